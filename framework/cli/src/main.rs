@@ -1,0 +1,3 @@
+//! The `hatchery` command.
+
+fn main() {}

@@ -1,0 +1,152 @@
+//! What can go wrong, told to the person who has to act on it.
+//!
+//! There are two kinds. A [`Problem`] is something the user can change: it says what is wrong, where, what was known
+//! there and what to do; several come together, and the program ends with status 2. Everything else is our fault or
+//! the machine's: it carries its chain of causes and ends the program with status 1.
+
+use std::{fmt, ops::Range, sync::Arc};
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+
+/// The result of whatever can fail in Hatchery.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why something failed.
+#[derive(Debug)]
+pub enum Error {
+    /// The user's to mend: every problem that was found, at least one.
+    User(Vec<Problem>),
+    /// Ours to mend, or the machine's.
+    Internal {
+        /// What was being done.
+        message: String,
+        /// Why it failed.
+        cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+}
+
+/// Something wrong in what the user gave.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Problem {
+    /// What is wrong, as a lower-case fragment.
+    pub message: String,
+    /// Where it stands.
+    pub place: Option<Place>,
+    /// What was known there: the keys, the names, the limits.
+    pub notes: Vec<String>,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+/// A range of a text that the user wrote.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Place {
+    /// The file as the user named it, or `--set`.
+    pub file: Arc<str>,
+    /// The whole text.
+    pub text: Arc<str>,
+    /// The bytes at fault.
+    pub span: Range<usize>,
+}
+
+impl Problem {
+    /// A problem without a place.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), place: None, notes: Vec::new(), hint: None }
+    }
+
+    /// Says where it stands.
+    #[must_use]
+    pub fn at(mut self, place: Place) -> Self {
+        self.place = Some(place);
+        self
+    }
+
+    /// Adds what was known there.
+    #[must_use]
+    pub fn note(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
+        self
+    }
+
+    /// Adds what to do.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The problem as text: message, place with the line and carets under it, notes, hint.
+    pub fn render(&self, color: bool) -> String {
+        let notes = self.notes.iter().map(|note| Level::NOTE.no_name().message(note.as_str()));
+        let title = Level::ERROR.primary_title(self.message.as_str());
+        let mut report = Vec::new();
+        match &self.place {
+            Some(place) => {
+                let snippet = Snippet::source(&*place.text)
+                    .path(&*place.file)
+                    .annotation(AnnotationKind::Primary.span(place.span.clone()));
+                report.push(title.element(snippet).elements(notes));
+            }
+            None => report.push(Group::with_title(title).elements(notes)),
+        }
+        if let Some(hint) = &self.hint {
+            report.push(Group::with_title(Level::HELP.with_name("hint").secondary_title(hint.as_str())));
+        }
+        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+        renderer.render(&report)
+    }
+}
+
+impl Error {
+    /// A failure that is not the user's fault.
+    pub fn internal(message: impl Into<String>, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Internal { message: message.into(), cause: Some(cause.into()) }
+    }
+
+    /// The status with which the program ends: 2 for the user's faults, 1 for ours.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::User(_) => 2,
+            Self::Internal { .. } => 1,
+        }
+    }
+
+    /// The error as text for a terminal, each problem on its own, the chain of causes below ours.
+    pub fn render(&self, color: bool) -> String {
+        match self {
+            Self::User(problems) => {
+                problems.iter().map(|problem| problem.render(color)).collect::<Vec<_>>().join("\n\n")
+            }
+            Self::Internal { message, cause } => {
+                let mut problem = Problem::new(message.clone());
+                let mut next = cause.as_deref().map(|cause| cause as &dyn std::error::Error);
+                while let Some(cause) = next {
+                    problem = problem.note(format!("because: {cause}"));
+                    next = cause.source();
+                }
+                problem.render(color)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<Problem> for Error {
+    fn from(problem: Problem) -> Self {
+        Self::User(vec![problem])
+    }
+}
+
+impl From<Vec<Problem>> for Error {
+    fn from(problems: Vec<Problem>) -> Self {
+        Self::User(problems)
+    }
+}

@@ -1,0 +1,454 @@
+//! The experiment: everything that determines a run, as a page of named values.
+//!
+//! [`Experiment`] is the resolved form, every default filled in. It is read from TOML by [`read`], strictly: every
+//! problem of the file at once, before anything runs. It is written into the run directory and into every checkpoint, and
+//! reading that text again gives the same experiment.
+
+pub mod check;
+pub mod part;
+pub mod read;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use self::part::{Corpus, DatasetPart, Embedding, Part};
+
+/// An experiment with every default filled in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Experiment {
+    /// Name of the experiment and of the folder under which its runs are kept.
+    #[schemars(regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"))]
+    pub name: String,
+    /// From this one number every random stream is derived.
+    #[serde(default = "default::seed")]
+    pub seed: u64,
+    /// The random generator.
+    #[serde(default)]
+    pub rng: Rng,
+    /// How the notebooks use `NumPy`'s generator; only with `rng = "numpy"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub numpy: Option<Numpy>,
+    /// Where tensors live and how wide their numbers are.
+    #[serde(default)]
+    pub backend: Backend,
+    /// The text and how it becomes sequences.
+    pub dataset: DatasetPart,
+    /// The symbols.
+    #[serde(default)]
+    pub vocabulary: Vocabulary,
+    /// What is held out from training.
+    #[serde(default)]
+    pub split: Split,
+    /// What stands around the cell.
+    #[serde(default)]
+    pub model: Model,
+    /// What one time step computes.
+    pub cell: Part,
+    /// What happens to gradients, in this order.
+    #[serde(default)]
+    pub clipper: Vec<Part>,
+    /// How parameters follow their gradients.
+    pub optimizer: Optimizer,
+    /// How the learning rate changes over time.
+    #[serde(default)]
+    pub schedule: Schedule,
+    /// How long and how training goes.
+    pub train: Train,
+    /// What happens to logits before a token is drawn, in this order.
+    #[serde(default)]
+    pub sampler: Vec<Part>,
+    /// The samples that training shows and `sample` draws.
+    #[serde(default)]
+    pub sample: Sample,
+}
+
+/// The random generator of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rng {
+    /// Named streams derived from (seed, name, step): the same on every backend, and a resumed run continues exactly.
+    #[default]
+    Hatchery,
+    /// `NumPy`'s legacy generator, so that the notebooks' numbers come out.
+    Numpy,
+}
+
+/// How the notebooks use `NumPy`'s generator. Parameters are drawn from `seed`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Numpy {
+    /// The seed from which the order of the examples is drawn, once.
+    pub shuffle_seed: u32,
+    /// Seed the generator anew before every character of sample number n, with n, n + 2, n + 4, …
+    pub reseed_each_character: bool,
+}
+
+/// Where tensors live and how wide their numbers are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Backend {
+    /// The device: `hatchery devices` lists them.
+    pub device: String,
+    /// The width of a number.
+    pub dtype: Dtype,
+}
+
+/// The width of a number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Dtype {
+    /// 32 bits.
+    #[default]
+    F32,
+    /// 64 bits.
+    F64,
+}
+
+/// The symbols of the text.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Vocabulary {
+    /// Read the text in lower case.
+    pub lowercase: bool,
+    /// What to do with a character that training never saw.
+    pub unknown: Unknown,
+}
+
+/// What to do with a character that training never saw.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unknown {
+    /// Stop, naming it and its place.
+    #[default]
+    Error,
+    /// Leave it out.
+    Skip,
+    /// Read it as the unknown symbol, which is added to the vocabulary.
+    Token,
+}
+
+/// What is held out from training: shares of the documents, or of the text for windows and streams.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Split {
+    /// Share for validation: it may guide choices.
+    #[schemars(range(min = 0.0, max = 0.9))]
+    pub valid: f64,
+    /// Share for the test: it never guides a choice.
+    #[schemars(range(min = 0.0, max = 0.9))]
+    pub test: f64,
+    /// Mix the documents before they are split; a contiguous text is always cut in order.
+    pub shuffle: bool,
+}
+
+/// What stands around the cell: embedding, layers, head.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Model {
+    /// `"one-hot"`, or the width of a learned embedding.
+    pub embedding: Embedding,
+    /// Cells stacked on each other.
+    #[schemars(range(min = 1, max = 64))]
+    pub layers: usize,
+    /// Share of a layer's outputs set to zero in training, before the next layer.
+    #[schemars(range(min = 0.0, max = 0.99))]
+    pub dropout: f64,
+    /// Whether dropout also stands between the last layer and the head.
+    pub dropout_last: bool,
+    /// Initialiser of every weight matrix, in place of those that cells and head declare; biases keep theirs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub initialiser: Option<hatchery_plugin::Initialiser>,
+}
+
+/// How parameters follow their gradients.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", deny_unknown_fields, rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+pub enum Optimizer {
+    /// Stochastic gradient descent, with momentum if it is not 0.
+    Sgd {
+        /// Learning rate.
+        #[schemars(extend("exclusiveMinimum" = 0.0))]
+        learning_rate: f64,
+        /// Share of the last update that is kept.
+        #[serde(default)]
+        #[schemars(range(min = 0.0, max = 1.0))]
+        momentum: f64,
+    },
+    /// Duchi et al. (2011).
+    Adagrad {
+        /// Learning rate.
+        #[schemars(extend("exclusiveMinimum" = 0.0))]
+        learning_rate: f64,
+        /// Added to the root of the sum of squares.
+        #[serde(default = "default::adagrad_epsilon")]
+        #[schemars(extend("exclusiveMinimum" = 0.0))]
+        epsilon: f64,
+    },
+    /// Tieleman and Hinton (2012).
+    Rmsprop {
+        /// Learning rate.
+        #[schemars(extend("exclusiveMinimum" = 0.0))]
+        learning_rate: f64,
+        /// Share of the mean of squares that is kept each step.
+        #[serde(default = "default::rmsprop_decay")]
+        #[schemars(range(min = 0.0, max = 1.0))]
+        decay: f64,
+        /// Added to the root of the mean of squares.
+        #[serde(default = "default::epsilon")]
+        #[schemars(extend("exclusiveMinimum" = 0.0))]
+        epsilon: f64,
+    },
+    /// Kingma and Ba (2015).
+    Adam {
+        /// Learning rate.
+        #[schemars(extend("exclusiveMinimum" = 0.0))]
+        learning_rate: f64,
+        /// Decay of the mean of gradients.
+        #[serde(default = "default::beta1")]
+        #[schemars(range(min = 0.0, max = 1.0))]
+        beta1: f64,
+        /// Decay of the mean of their squares.
+        #[serde(default = "default::beta2")]
+        #[schemars(range(min = 0.0, max = 1.0))]
+        beta2: f64,
+        /// Added to the root of the mean of squares.
+        #[serde(default = "default::epsilon")]
+        #[schemars(extend("exclusiveMinimum" = 0.0))]
+        epsilon: f64,
+    },
+    /// Loshchilov and Hutter (2019): Adam with weight decay of its own.
+    Adamw {
+        /// Learning rate.
+        #[schemars(extend("exclusiveMinimum" = 0.0))]
+        learning_rate: f64,
+        /// Decay of the mean of gradients.
+        #[serde(default = "default::beta1")]
+        #[schemars(range(min = 0.0, max = 1.0))]
+        beta1: f64,
+        /// Decay of the mean of their squares.
+        #[serde(default = "default::beta2")]
+        #[schemars(range(min = 0.0, max = 1.0))]
+        beta2: f64,
+        /// Added to the root of the mean of squares.
+        #[serde(default = "default::epsilon")]
+        #[schemars(extend("exclusiveMinimum" = 0.0))]
+        epsilon: f64,
+        /// Share of each parameter, times the learning rate, that is taken away each step.
+        #[serde(default = "default::weight_decay")]
+        #[schemars(range(min = 0.0))]
+        weight_decay: f64,
+    },
+}
+
+/// The factor on the learning rate over time.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", deny_unknown_fields, rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+pub enum Schedule {
+    /// Always 1.
+    #[default]
+    Constant,
+    /// `factor` for every `every` epochs (or steps) done, from `start` on.
+    Decay {
+        /// The factor.
+        #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 1.0))]
+        factor: f64,
+        /// How often.
+        #[schemars(range(min = 1))]
+        every: u64,
+        /// Count in epochs or in steps.
+        #[serde(default)]
+        unit: Unit,
+        /// The first epoch or step that is slowed.
+        #[serde(default)]
+        start: u64,
+    },
+    /// From 1 down along half a cosine to `floor` at the last step, after a linear rise over `warmup` steps.
+    Cosine {
+        /// Steps of the rise.
+        #[serde(default)]
+        warmup: u64,
+        /// The last factor.
+        #[serde(default)]
+        #[schemars(range(min = 0.0, max = 1.0))]
+        floor: f64,
+    },
+    /// From 1 down in a straight line to `floor` at the last step, after a linear rise over `warmup` steps.
+    Linear {
+        /// Steps of the rise.
+        #[serde(default)]
+        warmup: u64,
+        /// The last factor.
+        #[serde(default)]
+        #[schemars(range(min = 0.0, max = 1.0))]
+        floor: f64,
+    },
+}
+
+/// The unit of a length of training.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unit {
+    /// Once through the training split.
+    #[default]
+    Epochs,
+    /// One update.
+    Steps,
+}
+
+/// How long and how training goes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Train {
+    /// Updates; either this or `epochs`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub steps: Option<u64>,
+    /// Times through the training split; either this or `steps`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub epochs: Option<u64>,
+    /// Sequences trained on at once.
+    #[serde(default = "default::batch")]
+    #[schemars(range(min = 1))]
+    pub batch: usize,
+    /// The order of the sequences.
+    #[serde(default)]
+    pub order: Order,
+    /// Begin each batch with the state in which the one before ended, rather than with the starting state. A stream always does.
+    #[serde(default)]
+    pub carry_state: bool,
+    /// What is minimised.
+    #[serde(default)]
+    pub loss: Loss,
+    /// The running mean of the loss that is reported beside it.
+    #[serde(default)]
+    pub smoothing: Smoothing,
+    /// Steps from one line of `metrics.jsonl` to the next.
+    #[serde(default = "default::log_every")]
+    #[schemars(range(min = 1))]
+    pub log_every: u64,
+    /// Steps from one report (samples, validation) to the next.
+    #[serde(default = "default::report_every")]
+    #[schemars(range(min = 1))]
+    pub report_every: u64,
+    /// Steps from one checkpoint to the next; there is always one at the end.
+    #[serde(default = "default::checkpoint_every")]
+    #[schemars(range(min = 1))]
+    pub checkpoint_every: u64,
+}
+
+/// The order in which sequences are trained on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// Shuffled anew for every epoch.
+    #[default]
+    Shuffled,
+    /// Shuffled once, then the same for every epoch.
+    ShuffledOnce,
+    /// As the text has it.
+    Sequential,
+    /// Every batch is drawn from the whole split, without repetition within the batch.
+    Random,
+}
+
+/// What is minimised.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Loss {
+    /// Mean over the characters of a batch, in nats per character.
+    #[default]
+    Mean,
+    /// Sum over the characters of a sequence, mean over the batch, in nats per sequence.
+    Sum,
+}
+
+/// The running mean of the loss: `decay × mean + (1 − decay) × loss`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Smoothing {
+    /// Share of the mean that is kept each step.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub decay: f64,
+    /// The mean starts at the loss of a uniform guess over this many characters, `start-length × ln(vocabulary)`.
+    #[schemars(range(min = 0.0))]
+    pub start_length: f64,
+}
+
+/// The samples that training shows and `sample` draws.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Sample {
+    /// How many.
+    #[schemars(range(min = 1))]
+    pub count: usize,
+    /// Characters after which a sample ends at the latest.
+    #[schemars(range(min = 1))]
+    pub length: usize,
+    /// What every sample begins with.
+    pub prefix: String,
+    /// Show the first letter in upper case.
+    pub capitalise: bool,
+}
+
+impl Default for Backend {
+    fn default() -> Self {
+        Self { device: "cpu".to_owned(), dtype: Dtype::default() }
+    }
+}
+
+impl Default for Model {
+    fn default() -> Self {
+        Self { embedding: Embedding::OneHot, layers: 1, dropout: 0.0, dropout_last: false, initialiser: None }
+    }
+}
+
+impl Default for Smoothing {
+    fn default() -> Self {
+        Self { decay: 0.99, start_length: 1.0 }
+    }
+}
+
+impl Default for Sample {
+    fn default() -> Self {
+        Self { count: 7, length: 50, prefix: String::new(), capitalise: false }
+    }
+}
+
+/// Defaults of single keys.
+mod default {
+    pub(super) fn seed() -> u64 {
+        1
+    }
+    pub(super) fn batch() -> usize {
+        32
+    }
+    pub(super) fn log_every() -> u64 {
+        100
+    }
+    pub(super) fn report_every() -> u64 {
+        1000
+    }
+    pub(super) fn checkpoint_every() -> u64 {
+        1000
+    }
+    pub(super) fn epsilon() -> f64 {
+        1e-8
+    }
+    pub(super) fn adagrad_epsilon() -> f64 {
+        1e-10
+    }
+    pub(super) fn rmsprop_decay() -> f64 {
+        0.99
+    }
+    pub(super) fn beta1() -> f64 {
+        0.9
+    }
+    pub(super) fn beta2() -> f64 {
+        0.999
+    }
+    pub(super) fn weight_decay() -> f64 {
+        0.01
+    }
+}

@@ -1,0 +1,176 @@
+//! The values of an experiment that are not plain structs: tables whose keys belong to a plugin, and values of two forms.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, ser::SerializeMap};
+use serde_json::{Map, Value};
+
+/// A table that names a plugin and holds its keys: `type = "gru"`, `hidden = 50`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Part {
+    /// The plugin's name, the value of `type`.
+    pub name: String,
+    /// The other keys, which are the plugin's own.
+    pub keys: Map<String, Value>,
+}
+
+/// The `[dataset]` table: a plugin and the text that it reads.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DatasetPart {
+    /// The text.
+    pub corpus: Corpus,
+    /// The plugin and its keys.
+    pub part: Part,
+}
+
+/// Where the text comes from.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Corpus {
+    /// The name of an embedded or fetched corpus, or a path.
+    Name(String),
+    /// Every file that a pattern matches, in the order of their paths.
+    Glob {
+        /// The pattern, relative to the experiment file.
+        glob: String,
+    },
+}
+
+/// How a token becomes the input of the first layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Embedding {
+    /// A vector as wide as the vocabulary, with a single one.
+    OneHot,
+    /// A learned vector of this width.
+    Learned(usize),
+}
+
+impl Serialize for Part {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(1 + self.keys.len()))?;
+        map.serialize_entry("type", &self.name)?;
+        for (key, value) in &self.keys {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Part {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut keys = Map::deserialize(deserializer)?;
+        let name = take_string(&mut keys, "type")?;
+        Ok(Self { name, keys })
+    }
+}
+
+impl Serialize for DatasetPart {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(2 + self.part.keys.len()))?;
+        map.serialize_entry("type", &self.part.name)?;
+        map.serialize_entry("corpus", &self.corpus)?;
+        for (key, value) in &self.part.keys {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for DatasetPart {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut keys = Map::deserialize(deserializer)?;
+        let name = take_string(&mut keys, "type")?;
+        let corpus = match keys.remove("corpus") {
+            Some(Value::String(name)) => Corpus::Name(name),
+            Some(Value::Object(mut table)) => Corpus::Glob { glob: take_string(&mut table, "glob")? },
+            _ => return Err(D::Error::custom("`corpus` is a name, a path, or a table with `glob`")),
+        };
+        Ok(Self { corpus, part: Part { name, keys } })
+    }
+}
+
+impl Serialize for Embedding {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::OneHot => serializer.serialize_str("one-hot"),
+            Self::Learned(width) => serializer.serialize_u64(*width as u64),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Embedding {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::String(word) if word == "one-hot" => Ok(Self::OneHot),
+            Value::Number(width) if width.as_u64().is_some_and(|width| width > 0) => {
+                Ok(Self::Learned(width.as_u64().unwrap_or_default() as usize))
+            }
+            other => Err(D::Error::custom(format!("`embedding` is \"one-hot\" or a width from 1 on, not {other}"))),
+        }
+    }
+}
+
+fn take_string<E: serde::de::Error>(keys: &mut Map<String, Value>, key: &'static str) -> Result<String, E> {
+    match keys.remove(key) {
+        Some(Value::String(text)) => Ok(text),
+        Some(_) => Err(E::custom(format!("`{key}` is a string"))),
+        None => Err(E::missing_field(key)),
+    }
+}
+
+// The schemas of plugin tables depend on the registry: `check::schema` puts them in place of these.
+
+impl JsonSchema for Part {
+    fn schema_name() -> Cow<'static, str> {
+        "Part".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "object" })
+    }
+}
+
+impl JsonSchema for DatasetPart {
+    fn schema_name() -> Cow<'static, str> {
+        "DatasetPart".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "object" })
+    }
+}
+
+impl JsonSchema for Corpus {
+    fn schema_name() -> Cow<'static, str> {
+        "Corpus".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "the name of an embedded or fetched corpus, a path, or a table with a `glob` pattern",
+            "oneOf": [
+                { "type": "string" },
+                {
+                    "type": "object",
+                    "properties": { "glob": { "type": "string", "description": "Pattern, relative to the experiment file." } },
+                    "required": ["glob"],
+                    "additionalProperties": false
+                }
+            ]
+        })
+    }
+}
+
+impl JsonSchema for Embedding {
+    fn schema_name() -> Cow<'static, str> {
+        "Embedding".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "`\"one-hot\"`, or the width of a learned embedding",
+            "oneOf": [{ "const": "one-hot" }, { "type": "integer", "minimum": 1 }]
+        })
+    }
+}

@@ -1,0 +1,74 @@
+//! The recurrent cell: what one time step computes.
+
+use burn::Tensor;
+
+use crate::{Initialiser, Name, Params, State};
+
+/// A recurrent cell: named matrices, carried vectors, and the equations of one time step.
+///
+/// A cell owns no parameters: it declares them and is a pure function of them. The framework initialises, updates,
+/// clips and saves them, runs the cell over time, stacks it in layers and puts a linear head on top.
+pub trait Cell: Send + Sync {
+    /// The matrices that `step` uses, for inputs of width `inputs`. Weights are `[outputs, inputs]` and biases
+    /// `[1, outputs]`; the order is the order of initialisation.
+    fn params(&self, inputs: usize) -> Vec<ParamSpec>;
+
+    /// The vectors carried from step to step.
+    fn state(&self) -> Vec<StateSpec>;
+
+    /// Width of the output.
+    fn outputs(&self) -> usize;
+
+    /// One time step.
+    ///
+    /// `x` is `[batch, inputs]` and every vector of `state` is `[batch, width]`; returned are the output
+    /// `[batch, outputs]` and the next state. The rows of a batch must not influence each other, and nothing but the
+    /// arguments may influence the result: `conformance::check_cell` tests both.
+    fn step(&self, params: &Params, x: Tensor<2>, state: State) -> (Tensor<2>, State);
+}
+
+/// A matrix that a cell asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ParamSpec {
+    /// Its name, unique within the cell.
+    pub name: Name,
+    /// Rows and columns.
+    pub shape: [usize; 2],
+    /// How its first values are drawn.
+    pub initialiser: Initialiser,
+    /// How many equal groups of rows are initialised each on its own, as if they were separate matrices.
+    pub blocks: usize,
+}
+
+impl ParamSpec {
+    /// A matrix with a name, a shape and an initialiser.
+    pub fn new(name: impl Into<Name>, shape: [usize; 2], initialiser: Initialiser) -> Self {
+        Self { name: name.into(), shape, initialiser, blocks: 1 }
+    }
+
+    /// Says that the rows are `count` matrices stacked on each other (the gates of an LSTM, say), so that an
+    /// initialiser that depends on the shape sees the shape of one.
+    #[must_use]
+    pub fn blocks(mut self, count: usize) -> Self {
+        self.blocks = count;
+        self
+    }
+}
+
+/// A vector that a cell carries from one time step to the next.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StateSpec {
+    /// Its name, unique within the cell.
+    pub name: Name,
+    /// Its width.
+    pub width: usize,
+    /// The value of every entry before the first step.
+    pub start: f64,
+}
+
+impl StateSpec {
+    /// A vector that starts at zero.
+    pub fn new(name: impl Into<Name>, width: usize) -> Self {
+        Self { name: name.into(), width, start: 0.0 }
+    }
+}

@@ -1,0 +1,11 @@
+//! The clipper: what happens to gradients between the backward pass and the optimiser.
+
+use crate::Gradients;
+
+/// Changes gradients before the optimiser sees them. An experiment may chain several.
+pub trait Clipper: Send + Sync {
+    /// All gradients in, all gradients out, under the same names, in the same order and of the same shapes.
+    ///
+    /// The framework measures the global norm before the first and after the last clipper and logs both.
+    fn clip(&self, gradients: Gradients) -> Gradients;
+}

@@ -1,0 +1,78 @@
+//! The dataset: how a source of text becomes sequences to train on.
+
+use std::ops::Range;
+
+use crate::Result;
+
+/// How a source becomes training text: its documents and their framing.
+pub trait Dataset: Send + Sync {
+    /// The documents of the source, in order.
+    ///
+    /// # Errors
+    /// When the source is not of the form that this dataset expects.
+    fn documents(&self, source: &Source<'_>) -> Result<Documents>;
+
+    /// How documents become sequences of inputs and targets.
+    fn framing(&self) -> Framing;
+}
+
+/// The text that an experiment's `corpus` names.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// The name of the corpus, for messages.
+    pub name: &'a str,
+    /// Its text. It may be a mapped file of many gigabytes: refer to it by ranges, do not copy it.
+    pub text: &'a str,
+}
+
+/// The units in which a dataset is shuffled, split and, with [`Framing::Documents`], trained on.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Documents {
+    /// Byte ranges of the source, each on character boundaries.
+    Ranges(Vec<Range<usize>>),
+    /// Text that the dataset made up; the source may be empty.
+    Text(Vec<String>),
+}
+
+/// How documents become sequences of inputs and targets.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Framing {
+    /// Each document is one sequence: `start, document, end`, padded at the end. Inputs are all but the last symbol,
+    /// targets all but the first.
+    Documents {
+        /// The first input; without one it is the zero vector, which is no symbol of the vocabulary.
+        start: Option<char>,
+        /// The last target.
+        end: Option<char>,
+        /// What fills a sequence up to the longest of its batch, or to `length`.
+        padding: char,
+        /// Cut and pad every sequence to this many symbols, start and end included; otherwise to the longest of a batch.
+        length: Option<usize>,
+        /// Whether predictions of padding count in the loss.
+        count_padding: bool,
+    },
+    /// Overlapping windows over the documents.
+    Windows {
+        /// Inputs of a window.
+        length: usize,
+        /// Distance between the starts of neighbouring windows.
+        stride: usize,
+        /// Which targets count.
+        predict: Predict,
+    },
+    /// The documents as one contiguous text, read by every row of the batch from its own place on, the state carried
+    /// over from one batch to the next: truncated back-propagation through time.
+    Stream {
+        /// Time steps of a batch.
+        steps: usize,
+    },
+}
+
+/// Which predictions of a window count in the loss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Predict {
+    /// The symbol after the window only.
+    Last,
+    /// The symbol after each symbol of the window.
+    All,
+}

@@ -1,0 +1,93 @@
+//! All that a Hatchery plugin depends on.
+//!
+//! A plugin is a type that implements one of four traits: [`Dataset`], [`Cell`], [`Clipper`] or [`Sampler`]. The type
+//! is its own configuration: its fields are the keys that an experiment file may set, its documentation is what
+//! `hatchery plugins show` prints, and [`export!`] lists it under the name used in experiment files.
+//!
+//! A complete cell, the simple recurrent network of Elman (1990):
+//!
+//! ```
+//! use hatchery_plugin::prelude::*;
+//!
+//! /// h' = tanh(Wx x + Wh h + b)
+//! #[derive(Serialize, Deserialize, JsonSchema)]
+//! #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+//! pub struct Elman {
+//!     /// Width of the hidden state.
+//!     #[schemars(range(min = 1))]
+//!     pub hidden: usize,
+//! }
+//!
+//! impl Cell for Elman {
+//!     fn params(&self, inputs: usize) -> Vec<ParamSpec> {
+//!         vec![
+//!             ParamSpec::new("wx", [self.hidden, inputs], Initialiser::XavierUniform),
+//!             ParamSpec::new("wh", [self.hidden, self.hidden], Initialiser::Orthogonal),
+//!             ParamSpec::new("b", [1, self.hidden], Initialiser::Zeros),
+//!         ]
+//!     }
+//!     fn state(&self) -> Vec<StateSpec> {
+//!         vec![StateSpec::new("h", self.hidden)]
+//!     }
+//!     fn outputs(&self) -> usize {
+//!         self.hidden
+//!     }
+//!     fn step(&self, params: &Params, x: Tensor<2>, state: State) -> (Tensor<2>, State) {
+//!         let recurrent = project(state.get("h"), params.get("wh")); // [batch, hidden]
+//!         let h = (linear(x, params.get("wx"), params.get("b")) + recurrent).tanh(); // [batch, hidden]
+//!         (h.clone(), State::from([("h", h)]))
+//!     }
+//! }
+//!
+//! hatchery_plugin::export! {
+//!     cell "elman" => Elman,
+//! }
+//!
+//! # fn main() {
+//! let elman = plugins().find(Kind::Cell, "elman").expect("it is exported");
+//! assert_eq!(elman.doc, "h' = tanh(Wx x + Wh h + b)");
+//! # }
+//! ```
+
+mod cell;
+mod clipper;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod dataset;
+mod export;
+mod fault;
+mod initialiser;
+mod math;
+mod matrices;
+mod sampler;
+
+pub use cell::{Cell, ParamSpec, StateSpec};
+pub use clipper::Clipper;
+pub use dataset::{Dataset, Documents, Framing, Predict, Source};
+pub use export::{Build, Builder, Kind, Provider, Variant};
+pub use fault::{Fault, Result};
+pub use initialiser::{Draw, Initialiser};
+pub use math::{hard_sigmoid, linear, project, sigmoid, split_columns};
+pub use matrices::{Gradients, Matrices, Name, Params, State};
+pub use sampler::{Sampler, Token};
+
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::export::{configure, variant};
+}
+
+pub use burn;
+pub use schemars;
+pub use serde;
+pub use serde_json;
+
+/// What a plugin's source begins with: `use hatchery_plugin::prelude::*;`.
+pub mod prelude {
+    pub use crate::{
+        Cell, Clipper, Dataset, Documents, Fault, Framing, Gradients, Initialiser, Kind, ParamSpec, Params, Predict,
+        Sampler, Source, State, StateSpec, Token, hard_sigmoid, linear, project, sigmoid, split_columns,
+    };
+    pub use burn::Tensor;
+    pub use schemars::JsonSchema;
+    pub use serde::{Deserialize, Serialize};
+}

@@ -1,0 +1,34 @@
+//! The few functions that nearly every cell needs and that Burn spells differently.
+
+use burn::{Tensor, tensor::activation};
+
+/// `x Wᵀ + b`: `x` is `[batch, inputs]`, `w` `[outputs, inputs]`, `b` `[1, outputs]`; the result `[batch, outputs]`.
+pub fn linear(x: Tensor<2>, w: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
+    project(x, w) + b
+}
+
+/// `x Wᵀ`: `x` is `[batch, inputs]`, `w` `[outputs, inputs]`; the result `[batch, outputs]`.
+pub fn project(x: Tensor<2>, w: Tensor<2>) -> Tensor<2> {
+    x.matmul(w.transpose())
+}
+
+/// The logistic function, `1 / (1 + exp(-x))`.
+pub fn sigmoid(x: Tensor<2>) -> Tensor<2> {
+    activation::sigmoid(x)
+}
+
+/// The piecewise linear stand-in for the logistic function, `clip(0.2 x + 0.5, 0, 1)`, as early Keras defines it.
+pub fn hard_sigmoid(x: Tensor<2>) -> Tensor<2> {
+    (x * 0.2 + 0.5).clamp(0.0, 1.0)
+}
+
+/// Cuts `[batch, PARTS × width]` into `PARTS` matrices `[batch, width]`, from left to right.
+///
+/// # Panics
+/// When the columns do not divide evenly.
+pub fn split_columns<const PARTS: usize>(x: Tensor<2>) -> [Tensor<2>; PARTS] {
+    let [_, columns] = x.dims();
+    assert!(columns % PARTS == 0, "{columns} columns cannot be cut into {PARTS} equal parts");
+    let width = columns / PARTS;
+    std::array::from_fn(|part| x.clone().narrow(1, part * width, width)) // [batch, width]
+}

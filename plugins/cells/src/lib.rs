@@ -1,0 +1,1 @@
+//! The cells that come with Hatchery, one file each.

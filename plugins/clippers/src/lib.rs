@@ -1,0 +1,1 @@
+//! The clippers that come with Hatchery, one file each.
