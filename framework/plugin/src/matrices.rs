@@ -92,7 +92,7 @@ impl Matrices {
     /// When there are no matrices.
     pub fn global_norm(&self) -> Tensor<1> {
         self.iter()
-            .map(|(_, matrix)| matrix.clone().powi_scalar(2).sum())
+            .map(|(_, matrix)| matrix.clone().square().sum())
             .reduce(|total, squares| total + squares)
             .expect("a model has at least one parameter")
             .sqrt()
