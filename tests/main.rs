@@ -1,3 +1,4 @@
 //! One binary for all integration tests, a module per concern.
 
 mod random;
+mod samplers;
