@@ -109,7 +109,7 @@ impl RunDirectory {
     fn summary(&self) -> Summary {
         let last = log::last::<log::Metric>(&self.metrics()).ok().flatten();
         let environment = Environment::read(&self.environment()).ok();
-        let logged = last.as_ref().map_or(0, |row| row.step + 1);
+        let logged = last.as_ref().map_or(0, |row| row.step.saturating_add(1));
         Summary {
             path: self.path.clone(),
             name: self.name.clone(),
