@@ -68,13 +68,13 @@ fn runs_that_start_at_once_never_share_a_folder() {
             let (root, gate) = (root.path().to_owned(), Arc::clone(&gate));
             thread::spawn(move || {
                 gate.wait();
-                (0..10).map(|_| RunDirectory::create(&root, "names").unwrap().id().to_owned()).collect::<Vec<_>>()
+                (0..50).map(|_| RunDirectory::create(&root, "names").unwrap().id().to_owned()).collect::<Vec<_>>()
             })
         })
         .collect();
     let mut ids: Vec<_> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
     ids.sort();
-    let expected: Vec<_> = (1..=80).map(|number| format!("{number:03}")).collect();
+    let expected: Vec<_> = (1..=400).map(|number| format!("{number:03}")).collect();
     assert_eq!(ids, expected);
 }
 
