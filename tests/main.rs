@@ -1,5 +1,10 @@
 //! One binary for all integration tests, a module per concern.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod checkpoint;
 mod clippers;
+mod picture;
 mod random;
+mod run_directory;
 mod samplers;
