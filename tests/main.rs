@@ -4,6 +4,7 @@
 
 mod checkpoint;
 mod clippers;
+mod conformance;
 mod picture;
 mod random;
 mod run_directory;
