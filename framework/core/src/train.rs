@@ -9,7 +9,7 @@ use crate::{
     network::Network,
     random::Stream,
     run::{
-        checkpoint::{self, Best, Progress},
+        checkpoint::{self, Best, Interval, Progress},
         directory::RunDirectory,
         log::{Log, Metric, SampleRow},
     },
@@ -103,8 +103,7 @@ impl Training<'_> {
 
     fn learning_rate(&self, step: u64) -> f64 {
         let experiment = &self.network.experiment;
-        let factor =
-            schedule::factor(&experiment.schedule, step, self.updates(), self.data.train.steps_per_epoch());
+        let factor = schedule::factor(&experiment.schedule, step, self.updates(), self.data.train.steps_per_epoch());
         experiment.optimizer.learning_rate() * factor * self.progress.rate_factor
     }
 
@@ -184,7 +183,13 @@ impl Training<'_> {
 impl Progress {
     /// Before the first update: the smoothed loss is that of a uniform guess.
     pub fn start(smoothing: &Smoothing, vocabulary: usize) -> Self {
-        Self { smoothed_loss: smoothing.start_length * (vocabulary as f64).ln(), ..Self::default() }
+        Self {
+            updates: 0,
+            smoothed_loss: smoothing.start_length * (vocabulary as f64).ln(),
+            interval: Interval::default(),
+            best: None,
+            rate_factor: 1.0,
+        }
     }
 }
 

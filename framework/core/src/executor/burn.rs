@@ -3,12 +3,15 @@
 //! It runs on every device that Burn has. One training step reads from top to bottom in [`BurnExecutor::train`].
 
 use burn::{
-    Int, Tensor,
-    tensor::{DType, Device, TensorData, activation},
+    Tensor,
+    tensor::{DType, Device, Int, TensorData, activation},
 };
 use hatchery_plugin::{Clipper, Gradients, Matrices, Params, State, Token};
 
-use super::{Executor, Totals, optimizer::{Update, optimizer}};
+use super::{
+    Executor, Totals,
+    optimizer::{Saved, Update, optimizer},
+};
 use crate::{
     batches::Batch,
     error::{Error, Problem, Result},
@@ -179,11 +182,11 @@ impl BurnExecutor {
 impl Executor for BurnExecutor {
     fn train(&mut self, batch: &Batch, dropout: Stream, learning_rate: f64) -> Result<()> {
         let tracked = self.params.clone().map(|_, matrix| matrix.autodiff().require_grad());
-        let state = self.begin_with(self.carried.take(), batch).map(|_, vector| vector.autodiff());
+        let carried = self.carried.take();
+        let state = self.begin_with(carried, batch).map(|_, vector| vector.autodiff());
         let counted = Counted::of(batch);
 
-        let (outputs, end) =
-            self.forward(&tracked, (&batch.inputs, batch.rows), &state, &counted.steps, Some(dropout));
+        let (outputs, end) = self.forward(&tracked, (&batch.inputs, batch.rows), &state, &counted.steps, Some(dropout));
         let nats = self.cross_entropy(Self::head(&tracked, outputs), &counted); // [1]
 
         let mut all = (nats.clone() / batch.divisor).backward();
@@ -227,13 +230,15 @@ impl Executor for BurnExecutor {
     }
 
     fn evaluate(&mut self, batch: &Batch) -> Result<Totals> {
-        let state = self.begin_with(self.evaluated.take(), batch);
+        let evaluated = self.evaluated.take();
+        let state = self.begin_with(evaluated, batch);
         let counted = Counted::of(batch);
         let (outputs, end) = self.forward(&self.params, (&batch.inputs, batch.rows), &state, &counted.steps, None);
         self.evaluated = Some(end);
         let logits = Self::head(&self.params, outputs); // [counted rows, vocabulary]
         let guesses = logits.clone().argmax(1).into_data().convert::<i32>();
-        let guesses: Vec<i32> = guesses.into_vec().map_err(|error| Error::internal("cannot read predictions", error.to_string()))?;
+        let guesses: Vec<i32> =
+            guesses.into_vec().map_err(|error| Error::internal("cannot read predictions", error.to_string()))?;
         let right = |row: usize| guesses[row] as Token == counted.targets[row];
         let counts = |row: usize| counted.mask.as_ref().is_none_or(|mask| mask[row] != 0.0);
         Ok(Totals {
@@ -256,13 +261,13 @@ impl Executor for BurnExecutor {
     fn save(&self) -> Result<Vec<Named>> {
         let mut saved = Vec::new();
         for (name, matrix) in self.params.iter() {
-            saved.push(named(format!("parameters.{name}"), download(matrix.clone())?));
+            saved.push(named(format!("parameters.{name}"), &download(matrix.clone())?));
         }
         for (index, name) in self.params.names().enumerate() {
             saved.extend(self.optimizer.save(index, &format!("optimizer.{name}")));
         }
         for (name, vector) in self.carried.iter().flat_map(Matrices::iter) {
-            saved.push(named(format!("state.{name}"), download(vector.clone())?));
+            saved.push(named(format!("state.{name}"), &download(vector.clone())?));
         }
         Ok(saved)
     }
@@ -277,7 +282,8 @@ impl Executor for BurnExecutor {
             };
             if found.shape != spec.shape {
                 let ([r, c], [rows, columns]) = (found.shape, spec.shape);
-                let message = format!("`{full}` is {r} by {c} in the checkpoint and {rows} by {columns} in the experiment");
+                let message =
+                    format!("`{full}` is {r} by {c} in the checkpoint and {rows} by {columns} in the experiment");
                 return Err(Problem::new(message).into());
             }
             params.push(spec.name, place(found));
@@ -289,7 +295,8 @@ impl Executor for BurnExecutor {
         self.params = params;
         self.carried = (!carried.is_empty()).then_some(carried);
         for (index, spec) in self.model.params().iter().enumerate() {
-            self.optimizer.load(index, &format!("optimizer.{}", spec.name), saved, (&self.device, self.dtype));
+            let prefix = format!("optimizer.{}", spec.name);
+            self.optimizer.load(index, &Saved { tensors: saved, prefix, place: (&self.device, self.dtype) });
         }
         Ok(())
     }
@@ -312,7 +319,8 @@ impl Counted {
         let steps: Vec<_> = (0..batch.steps).filter(|&step| batch.counted[row(step)].contains(&true)).collect();
         let targets = steps.iter().flat_map(|&step| batch.targets[row(step)].iter().copied()).collect();
         let counted: Vec<_> = steps.iter().flat_map(|&step| batch.counted[row(step)].iter().copied()).collect();
-        let mask = counted.contains(&false).then(|| counted.iter().map(|&counts| f64::from(u8::from(counts))).collect());
+        let mask =
+            counted.contains(&false).then(|| counted.iter().map(|&counts| f64::from(u8::from(counts))).collect());
         Self { steps, targets, mask }
     }
 }
@@ -326,10 +334,7 @@ fn identity(size: usize, device: &Device, dtype: DType) -> Tensor<2> {
 
 /// The matrices whose names begin with `prefix`, without it.
 fn within(matrices: &Matrices, prefix: &str) -> Matrices {
-    matrices
-        .iter()
-        .filter_map(|(name, matrix)| Some((name.strip_prefix(prefix)?.to_owned(), matrix.clone())))
-        .collect()
+    matrices.iter().filter_map(|(name, matrix)| Some((name.strip_prefix(prefix)?.to_owned(), matrix.clone()))).collect()
 }
 
 /// The number of sequences that a state belongs to.
@@ -339,7 +344,10 @@ fn rows(state: &State) -> Option<usize> {
 
 /// Waits for the device and reads numbers back, row by row.
 fn read<const RANK: usize>(tensor: Tensor<RANK>) -> Result<Vec<f64>> {
-    download(tensor)?.convert::<f64>().into_vec().map_err(|error| Error::internal("cannot read numbers", format!("{error:?}")))
+    download(tensor)?
+        .convert::<f64>()
+        .into_vec()
+        .map_err(|error| Error::internal("cannot read numbers", format!("{error:?}")))
 }
 
 fn download<const RANK: usize>(tensor: Tensor<RANK>) -> Result<TensorData> {
@@ -347,9 +355,9 @@ fn download<const RANK: usize>(tensor: Tensor<RANK>) -> Result<TensorData> {
 }
 
 /// A matrix as it is saved.
-pub(super) fn named(name: String, data: TensorData) -> Named {
-    let shape = [data.shape[0], data.shape[1]];
-    let values = match data.dtype {
+pub(super) fn named(name: String, data: &TensorData) -> Named {
+    let shape = [data.shape()[0], data.shape()[1]];
+    let values = match data.dtype() {
         DType::F64 => Values::F64(data.iter::<f64>().collect()),
         _ => Values::F32(data.iter::<f32>().collect()),
     };

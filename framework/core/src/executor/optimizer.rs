@@ -7,61 +7,112 @@
 use burn::{
     Tensor,
     optim::{
-        AdaGradConfig, AdamConfig, AdamWConfig, Optimizer as Rule, RecordState, RmsPropConfig, SgdConfig, StateSink,
-        StateSource, momentum::MomentumConfig,
+        AdaGradConfig, AdaGradState, AdamConfig, AdamState, AdamWConfig, AdamWState, AdaptiveMomentumState,
+        CenteredState, LrDecayState, Optimizer as Rule, RecordState, RmsPropConfig, RmsPropState, SgdConfig, SgdState,
+        SquareAvgState, StateSink,
+        momentum::{MomentumConfig, MomentumState},
     },
-    tensor::Device,
+    tensor::{DType, Device},
 };
 
+use super::burn::{data, named};
 use crate::{
     experiment::Optimizer,
     run::checkpoint::{Named, Values},
 };
 
-use super::burn::{data, named};
-
 /// An optimiser with the state of every parameter.
 pub(super) trait Update {
     /// The parameter of that index after one step.
     fn step(&mut self, index: usize, learning_rate: f64, parameter: Tensor<2>, gradient: Tensor<2>) -> Tensor<2>;
-    /// The state of the parameter of that index, as matrices named by `prefix`.
+    /// The state of the parameter of that index, as matrices whose names begin with `prefix`.
     fn save(&self, index: usize, prefix: &str) -> Vec<Named>;
-    /// Takes the state up again; what is not there stays as it is.
-    fn load(&mut self, index: usize, prefix: &str, saved: &[Named], device: &Device);
+    /// Takes the state up again; without one, the parameter begins anew.
+    fn load(&mut self, index: usize, saved: &Saved<'_>);
 }
 
 /// The optimiser of an experiment, for that many parameters.
 pub(super) fn optimizer(experiment: &Optimizer, parameters: usize) -> Box<dyn Update> {
-    fn with_states<R: Rule>(rule: R, parameters: usize) -> Box<dyn Update> {
-        Box::new(States { rule, states: vec![None; parameters] })
-    }
     match *experiment {
         Optimizer::Sgd { momentum, .. } => {
             let momentum = (momentum > 0.0).then(|| MomentumConfig::new().with_momentum(momentum).with_dampening(0.0));
-            with_states(SgdConfig::new().with_momentum(momentum).build(), parameters)
+            States::of(SgdConfig::new().with_momentum(momentum).build(), parameters, |saved| {
+                Some(SgdState::new(Some(MomentumState::new(saved.matrix("momentum.velocity")?))))
+            })
         }
         Optimizer::Adagrad { epsilon, .. } => {
-            with_states(AdaGradConfig::new().with_epsilon(epsilon as f32).build(), parameters)
+            States::of(AdaGradConfig::new().with_epsilon(epsilon as f32).build(), parameters, |saved| {
+                Some(AdaGradState::new(LrDecayState::new(saved.count("lr_decay.time")?, saved.matrix("lr_decay.sum")?)))
+            })
         }
         Optimizer::Rmsprop { decay, epsilon, .. } => {
             let config = RmsPropConfig::new().with_alpha(decay as f32).with_epsilon(epsilon as f32);
-            with_states(config.with_momentum(0.0).build(), parameters)
+            States::of(config.with_momentum(0.0).build(), parameters, |saved| {
+                let mean = SquareAvgState::new(saved.matrix("square_avg.square_avg")?);
+                Some(RmsPropState::new(mean, CenteredState::new(None, saved.matrix("centered.avg")?), None))
+            })
         }
         Optimizer::Adam { beta1, beta2, epsilon, .. } => {
             let config = AdamConfig::new().with_beta_1(beta1 as f32).with_beta_2(beta2 as f32);
-            with_states(config.with_epsilon(epsilon as f32).build(), parameters)
+            let rule = config.with_epsilon(epsilon as f32).build();
+            States::of(rule, parameters, |saved| Some(AdamState::new(moments(saved)?)))
         }
         Optimizer::Adamw { beta1, beta2, epsilon, weight_decay, .. } => {
             let config = AdamWConfig::new().with_beta_1(beta1 as f32).with_beta_2(beta2 as f32);
-            let config = config.with_epsilon(epsilon as f32).with_weight_decay(weight_decay as f32);
-            with_states(config.build(), parameters)
+            let rule = config.with_epsilon(epsilon as f32).with_weight_decay(weight_decay as f32).build();
+            States::of(rule, parameters, |saved| Some(AdamWState::new(moments(saved)?)))
         }
     }
 }
 
+fn moments(saved: &Saved<'_>) -> Option<AdaptiveMomentumState<2>> {
+    let (first, second) = (saved.matrix("momentum.moment_1")?, saved.matrix("momentum.moment_2")?);
+    Some(AdaptiveMomentumState::new(saved.count("momentum.time")?, first, second))
+}
+
+/// What a checkpoint holds of one parameter's state. Burn's own way of restoring a state gives every tensor the
+/// device's standard width, which would cut 64-bit moments short.
+pub(super) struct Saved<'a> {
+    /// The whole checkpoint.
+    pub(super) tensors: &'a [Named],
+    /// What the names of this parameter's state begin with.
+    pub(super) prefix: String,
+    /// Where the state is to live, and as which numbers.
+    pub(super) place: (&'a Device, DType),
+}
+
+impl Saved<'_> {
+    fn find(&self, leaf: &str) -> Option<&Named> {
+        self.tensors.iter().find(|named| {
+            let rest = named.name.strip_prefix(self.prefix.as_str());
+            rest.and_then(|rest| rest.strip_prefix('.')) == Some(leaf)
+        })
+    }
+
+    fn matrix(&self, leaf: &str) -> Option<Tensor<2>> {
+        let found = self.find(leaf)?;
+        Some(Tensor::from_data(data(found.shape, &found.values), self.place))
+    }
+
+    fn count(&self, leaf: &str) -> Option<usize> {
+        match &self.find(leaf)?.values {
+            Values::F64(values) => values.first().map(|&count| count as usize),
+            Values::F32(values) => values.first().map(|&count| count as usize),
+        }
+    }
+}
+
+/// One of Burn's optimisers and the state that it has come to for every parameter.
 struct States<R: Rule> {
     rule: R,
     states: Vec<Option<R::State<2>>>,
+    restore: fn(&Saved<'_>) -> Option<R::State<2>>,
+}
+
+impl<R: Rule> States<R> {
+    fn of(rule: R, parameters: usize, restore: fn(&Saved<'_>) -> Option<R::State<2>>) -> Box<dyn Update> {
+        Box::new(Self { rule, states: vec![None; parameters], restore })
+    }
 }
 
 impl<R: Rule> Update for States<R> {
@@ -75,34 +126,13 @@ impl<R: Rule> Update for States<R> {
         let Some(state) = &self.states[index] else { return Vec::new() };
         let mut sink = StateSink::default();
         state.state_flatten(prefix, &mut sink);
-        let scalars = sink.scalars.into_iter().map(|(name, value)| Named {
-            name,
-            shape: [1, 1],
-            values: Values::F64(vec![number(value)]),
-        });
-        sink.tensors.into_iter().map(|(name, data)| named(name, data)).chain(scalars).collect()
+        let scalar = |(name, value)| Named { name, shape: [1, 1], values: Values::F64(vec![number(value)]) };
+        let scalars = sink.scalars.into_iter().map(scalar);
+        sink.tensors.into_iter().map(|(name, data)| named(name, &data)).chain(scalars).collect()
     }
 
-    fn load(&mut self, index: usize, prefix: &str, saved: &[Named], device: &Device) {
-        let within = format!("{prefix}.");
-        let mut scalars = std::collections::BTreeMap::new();
-        let mut tensors = Vec::new();
-        for named in saved.iter().filter(|named| named.name.starts_with(&within)) {
-            match &named.values {
-                // Burn's states hold counters besides their moments, and nothing else that is no matrix.
-                Values::F64(values) if named.name.ends_with(".time") => {
-                    scalars.insert(named.name.clone(), (values[0] as u64).into());
-                }
-                values => tensors.push((named.name.clone(), data(named.shape, values))),
-            }
-        }
-        let mut source = StateSource::new(scalars);
-        for (name, data) in tensors {
-            source.insert_tensor(name, data);
-        }
-        if let Some(state) = R::State::<2>::state_unflatten(prefix, &mut source, device) {
-            self.states[index] = Some(state);
-        }
+    fn load(&mut self, index: usize, saved: &Saved<'_>) {
+        self.states[index] = (self.restore)(saved);
     }
 }
 

@@ -89,11 +89,29 @@ pub struct Progress {
     /// The running mean of the loss, in the unit of the experiment's loss.
     #[serde(serialize_with = "write_number", deserialize_with = "read_number")]
     pub smoothed_loss: f64,
+    /// What has gone into the next line of the metrics so far.
+    pub interval: Interval,
     /// The best validation so far.
     pub best: Option<Best>,
     /// Factor on the scheduled learning rate: 1 unless training was taken back after it diverged.
     #[serde(serialize_with = "write_number", deserialize_with = "read_number")]
     pub rate_factor: f64,
+}
+
+/// Sums over the updates since the last line of the metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Interval {
+    /// Updates.
+    pub updates: u64,
+    /// Characters that counted.
+    pub characters: u64,
+    /// Their cross-entropy in nats.
+    #[serde(serialize_with = "write_number", deserialize_with = "read_number")]
+    pub nats: f64,
+    /// The losses of the updates, in the unit of the experiment's loss.
+    #[serde(serialize_with = "write_number", deserialize_with = "read_number")]
+    pub loss: f64,
 }
 
 /// The best validation of a run.
