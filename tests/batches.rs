@@ -1,5 +1,7 @@
 //! From text to batches: framings, splits, orders, evaluation, and the sizes that the notebooks print.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::{collections::BTreeMap, fs, ops::Range};
 
 use hatchery::{
@@ -344,7 +346,9 @@ fn a_random_batch_has_no_repetition() {
         distinct.sort();
         distinct.dedup();
         assert_eq!(distinct.len(), 4);
-        drawn.into_iter().for_each(|name| *counts.entry(name).or_default() += 1);
+        for name in drawn {
+            *counts.entry(name).or_default() += 1;
+        }
     }
     // Each is in 200 of 500 batches on average, with a standard deviation of 11.
     assert!(counts.len() == 10 && counts.values().all(|count| (140..260).contains(count)), "{counts:?}");
@@ -384,8 +388,8 @@ fn the_state_is_carried_between_batches_of_the_same_rows() {
 /// Would catch: a loss that is a mean where a sum was asked for.
 #[test]
 fn the_divisor_is_that_of_the_loss() {
-    let of = |loss| ordered(8, |experiment| experiment.train.loss = loss).train.batch(0).divisor;
-    assert_eq!([of(Loss::Mean), of(Loss::Sum)], [4.0 * 7.0, 4.0]);
+    let of = |loss| ordered(8, |experiment| experiment.train.loss = loss).train.batch(0).divisor.to_bits();
+    assert_eq!([of(Loss::Mean), of(Loss::Sum)], [28.0, 4.0].map(f64::to_bits));
 }
 
 /// Would catch: documents in two splits or in none, a training split that is out of order, a shuffle that is not one.
@@ -644,14 +648,14 @@ fn naive(text: &str, vocabulary: &Vocabulary, lowercase: bool, unknown: Unknown)
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(150))]
 
     /// Would catch: whatever is wrong with finding tokens in any Unicode text: lower case of several characters, skipped
     /// ones, documents anywhere, an index entry in the middle of a character.
     #[test]
     fn any_text_streams_as_it_is(
         pieces in prop::collection::vec("[a-cA-Cİé🦕 ]{0,12}|\\PC{0,8}", 1..12),
-        repeats in prop::sample::select(vec![1usize, 40, 400]),
+        repeats in prop::sample::select(vec![1usize, 20, 60]),
         lowercase: bool,
         skip: bool,
         batch in 1usize..5,

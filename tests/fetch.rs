@@ -1,5 +1,7 @@
 //! Fetching a corpus, against servers that behave and servers that do not.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::{
     fs,
     io::{Read, Write},

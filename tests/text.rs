@@ -1,5 +1,7 @@
 //! Texts and vocabularies: where a corpus is found, how large files are held, which symbols they have.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::{
     fs,
     path::{Path, PathBuf},

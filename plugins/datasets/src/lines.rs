@@ -18,7 +18,6 @@ use hatchery_plugin::{Result, prelude::*};
 /// ```
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-#[expect(clippy::struct_excessive_bools, reason = "each is a key of its own, and none depends on another")]
 pub struct Lines {
     /// The first input; without one it is a vector of zeros.
     #[serde(default, skip_serializing_if = "Option::is_none")]

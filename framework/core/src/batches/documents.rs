@@ -4,10 +4,10 @@ use std::{ops::Range, sync::Arc};
 
 use hatchery_plugin::{Framing, Token};
 
-use super::{Batch, Facts, tape::refuse};
+use super::{Batch, Facts, split::Role, tape::refuse};
 use crate::{
     error::{Error, Problem, Result},
-    text::{Text, Vocabulary},
+    text::{SCATTERED, Text, Vocabulary},
 };
 
 /// The documents of a split.
@@ -34,7 +34,7 @@ impl Documents {
         mut ranges: Vec<Range<usize>>,
         framing: &Framing,
         vocabulary: &Arc<Vocabulary>,
-        split: &str,
+        split: Role,
     ) -> Result<Self> {
         let Framing::Documents { start, end, padding, length, count_padding } = framing else {
             return Err(Error::Internal { message: format!("{framing:?} does not frame documents"), cause: None });
@@ -122,7 +122,7 @@ impl Documents {
         // Characters without a token were refused when the documents were counted.
         let _ = self.vocabulary.visit(&self.text.as_str()[range.clone()], &mut |_, token| targets.push(token));
         targets.extend(self.end);
-        self.text.touched(range.len());
+        self.text.touched(range.len().max(SCATTERED));
         targets
     }
 }

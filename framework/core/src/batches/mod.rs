@@ -15,7 +15,14 @@ use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use hatchery_plugin::{Dataset, Framing, Token};
 
-use self::{documents::Documents, order::Schedule, split::Material, stream::Stream, tape::Tape, windows::Windows};
+use self::{
+    documents::Documents,
+    order::Schedule,
+    split::{Material, Role},
+    stream::Stream,
+    tape::Tape,
+    windows::Windows,
+};
 use crate::{
     error::{Error, Problem, Result},
     experiment::{Experiment, Loss},
@@ -118,21 +125,19 @@ impl Data {
         let framing = dataset.framing();
         check(&framing)?;
         let material = Material::read(dataset, text, &experiment.dataset.part.name)?;
-        let [train, valid, test] = material.split(&framing, experiment)?;
+        let (text, [train, valid, test]) = material.split(&framing, experiment)?;
         let vocabulary = Arc::new(match vocabulary {
             Some(vocabulary) => vocabulary,
-            None => vocabulary_of(&material.text, train.as_deref().unwrap_or_default(), &framing, experiment)?,
+            None => vocabulary_of(&text, train.as_deref().unwrap_or_default(), &framing, experiment)?,
         });
-        let sequences = |ranges: Option<Vec<Range<usize>>>, split: &'static str| {
-            ranges
-                .map(|ranges| Sequences::new(&material.text, ranges, &framing, &vocabulary, experiment, split))
-                .transpose()
+        let sequences = |ranges: Option<Vec<Range<usize>>>, split: Role| {
+            ranges.map(|ranges| Sequences::new(&text, ranges, &framing, &vocabulary, experiment, split)).transpose()
         };
         let missing = || Error::Internal { message: "there is no training split".to_owned(), cause: None };
         Ok(Self {
-            train: sequences(train, "training")?.ok_or_else(missing)?,
-            valid: sequences(valid, "validation")?,
-            test: sequences(test, "test")?,
+            train: sequences(train, Role::Training)?.ok_or_else(missing)?,
+            valid: sequences(valid, Role::Validation)?,
+            test: sequences(test, Role::Test)?,
             vocabulary,
             framing,
         })
@@ -146,7 +151,7 @@ impl Sequences {
         framing: &Framing,
         vocabulary: &Arc<Vocabulary>,
         experiment: &Experiment,
-        split: &'static str,
+        split: Role,
     ) -> Result<Self> {
         let batch = experiment.train.batch.max(1);
         let frames = match framing {

@@ -1,6 +1,6 @@
 //! The documents of a text, and which of them are held out.
 
-use std::ops::Range;
+use std::{fmt, ops::Range};
 
 use hatchery_plugin::{Dataset, Documents, Framing, Source};
 
@@ -15,6 +15,28 @@ use crate::{
 pub(super) struct Material {
     pub(super) text: Text,
     pub(super) ranges: Vec<Range<usize>>,
+}
+
+/// What a split is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Training,
+    Validation,
+    Test,
+}
+
+impl Role {
+    const ALL: [Self; 3] = [Self::Training, Self::Validation, Self::Test];
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Training => "training",
+            Self::Validation => "validation",
+            Self::Test => "the test",
+        })
+    }
 }
 
 /// Byte ranges for training, validation and test; none where nothing is held out.
@@ -67,10 +89,10 @@ impl Material {
     }
 
     /// Documents are held out as wholes; of windows and streams, which know no documents, the end of the text is.
-    pub(super) fn split(&self, framing: &Framing, experiment: &Experiment) -> Result<Ranges> {
+    pub(super) fn split(self, framing: &Framing, experiment: &Experiment) -> Result<(Text, Ranges)> {
         let split = &experiment.split;
         if split.valid <= 0.0 && split.test <= 0.0 {
-            return Ok([Some(self.ranges.clone()), None, None]);
+            return Ok((self.text, [Some(self.ranges), None, None]));
         }
         let (parts, unit, count) = if matches!(framing, Framing::Documents { .. }) {
             (self.split_documents(split, experiment.seed), "documents", self.ranges.len())
@@ -79,7 +101,6 @@ impl Material {
             (self.split_text(split, characters), "characters", characters)
         };
         let shares = [1.0 - split.valid - split.test, split.valid, split.test];
-        let names = ["training", "validation", "the test"];
         let mut ranges: Ranges = [None, None, None];
         for (number, part) in parts.into_iter().enumerate() {
             // The training split is always there, if only to be found empty.
@@ -87,14 +108,14 @@ impl Material {
                 continue;
             }
             if part.is_empty() {
-                return Err(Problem::new(format!("nothing is left for {}", names[number]))
+                return Err(Problem::new(format!("nothing is left for {}", Role::ALL[number]))
                     .note(format!("its share: {:.6} of {count} {unit}", shares[number].max(0.0)))
                     .hint("change the shares in [split], or use a larger corpus")
                     .into());
             }
             ranges[number] = Some(part);
         }
-        Ok(ranges)
+        Ok((self.text, ranges))
     }
 
     fn split_documents(&self, split: &Split, seed: u64) -> [Vec<Range<usize>>; 3] {

@@ -1,6 +1,6 @@
 //! A contiguous text read by several rows at once, each from its own place on: truncated back-propagation through time.
 
-use super::{Batch, Facts, tape::Tape};
+use super::{Batch, Facts, split::Role, tape::Tape};
 use crate::error::{Problem, Result};
 
 /// The text of a split as one stream.
@@ -16,9 +16,9 @@ const EVALUATION_ROWS: usize = 32;
 
 impl Stream {
     /// The training split must hold a batch; a held-out one, which is only evaluated, two characters.
-    pub(super) fn new(tape: Tape, rows: usize, steps: usize, split: &str) -> Result<Self> {
+    pub(super) fn new(tape: Tape, rows: usize, steps: usize, split: Role) -> Result<Self> {
         let length = tape.len();
-        let held_out = split != "training";
+        let held_out = split != Role::Training;
         let (rows, steps) = if held_out {
             let steps = steps.min(length.saturating_sub(1)).max(1);
             (rows.min(length / (steps + 1)).max(1), steps)

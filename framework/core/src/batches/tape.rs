@@ -9,7 +9,7 @@ use hatchery_plugin::Token;
 
 use crate::{
     error::{Error, Result},
-    text::{Stranger, Text, Vocabulary},
+    text::{SCATTERED, Stranger, Text, Vocabulary},
 };
 
 /// The ranges of a text, one after the other, as tokens.
@@ -34,7 +34,7 @@ struct Piece {
 #[derive(Debug)]
 enum Places {
     /// Every byte is a token: this one.
-    Bytes([Token; 128]),
+    Bytes(Box<[Token; 128]>),
     /// Of every `SPACING`th token.
     Marks(Vec<Mark>),
 }
@@ -74,7 +74,7 @@ impl Tape {
         let table = vocabulary.ascii();
         if tape.is_bytes(&table) {
             tape.length = bytes;
-            tape.places = Places::Bytes(table);
+            tape.places = Places::Bytes(Box::new(table));
         } else {
             tape.mark()?;
         }
@@ -99,7 +99,7 @@ impl Tape {
             Places::Marks(_) if wanted == 0 => {}
             Places::Marks(marks) => self.read_marked(marks[from / SPACING], from, &mut out[..wanted]),
         }
-        self.text.touched(wanted);
+        self.text.touched(wanted.max(SCATTERED));
     }
 
     fn read_bytes(&self, table: &[Token; 128], from: usize, out: &mut [Token]) {
@@ -129,9 +129,8 @@ impl Tape {
                 if done == out.len() {
                     return;
                 }
-                let mut buffer = [0; 4];
                 // Characters without a token were refused when the tape was made.
-                let _ = self.vocabulary.visit(symbol.encode_utf8(&mut buffer), &mut |_, token| {
+                let _ = self.vocabulary.read(symbol, &mut |token| {
                     if skip > 0 {
                         skip -= 1;
                     } else if let Some(place) = out.get_mut(done) {

@@ -2,7 +2,7 @@
 
 use hatchery_plugin::Predict;
 
-use super::{Batch, Facts, tape::Tape};
+use super::{Batch, Facts, split::Role, tape::Tape};
 use crate::error::{Problem, Result};
 
 /// The windows of a split: number `i` begins at token `i × stride`.
@@ -15,7 +15,7 @@ pub(super) struct Windows {
 }
 
 impl Windows {
-    pub(super) fn new(tape: Tape, length: usize, stride: usize, predict: Predict, split: &str) -> Result<Self> {
+    pub(super) fn new(tape: Tape, length: usize, stride: usize, predict: Predict, split: Role) -> Result<Self> {
         if tape.len() <= length {
             return Err(Problem::new(format!("the text for {split} is too short for a window"))
                 .note(format!(

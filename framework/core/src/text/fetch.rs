@@ -4,6 +4,7 @@
 //! those of the catalogue does it get its name, by a rename, after it was flushed to the disk.
 
 use std::{
+    fmt::Write as _,
     fs::{self, File, TryLockError},
     io::{ErrorKind, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
@@ -158,7 +159,7 @@ fn download(part: &mut Part<'_>, address: &str, progress: &mut dyn FnMut(u64, u6
         part.write(&buffer[..wanted])?;
         progress(part.done, all);
         if wanted < count {
-            return Err(other_size(part, format!("more than {all}")));
+            return Err(other_size(part, &format!("more than {all}")));
         }
     }
     Ok(())
@@ -196,7 +197,7 @@ fn request(part: &mut Part<'_>, address: &str) -> Result<Response<Body>> {
         200 => {
             part.start_over().map_err(|cause| disk(&part.path, cause))?;
             match length {
-                Some(length) if length != part.entry.bytes => Err(other_size(part, length.to_string())),
+                Some(length) if length != part.entry.bytes => Err(other_size(part, &length.to_string())),
                 _ => Ok(response),
             }
         }
@@ -227,7 +228,7 @@ fn continues(response: &Response<Body>, part: &Part<'_>) -> bool {
     })
 }
 
-fn other_size(part: &Part<'_>, found: String) -> Error {
+fn other_size(part: &Part<'_>, found: &str) -> Error {
     // What is of the wrong size must not be taken up by the next call. That a second fault hides the first helps nobody.
     let _ = fs::remove_file(&part.path);
     Problem::new(format!("the file at the address of `{}` is another one", part.entry.name))
@@ -288,5 +289,9 @@ fn feed(file: &mut File, hasher: &mut Sha256) -> std::io::Result<u64> {
 }
 
 fn hexadecimal(hasher: Sha256) -> String {
-    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hasher.finalize().iter().fold(String::new(), |mut digits, byte| {
+        // Writing into a string cannot fail.
+        let _ = write!(digits, "{byte:02x}");
+        digits
+    })
 }

@@ -21,8 +21,8 @@ pub(super) type NotText = (Mmap, usize);
 /// Bytes checked in one go.
 const CHUNK: usize = 1 << 22;
 
-/// Bytes read, before pages are given back. The system maps more around each page that is touched, up to 64 KiB.
-const RESIDENT: usize = 16 << 20;
+/// Bytes read, before pages are given back.
+const RESIDENT: usize = 32 << 20;
 
 impl Mapped {
     /// Maps a file and checks once that it is UTF-8.

@@ -44,6 +44,9 @@ const MAP_FROM: u64 = 64 << 20;
 /// Bytes of a text that are looked at in one go when all of it is read.
 const CHUNK: usize = 1 << 20;
 
+/// Bytes that become resident at least when a mapped file is read at any place: the system maps so much around it.
+pub(crate) const SCATTERED: usize = 64 << 10;
+
 /// The text of a corpus: embedded, in the catalogue, or a path, relative to `folder` if there is such a file, else to
 /// the current folder.
 ///
@@ -262,5 +265,5 @@ fn not_text(name: &str, bytes: &[u8], at: usize) -> Error {
 }
 
 fn line(bytes: &[u8], offset: usize) -> usize {
-    1 + bytes[..offset.min(bytes.len())].iter().filter(|byte| **byte == b'\n').count()
+    bytes[..offset.min(bytes.len())].split(|byte| *byte == b'\n').count()
 }

@@ -139,27 +139,26 @@ impl Vocabulary {
     /// Calls `take` with the byte offset and each token of every character, in order.
     pub(crate) fn visit(&self, text: &str, take: &mut impl FnMut(usize, Token)) -> std::result::Result<(), Stranger> {
         for (offset, symbol) in text.char_indices() {
-            if self.lowercase {
-                for symbol in symbol.to_lowercase() {
-                    self.one(symbol, offset, take)?;
-                }
-            } else {
-                self.one(symbol, offset, take)?;
-            }
+            self.read(symbol, &mut |token| take(offset, token)).map_err(|symbol| Stranger { symbol, offset })?;
         }
         Ok(())
     }
 
+    /// Calls `take` with each token of a character: one, none if it is skipped, or several if its lower case is several
+    /// characters. Gives back the character that has none and may not be skipped.
     #[inline]
-    fn one(
-        &self,
-        symbol: char,
-        offset: usize,
-        take: &mut impl FnMut(usize, Token),
-    ) -> std::result::Result<(), Stranger> {
+    pub(crate) fn read(&self, symbol: char, take: &mut impl FnMut(Token)) -> std::result::Result<(), char> {
+        if self.lowercase && !symbol.is_ascii_lowercase() {
+            return symbol.to_lowercase().try_for_each(|symbol| self.read_exactly(symbol, take));
+        }
+        self.read_exactly(symbol, take)
+    }
+
+    #[inline]
+    fn read_exactly(&self, symbol: char, take: &mut impl FnMut(Token)) -> std::result::Result<(), char> {
         match self.token(symbol).or(self.stand_in) {
-            Some(token) => take(offset, token),
-            None if self.unknown == Unknown::Error => return Err(Stranger { symbol, offset }),
+            Some(token) => take(token),
+            None if self.unknown == Unknown::Error => return Err(symbol),
             None => {}
         }
         Ok(())
@@ -202,29 +201,25 @@ fn named(symbol: char) -> String {
     format!("`{}` (U+{:04X})", symbol.escape_debug(), symbol as u32)
 }
 
-/// Which characters a text has: one bit for each code point, so that a scan of gigabytes stores nothing.
-pub(crate) struct Seen {
-    bits: Vec<u64>,
-}
+/// Which characters a text has: one entry for each code point, so that a scan of gigabytes stores nothing else.
+pub(crate) struct Seen(Vec<bool>);
 
 impl Seen {
     pub(crate) fn new() -> Self {
-        Self { bits: vec![0; (char::MAX as usize + 1) / 64] }
+        Self(vec![false; char::MAX as usize + 1])
     }
 
     pub(crate) fn add(&mut self, text: &str) {
-        for symbol in text.chars() {
-            let code = symbol as usize;
-            self.bits[code / 64] |= 1 << (code % 64);
+        if text.is_ascii() {
+            text.bytes().for_each(|byte| self.0[usize::from(byte)] = true);
+        } else {
+            text.chars().for_each(|symbol| self.0[symbol as usize] = true);
         }
     }
 
     /// The characters seen, lower-cased if asked for.
     pub(crate) fn symbols(&self, lowercase: bool) -> Vec<char> {
-        let seen = ('\0'..=char::MAX).filter(|symbol| {
-            let code = *symbol as usize;
-            self.bits[code / 64] & (1 << (code % 64)) != 0
-        });
+        let seen = ('\0'..=char::MAX).filter(|symbol| self.0[*symbol as usize]);
         if lowercase { seen.flat_map(char::to_lowercase).collect() } else { seen.collect() }
     }
 }
