@@ -2,10 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod batches;
 mod checkpoint;
 mod clippers;
 mod conformance;
+mod fetch;
 mod picture;
 mod random;
 mod run_directory;
 mod samplers;
+mod text;
