@@ -11,7 +11,8 @@ use std::{
 use hatchery::{
     error::Error,
     run::checkpoint::{
-        Best, Checkpoint, Meta, Named, OPTIMIZER, PARAMETERS, Progress, Provenance, STATE, Values, read, write,
+        Best, Checkpoint, Interval, Meta, Named, OPTIMIZER, PARAMETERS, Progress, Provenance, STATE, Values, read,
+        write,
     },
 };
 use proptest::prelude::*;
@@ -35,6 +36,7 @@ fn checkpoint() -> Checkpoint {
                 smoothed_loss: 0.1 + 0.2,
                 best: Some(Best { updates: 3, nats: 2.0 / 3.0 }),
                 rate_factor: 1.0,
+                interval: Interval { updates: 3, characters: 41, nats: 97.125, loss: 7.5 },
             },
             plugins: vec![Provenance {
                 kind: "cell".to_owned(),

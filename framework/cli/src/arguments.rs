@@ -35,7 +35,9 @@ pub enum Command {
     #[command(subcommand)]
     Data(Data),
     /// Print a script that completes this command's arguments in a shell
-    #[command(after_help = "Example:\n  hatchery completions bash > ~/.local/share/bash-completion/completions/hatchery")]
+    #[command(
+        after_help = "Example:\n  hatchery completions bash > ~/.local/share/bash-completion/completions/hatchery"
+    )]
     Completions {
         /// The shell
         shell: Shell,
@@ -83,8 +85,10 @@ pub enum Form {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  hatchery sample\n  hatchery sample runs/dinosaurs/001 --prefix tri --count 10\n  \
-    hatchery sample --temperature 0.2,0.5,1.0 --seed 7")]
+#[command(
+    after_help = "Examples:\n  hatchery sample\n  hatchery sample runs/dinosaurs/001 --prefix tri --count 10\n  \
+    hatchery sample --temperature 0.2,0.5,1.0 --seed 7"
+)]
 pub struct Sample {
     /// A run's folder or a checkpoint file; the newest run if it is left out
     pub run: Option<PathBuf>,

@@ -6,10 +6,11 @@ use std::{
 };
 
 use hatchery::{
+    batches::Data,
     generate::Generated,
     network::Network,
     run::log::Metric,
-    train::{Data, Ending, Observer, Training},
+    train::{Ending, Observer, Training},
 };
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
@@ -42,7 +43,8 @@ impl Display {
             Form::Auto if std::io::stderr().is_terminal() => Shown::Bar,
             Form::Auto | Form::Plain => Shown::Lines,
         };
-        let target = if form == Shown::Bar { ProgressDrawTarget::stderr_with_hz(8) } else { ProgressDrawTarget::hidden() };
+        let target =
+            if form == Shown::Bar { ProgressDrawTarget::stderr_with_hz(8) } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(None, target);
         let style = ProgressStyle::with_template("{bar:32} {pos}/{len} steps  {per_sec}  loss {msg}  {eta} left");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
@@ -55,7 +57,7 @@ impl Display {
                 "{}: {} {} of {} symbols{held_out}; {} × {}, {} parameters, on {}",
                 experiment.name,
                 data.train.count(),
-                data.train.unit(),
+                "sequences",
                 network.vocabulary.len(),
                 experiment.model.layers,
                 experiment.cell.name,
@@ -110,9 +112,10 @@ impl Observer for Display {
             Shown::Bar | Shown::Lines if metric.step.is_multiple_of(self.report_every) || metric.valid.is_some() => {
                 let elapsed = Duration::from_secs(self.start.elapsed().as_secs());
                 let nats = metric.bits_per_character * std::f64::consts::LN_2;
-                let valid = metric.valid.as_ref().map_or(String::new(), |valid| {
-                    format!(", validation {:.4}", valid.nats_per_character)
-                });
+                let valid = metric
+                    .valid
+                    .as_ref()
+                    .map_or(String::new(), |valid| format!(", validation {:.4}", valid.nats_per_character));
                 self.say(&format!(
                     "\nstep {}  loss {nats:.4} nats per character{valid}, smoothed {:.6}  ({elapsed:?})",
                     metric.step, metric.smoothed_loss

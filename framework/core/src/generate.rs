@@ -157,7 +157,9 @@ enum Generators {
     Streams(Vec<Stream>),
     /// The notebooks' habit: seeded anew before every character of sequence n, with s, s + 2, s + 4, … where s is the
     /// request's seed plus n.
-    Reseeded { first: u32 },
+    Reseeded {
+        first: u32,
+    },
     Numpy(Box<RandomState>),
 }
 

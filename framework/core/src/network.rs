@@ -1,6 +1,8 @@
 //! A network: an experiment's model with its numbers and its symbols. It is all that generation needs, and with data
 //! beside it all that training needs.
 
+use std::sync::Arc;
+
 use hatchery_plugin::{Clipper, Framing, Kind, Sampler};
 
 use crate::{
@@ -18,7 +20,7 @@ pub struct Network {
     /// The experiment, every default filled in.
     pub experiment: Experiment,
     /// The symbols.
-    pub vocabulary: Vocabulary,
+    pub vocabulary: Arc<Vocabulary>,
     /// How the dataset frames its documents: where sequences begin and end.
     pub framing: Framing,
     /// What happens to logits before a token is drawn.
@@ -36,12 +38,13 @@ impl Network {
     ///
     /// # Errors
     /// When a plugin refuses its keys or the device is not there.
-    pub fn new(experiment: Experiment, vocabulary: Vocabulary, registry: &Registry) -> Result<Self> {
+    pub fn new(experiment: Experiment, vocabulary: Arc<Vocabulary>, registry: &Registry) -> Result<Self> {
         let device = device::open(&experiment.backend)?;
         let model = Model::new(&experiment, registry, vocabulary.len())?;
         let size = model.size();
         let values = model.initial_values(experiment.seed, experiment.rng);
-        let executor = Box::new(BurnExecutor::new(model, values, clippers(&experiment, registry)?, &experiment, &device));
+        let executor =
+            Box::new(BurnExecutor::new(model, values, clippers(&experiment, registry)?, &experiment, &device));
         let (dataset, _) = registry.dataset(&experiment.dataset.part)?;
         Ok(Self {
             framing: dataset.framing(),
@@ -62,7 +65,7 @@ impl Network {
         let meta = &checkpoint.meta;
         let experiment = read::from_text(&meta.experiment, "the experiment in the checkpoint", overrides, registry)?;
         let vocabulary = Vocabulary::from_text(&meta.vocabulary, &experiment.vocabulary)?;
-        let mut network = Self::new(experiment, vocabulary, registry)?;
+        let mut network = Self::new(experiment, Arc::new(vocabulary), registry)?;
         network.executor.load(&checkpoint.tensors)?;
         Ok((network, meta.progress.clone()))
     }

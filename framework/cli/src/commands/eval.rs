@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use hatchery::{
+    batches::Data,
     error::{Problem, Result},
     evaluate::evaluate,
     network::Network,
     run::{checkpoint, directory},
-    train::Data,
 };
 use serde_json::json;
 
@@ -21,7 +21,8 @@ pub fn run(arguments: &Eval) -> Result<()> {
     let seed: Vec<_> = arguments.seed.iter().map(|seed| format!("seed={seed}")).collect();
     let overrides = overrides(&seed, arguments.place.device.as_deref());
     let (mut network, progress) = Network::restore(&checkpoint, &overrides, &registry)?;
-    let data = Data::open_with(&network.experiment, Path::new("."), &registry, &network.vocabulary)?;
+    let vocabulary = network.vocabulary.as_ref().clone();
+    let data = Data::open(&network.experiment, Path::new("."), &registry, Some(vocabulary))?;
 
     let split = arguments.split.unwrap_or(if data.valid.is_some() { Split::Valid } else { Split::Train });
     let (name, sequences) = match split {

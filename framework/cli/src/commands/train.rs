@@ -3,6 +3,7 @@
 use std::{path::Path, time::Instant};
 
 use hatchery::{
+    batches::Data,
     error::{Error, Result},
     experiment::{Experiment, read},
     network::Network,
@@ -13,7 +14,7 @@ use hatchery::{
         log::{self, Metric},
         picture::{Series, loss_curve},
     },
-    train::{Data, Ending, Training},
+    train::{Ending, Training},
 };
 
 use super::overrides;
@@ -24,8 +25,8 @@ pub fn run(arguments: &Train) -> Result<()> {
     let overrides = overrides(&arguments.overrides, arguments.device.as_deref());
     let experiment = read::read(&arguments.experiment, &overrides, &registry)?;
     let folder = arguments.experiment.parent().unwrap_or(Path::new("."));
-    let (data, vocabulary) = Data::open(&experiment, folder, &registry)?;
-    let network = Network::new(experiment, vocabulary, &registry)?;
+    let data = Data::open(&experiment, folder, &registry, None)?;
+    let network = Network::new(experiment, data.vocabulary.clone(), &registry)?;
 
     let directory = RunDirectory::create(&arguments.runs, &network.experiment.name)?;
     let mut display = Display::new(&arguments.progress, &network, &data);

@@ -11,7 +11,7 @@ mod stream;
 mod tape;
 mod windows;
 
-use std::{collections::BTreeMap, ops::Range, sync::Arc};
+use std::{collections::BTreeMap, ops::Range, path::Path, sync::Arc};
 
 use hatchery_plugin::{Dataset, Framing, Token};
 
@@ -25,8 +25,9 @@ use self::{
 };
 use crate::{
     error::{Error, Problem, Result},
-    experiment::{Experiment, Loss},
-    text::{Seen, Text, Vocabulary},
+    experiment::{Experiment, Loss, Unknown},
+    registry::Registry,
+    text::{self, Seen, Text, Vocabulary},
 };
 
 /// Sequences trained on at once, time-major: what stands in row `r` at time step `t` is entry `t × rows + r`.
@@ -94,7 +95,24 @@ pub struct Facts {
 }
 
 impl Data {
-    /// The data of an experiment. The vocabulary is that of the training split and of the framing's own symbols.
+    /// The data of an experiment: its corpus is opened, relative to `folder` if it is a path. With a `vocabulary`, as
+    /// from a checkpoint, none is made.
+    ///
+    /// # Errors
+    /// Those of [`Data::new`] and [`Data::with_vocabulary`], and when the corpus cannot be opened.
+    pub fn open(
+        experiment: &Experiment,
+        folder: &Path,
+        registry: &Registry,
+        vocabulary: Option<Vocabulary>,
+    ) -> Result<Self> {
+        let (dataset, _) = registry.dataset(&experiment.dataset.part)?;
+        let text = text::open(&experiment.dataset.corpus, folder)?;
+        Self::build(dataset.as_ref(), &text, experiment, vocabulary)
+    }
+
+    /// The data of an experiment. The vocabulary is that of the whole text and of the framing's own symbols; where the
+    /// experiment says what to do with an unknown character, it is that of the training split only.
     ///
     /// # Errors
     /// When the dataset refuses the text, when there is too little of it for the framing or for a split, and when a
@@ -128,7 +146,11 @@ impl Data {
         let (text, [train, valid, test]) = material.split(&framing, experiment)?;
         let vocabulary = Arc::new(match vocabulary {
             Some(vocabulary) => vocabulary,
-            None => vocabulary_of(&text, train.as_deref().unwrap_or_default(), &framing, experiment)?,
+            None => {
+                let splits = [&train, &valid, &test].map(|ranges| ranges.as_deref().unwrap_or_default());
+                let read = if experiment.vocabulary.unknown == Unknown::Error { 3 } else { 1 };
+                vocabulary_of(&text, splits[..read].iter().copied().flatten(), &framing, experiment)?
+            }
         });
         let sequences = |ranges: Option<Vec<Range<usize>>>, split: Role| {
             ranges.map(|ranges| Sequences::new(&text, ranges, &framing, &vocabulary, experiment, split)).transpose()
@@ -281,9 +303,9 @@ fn check(framing: &Framing) -> Result<()> {
     Err(Problem::new(problem).hint("set the key of [dataset] to a larger number").into())
 }
 
-fn vocabulary_of(
+fn vocabulary_of<'a>(
     text: &Text,
-    ranges: &[Range<usize>],
+    ranges: impl Iterator<Item = &'a Range<usize>>,
     framing: &Framing,
     experiment: &Experiment,
 ) -> Result<Vocabulary> {

@@ -25,7 +25,12 @@ pub const KNOWN: [Known; 5] = [
     Known { word: "cpu", doc: "all cores of this machine", feature: "flex", built: cfg!(feature = "flex") },
     Known { word: "flex", doc: "Burn's own CPU backend", feature: "flex", built: cfg!(feature = "flex") },
     Known { word: "ndarray", doc: "Burn's older CPU backend", feature: "ndarray", built: cfg!(feature = "ndarray") },
-    Known { word: "wgpu", doc: "graphics cards, by Vulkan, Metal or DirectX", feature: "wgpu", built: cfg!(feature = "wgpu") },
+    Known {
+        word: "wgpu",
+        doc: "graphics cards, by Vulkan, Metal or DirectX",
+        feature: "wgpu",
+        built: cfg!(feature = "wgpu"),
+    },
     Known { word: "cuda", doc: "NVIDIA graphics cards", feature: "cuda", built: cfg!(feature = "cuda") },
 ];
 

@@ -12,12 +12,7 @@ pub use self::burn::BurnExecutor;
 
 use hatchery_plugin::Token;
 
-use crate::{
-    batches::Batch,
-    error::Result,
-    random::Stream,
-    run::checkpoint::Named,
-};
+use crate::{batches::Batch, error::Result, random::Stream, run::checkpoint::Named};
 
 /// A model with its numbers, ready to be trained, evaluated and sampled from.
 pub trait Executor {
