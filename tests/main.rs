@@ -6,6 +6,7 @@ mod batches;
 mod checkpoint;
 mod clippers;
 mod conformance;
+mod experiment;
 mod fetch;
 mod picture;
 mod random;
