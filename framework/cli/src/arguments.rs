@@ -10,13 +10,13 @@ use hatchery_plugin::Kind;
 #[derive(Debug, Parser)]
 #[command(name = "hatchery", version, arg_required_else_help = true)]
 #[command(after_help = "Begin with:\n  hatchery train experiments/dinosaurs.toml\n  hatchery sample\n  hatchery eval")]
-pub struct Arguments {
+pub(crate) struct Arguments {
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Train the model of an experiment file
     Train(Train),
     /// Draw samples from a trained model
@@ -48,34 +48,34 @@ pub enum Command {
 #[command(after_help = "Examples:\n  hatchery train experiments/dinosaurs.toml\n  \
     hatchery train experiments/dinosaurs.toml --set cell.type=lstm --set train.steps=5000\n\n\
     The last line on standard output is the run's folder.")]
-pub struct Train {
+pub(crate) struct Train {
     /// The experiment file
-    pub experiment: PathBuf,
+    pub(crate) experiment: PathBuf,
     /// Change a key of the file; may be given several times
     #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub overrides: Vec<String>,
+    pub(crate) overrides: Vec<String>,
     /// Where tensors live, in place of the file's [backend] device
     #[arg(long, value_name = "DEVICE")]
-    pub device: Option<String>,
+    pub(crate) device: Option<String>,
     /// The folder of all runs
     #[arg(long, value_name = "DIR", default_value = "runs")]
-    pub runs: PathBuf,
+    pub(crate) runs: PathBuf,
     #[command(flatten)]
-    pub progress: Progress,
+    pub(crate) progress: Progress,
 }
 
 #[derive(Debug, Args)]
-pub struct Progress {
+pub(crate) struct Progress {
     /// Print nothing but the results
     #[arg(long, short)]
-    pub quiet: bool,
+    pub(crate) quiet: bool,
     /// How progress is shown on standard error
     #[arg(long, value_name = "FORM", default_value = "auto", conflicts_with = "quiet")]
-    pub progress: Form,
+    pub(crate) progress: Form,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Form {
+pub(crate) enum Form {
     /// A bar on a terminal, lines otherwise
     Auto,
     /// A line for every report
@@ -89,61 +89,61 @@ pub enum Form {
     after_help = "Examples:\n  hatchery sample\n  hatchery sample runs/dinosaurs/001 --prefix tri --count 10\n  \
     hatchery sample --temperature 0.2,0.5,1.0 --seed 7"
 )]
-pub struct Sample {
+pub(crate) struct Sample {
     /// A run's folder or a checkpoint file; the newest run if it is left out
-    pub run: Option<PathBuf>,
+    pub(crate) run: Option<PathBuf>,
     /// What every sample begins with
     #[arg(long, value_name = "TEXT")]
-    pub prefix: Option<String>,
+    pub(crate) prefix: Option<String>,
     /// How many samples
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub count: Option<u64>,
+    pub(crate) count: Option<u64>,
     /// Characters after which a sample ends at the latest
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub length: Option<u64>,
+    pub(crate) length: Option<u64>,
     /// The seed of the draws
     #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
+    pub(crate) seed: Option<u64>,
     /// Sample at these temperatures, in place of the file's samplers
     #[arg(long, value_name = "T", value_delimiter = ',')]
-    pub temperature: Vec<f64>,
+    pub(crate) temperature: Vec<f64>,
     /// Print one JSON object a sample
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
     #[command(flatten)]
-    pub place: Place,
+    pub(crate) place: Place,
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  hatchery eval\n  hatchery eval runs/dinosaurs/001 --split train --json")]
-pub struct Eval {
+pub(crate) struct Eval {
     /// A run's folder or a checkpoint file; the newest run if it is left out
-    pub run: Option<PathBuf>,
+    pub(crate) run: Option<PathBuf>,
     /// Which split; by default validation, or training where nothing is held out
     #[arg(long, value_name = "SPLIT")]
-    pub split: Option<Split>,
+    pub(crate) split: Option<Split>,
     /// Print one JSON object
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
     /// The seed of the run's splits, in place of the recorded one
     #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
+    pub(crate) seed: Option<u64>,
     #[command(flatten)]
-    pub place: Place,
+    pub(crate) place: Place,
 }
 
 #[derive(Debug, Args)]
-pub struct Place {
+pub(crate) struct Place {
     /// Where tensors live, in place of the recorded device
     #[arg(long, value_name = "DEVICE")]
-    pub device: Option<String>,
+    pub(crate) device: Option<String>,
     /// The folder of all runs
     #[arg(long, value_name = "DIR", default_value = "runs")]
-    pub runs: PathBuf,
+    pub(crate) runs: PathBuf,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Split {
+pub(crate) enum Split {
     /// What the updates saw
     Train,
     /// What may guide choices
@@ -154,16 +154,16 @@ pub enum Split {
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  hatchery check experiments/dinosaurs.toml --set cell.hidden=64")]
-pub struct Check {
+pub(crate) struct Check {
     /// The experiment file
-    pub experiment: PathBuf,
+    pub(crate) experiment: PathBuf,
     /// Change a key of the file; may be given several times
     #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub overrides: Vec<String>,
+    pub(crate) overrides: Vec<String>,
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Plugins {
+pub(crate) enum Plugins {
     /// List them, by kind
     List,
     /// Keys, types, defaults and an example of one
@@ -178,7 +178,7 @@ pub enum Plugins {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Runs {
+pub(crate) enum Runs {
     /// List them, oldest first
     List {
         /// The folder of all runs
@@ -196,7 +196,7 @@ pub enum Runs {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Data {
+pub(crate) enum Data {
     /// List the texts that experiments may name
     List,
     /// Fetch some of them; size and SHA-256 are checked, a cut connection is resumed

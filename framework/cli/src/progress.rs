@@ -18,7 +18,7 @@ use serde_json::json;
 use crate::arguments::{Form, Progress};
 
 /// Shows a training.
-pub struct Display {
+pub(crate) struct Display {
     form: Shown,
     bar: ProgressBar,
     start: Instant,
@@ -36,7 +36,7 @@ enum Shown {
 
 impl Display {
     /// Announces what is going to be trained.
-    pub fn new(progress: &Progress, network: &Network, data: &Data) -> Self {
+    pub(crate) fn new(progress: &Progress, network: &Network, data: &Data) -> Self {
         let form = match progress.progress {
             _ if progress.quiet => Shown::Nothing,
             Form::Json => Shown::Json,
@@ -69,7 +69,7 @@ impl Display {
     }
 
     /// Says how it ended and what to type next.
-    pub fn finished(&self, training: &Training<'_>, ending: Ending, seconds: f64) {
+    pub(crate) fn finished(&self, training: &Training<'_>, ending: Ending, seconds: f64) {
         self.bar.finish_and_clear();
         if !matches!(self.form, Shown::Bar | Shown::Lines) {
             return;

@@ -147,6 +147,7 @@ impl Training<'_> {
             valid,
         };
         self.metrics.append(&metric)?;
+        self.metrics.flush()?;
         if let Some(valid) = metric.valid.as_ref() {
             let nats = valid.nats_per_character;
             if self.progress.best.as_ref().is_none_or(|best| nats < best.nats) {
@@ -172,6 +173,7 @@ impl Training<'_> {
         for (index, sample) in generated.iter().enumerate() {
             self.samples.append(&SampleRow { step, index, text: sample.text.clone() })?;
         }
+        self.samples.flush()?;
         Ok(generated)
     }
 

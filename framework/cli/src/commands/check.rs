@@ -4,7 +4,7 @@ use hatchery::{error::Result, experiment::read};
 
 use crate::arguments::Check;
 
-pub fn run(arguments: &Check) -> Result<()> {
+pub(crate) fn run(arguments: &Check) -> Result<()> {
     let registry = hatchery_cli::registry()?;
     let experiment = read::read(&arguments.experiment, &arguments.overrides, &registry)?;
     print!("{}", experiment.to_toml());

@@ -13,7 +13,7 @@ use hatchery::{
 };
 
 /// Every text that is known by name, and where it is.
-pub fn list() -> Result<()> {
+pub(crate) fn list() -> Result<()> {
     let places = Places::from_environment();
     for listed in catalogue::list(&places) {
         let state = match listed.state {
@@ -28,7 +28,7 @@ pub fn list() -> Result<()> {
 }
 
 /// Fetches texts into the cache folder.
-pub fn fetch(names: &[String], from: Option<&str>) -> Result<()> {
+pub(crate) fn fetch(names: &[String], from: Option<&str>) -> Result<()> {
     let places = Places::from_environment();
     let mut entries = Vec::new();
     for name in names {
@@ -58,7 +58,7 @@ pub fn fetch(names: &[String], from: Option<&str>) -> Result<()> {
 }
 
 /// Size, symbols and the lengths of the lines of a text.
-pub fn show(corpus: &str) -> Result<()> {
+pub(crate) fn show(corpus: &str) -> Result<()> {
     let text = open(&Corpus::Name(corpus.to_owned()), Path::new("."))?;
     let text = text.as_str();
     let mut symbols = BTreeMap::<char, u64>::new();

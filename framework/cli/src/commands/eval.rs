@@ -14,7 +14,7 @@ use serde_json::json;
 use super::overrides;
 use crate::arguments::{Eval, Split};
 
-pub fn run(arguments: &Eval) -> Result<()> {
+pub(crate) fn run(arguments: &Eval) -> Result<()> {
     let registry = hatchery_cli::registry()?;
     let path = directory::resolve(arguments.run.as_deref(), &arguments.place.runs)?.checkpoint();
     let checkpoint = checkpoint::read(&path)?;

@@ -1,12 +1,12 @@
 //! One module a command: each reads its arguments, calls the framework, prints results on standard output.
 
-pub mod check;
-pub mod data;
-pub mod eval;
-pub mod plugins;
-pub mod runs;
-pub mod sample;
-pub mod train;
+pub(crate) mod check;
+pub(crate) mod data;
+pub(crate) mod eval;
+pub(crate) mod plugins;
+pub(crate) mod runs;
+pub(crate) mod sample;
+pub(crate) mod train;
 
 use clap::CommandFactory;
 use hatchery::error::Result;
@@ -15,12 +15,12 @@ use crate::arguments::Arguments;
 
 /// Prints a completion script.
 #[expect(clippy::unnecessary_wraps, reason = "every command returns a result")]
-pub fn completions(shell: clap_complete::Shell) -> Result<()> {
+pub(crate) fn completions(shell: clap_complete::Shell) -> Result<()> {
     clap_complete::generate(shell, &mut Arguments::command(), "hatchery", &mut std::io::stdout());
     Ok(())
 }
 
 /// The overrides of a command line, `--device` among them.
-pub fn overrides(set: &[String], device: Option<&str>) -> Vec<String> {
+pub(crate) fn overrides(set: &[String], device: Option<&str>) -> Vec<String> {
     set.iter().cloned().chain(device.map(|device| format!("backend.device={device}"))).collect()
 }

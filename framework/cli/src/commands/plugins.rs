@@ -7,7 +7,7 @@ use hatchery::{
 use hatchery_plugin::Kind;
 
 /// Lists every plugin with the first line of its documentation.
-pub fn list() -> Result<()> {
+pub(crate) fn list() -> Result<()> {
     let registry = hatchery_cli::registry()?;
     for kind in Kind::ALL {
         println!("{kind}s");
@@ -21,7 +21,7 @@ pub fn list() -> Result<()> {
 }
 
 /// Prints the documentation and the keys of a plugin.
-pub fn show(kind: Kind, name: &str) -> Result<()> {
+pub(crate) fn show(kind: Kind, name: &str) -> Result<()> {
     let registry = hatchery_cli::registry()?;
     let Some(entry) = registry.find(kind, name) else {
         let known: Vec<_> = registry.of(kind).map(|entry| entry.variant.name).collect();

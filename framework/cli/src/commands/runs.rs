@@ -12,7 +12,7 @@ use hatchery::{
 };
 
 /// A line for every run.
-pub fn list(root: &Path) -> Result<()> {
+pub(crate) fn list(root: &Path) -> Result<()> {
     let runs = directory::list(root)?;
     if runs.is_empty() {
         println!("there are no runs in {} yet: hatchery train EXPERIMENT.toml", root.display());
@@ -28,7 +28,7 @@ pub fn list(root: &Path) -> Result<()> {
 }
 
 /// An experiment, the curve of its losses, its last report.
-pub fn show(run: Option<&Path>, root: &Path) -> Result<()> {
+pub(crate) fn show(run: Option<&Path>, root: &Path) -> Result<()> {
     let run = match directory::resolve(run, root)? {
         Where::Run(run) => run,
         Where::Checkpoint(path) => {

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::overrides;
 use crate::arguments::Sample;
 
-pub fn run(arguments: &Sample) -> Result<()> {
+pub(crate) fn run(arguments: &Sample) -> Result<()> {
     let registry = hatchery_cli::registry()?;
     let path = directory::resolve(arguments.run.as_deref(), &arguments.place.runs)?.checkpoint();
     let checkpoint = checkpoint::read(&path)?;

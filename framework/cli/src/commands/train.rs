@@ -20,7 +20,7 @@ use hatchery::{
 use super::overrides;
 use crate::{arguments::Train, progress::Display};
 
-pub fn run(arguments: &Train) -> Result<()> {
+pub(crate) fn run(arguments: &Train) -> Result<()> {
     let registry = hatchery_cli::registry()?;
     let overrides = overrides(&arguments.overrides, arguments.device.as_deref());
     let experiment = read::read(&arguments.experiment, &overrides, &registry)?;

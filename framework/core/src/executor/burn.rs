@@ -238,7 +238,7 @@ impl Executor for BurnExecutor {
         let logits = Self::head(&self.params, outputs); // [counted rows, vocabulary]
         let guesses = logits.clone().argmax(1).into_data().convert::<i32>();
         let guesses: Vec<i32> =
-            guesses.into_vec().map_err(|error| Error::internal("cannot read predictions", error.to_string()))?;
+            guesses.try_into_vec().map_err(|error| Error::internal("cannot read predictions", error.to_string()))?;
         let right = |row: usize| guesses[row] as Token == counted.targets[row];
         let counts = |row: usize| counted.mask.as_ref().is_none_or(|mask| mask[row] != 0.0);
         Ok(Totals {
@@ -346,7 +346,7 @@ fn rows(state: &State) -> Option<usize> {
 fn read<const RANK: usize>(tensor: Tensor<RANK>) -> Result<Vec<f64>> {
     download(tensor)?
         .convert::<f64>()
-        .into_vec()
+        .try_into_vec()
         .map_err(|error| Error::internal("cannot read numbers", format!("{error:?}")))
 }
 
