@@ -49,6 +49,7 @@
 //! # }
 //! ```
 
+pub mod capture;
 mod cell;
 mod clipper;
 #[cfg(feature = "conformance")]

@@ -1,0 +1,198 @@
+//! Recording what a plugin computes as a graph of Burn operations, without computing it.
+//!
+//! A cell's step, a clipper and an optimiser's update are pure functions of named matrices. Run once on Burn's capture
+//! device they leave behind a [`GraphIr`]: what a library loaded at run time hands over, and what the compiled executor
+//! turns into a program. Shapes are those of the capture, so a batch size is written into slices and constants.
+
+use std::{
+    any::Any,
+    cell::Cell as ThreadCell,
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Mutex, Once, OnceLock, PoisonError},
+};
+
+use burn::{
+    Tensor,
+    backend::{
+        BackendTensor, DispatchTensorKind,
+        ir::{BaseOperationIr, GraphIr, OperationIr, TensorId},
+    },
+    tensor::{DType, Device, TensorData},
+};
+
+use crate::{Cell, Clipper, Fault, Gradients, Name, Result, State};
+
+/// A recorded function of named matrices.
+#[derive(Clone, Debug)]
+pub struct Captured {
+    /// The operations, in the order of execution, with inputs and outputs in the order of the lists below. Outputs that
+    /// are the same tensor stand in it once.
+    pub graph: GraphIr,
+    /// The arguments.
+    pub inputs: Vec<(Name, TensorId)>,
+    /// The results. Two of them may be one tensor, and a result may be an argument.
+    pub outputs: Vec<(Name, TensorId)>,
+    /// Numbers that the function itself brought along, such as those of `Tensor::from_floats`.
+    pub constants: BTreeMap<TensorId, TensorData>,
+}
+
+/// One recorded time step of a cell.
+#[derive(Clone, Debug)]
+pub struct CapturedStep {
+    /// The operations, in the order of execution. The inputs are x, the parameters and the state, in this order.
+    pub graph: GraphIr,
+    /// Numbers that the cell itself brought along.
+    pub constants: BTreeMap<TensorId, TensorData>,
+    /// The input: `[batch, inputs]`.
+    pub x: TensorId,
+    /// The parameters, in the order of their declaration.
+    pub params: Vec<(Name, TensorId)>,
+    /// The state before the step, in the order of its declaration: each `[batch, width]`.
+    pub state: Vec<(Name, TensorId)>,
+    /// The output: `[batch, outputs]`.
+    pub output: TensorId,
+    /// The state after the step, in the order of its declaration.
+    pub next: Vec<(Name, TensorId)>,
+}
+
+/// Records one step of a cell for an input width, a batch size and a kind of number.
+///
+/// # Errors
+/// When the step panics, reads the values of a tensor, or does not return what the cell declares.
+pub fn capture_cell(cell: &dyn Cell, inputs: usize, batch: usize, dtype: DType) -> Result<CapturedStep> {
+    let (params, state) = (cell.params(inputs), cell.state());
+    let mut arguments: Vec<(Name, [usize; 2])> = vec![("x".into(), [batch, inputs])];
+    arguments.extend(params.iter().map(|spec| (spec.name.clone(), spec.shape)));
+    arguments.extend(state.iter().map(|spec| (spec.name.clone(), [batch, spec.width])));
+    let captured = capture(&arguments, dtype, |tensors| {
+        let mut tensors = tensors.into_iter();
+        let x = tensors.next().expect("x is the first argument");
+        let given = params.iter().map(|spec| spec.name.clone()).zip(tensors.by_ref()).collect();
+        let before: State = state.iter().map(|spec| spec.name.clone()).zip(tensors).collect();
+        let (output, next) = cell.step(&given, x, before);
+        let mut results = vec![(Name::from("output"), output)];
+        results.extend(state.iter().map(|spec| (spec.name.clone(), next.get(&spec.name))));
+        let widths = std::iter::once(cell.outputs()).chain(state.iter().map(|spec| spec.width));
+        for ((name, tensor), width) in results.iter().zip(widths) {
+            let shape = tensor.dims();
+            assert!(shape == [batch, width], "`{name}` is {shape:?} after the step, declared is {:?}", [batch, width]);
+        }
+        results
+    })?;
+    let mut ids = captured.inputs.into_iter();
+    let x = ids.next().expect("x is the first argument").1;
+    let params = ids.by_ref().take(params.len()).collect();
+    let state = ids.collect();
+    let mut results = captured.outputs.into_iter();
+    let output = results.next().expect("the output is the first result").1;
+    Ok(CapturedStep {
+        graph: captured.graph,
+        constants: captured.constants,
+        x,
+        params,
+        state,
+        output,
+        next: results.collect(),
+    })
+}
+
+/// Records what a clipper does to gradients of these names and shapes.
+///
+/// # Errors
+/// When the clipper panics, reads the values of a tensor, or returns other names or shapes than it was given.
+pub fn capture_clipper(clipper: &dyn Clipper, shapes: &[(Name, [usize; 2])], dtype: DType) -> Result<Captured> {
+    capture(shapes, dtype, |tensors| {
+        let gradients: Gradients = shapes.iter().map(|(name, _)| name.clone()).zip(tensors).collect();
+        let clipped = clipper.clip(gradients);
+        assert!(clipped.len() == shapes.len(), "{} gradients went in, {} came out", shapes.len(), clipped.len());
+        let of = |(name, shape): &(Name, [usize; 2])| {
+            let gradient = clipped.get(name);
+            assert!(gradient.dims() == *shape, "`{name}` went in as {shape:?} and came out as {:?}", gradient.dims());
+            (name.clone(), gradient)
+        };
+        shapes.iter().map(of).collect()
+    })
+}
+
+/// Records any pure function of matrices.
+///
+/// # Errors
+/// When the function panics or reads the values of a tensor: while recording there are none.
+pub fn capture(
+    inputs: &[(Name, [usize; 2])],
+    dtype: DType,
+    function: impl FnOnce(Vec<Tensor<2>>) -> Vec<(Name, Tensor<2>)>,
+) -> Result<Captured> {
+    // Burn gives out at most 65,536 capture devices a process, so there is one; it records one function at a time.
+    static DEVICE: OnceLock<Mutex<Device>> = OnceLock::new();
+    let device = DEVICE.get_or_init(|| Mutex::new(Device::capture())).lock().unwrap_or_else(PoisonError::into_inner);
+    let mut names = (Vec::new(), Vec::new());
+    let recorded = quietly(|| {
+        device.capture_scope(|scope| {
+            // An input is an empty tensor and not one of numbers, so that reading it fails instead of giving them.
+            let tensors: Vec<Tensor<2>> =
+                inputs.iter().map(|(_, shape)| Tensor::empty(*shape, (&*device, dtype))).collect();
+            names.0 = inputs.iter().map(|(name, _)| name.clone()).zip(tensors.iter().map(id)).collect();
+            let results = function(tensors.clone());
+            names.1 = results.iter().map(|(name, tensor)| (name.clone(), id(tensor))).collect::<Vec<_>>();
+            let mut unique: Vec<TensorId> = Vec::new();
+            for (_, id) in &names.1 {
+                if !unique.contains(id) {
+                    unique.push(*id);
+                }
+            }
+            scope.complete([], unique)
+        })
+    });
+    let captured = match recorded {
+        Ok(Ok(captured)) => captured,
+        Ok(Err(error)) => return Err(Fault::new(format!("it cannot be recorded: {error}"))),
+        Err(reason) => {
+            return Err(Fault::new(format!("it cannot be recorded: {reason}"))
+                .hint("a step or a clipper may not read the values of tensors, and the shapes must fit"));
+        }
+    };
+    let (inputs, outputs) = names;
+    let mut graph = captured.graph;
+    graph.operations.retain(|operation| match operation {
+        OperationIr::BaseFloat(BaseOperationIr::Empty(made)) => !inputs.iter().any(|(_, id)| *id == made.out.id),
+        _ => true,
+    });
+    graph.inputs = inputs.iter().map(|(_, id)| *id).collect();
+    Ok(Captured { graph, inputs, outputs, constants: captured.values })
+}
+
+/// The id under which the recording knows a tensor.
+fn id(tensor: &Tensor<2>) -> TensorId {
+    match tensor.clone().into_dispatch().kind {
+        DispatchTensorKind::Capture(BackendTensor::Float(tensor)) => tensor.id(),
+        _ => panic!("a result does not come from the arguments: it lives on another device"),
+    }
+}
+
+thread_local! {
+    static QUIET: ThreadCell<bool> = const { ThreadCell::new(false) };
+}
+
+/// Runs a function; a panic becomes its message, and this thread's panic hook keeps silent meanwhile.
+fn quietly<R>(function: impl FnOnce() -> R) -> std::result::Result<R, String> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if !QUIET.with(ThreadCell::get) {
+                before(info);
+            }
+        }));
+    });
+    let outer = QUIET.with(|quiet| quiet.replace(true));
+    let result = catch_unwind(AssertUnwindSafe(function));
+    QUIET.with(|quiet| quiet.set(outer));
+    result.map_err(|payload| message(payload.as_ref()))
+}
+
+fn message(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<String>().map(String::as_str).or_else(|| payload.downcast_ref().copied());
+    text.map_or_else(|| "it panicked".to_owned(), |text| text.trim().replace('\n', " "))
+}
