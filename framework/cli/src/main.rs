@@ -33,10 +33,16 @@ fn run(arguments: &Arguments) -> hatchery::error::Result<()> {
         Command::Plugins(Plugins::Show { kind, name }) => commands::plugins::show(*kind, name),
         Command::Runs(Runs::List { runs }) => commands::runs::list(runs),
         Command::Runs(Runs::Show { run, runs }) => commands::runs::show(run.as_deref(), runs),
-        Command::Data(Data::List) => commands::data::list(),
+        Command::Data(Data::List) => {
+            commands::data::list();
+            Ok(())
+        }
         Command::Data(Data::Fetch { names, from }) => commands::data::fetch(names, from.as_deref()),
         Command::Data(Data::Show { corpus }) => commands::data::show(corpus),
-        Command::Completions { shell } => commands::completions(*shell),
+        Command::Completions { shell } => {
+            commands::completions(*shell);
+            Ok(())
+        }
     }
 }
 

@@ -54,10 +54,9 @@ impl Display {
             let experiment = &network.experiment;
             let held_out = data.valid.as_ref().map_or(String::new(), |valid| format!(", {} held out", valid.count()));
             eprintln!(
-                "{}: {} {} of {} symbols{held_out}; {} × {}, {} parameters, on {}",
+                "{}: {} sequences of {} symbols{held_out}; {} × {}, {} parameters, on {}",
                 experiment.name,
                 data.train.count(),
-                "sequences",
                 network.vocabulary.len(),
                 experiment.model.layers,
                 experiment.cell.name,

@@ -9,15 +9,12 @@ pub(crate) mod sample;
 pub(crate) mod train;
 
 use clap::CommandFactory;
-use hatchery::error::Result;
 
 use crate::arguments::Arguments;
 
 /// Prints a completion script.
-#[expect(clippy::unnecessary_wraps, reason = "every command returns a result")]
-pub(crate) fn completions(shell: clap_complete::Shell) -> Result<()> {
+pub(crate) fn completions(shell: clap_complete::Shell) {
     clap_complete::generate(shell, &mut Arguments::command(), "hatchery", &mut std::io::stdout());
-    Ok(())
 }
 
 /// The overrides of a command line, `--device` among them.
