@@ -1,3 +1,16 @@
 //! One binary for all integration tests, a module per concern.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod batches;
+mod checkpoint;
+mod clippers;
 mod compile;
+mod conformance;
+mod experiment;
+mod fetch;
+mod picture;
+mod random;
+mod run_directory;
+mod samplers;
+mod text;

@@ -1,3 +1,59 @@
-//! The `hatchery` command.
+//! The `hatchery` command: it reads the command line, calls the framework, and turns errors into text and a status.
 
-fn main() {}
+mod arguments;
+mod commands;
+mod progress;
+
+use std::{io::IsTerminal, process::ExitCode};
+
+use clap::Parser;
+
+use arguments::{Arguments, Command, Data, Plugins, Runs};
+
+fn main() -> ExitCode {
+    end_quietly_on_a_closed_pipe();
+    let arguments = Arguments::parse();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            eprintln!("{}", error.render(color));
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> hatchery::error::Result<()> {
+    match &arguments.command {
+        Command::Train(train) => commands::train::run(train),
+        Command::Sample(sample) => commands::sample::run(sample),
+        Command::Eval(eval) => commands::eval::run(eval),
+        Command::Check(check) => commands::check::run(check),
+        Command::Plugins(Plugins::List) => commands::plugins::list(),
+        Command::Plugins(Plugins::Show { kind, name }) => commands::plugins::show(*kind, name),
+        Command::Runs(Runs::List { runs }) => commands::runs::list(runs),
+        Command::Runs(Runs::Show { run, runs }) => commands::runs::show(run.as_deref(), runs),
+        Command::Data(Data::List) => {
+            commands::data::list();
+            Ok(())
+        }
+        Command::Data(Data::Fetch { names, from }) => commands::data::fetch(names, from.as_deref()),
+        Command::Data(Data::Show { corpus }) => commands::data::show(corpus),
+        Command::Completions { shell } => {
+            commands::completions(*shell);
+            Ok(())
+        }
+    }
+}
+
+/// `hatchery … | head` ends when `head` has enough, as other commands do, rather than with a panic about a closed pipe.
+fn end_quietly_on_a_closed_pipe() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let message = panic.payload_as_str().unwrap_or_default();
+        if message.contains("Broken pipe") {
+            std::process::exit(0);
+        }
+        report(panic);
+    }));
+}

@@ -2,8 +2,15 @@
 
 pub mod batches;
 pub mod error;
+pub mod evaluate;
+pub mod executor;
 pub mod experiment;
+pub mod generate;
+pub mod model;
+pub mod network;
 pub mod random;
 pub mod registry;
 pub mod run;
+pub mod schedule;
 pub mod text;
+pub mod train;

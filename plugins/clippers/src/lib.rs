@@ -1,1 +1,29 @@
 //! The clippers that come with Hatchery, one file each.
+//!
+//! All are tensor operations without a look at the values, so that gradients stay on their device and a chain of clippers
+//! can be captured.
+
+mod none;
+mod norm;
+mod tensor_norm;
+mod value;
+
+use hatchery_plugin::burn::Tensor;
+
+pub use none::NoClipping;
+pub use norm::Norm;
+pub use tensor_norm::TensorNorm;
+pub use value::Value;
+
+hatchery_plugin::export! {
+    clipper "none" => NoClipping,
+    clipper "value" => Value,
+    clipper "norm" => Norm,
+    clipper "tensor-norm" => TensorNorm,
+}
+
+/// `min(1, limit / (norm + 10⁻⁶))`, the factor that brings a norm `[1]` down to the limit: `[1, 1]`. `PyTorch` adds the
+/// small number so that a norm of zero divides nothing.
+fn factor(norm: Tensor<1>, limit: f64) -> Tensor<2> {
+    ((norm + 1e-6).recip() * limit).clamp_max(1.0).reshape([1, 1]) // [1, 1]
+}

@@ -1,1 +1,15 @@
 //! The datasets that come with Hatchery, one file each.
+
+mod lines;
+mod stream;
+mod windows;
+
+pub use lines::Lines;
+pub use stream::Stream;
+pub use windows::{Predicted, Windows};
+
+hatchery_plugin::export! {
+    dataset "lines" => Lines,
+    dataset "windows" => Windows,
+    dataset "stream" => Stream,
+}

@@ -5,8 +5,17 @@
 //! reading that text again gives the same experiment.
 
 pub mod check;
+mod files;
+mod overrides;
 pub mod part;
 pub mod read;
+mod rules;
+mod schema;
+mod suggest;
+mod tree;
+mod values;
+mod walk;
+mod write;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -18,7 +27,7 @@ pub use self::part::{Corpus, DatasetPart, Embedding, Part};
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Experiment {
     /// Name of the experiment and of the folder under which its runs are kept.
-    #[schemars(regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"))]
+    #[schemars(regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"), length(max = 100))]
     pub name: String,
     /// From this one number every random stream is derived.
     #[serde(default = "default::seed")]
@@ -192,7 +201,7 @@ pub enum Optimizer {
         learning_rate: f64,
         /// Share of the mean of squares that is kept each step.
         #[serde(default = "default::rmsprop_decay")]
-        #[schemars(range(min = 0.0, max = 1.0))]
+        #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
         decay: f64,
         /// Added to the root of the mean of squares.
         #[serde(default = "default::epsilon")]
@@ -206,11 +215,11 @@ pub enum Optimizer {
         learning_rate: f64,
         /// Decay of the mean of gradients.
         #[serde(default = "default::beta1")]
-        #[schemars(range(min = 0.0, max = 1.0))]
+        #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
         beta1: f64,
         /// Decay of the mean of their squares.
         #[serde(default = "default::beta2")]
-        #[schemars(range(min = 0.0, max = 1.0))]
+        #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
         beta2: f64,
         /// Added to the root of the mean of squares.
         #[serde(default = "default::epsilon")]
@@ -224,11 +233,11 @@ pub enum Optimizer {
         learning_rate: f64,
         /// Decay of the mean of gradients.
         #[serde(default = "default::beta1")]
-        #[schemars(range(min = 0.0, max = 1.0))]
+        #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
         beta1: f64,
         /// Decay of the mean of their squares.
         #[serde(default = "default::beta2")]
-        #[schemars(range(min = 0.0, max = 1.0))]
+        #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
         beta2: f64,
         /// Added to the root of the mean of squares.
         #[serde(default = "default::epsilon")]

@@ -150,10 +150,10 @@ impl JsonSchema for Corpus {
         json_schema!({
             "description": "the name of an embedded or fetched corpus, a path, or a table with a `glob` pattern",
             "oneOf": [
-                { "type": "string" },
+                { "type": "string", "minLength": 1 },
                 {
                     "type": "object",
-                    "properties": { "glob": { "type": "string", "description": "Pattern, relative to the experiment file." } },
+                    "properties": { "glob": { "type": "string", "minLength": 1, "description": "Pattern, relative to the experiment file." } },
                     "required": ["glob"],
                     "additionalProperties": false
                 }

@@ -1,0 +1,23 @@
+//! One module a command: each reads its arguments, calls the framework, prints results on standard output.
+
+pub(crate) mod check;
+pub(crate) mod data;
+pub(crate) mod eval;
+pub(crate) mod plugins;
+pub(crate) mod runs;
+pub(crate) mod sample;
+pub(crate) mod train;
+
+use clap::CommandFactory;
+
+use crate::arguments::Arguments;
+
+/// Prints a completion script.
+pub(crate) fn completions(shell: clap_complete::Shell) {
+    clap_complete::generate(shell, &mut Arguments::command(), "hatchery", &mut std::io::stdout());
+}
+
+/// The overrides of a command line, `--device` among them.
+pub(crate) fn overrides(set: &[String], device: Option<&str>) -> Vec<String> {
+    set.iter().cloned().chain(device.map(|device| format!("backend.device={device}"))).collect()
+}

@@ -1,0 +1,146 @@
+//! What a person or a program sees of a training while it runs: all of it on standard error.
+
+use std::{
+    io::IsTerminal,
+    time::{Duration, Instant},
+};
+
+use hatchery::{
+    batches::Data,
+    generate::Generated,
+    network::Network,
+    run::log::Metric,
+    train::{Ending, Observer, Training},
+};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+
+use crate::arguments::{Form, Progress};
+
+/// Shows a training.
+pub(crate) struct Display {
+    form: Shown,
+    bar: ProgressBar,
+    start: Instant,
+    report_every: u64,
+    done: u64,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Shown {
+    Nothing,
+    Bar,
+    Lines,
+    Json,
+}
+
+impl Display {
+    /// Announces what is going to be trained.
+    pub(crate) fn new(progress: &Progress, network: &Network, data: &Data) -> Self {
+        let form = match progress.progress {
+            _ if progress.quiet => Shown::Nothing,
+            Form::Json => Shown::Json,
+            Form::Auto if std::io::stderr().is_terminal() => Shown::Bar,
+            Form::Auto | Form::Plain => Shown::Lines,
+        };
+        let target =
+            if form == Shown::Bar { ProgressDrawTarget::stderr_with_hz(8) } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(None, target);
+        let style = ProgressStyle::with_template("{bar:32} {pos}/{len} steps  {per_sec}  loss {msg}  {eta} left");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let display =
+            Self { form, bar, start: Instant::now(), report_every: network.experiment.train.report_every, done: 0 };
+        if matches!(form, Shown::Bar | Shown::Lines) {
+            let experiment = &network.experiment;
+            let held_out = data.valid.as_ref().map_or(String::new(), |valid| format!(", {} held out", valid.count()));
+            eprintln!(
+                "{}: {} sequences of {} symbols{held_out}; {} × {}, {} parameters, on {}",
+                experiment.name,
+                data.train.count(),
+                network.vocabulary.len(),
+                experiment.model.layers,
+                experiment.cell.name,
+                network.size,
+                experiment.backend.device,
+            );
+        }
+        display
+    }
+
+    /// Says how it ended and what to type next.
+    pub(crate) fn finished(&self, training: &Training<'_>, ending: Ending, seconds: f64) {
+        self.bar.finish_and_clear();
+        if !matches!(self.form, Shown::Bar | Shown::Lines) {
+            return;
+        }
+        let folder = training.directory.path().display();
+        let updates = training.progress.updates;
+        match ending {
+            Ending::Finished => eprintln!("\n{updates} steps in {seconds:.1} s. Losses: {folder}/loss.svg. Next:"),
+            Ending::Stopped => eprintln!("\nstopped after {updates} steps; a checkpoint is written. Next:"),
+        }
+        eprintln!("  hatchery sample {folder} --count 10\n  hatchery eval {folder}");
+    }
+
+    fn say(&self, text: &str) {
+        match self.form {
+            Shown::Bar => self.bar.suspend(|| eprintln!("{text}")),
+            _ => eprintln!("{text}"),
+        }
+    }
+}
+
+impl Observer for Display {
+    fn updated(&mut self, updates: u64, total: u64, smoothed_loss: f64) {
+        self.done = updates;
+        if self.form == Shown::Bar {
+            self.bar.set_length(total);
+            self.bar.set_position(updates);
+            // The text is made anew only as often as the eye can follow.
+            if updates.is_multiple_of(16) || updates == total {
+                self.bar.set_message(format!("{smoothed_loss:.4}"));
+            }
+        }
+    }
+
+    fn measured(&mut self, metric: &Metric) {
+        match self.form {
+            Shown::Json => {
+                eprintln!("{}", serde_json::to_string(metric).unwrap_or_default());
+            }
+            Shown::Bar | Shown::Lines if metric.step.is_multiple_of(self.report_every) || metric.valid.is_some() => {
+                let elapsed = Duration::from_secs(self.start.elapsed().as_secs());
+                let nats = metric.bits_per_character * std::f64::consts::LN_2;
+                let valid = metric
+                    .valid
+                    .as_ref()
+                    .map_or(String::new(), |valid| format!(", validation {:.4}", valid.nats_per_character));
+                self.say(&format!(
+                    "\nstep {}  loss {nats:.4} nats per character{valid}, smoothed {:.6}  ({elapsed:?})",
+                    metric.step, metric.smoothed_loss
+                ));
+            }
+            _ => {}
+        }
+    }
+
+    fn sampled(&mut self, step: u64, samples: &[Generated]) {
+        match self.form {
+            Shown::Json => {
+                for (index, sample) in samples.iter().enumerate() {
+                    eprintln!("{}", json!({ "step": step, "index": index, "text": sample.text }));
+                }
+            }
+            Shown::Bar | Shown::Lines => {
+                for sample in samples {
+                    self.say(&format!("  {}", sample.text.replace('\n', "\n  ")));
+                }
+            }
+            Shown::Nothing => {}
+        }
+    }
+
+    fn wants_to_stop(&self) -> bool {
+        false
+    }
+}

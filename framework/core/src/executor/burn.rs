@@ -1,0 +1,373 @@
+//! The reference executor: the cells' `step` called over time on Burn's tensors, gradients by Burn's autodiff.
+//!
+//! It runs on every device that Burn has. One training step reads from top to bottom in [`BurnExecutor::train`].
+
+use burn::{
+    Tensor,
+    tensor::{DType, Device, Int, TensorData, activation},
+};
+use hatchery_plugin::{Clipper, Gradients, Matrices, Params, State, Token};
+
+use super::{
+    Executor, Totals,
+    optimizer::{Saved, Update, optimizer},
+};
+use crate::{
+    batches::Batch,
+    error::{Error, Problem, Result},
+    experiment::Experiment,
+    model::{EMBEDDING, HEAD_BIAS, HEAD_WEIGHTS, Model},
+    random::Stream,
+    run::checkpoint::{Named, Values},
+};
+
+/// A model on one of Burn's devices.
+pub struct BurnExecutor {
+    model: Model,
+    clippers: Vec<Box<dyn Clipper>>,
+    optimizer: Box<dyn Update>,
+    device: Device,
+    dtype: DType,
+    /// The identity over the symbols and a row of zeros, when inputs are one-hot: `[vocabulary + 1, vocabulary]`.
+    one_hot: Option<Tensor<2>>,
+    /// All parameters under their full names, without gradient tracking.
+    params: Matrices,
+    /// The state in which the last training batch ended.
+    carried: Option<State>,
+    /// The state in which the last evaluated batch ended.
+    evaluated: Option<State>,
+    /// The state of the sequences being generated.
+    generated: State,
+    /// Loss of every update that has not been asked for yet.
+    losses: Vec<Tensor<1>>,
+    /// Gradients of the last update, before and after the clippers.
+    gradients: Option<(Gradients, Gradients)>,
+}
+
+impl BurnExecutor {
+    /// The model with these first values (in the order of [`Model::params`]) on that device.
+    pub fn new(
+        model: Model,
+        values: Vec<Vec<f64>>,
+        clippers: Vec<Box<dyn Clipper>>,
+        experiment: &Experiment,
+        device: &Device,
+    ) -> Self {
+        let dtype = super::device::dtype(experiment.backend.dtype);
+        let device = device.clone().inner();
+        let specs = model.params();
+        let optimizer = optimizer(&experiment.optimizer, specs.len());
+        let params = specs
+            .into_iter()
+            .zip(values)
+            .map(|(spec, values)| (spec.name, Tensor::from_data(TensorData::new(values, spec.shape), (&device, dtype))))
+            .collect();
+        let one_hot = model.embedding.is_none().then(|| identity(model.vocabulary, &device, dtype));
+        Self {
+            model,
+            clippers,
+            optimizer,
+            device,
+            dtype,
+            one_hot,
+            params,
+            carried: None,
+            evaluated: None,
+            generated: State::default(),
+            losses: Vec::new(),
+            gradients: None,
+        }
+    }
+
+    /// Every carried vector of all layers at its starting value.
+    fn start(&self, rows: usize) -> State {
+        let start = |width, value| Tensor::full([rows, width], value, (&self.device, self.dtype));
+        self.model.state().into_iter().map(|spec| (spec.name, start(spec.width, spec.start))).collect()
+    }
+
+    /// The state with which a batch begins: the one before's, or the starting one.
+    fn begin_with(&self, before: Option<State>, batch: &Batch) -> State {
+        match before.filter(|state| batch.continues && rows(state) == Some(batch.rows)) {
+            Some(state) => state,
+            None => self.start(batch.rows),
+        }
+    }
+
+    /// Indices on the device.
+    fn indices(&self, tokens: &[Token]) -> Tensor<1, Int> {
+        let tokens: Vec<i32> = tokens.iter().map(|token| token.cast_signed()).collect();
+        Tensor::from_data(TensorData::from(tokens.as_slice()), &self.device)
+    }
+
+    /// What the first layer sees at every time step: each `[rows, inputs]`.
+    fn inputs(&self, params: &Params, tokens: &[Token], rows: usize) -> Vec<Tensor<2>> {
+        let indices = self.indices(tokens); // [steps × rows]
+        let steps = tokens.len() / rows;
+        if let Some(table) = &self.one_hot {
+            let all = table.clone().select(0, indices); // [steps × rows, vocabulary]
+            return (0..steps).map(|step| all.clone().narrow(0, step * rows, rows)).collect();
+        }
+        // Rows are picked step by step: the gradient of one pick is as large as the table, not as the sequence.
+        let zero = Tensor::zeros([1, self.model.embedding.unwrap_or_default()], (&self.device, self.dtype));
+        let learned = params.get(EMBEDDING);
+        let zero = if learned.is_autodiff() { zero.autodiff() } else { zero };
+        let table = Tensor::cat(vec![learned, zero], 0); // [vocabulary + 1, width]
+        (0..steps).map(|step| table.clone().select(0, indices.clone().narrow(0, step * rows, rows))).collect()
+    }
+
+    /// Runs all layers over time. Returns the last layer's output of every step in `wanted`, one below the other, and
+    /// the state after the last step.
+    fn forward(
+        &self,
+        params: &Params,
+        batch: (&[Token], usize),
+        state: &State,
+        wanted: &[usize],
+        mut dropout: Option<Stream>,
+    ) -> (Tensor<2>, State) {
+        let (tokens, rows) = batch;
+        let mut sequence = self.inputs(params, tokens, rows);
+        let mut ends = State::with_capacity(state.len());
+        for (index, layer) in self.model.layers.iter().enumerate() {
+            let own = within(params, &layer.prefix);
+            let mut carried = within(state, &layer.prefix);
+            for x in &mut sequence {
+                let (output, next) = layer.cell.step(&own, x.clone(), carried);
+                (*x, carried) = (output, next); // [rows, outputs]
+            }
+            for (name, vector) in carried {
+                ends.push(format!("{}{name}", layer.prefix), vector);
+            }
+            if let Some(stream) = dropout.as_mut().filter(|_| self.model.drops(index)) {
+                self.drop_out(&mut sequence, stream);
+            }
+        }
+        let outputs = wanted.iter().map(|&step| sequence[step].clone()).collect();
+        (Tensor::cat(outputs, 0), ends) // [wanted × rows, outputs]
+    }
+
+    /// Sets a share of the outputs to zero and scales the others up, so that their expectation stays.
+    fn drop_out(&self, sequence: &mut [Tensor<2>], stream: &mut Stream) {
+        let keep = 1.0 - self.model.dropout;
+        for x in sequence {
+            let [rows, width] = x.dims();
+            let mask = (0..rows * width).map(|_| if stream.uniform() < keep { 1.0 / keep } else { 0.0 }).collect();
+            let mask = Tensor::<2>::from_data(TensorData::new(mask, [rows, width]), (&self.device, self.dtype));
+            *x = x.clone() * mask.autodiff(); // [rows, width]
+        }
+    }
+
+    /// Logits of the rows of `outputs`: `[rows, vocabulary]`.
+    fn head(params: &Params, outputs: Tensor<2>) -> Tensor<2> {
+        hatchery_plugin::linear(outputs, params.get(HEAD_WEIGHTS), params.get(HEAD_BIAS))
+    }
+
+    /// Cross-entropy summed over the counted characters, in nats: `[1]`. `logits` holds the rows of the counted steps.
+    fn cross_entropy(&self, logits: Tensor<2>, counted: &Counted) -> Tensor<1> {
+        let targets = self.indices(&counted.targets);
+        let picked = activation::log_softmax(logits, 1).gather(1, targets.unsqueeze_dim(1)); // [counted rows, 1]
+        let picked = match &counted.mask {
+            Some(mask) => {
+                let mask = TensorData::new(mask.clone(), [mask.len(), 1]);
+                let mask = Tensor::<2>::from_data(mask, (&self.device, self.dtype));
+                picked.clone() * if picked.is_autodiff() { mask.autodiff() } else { mask }
+            }
+            None => picked,
+        };
+        picked.sum().neg()
+    }
+}
+
+// ANCHOR: train
+impl Executor for BurnExecutor {
+    fn train(&mut self, batch: &Batch, dropout: Stream, learning_rate: f64) -> Result<()> {
+        let tracked = self.params.clone().map(|_, matrix| matrix.autodiff().require_grad());
+        let carried = self.carried.take();
+        let state = self.begin_with(carried, batch).map(|_, vector| vector.autodiff());
+        let counted = Counted::of(batch);
+
+        let (outputs, end) = self.forward(&tracked, (&batch.inputs, batch.rows), &state, &counted.steps, Some(dropout));
+        let nats = self.cross_entropy(Self::head(&tracked, outputs), &counted); // [1]
+
+        let mut all = (nats.clone() / batch.divisor).backward();
+        let gradients: Gradients = tracked
+            .iter()
+            .map(|(name, matrix)| {
+                let gradient = matrix.grad_remove(&mut all);
+                (name.to_owned(), gradient.unwrap_or_else(|| matrix.clone().inner().zeros_like()))
+            })
+            .collect();
+        let clipped = self.clippers.iter().fold(gradients.clone(), |gradients, clipper| clipper.clip(gradients));
+
+        let optimizer = &mut self.optimizer;
+        self.params = std::mem::take(&mut self.params)
+            .into_iter()
+            .zip(clipped.clone())
+            .enumerate()
+            .map(|(index, ((name, matrix), (_, gradient)))| {
+                (name, optimizer.step(index, learning_rate, matrix, gradient))
+            })
+            .collect();
+
+        self.carried = Some(end.map(|_, vector| vector.inner()));
+        self.losses.push(nats.inner());
+        self.gradients = Some((gradients, clipped));
+        Ok(())
+    }
+    // ANCHOR_END: train
+
+    fn losses(&mut self) -> Result<Vec<f64>> {
+        if self.losses.is_empty() {
+            return Ok(Vec::new());
+        }
+        read(Tensor::cat(std::mem::take(&mut self.losses), 0))
+    }
+
+    fn gradient_norms(&mut self) -> Result<(f64, f64)> {
+        let Some((before, after)) = &self.gradients else { return Ok((f64::NAN, f64::NAN)) };
+        let norms = read(Tensor::cat(vec![before.global_norm(), after.global_norm()], 0))?;
+        Ok((norms[0], norms[1]))
+    }
+
+    fn evaluate(&mut self, batch: &Batch) -> Result<Totals> {
+        let evaluated = self.evaluated.take();
+        let state = self.begin_with(evaluated, batch);
+        let counted = Counted::of(batch);
+        let (outputs, end) = self.forward(&self.params, (&batch.inputs, batch.rows), &state, &counted.steps, None);
+        self.evaluated = Some(end);
+        let logits = Self::head(&self.params, outputs); // [counted rows, vocabulary]
+        let guesses = logits.clone().argmax(1).into_data().convert::<i32>();
+        let guesses: Vec<i32> =
+            guesses.try_into_vec().map_err(|error| Error::internal("cannot read predictions", error.to_string()))?;
+        let right = |row: usize| guesses[row].cast_unsigned() == counted.targets[row];
+        let counts = |row: usize| counted.mask.as_ref().is_none_or(|mask| mask[row] != 0.0);
+        Ok(Totals {
+            nats: read(self.cross_entropy(logits, &counted))?.first().copied().unwrap_or(f64::NAN),
+            correct: (0..guesses.len()).filter(|&row| counts(row) && right(row)).count() as u64,
+            characters: (0..guesses.len()).filter(|&row| counts(row)).count() as u64,
+        })
+    }
+
+    fn begin(&mut self, rows: usize) {
+        self.generated = self.start(rows);
+    }
+
+    fn advance(&mut self, tokens: &[Token]) -> Result<Vec<f64>> {
+        let (outputs, state) = self.forward(&self.params, (tokens, tokens.len()), &self.generated, &[0], None);
+        self.generated = state;
+        read(Self::head(&self.params, outputs))
+    }
+
+    fn save(&self) -> Result<Vec<Named>> {
+        let mut saved = Vec::new();
+        for (name, matrix) in self.params.iter() {
+            saved.push(named(format!("parameters.{name}"), &download(matrix.clone())?));
+        }
+        for (index, name) in self.params.names().enumerate() {
+            saved.extend(self.optimizer.save(index, &format!("optimizer.{name}")));
+        }
+        for (name, vector) in self.carried.iter().flat_map(Matrices::iter) {
+            saved.push(named(format!("state.{name}"), &download(vector.clone())?));
+        }
+        Ok(saved)
+    }
+
+    fn load(&mut self, saved: &[Named]) -> Result<()> {
+        let place = |named: &Named| Tensor::from_data(data(named.shape, &named.values), (&self.device, self.dtype));
+        let mut params = Params::with_capacity(self.params.len());
+        for spec in self.model.params() {
+            let full = format!("parameters.{}", spec.name);
+            let Some(found) = saved.iter().find(|named| named.name == full) else {
+                return Err(Problem::new(format!("the checkpoint has no `{full}`")).into());
+            };
+            if found.shape != spec.shape {
+                let ([r, c], [rows, columns]) = (found.shape, spec.shape);
+                let message =
+                    format!("`{full}` is {r} by {c} in the checkpoint and {rows} by {columns} in the experiment");
+                return Err(Problem::new(message).into());
+            }
+            params.push(spec.name, place(found));
+        }
+        let carried: State = saved
+            .iter()
+            .filter_map(|named| Some((named.name.strip_prefix("state.")?.to_owned(), place(named))))
+            .collect();
+        self.params = params;
+        self.carried = (!carried.is_empty()).then_some(carried);
+        for (index, spec) in self.model.params().iter().enumerate() {
+            let prefix = format!("optimizer.{}", spec.name);
+            self.optimizer.load(index, &Saved { tensors: saved, prefix, place: (&self.device, self.dtype) });
+        }
+        Ok(())
+    }
+}
+
+/// Which predictions of a batch count.
+struct Counted {
+    /// The time steps at which at least one row counts.
+    steps: Vec<usize>,
+    /// Targets of those steps: `[steps × rows]`.
+    targets: Vec<Token>,
+    /// 1 where a row counts and 0 where not; nothing when all do.
+    mask: Option<Vec<f64>>,
+}
+
+impl Counted {
+    fn of(batch: &Batch) -> Self {
+        let rows = batch.rows;
+        let row = |step: usize| step * rows..(step + 1) * rows;
+        let steps: Vec<_> = (0..batch.steps).filter(|&step| batch.counted[row(step)].contains(&true)).collect();
+        let targets = steps.iter().flat_map(|&step| batch.targets[row(step)].iter().copied()).collect();
+        let counted: Vec<_> = steps.iter().flat_map(|&step| batch.counted[row(step)].iter().copied()).collect();
+        let mask =
+            counted.contains(&false).then(|| counted.iter().map(|&counts| f64::from(u8::from(counts))).collect());
+        Self { steps, targets, mask }
+    }
+}
+
+/// The identity with a row of zeros below it.
+fn identity(size: usize, device: &Device, dtype: DType) -> Tensor<2> {
+    let mut values = vec![0.0; (size + 1) * size];
+    (0..size).for_each(|index| values[index * size + index] = 1.0);
+    Tensor::from_data(TensorData::new(values, [size + 1, size]), (device, dtype))
+}
+
+/// The matrices whose names begin with `prefix`, without it.
+fn within(matrices: &Matrices, prefix: &str) -> Matrices {
+    matrices.iter().filter_map(|(name, matrix)| Some((name.strip_prefix(prefix)?.to_owned(), matrix.clone()))).collect()
+}
+
+/// The number of sequences that a state belongs to.
+fn rows(state: &State) -> Option<usize> {
+    state.iter().next().map(|(_, vector)| vector.dims()[0])
+}
+
+/// Waits for the device and reads numbers back, row by row.
+fn read<const RANK: usize>(tensor: Tensor<RANK>) -> Result<Vec<f64>> {
+    download(tensor)?
+        .convert::<f64>()
+        .try_into_vec()
+        .map_err(|error| Error::internal("cannot read numbers", format!("{error:?}")))
+}
+
+fn download<const RANK: usize>(tensor: Tensor<RANK>) -> Result<TensorData> {
+    tensor.try_into_data().map_err(|error| Error::internal("the device failed", error.to_string()))
+}
+
+/// A matrix as it is saved.
+pub(super) fn named(name: String, data: &TensorData) -> Named {
+    let shape = [data.shape()[0], data.shape()[1]];
+    let values = match data.dtype() {
+        DType::F64 => Values::F64(data.iter::<f64>().collect()),
+        _ => Values::F32(data.iter::<f32>().collect()),
+    };
+    Named { name, shape, values }
+}
+
+/// Saved numbers as Burn takes them.
+pub(super) fn data(shape: [usize; 2], values: &Values) -> TensorData {
+    match values {
+        Values::F32(values) => TensorData::new(values.clone(), shape),
+        Values::F64(values) => TensorData::new(values.clone(), shape),
+    }
+}

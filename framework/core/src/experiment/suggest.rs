@@ -1,0 +1,46 @@
+//! "Did you mean": the known names nearest to an unknown one.
+
+/// The nearest of the known names, all of them when several are equally near, none when all are far.
+///
+/// The distance counts letters left out, added, changed or swapped with their neighbour, so a name with one letter
+/// dropped is at distance 1 of the right one. Case and `_` for `-` count nothing.
+pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    let name = plain(name);
+    let mut best = usize::MAX;
+    let mut found = Vec::new();
+    for candidate in known {
+        let distance = strsim::osa_distance(&name, &plain(candidate));
+        let longest = name.chars().count().max(candidate.chars().count());
+        if distance > (longest / 3).max(1) || distance >= longest || distance > best {
+            continue;
+        }
+        if distance < best {
+            best = distance;
+            found.clear();
+        }
+        if !found.contains(&candidate) {
+            found.push(candidate);
+        }
+    }
+    found
+}
+
+/// `did you mean A?`, `did you mean A or B?`: the names as they are to be written.
+pub(super) fn question<S: AsRef<str>>(names: &[S]) -> String {
+    let names: Vec<_> = names.iter().map(|name| format!("`{}`", name.as_ref())).collect();
+    format!("did you mean {}?", either(&names))
+}
+
+/// `A`, `A or B`, `A, B or C`.
+pub(super) fn either<S: AsRef<str>>(names: &[S]) -> String {
+    let names: Vec<_> = names.iter().map(AsRef::as_ref).collect();
+    match names.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => String::new(),
+    }
+}
+
+fn plain(name: &str) -> String {
+    name.to_lowercase().replace('_', "-")
+}

@@ -1,0 +1,143 @@
+//! The model: embedding, stacked cells, linear head. It knows shapes and names; an executor holds the numbers.
+//!
+//! ```text
+//! token → embedding (or one-hot) → cell → dropout → cell → … → head → logits
+//! ```
+
+use hatchery_plugin::{Cell, Draw, Initialiser, ParamSpec, StateSpec};
+
+use crate::{
+    error::Result,
+    experiment::{Embedding, Experiment, Rng},
+    random::{Stream, numpy::RandomState},
+    registry::Registry,
+};
+
+/// What is computed for one sequence, without the numbers.
+pub struct Model {
+    /// The number of symbols.
+    pub vocabulary: usize,
+    /// Width of a learned embedding; without one, inputs are one-hot.
+    pub embedding: Option<usize>,
+    /// The stacked cells, the first is fed by the embedding.
+    pub layers: Vec<Layer>,
+    /// Share of a layer's outputs that training sets to zero.
+    pub dropout: f64,
+    /// Whether that holds for the last layer too.
+    pub dropout_last: bool,
+    initialiser: Option<Initialiser>,
+}
+
+/// One cell of the stack.
+pub struct Layer {
+    /// The equations.
+    pub cell: Box<dyn Cell>,
+    /// Width of its input.
+    pub inputs: usize,
+    /// What its parameters' names begin with: `layers.0.`.
+    pub prefix: String,
+}
+
+/// The name of the learned embedding, `[vocabulary, width]`.
+pub const EMBEDDING: &str = "embedding";
+/// The name of the head's weights, `[vocabulary, outputs]`.
+pub const HEAD_WEIGHTS: &str = "head.wya";
+/// The name of the head's bias, `[1, vocabulary]`.
+pub const HEAD_BIAS: &str = "head.by";
+
+impl Model {
+    /// The model of an experiment over that many symbols.
+    ///
+    /// # Errors
+    /// When the cell refuses its keys.
+    pub fn new(experiment: &Experiment, registry: &Registry, vocabulary: usize) -> Result<Self> {
+        let embedding = match experiment.model.embedding {
+            Embedding::OneHot => None,
+            Embedding::Learned(width) => Some(width),
+        };
+        let mut inputs = embedding.unwrap_or(vocabulary);
+        let mut layers = Vec::with_capacity(experiment.model.layers);
+        for index in 0..experiment.model.layers {
+            let (cell, _) = registry.cell(&experiment.cell)?;
+            let outputs = cell.outputs();
+            layers.push(Layer { cell, inputs, prefix: format!("layers.{index}.") });
+            inputs = outputs;
+        }
+        let experiment = &experiment.model;
+        Ok(Self {
+            vocabulary,
+            embedding,
+            layers,
+            dropout: experiment.dropout,
+            dropout_last: experiment.dropout_last,
+            initialiser: experiment.initialiser.clone(),
+        })
+    }
+
+    /// Every parameter with its full name, in the order of initialisation: embedding, layers, head.
+    pub fn params(&self) -> Vec<ParamSpec> {
+        let mut params = Vec::new();
+        if let Some(width) = self.embedding {
+            params.push(ParamSpec::new(EMBEDDING, [self.vocabulary, width], Initialiser::Normal { std: 1.0 }));
+        }
+        for layer in &self.layers {
+            for mut spec in layer.cell.params(layer.inputs) {
+                spec.name = format!("{}{}", layer.prefix, spec.name).into();
+                params.push(spec);
+            }
+        }
+        params.push(ParamSpec::new(HEAD_WEIGHTS, [self.vocabulary, self.outputs()], Initialiser::XavierUniform));
+        params.push(ParamSpec::new(HEAD_BIAS, [1, self.vocabulary], Initialiser::Zeros));
+        for spec in &mut params {
+            if let Some(initialiser) = self.initialiser.as_ref().filter(|_| !spec.initialiser.is_fixed()) {
+                spec.initialiser = initialiser.clone();
+            }
+        }
+        params
+    }
+
+    /// The number of trained numbers.
+    pub fn size(&self) -> usize {
+        self.params().iter().map(|spec| spec.shape[0] * spec.shape[1]).sum()
+    }
+
+    /// The carried vectors of all layers with their full names.
+    pub fn state(&self) -> Vec<StateSpec> {
+        let full = |layer: &Layer, spec: StateSpec| StateSpec {
+            name: format!("{}{}", layer.prefix, spec.name).into(),
+            ..spec
+        };
+        self.layers.iter().flat_map(|layer| layer.cell.state().into_iter().map(|spec| full(layer, spec))).collect()
+    }
+
+    /// Width of what the head sees.
+    pub fn outputs(&self) -> usize {
+        self.layers.last().map_or(0, |layer| layer.cell.outputs())
+    }
+
+    /// Whether dropout stands after that layer.
+    pub fn drops(&self, layer: usize) -> bool {
+        self.dropout > 0.0 && (self.dropout_last || layer + 1 < self.layers.len())
+    }
+
+    /// First values of every parameter, in the order of [`Model::params`].
+    ///
+    /// Each is drawn from a stream of its own, so that adding a parameter changes no other; with `NumPy`'s generator
+    /// they are drawn one after the other from one seed, as the notebooks do.
+    pub fn initial_values(&self, seed: u64, rng: Rng) -> Vec<Vec<f64>> {
+        let mut numpy = RandomState::new(seed as u32);
+        self.params()
+            .iter()
+            .map(|spec| match rng {
+                Rng::Numpy => fill(spec, &mut numpy),
+                Rng::Hatchery => fill(spec, &mut Stream::new(seed, &format!("initialise {}", spec.name), 0)),
+            })
+            .collect()
+    }
+}
+
+/// The values of a parameter, block by block.
+fn fill(spec: &ParamSpec, draw: &mut dyn Draw) -> Vec<f64> {
+    let [rows, columns] = spec.shape;
+    (0..spec.blocks).flat_map(|_| spec.initialiser.fill([rows / spec.blocks, columns], draw)).collect()
+}

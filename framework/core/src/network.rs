@@ -1,0 +1,126 @@
+//! A network: an experiment's model with its numbers and its symbols. It is all that generation needs, and with data
+//! beside it all that training needs.
+
+use std::sync::Arc;
+
+use hatchery_plugin::{Clipper, Framing, Kind, Sampler};
+
+use crate::{
+    error::Result,
+    executor::{BurnExecutor, Executor, device},
+    experiment::{Experiment, read},
+    model::Model,
+    registry::Registry,
+    run::checkpoint::{Checkpoint, Meta, Progress, Provenance},
+    text::Vocabulary,
+};
+
+/// An experiment's model, ready to run.
+pub struct Network {
+    /// The experiment, every default filled in.
+    pub experiment: Experiment,
+    /// The symbols.
+    pub vocabulary: Arc<Vocabulary>,
+    /// How the dataset frames its documents: where sequences begin and end.
+    pub framing: Framing,
+    /// What happens to logits before a token is drawn.
+    pub samplers: Vec<Box<dyn Sampler>>,
+    /// Runs the model.
+    pub executor: Box<dyn Executor>,
+    /// The number of trained numbers.
+    pub size: usize,
+    /// Which plugin provided each part.
+    pub plugins: Vec<Provenance>,
+}
+
+impl Network {
+    /// The network of an experiment with its first values.
+    ///
+    /// # Errors
+    /// When a plugin refuses its keys or the device is not there.
+    pub fn new(experiment: Experiment, vocabulary: Arc<Vocabulary>, registry: &Registry) -> Result<Self> {
+        let device = device::open(&experiment.backend)?;
+        let model = Model::new(&experiment, registry, vocabulary.len())?;
+        let size = model.size();
+        let values = model.initial_values(experiment.seed, experiment.rng);
+        let executor =
+            Box::new(BurnExecutor::new(model, values, clippers(&experiment, registry)?, &experiment, &device));
+        let (dataset, _) = registry.dataset(&experiment.dataset.part)?;
+        Ok(Self {
+            framing: dataset.framing(),
+            samplers: samplers(&experiment, registry)?,
+            plugins: provenance(&experiment, registry),
+            experiment,
+            vocabulary,
+            executor,
+            size,
+        })
+    }
+
+    /// The network of a checkpoint, and how far its training had come. `device` replaces the recorded device.
+    ///
+    /// # Errors
+    /// When the recorded experiment needs what this build lacks, or the checkpoint does not fit it.
+    pub fn restore(checkpoint: &Checkpoint, overrides: &[String], registry: &Registry) -> Result<(Self, Progress)> {
+        let meta = &checkpoint.meta;
+        let experiment = read::from_text(&meta.experiment, "the experiment in the checkpoint", overrides, registry)?;
+        let vocabulary = Vocabulary::from_text(&meta.vocabulary, &experiment.vocabulary)?;
+        let mut network = Self::new(experiment, Arc::new(vocabulary), registry)?;
+        network.executor.load(&checkpoint.tensors)?;
+        Ok((network, meta.progress.clone()))
+    }
+
+    /// The seed of samples that nobody asked for by seed. The notebooks count theirs from 0.
+    pub fn sample_seed(&self) -> u64 {
+        let reseeded = self.experiment.numpy.as_ref().is_some_and(|numpy| numpy.reseed_each_character);
+        if reseeded { 0 } else { self.experiment.seed }
+    }
+
+    /// Everything that a later run needs to continue exactly.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn checkpoint(&self, progress: &Progress) -> Result<Checkpoint> {
+        Ok(Checkpoint {
+            tensors: self.executor.save()?,
+            meta: Meta {
+                experiment: self.experiment.to_toml(),
+                vocabulary: self.vocabulary.to_text(),
+                progress: progress.clone(),
+                plugins: self.plugins.clone(),
+            },
+        })
+    }
+}
+
+fn clippers(experiment: &Experiment, registry: &Registry) -> Result<Vec<Box<dyn Clipper>>> {
+    experiment.clipper.iter().map(|part| Ok(registry.clipper(part)?.0)).collect()
+}
+
+/// The sampler chain of an experiment.
+///
+/// # Errors
+/// When a sampler refuses its keys.
+pub fn samplers(experiment: &Experiment, registry: &Registry) -> Result<Vec<Box<dyn Sampler>>> {
+    experiment.sampler.iter().map(|part| Ok(registry.sampler(part)?.0)).collect()
+}
+
+fn provenance(experiment: &Experiment, registry: &Registry) -> Vec<Provenance> {
+    let dataset = std::iter::once((Kind::Dataset, &experiment.dataset.part));
+    let parts = dataset
+        .chain(std::iter::once((Kind::Cell, &experiment.cell)))
+        .chain(experiment.clipper.iter().map(|part| (Kind::Clipper, part)))
+        .chain(experiment.sampler.iter().map(|part| (Kind::Sampler, part)));
+    parts
+        .filter_map(|(kind, part)| {
+            let origin = &registry.find(kind, &part.name)?.origin;
+            Some(Provenance {
+                kind: kind.word().to_owned(),
+                name: part.name.clone(),
+                package: origin.package.clone(),
+                version: origin.version.clone(),
+                library: None,
+            })
+        })
+        .collect()
+}

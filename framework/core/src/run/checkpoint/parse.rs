@@ -1,0 +1,174 @@
+//! Reading a checkpoint file, which may be anything: cut off, changed, or of another program.
+
+use std::{
+    collections::HashMap,
+    fs::{self, File},
+    io::Read,
+    path::Path,
+};
+
+use safetensors::{
+    Dtype,
+    tensor::{Metadata, TensorInfo},
+};
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+
+use super::{
+    Checkpoint, FORMAT, Meta, Named, Values,
+    header::{DIGEST_AT, DIGITS, LONGEST, OPENING, PREFIX, hexadecimal, key},
+};
+use crate::{
+    error::{Problem, Result},
+    run::failure,
+};
+
+const DAMAGED: &str = "take another checkpoint: this one cannot be trusted";
+const FOREIGN: &str = "name a checkpoint that `hatchery train` wrote";
+
+/// What is wrong with the file, and what to do.
+struct Fault {
+    what: String,
+    hint: &'static str,
+}
+
+type Parsed<T> = std::result::Result<T, Fault>;
+
+pub(super) fn file(path: &Path) -> Result<Checkpoint> {
+    let status = fs::metadata(path).map_err(|error| failure("read", path, error))?;
+    if status.is_dir() {
+        return Err(Problem::new(format!("`{}` is a folder, not a checkpoint", path.display()))
+            .hint("name the file in it that ends in `.safetensors`")
+            .into());
+    }
+    let mut file = File::open(path).map_err(|error| failure("read", path, error))?;
+    // What is far too long to be a checkpoint shows in the first bytes; the rest is then not read at all.
+    let mut bytes = Vec::new();
+    let take = |count: u64, bytes: &mut Vec<u8>, file: &mut File| {
+        file.take(count).read_to_end(bytes).map_err(|error| failure("read", path, error))
+    };
+    take(PREFIX as u64 + 1, &mut bytes, &mut file)?;
+    let refuse = |fault: Fault| {
+        Problem::new(format!("cannot read the checkpoint `{}`: {}", path.display(), fault.what)).hint(fault.hint)
+    };
+    header_length(&bytes, status.len()).map_err(refuse)?;
+    take(u64::MAX, &mut bytes, &mut file)?;
+    Ok(parse(&bytes).map_err(refuse)?)
+}
+
+fn parse(bytes: &[u8]) -> Parsed<Checkpoint> {
+    let length = header_length(bytes, bytes.len() as u64)?;
+    let (head, data) = bytes.split_at_checked(PREFIX + length).ok_or_else(cut_off)?;
+    let broken = |error: &dyn std::fmt::Display| damaged(format!("its header is broken: {error}"));
+    let header = std::str::from_utf8(&head[PREFIX..]).map_err(|error| broken(&error))?;
+    // `SafeTensors::deserialize` adds up lengths that the file announces without looking for overflow, so it is the
+    // metadata alone that is read with the crate, and the length is compared here.
+    let contents: Metadata = serde_json::from_str(header).map_err(|error| broken(&error))?;
+    let metadata = contents.metadata().clone().unwrap_or_default();
+    format(&metadata)?;
+    if data.len() < contents.data_len() {
+        return Err(cut_off());
+    }
+    if data.len() > contents.data_len() {
+        return Err(damaged(format!("{} bytes follow its end", data.len() - contents.data_len())));
+    }
+    checksum(bytes)?;
+    let meta = Meta {
+        experiment: text(&metadata, key::EXPERIMENT)?.to_owned(),
+        vocabulary: text(&metadata, key::VOCABULARY)?.to_owned(),
+        progress: json(&metadata, key::PROGRESS)?,
+        plugins: json(&metadata, key::PLUGINS)?,
+    };
+    let tensors = contents
+        .offset_keys()
+        .into_iter()
+        .filter_map(|name| contents.info(&name).map(|info| tensor(&name, info, data)))
+        .collect::<Parsed<_>>()?;
+    Ok(Checkpoint { tensors, meta })
+}
+
+/// The length of the header, as far as the first bytes and the length of the file allow to judge.
+fn header_length(start: &[u8], file_length: u64) -> Parsed<usize> {
+    let Some(prefix) = start.first_chunk::<PREFIX>() else {
+        return Err(if start.is_empty() { damaged("it is empty".to_owned()) } else { not_safetensors() });
+    };
+    let length = u64::from_le_bytes(*prefix);
+    if length > LONGEST || start.get(PREFIX).is_some_and(|first| *first != b'{') {
+        return Err(not_safetensors());
+    }
+    if length + PREFIX as u64 > file_length {
+        return Err(cut_off());
+    }
+    Ok(length as usize)
+}
+
+/// Whether the file is of a format that this program reads.
+fn format(metadata: &HashMap<String, String>) -> Parsed<()> {
+    let Some(format) = metadata.get(key::FORMAT) else {
+        return Err(Fault {
+            what: format!("it is a safetensors file, but not of Hatchery (it has no `{}`)", key::FORMAT),
+            hint: FOREIGN,
+        });
+    };
+    match format.parse::<u64>() {
+        Ok(FORMAT) => Ok(()),
+        Ok(newer) if newer > FORMAT => Err(Fault {
+            what: format!("it has format {newer}, and this Hatchery reads formats up to {FORMAT}"),
+            hint: "read it with the Hatchery that wrote it, or a later one",
+        }),
+        _ => Err(damaged(format!("its format is {format:?}"))),
+    }
+}
+
+/// Whether the file is, bit for bit, what was written.
+fn checksum(bytes: &[u8]) -> Parsed<()> {
+    let opened = bytes.get(PREFIX..).is_some_and(|header| header.starts_with(OPENING.as_bytes()));
+    let Some(digits) = bytes.get(DIGEST_AT..DIGEST_AT + DIGITS).filter(|_| opened) else {
+        return Err(Fault {
+            what: "another program has rewritten it, so that its checksum cannot be compared".to_owned(),
+            hint: FOREIGN,
+        });
+    };
+    let mut hash = Sha256::new();
+    hash.update(&bytes[..DIGEST_AT]);
+    hash.update([b'0'; DIGITS]);
+    hash.update(&bytes[DIGEST_AT + DIGITS..]);
+    if hexadecimal(&hash.finalize()).as_bytes() != digits {
+        return Err(damaged("its bytes do not match its checksum".to_owned()));
+    }
+    Ok(())
+}
+
+fn tensor(name: &str, info: &TensorInfo, data: &[u8]) -> Parsed<Named> {
+    let (start, end) = info.data_offsets;
+    let bytes = data.get(start..end).ok_or_else(cut_off)?;
+    let values = match info.dtype {
+        Dtype::F32 => Values::F32(bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()),
+        Dtype::F64 => Values::F64(bytes.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect()),
+        other => return Err(damaged(format!("`{name}` has numbers of type {other}"))),
+    };
+    match info.shape[..] {
+        [rows, columns] => Ok(Named { name: name.to_owned(), shape: [rows, columns], values }),
+        ref other => Err(damaged(format!("`{name}` has {} dimensions, not 2", other.len()))),
+    }
+}
+
+fn text<'a>(metadata: &'a HashMap<String, String>, key: &str) -> Parsed<&'a str> {
+    metadata.get(key).map(String::as_str).ok_or_else(|| damaged(format!("it has no `{key}`")))
+}
+
+fn json<T: DeserializeOwned>(metadata: &HashMap<String, String>, key: &str) -> Parsed<T> {
+    serde_json::from_str(text(metadata, key)?).map_err(|error| damaged(format!("its `{key}` is broken: {error}")))
+}
+
+fn damaged(what: String) -> Fault {
+    Fault { what, hint: DAMAGED }
+}
+
+fn cut_off() -> Fault {
+    damaged("it is cut off".to_owned())
+}
+
+fn not_safetensors() -> Fault {
+    Fault { what: "it is not a safetensors file".to_owned(), hint: FOREIGN }
+}

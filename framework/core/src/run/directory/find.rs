@@ -1,0 +1,175 @@
+//! Finding runs again: by what the user calls them, the newest, and all of them.
+
+use std::{
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use super::{LIST, RunDirectory, entries, is_run};
+use crate::{
+    error::{Error, Problem, Result},
+    run::{environment::Environment, log},
+};
+
+/// What an argument that names a run turned out to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Where {
+    /// The folder of a run.
+    Run(RunDirectory),
+    /// A file, to be read as a checkpoint.
+    Checkpoint(PathBuf),
+}
+
+/// A run in a list of runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Summary {
+    /// Its folder.
+    pub path: PathBuf,
+    /// The experiment's name.
+    pub name: String,
+    /// The run's id.
+    pub id: String,
+    /// Updates that are done, as far as they are logged.
+    pub updates: u64,
+    /// The last loss that was logged, in the unit of the experiment's loss.
+    pub loss: Option<f64>,
+    /// Whether training came to its end.
+    pub finished: bool,
+    /// When it was created.
+    pub created: SystemTime,
+}
+
+impl Where {
+    /// The checkpoint file.
+    pub fn checkpoint(&self) -> PathBuf {
+        match self {
+            Self::Run(run) => run.checkpoint(),
+            Self::Checkpoint(path) => path.clone(),
+        }
+    }
+}
+
+/// The run under `root` that was created last: by the time of its `experiment.toml`, then by its id.
+///
+/// # Errors
+/// When there is none.
+pub fn newest(root: &Path) -> Result<RunDirectory> {
+    latest(runs(root)?).ok_or_else(|| none_in(root))
+}
+
+/// All runs under `root`, the oldest first.
+///
+/// # Errors
+/// When a folder cannot be read.
+pub fn list(root: &Path) -> Result<Vec<Summary>> {
+    let mut summaries: Vec<_> = runs(root)?.iter().map(RunDirectory::summary).collect();
+    summaries.sort_by(|a, b| (a.created, age(&a.id), &a.name).cmp(&(b.created, age(&b.id), &b.name)));
+    Ok(summaries)
+}
+
+/// What an argument names: a checkpoint file, the folder of a run, a folder of runs (the newest of them), or `name`
+/// (the newest of that name) or `name/id` under `root`. Without an argument, the newest run under `root`.
+///
+/// # Errors
+/// When there is no such run.
+pub fn resolve(argument: Option<&Path>, root: &Path) -> Result<Where> {
+    let Some(argument) = argument else { return newest(root).map(Where::Run) };
+    if argument.is_file() {
+        return Ok(Where::Checkpoint(argument.to_owned()));
+    }
+    let mut places = vec![argument.to_owned(), root.join(argument)];
+    // `dinosaurs/7` for `dinosaurs/007`.
+    if let Some(number) = argument.file_name().and_then(OsStr::to_str).and_then(|id| id.parse::<u64>().ok()) {
+        places.push(root.join(argument).with_file_name(format!("{number:03}")));
+    }
+    for place in places {
+        if is_run(&place) {
+            return RunDirectory::open(&place).map(Where::Run);
+        }
+        let mut inside = runs_named(&place)?;
+        if inside.is_empty() {
+            inside = runs(&place)?;
+        }
+        if let Some(run) = latest(inside) {
+            return Ok(Where::Run(run));
+        }
+    }
+    Err(unknown(argument, root))
+}
+
+impl RunDirectory {
+    fn created(&self) -> SystemTime {
+        let modified = fs::metadata(self.experiment()).and_then(|file| file.modified());
+        modified.unwrap_or(SystemTime::UNIX_EPOCH)
+    }
+
+    /// A log or an environment that cannot be read is no reason to hide the run, or the others.
+    fn summary(&self) -> Summary {
+        let last = log::last::<log::Metric>(&self.metrics()).ok().flatten();
+        let environment = Environment::read(&self.environment()).ok();
+        let logged = last.as_ref().map_or(0, |row| row.step.saturating_add(1));
+        Summary {
+            path: self.path.clone(),
+            name: self.name.clone(),
+            id: self.id.clone(),
+            updates: environment.as_ref().map_or(0, |environment| environment.updates).max(logged),
+            loss: last.map(|row| row.loss),
+            finished: environment.is_some_and(|environment| environment.finished),
+            created: self.created(),
+        }
+    }
+}
+
+fn unknown(argument: &Path, root: &Path) -> Error {
+    let known = match runs(root) {
+        Ok(known) if !known.is_empty() => known,
+        Ok(_) => return none_in(root),
+        Err(error) => return error,
+    };
+    let wanted = argument.to_string_lossy();
+    let mut names: Vec<String> = known.iter().flat_map(|run| [run.name.clone(), run.to_string()]).collect();
+    names.sort();
+    names.dedup();
+    let nearest = names
+        .iter()
+        .map(|name| (strsim::damerau_levenshtein(&wanted, name), name))
+        .min()
+        .filter(|(distance, name)| *distance <= name.len().max(3) / 3);
+    let mut whole: Vec<_> = known.iter().map(|run| run.name.as_str()).collect();
+    whole.sort_unstable();
+    whole.dedup();
+    Problem::new(format!("there is no run or checkpoint `{wanted}`"))
+        .note(format!("runs in `{}`: {}", root.display(), whole.join(", ")))
+        .hint(nearest.map_or_else(|| LIST.to_owned(), |(_, name)| format!("did you mean `{name}`?")))
+        .into()
+}
+
+fn none_in(root: &Path) -> Error {
+    Problem::new(format!("there is no run in `{}`", root.display()))
+        .hint("train first: `hatchery train EXPERIMENT.toml`")
+        .into()
+}
+
+fn latest(runs: Vec<RunDirectory>) -> Option<RunDirectory> {
+    runs.into_iter().max_by_key(|run| (run.created(), age(&run.id), run.name.clone()))
+}
+
+/// Ids in the order of their making: as numbers, of which `1000` comes after `999`.
+fn age(id: &str) -> (u64, String) {
+    (id.parse().unwrap_or(0), id.to_owned())
+}
+
+fn runs(root: &Path) -> Result<Vec<RunDirectory>> {
+    let names = folders(root)?.into_iter().map(|parent| runs_named(&parent));
+    Ok(names.collect::<Result<Vec<_>>>()?.concat())
+}
+
+fn runs_named(parent: &Path) -> Result<Vec<RunDirectory>> {
+    folders(parent)?.iter().filter(|path| is_run(path)).map(|path| RunDirectory::open(path)).collect()
+}
+
+fn folders(parent: &Path) -> Result<Vec<PathBuf>> {
+    Ok(entries(parent)?.into_iter().filter(|path| path.is_dir()).collect())
+}

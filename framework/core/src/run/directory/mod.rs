@@ -1,0 +1,181 @@
+//! The folder of a run, `runs/<name>/<id>/`: how it is made, found again and listed.
+
+mod find;
+
+use std::{
+    fmt, fs, io,
+    path::{Component, Path, PathBuf},
+};
+
+pub use self::find::{Summary, Where, list, newest, resolve};
+use super::failure;
+use crate::error::{Problem, Result};
+
+/// The folder of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunDirectory {
+    path: PathBuf,
+    name: String,
+    id: String,
+}
+
+const LIST: &str = "`hatchery runs` lists the runs";
+
+impl RunDirectory {
+    /// Makes the folder of a new run under `root`. Its id is one more than the largest there; two programs that do this
+    /// at the same time never get the same one.
+    ///
+    /// # Errors
+    /// When the folder cannot be made, or the experiment's name cannot be the name of a folder.
+    pub fn create(root: &Path, experiment_name: &str) -> Result<Self> {
+        if !is_folder_name(Path::new(experiment_name)) {
+            return Err(Problem::new(format!("`{experiment_name}` cannot be the name of a folder"))
+                .hint("use letters, digits, `.`, `_` and `-`")
+                .into());
+        }
+        let parent = root.join(experiment_name);
+        let mut number = ids(&parent)?.into_iter().max().unwrap_or(0);
+        loop {
+            number += 1;
+            let id = format!("{number:03}");
+            let path = parent.join(&id);
+            // The operating system makes a folder for one program only; the other is told and takes the next number.
+            match fs::create_dir_all(&parent).and_then(|()| fs::create_dir(&path)) {
+                Ok(()) => return Ok(Self { path, name: experiment_name.to_owned(), id }),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.exists() => {}
+                // Another program discarded the last run of the name meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::NotFound && root.is_dir() => number -= 1,
+                Err(error) => return Err(failure("create", &path, error)),
+            }
+        }
+    }
+
+    /// The run of an existing folder.
+    ///
+    /// # Errors
+    /// When there is no such folder or it is not one of a run.
+    pub fn open(path: &Path) -> Result<Self> {
+        if !path.is_dir() {
+            let what = if path.exists() { "is not a folder" } else { "does not exist" };
+            return Err(Problem::new(format!("the run `{}` {what}", path.display())).hint(LIST).into());
+        }
+        if !is_run(path) {
+            return Err(Problem::new(format!("`{}` is not the folder of a run", path.display()))
+                .note("known by: experiment.toml")
+                .hint(LIST)
+                .into());
+        }
+        // The path may be `.` or end in `..`: what the folders are called, the file system knows.
+        let whole = fs::canonicalize(path).map_err(|error| failure("read", path, error))?;
+        let part = |path: Option<&Path>| path.map_or_else(String::new, name_of);
+        Ok(Self { path: path.to_owned(), name: part(whole.parent()), id: part(Some(&whole)) })
+    }
+
+    /// Removes the folder of a run that never got anything: what was written before training began, and the folder.
+    /// A run that logged, drew or saved something is left alone.
+    ///
+    /// # Errors
+    /// When something stands in the way.
+    pub fn discard(self) -> Result<()> {
+        let started = [self.checkpoint(), self.picture()].iter().any(|path| path.exists())
+            || [self.metrics(), self.samples()].iter().any(|path| fs::metadata(path).is_ok_and(|file| file.len() > 0));
+        if started {
+            return Ok(());
+        }
+        for path in [self.experiment(), self.environment(), self.metrics(), self.samples()] {
+            if let Err(error) = fs::remove_file(&path)
+                && error.kind() != io::ErrorKind::NotFound
+            {
+                return Err(failure("remove", &path, error));
+            }
+        }
+        fs::remove_dir(&self.path).map_err(|error| failure("remove", &self.path, error))?;
+        // If it was the only run of its name, the folder of the name goes too; if not, this is refused, rightly.
+        if let Some(parent) = self.path.parent() {
+            let _ = fs::remove_dir(parent);
+        }
+        Ok(())
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The experiment's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The run's id: a number of three digits or more.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The resolved experiment.
+    pub fn experiment(&self) -> PathBuf {
+        self.path.join("experiment.toml")
+    }
+
+    /// The log of numbers.
+    pub fn metrics(&self) -> PathBuf {
+        self.path.join("metrics.jsonl")
+    }
+
+    /// The log of samples.
+    pub fn samples(&self) -> PathBuf {
+        self.path.join("samples.jsonl")
+    }
+
+    /// The checkpoint.
+    pub fn checkpoint(&self) -> PathBuf {
+        self.path.join("checkpoint.safetensors")
+    }
+
+    /// The curve of the loss.
+    pub fn picture(&self) -> PathBuf {
+        self.path.join("loss.svg")
+    }
+
+    /// On what the run was made.
+    pub fn environment(&self) -> PathBuf {
+        self.path.join("environment.json")
+    }
+}
+
+impl fmt::Display for RunDirectory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.name, self.id)
+    }
+}
+
+fn is_run(path: &Path) -> bool {
+    path.join("experiment.toml").is_file()
+}
+
+/// The numbers that are taken, by whatever has such a name.
+fn ids(parent: &Path) -> Result<Vec<u64>> {
+    Ok(entries(parent)?.iter().filter_map(|path| name_of(path).parse::<u32>().ok()).map(u64::from).collect())
+}
+
+/// What is in a folder; nothing if there is no such folder.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let read = |entries: fs::ReadDir| entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>();
+    match fs::read_dir(folder).and_then(read) {
+        Ok(mut entries) => {
+            entries.sort();
+            Ok(entries)
+        }
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(Vec::new()),
+        Err(error) => Err(failure("read", folder, error)),
+    }
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+fn is_folder_name(name: &Path) -> bool {
+    let mut parts = name.components();
+    matches!((parts.next(), parts.next()), (Some(Component::Normal(part)), None) if part == name.as_os_str())
+}

@@ -1,0 +1,242 @@
+//! The logs of a run: one JSON object a line, appended while training goes on.
+//!
+//! Rows hold nothing that differs between two runs of one experiment, such as times: repeating a run gives the same
+//! bytes. A number that is not finite, which JSON does not know, is `null` and reads back as not a number; every other
+//! number reads back exactly.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, BufWriter, Read, Seek, SeekFrom, Write},
+    marker::PhantomData,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
+
+use super::failure;
+use crate::error::{Error, Place, Problem, Result};
+
+/// A line of `metrics.jsonl`: how training stood after one update.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Metric {
+    /// Zero-based index of the update.
+    pub step: u64,
+    /// How often the training split has been gone through, with the part of the present round.
+    #[serde(deserialize_with = "number")]
+    pub epoch: f64,
+    /// Loss of the update's batch, in the unit of the experiment's loss.
+    #[serde(deserialize_with = "number")]
+    pub loss: f64,
+    /// Its running mean.
+    #[serde(deserialize_with = "number")]
+    pub smoothed_loss: f64,
+    /// Cross-entropy of the batch in bits per character.
+    #[serde(deserialize_with = "number")]
+    pub bits_per_character: f64,
+    /// Perplexity per character of the batch.
+    #[serde(deserialize_with = "number")]
+    pub perplexity: f64,
+    /// Global norm of the gradients before they were clipped.
+    #[serde(deserialize_with = "number")]
+    pub gradient_norm: f64,
+    /// Global norm of the gradients after they were clipped.
+    #[serde(deserialize_with = "number")]
+    pub clipped_norm: f64,
+    /// Learning rate of the update.
+    #[serde(deserialize_with = "number")]
+    pub learning_rate: f64,
+    /// The validation split, where it was evaluated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid: Option<Evaluation>,
+}
+
+/// How well a model predicts a whole split.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// Cross-entropy in nats per character.
+    #[serde(deserialize_with = "number")]
+    pub nats_per_character: f64,
+    /// Cross-entropy in bits per character.
+    #[serde(deserialize_with = "number")]
+    pub bits_per_character: f64,
+    /// Perplexity per character.
+    #[serde(deserialize_with = "number")]
+    pub perplexity: f64,
+    /// Share of the characters to which the model gave the largest probability.
+    #[serde(deserialize_with = "number")]
+    pub accuracy: f64,
+    /// Characters that were predicted.
+    pub characters: u64,
+}
+
+/// A line of `samples.jsonl`: a text that the model made after one update.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SampleRow {
+    /// Zero-based index of the update.
+    pub step: u64,
+    /// Which of the samples of this report, from 0 on.
+    pub index: usize,
+    /// The text.
+    pub text: String,
+}
+
+/// What can stand on a line of a log.
+pub trait Row: Serialize + DeserializeOwned {
+    /// Zero-based index of the update after which the row was written.
+    fn step(&self) -> u64;
+}
+
+impl Row for Metric {
+    fn step(&self) -> u64 {
+        self.step
+    }
+}
+
+impl Row for SampleRow {
+    fn step(&self) -> u64 {
+        self.step
+    }
+}
+
+/// A log that is open for appending.
+#[derive(Debug)]
+pub struct Log<R> {
+    path: PathBuf,
+    file: BufWriter<File>,
+    rows: PhantomData<fn(&R)>,
+}
+
+impl<R: Row> Log<R> {
+    /// Opens a log, creating the file if there is none. What a run that was stopped left in it is to be cut off first,
+    /// by [`truncate_after`].
+    ///
+    /// # Errors
+    /// When the file cannot be opened for writing.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
+        let path = path.into();
+        let file = OpenOptions::new().append(true).create(true).open(&path);
+        let file = file.map_err(|error| failure("write", &path, error))?;
+        Ok(Self { path, file: BufWriter::new(file), rows: PhantomData })
+    }
+
+    /// Adds a row; it may stay in memory until the next [`Log::flush`].
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn append(&mut self, row: &R) -> Result<()> {
+        // One write for the whole line, so that what is cut off is the end of a line and not the middle of two.
+        let mut line = serde_json::to_string(row).map_err(|error| Error::internal("cannot log a row", error))?;
+        line.push('\n');
+        self.file.write_all(line.as_bytes()).map_err(|error| failure("write", &self.path, error))
+    }
+
+    /// Hands all rows to the operating system. To be called after each report.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn flush(&mut self) -> Result<()> {
+        self.file.flush().map_err(|error| failure("write", &self.path, error))
+    }
+}
+
+/// All rows of a log. A last line that is only half written, as while training goes on, is left out; a log that was
+/// never begun has no rows.
+///
+/// # Errors
+/// When the file cannot be read or a line of it is not a row.
+pub fn read<R: Row>(path: &Path) -> Result<Vec<R>> {
+    let Some(text) = contents(path)? else { return Ok(Vec::new()) };
+    let rows = lines(&text).map(|(start, line)| parse(path, &text, start, line));
+    Ok(rows.collect::<std::result::Result<_, Problem>>()?)
+}
+
+/// The last whole row of a log, found from its end.
+///
+/// # Errors
+/// When the file cannot be read or its last line is not a row.
+pub fn last<R: Row>(path: &Path) -> Result<Option<R>> {
+    // Longer than any row of numbers; of a log of samples with longer rows, the whole is read.
+    const TAIL: u64 = 1 << 16;
+    let tail = || -> io::Result<_> {
+        let mut file = File::open(path)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok((length, bytes))
+    };
+    let (length, bytes) = match tail() {
+        Ok(read) => read,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failure("read", path, error)),
+    };
+    let text = String::from_utf8_lossy(&bytes);
+    let last = lines(&text).last();
+    if length > TAIL && last.is_none_or(|(start, _)| start == 0) {
+        return Ok(read(path)?.pop());
+    }
+    Ok(last.map(|(start, line)| parse(path, &text, start, line)).transpose()?)
+}
+
+/// Cuts off the rows that were written later than after `updates` updates, and a last line that is only half written.
+/// A run that goes on from a checkpoint of that many updates then appends what belongs there.
+///
+/// # Errors
+/// When the file cannot be read or written, or a line before the last is not a row.
+pub fn truncate_after<R: Row>(path: &Path, updates: u64) -> Result<()> {
+    let Some(text) = contents(path)? else { return Ok(()) };
+    let mut keep = 0;
+    let mut rest = lines(&text).peekable();
+    while let Some((start, line)) = rest.next() {
+        match parse::<R>(path, &text, start, line) {
+            Ok(row) if row.step() < updates => keep = start + line.len() + 1,
+            Ok(_) => break,
+            // What stood at the end when the machine stopped.
+            Err(_) if rest.peek().is_none() => break,
+            Err(problem) => return Err(problem.into()),
+        }
+    }
+    let cut = || {
+        let file = OpenOptions::new().write(true).open(path)?;
+        file.set_len(keep as u64)
+    };
+    cut().map_err(|error| failure("write", path, error))
+}
+
+/// The text of the file, if there is one; bytes that are no text are at fault on their line.
+fn contents(path: &Path) -> Result<Option<String>> {
+    match fs::read(path) {
+        Ok(mut bytes) => {
+            // A character may be cut in two where the last line ends early; such a line is not read anyway.
+            bytes.truncate(bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1));
+            let text = String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error));
+            text.map(Some).map_err(|error| failure("read", path, error))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failure("read", path, error)),
+    }
+}
+
+/// The whole lines, each with the byte where it starts and without its end.
+fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.split_inclusive('\n').scan(0, |start, line| {
+        let from = *start;
+        *start += line.len();
+        line.strip_suffix('\n').map(|line| (from, line))
+    })
+}
+
+fn parse<R: Row>(path: &Path, text: &str, start: usize, line: &str) -> std::result::Result<R, Problem> {
+    serde_json::from_str(line).map_err(|error| {
+        let place =
+            Place { file: path.display().to_string().into(), text: Arc::from(text), span: start..start + line.len() };
+        Problem::new(format!("a line of the log is not a row: {error}"))
+            .at(place)
+            .hint("delete the line, or take the log from a copy")
+    })
+}
+
+fn number<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<f64, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
+}

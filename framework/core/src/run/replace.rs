@@ -1,0 +1,58 @@
+//! Files that are replaced whole or not at all.
+//!
+//! A run may be stopped at any moment: by its user, by a full disk, by the machine. So a file is written beside the one
+//! that it replaces, brought to the disk, and only then renamed over it. Who reads it finds the old file or the new one.
+
+use std::{
+    fs::File,
+    io::{self, Write},
+    path::Path,
+};
+
+use super::failure;
+use crate::error::Result;
+
+/// Replaces the text of a file.
+///
+/// # Errors
+/// When it cannot be written; the file is then what it was.
+pub fn text(path: &Path, text: &str) -> Result<()> {
+    file(path, |file| file.write_all(text.as_bytes()))
+}
+
+/// Replaces a file by what `write` writes.
+///
+/// # Errors
+/// When it cannot be written; the file is then what it was.
+pub(crate) fn file(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> Result<()> {
+    attempt(path, write).map_err(|error| failure("write", path, error))
+}
+
+fn attempt(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".").suffix(".partial");
+    // Temporary files are private unless told otherwise; this one becomes an ordinary file.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    // From here on every way out but the last removes it: that is what dropping it does.
+    let mut temporary = builder.tempfile_in(folder)?;
+    write(temporary.as_file_mut())?;
+    temporary.as_file().sync_all()?;
+    temporary.persist(path).map_err(|refused| refused.error)?;
+    settle(folder)
+}
+
+/// Brings the new name to the disk. Some file systems know no such thing for folders: there it is left to them.
+fn settle(folder: &Path) -> io::Result<()> {
+    if cfg!(not(unix)) {
+        return Ok(());
+    }
+    match File::open(folder)?.sync_all() {
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
+        result => result,
+    }
+}

@@ -1,0 +1,143 @@
+//! What a cell declares, and whether one step keeps to it.
+
+use std::collections::HashSet;
+
+use burn::tensor::DType;
+
+use super::{
+    super::{
+        numbers::SplitMix,
+        report::{Verdict, attempt},
+    },
+    Point, Size, start,
+};
+use crate::{Cell, Draw, Initialiser, ParamSpec};
+
+const WIDTHS: [usize; 3] = [1, 3, 7];
+const BATCHES: [usize; 3] = [1, 2, 5];
+
+/// The first values of a parameter, block by block.
+pub(super) fn first_values(spec: &ParamSpec, draw: &mut dyn Draw) -> Vec<f64> {
+    let shape = [spec.shape[0] / spec.blocks, spec.shape[1]];
+    (0..spec.blocks).flat_map(|_| spec.initialiser.fill(shape, draw)).collect()
+}
+
+pub(super) fn declaration(cell: &dyn Cell) -> Verdict {
+    if cell.outputs() == 0 {
+        return Err("`outputs()` is 0; the head on top of the cell needs at least one".into());
+    }
+    let states = cell.state();
+    let names: Vec<_> = states.iter().map(|spec| &*spec.name).collect();
+    unique("state()", &names)?;
+    if let Some(spec) = states.iter().find(|spec| spec.width == 0 || !spec.start.is_finite()) {
+        return Err(format!("`state()` declares `{}` with width {} and start {}", spec.name, spec.width, spec.start));
+    }
+    if states != cell.state() || cell.outputs() != cell.outputs() {
+        return Err(
+            "`state()` or `outputs()` says something else the second time; both must depend on keys only".into()
+        );
+    }
+    let reference = cell.params(WIDTHS[0]);
+    for inputs in WIDTHS {
+        let params = cell.params(inputs);
+        if params != cell.params(inputs) {
+            return Err(format!("`params({inputs})` says something else the second time; it must depend on keys only"));
+        }
+        let names: Vec<_> = params.iter().map(|spec| &*spec.name).collect();
+        unique(&format!("params({inputs})"), &names)?;
+        let kind = |spec: &ParamSpec| (spec.name.clone(), spec.blocks, std::mem::discriminant(&spec.initialiser));
+        if !params.iter().map(kind).eq(reference.iter().map(kind)) {
+            return Err(format!(
+                "`params({inputs})` and `params({})` differ in more than shapes: names, their order, blocks and \
+                 initialisers must not depend on the width of the input",
+                WIDTHS[0]
+            ));
+        }
+        params.iter().try_for_each(|spec| fits(spec).map_err(|wrong| format!("`params({inputs})`: {wrong}")))?;
+    }
+    Ok(format!("{} parameters, {} states, {} outputs", reference.len(), states.len(), cell.outputs()))
+}
+
+fn unique(place: &str, names: &[&str]) -> Result<(), String> {
+    let mut seen = HashSet::new();
+    if names.iter().any(|name| name.trim().is_empty()) {
+        return Err(format!("`{place}` declares an empty name"));
+    }
+    match names.iter().find(|name| !seen.insert(**name)) {
+        Some(name) => Err(format!("`{place}` declares `{name}` twice")),
+        None => Ok(()),
+    }
+}
+
+/// Whether the first values of a parameter can be drawn, are numbers, and are the same for the same seed.
+fn fits(spec: &ParamSpec) -> Result<(), String> {
+    let ParamSpec { name, shape: [rows, columns], initialiser, blocks } = spec;
+    if *rows == 0 || *columns == 0 {
+        return Err(format!("`{name}` is {rows} by {columns}"));
+    }
+    if *blocks == 0 || !rows.is_multiple_of(*blocks) {
+        return Err(format!("the {rows} rows of `{name}` cannot be cut into {blocks} equal blocks"));
+    }
+    let block = rows / blocks * columns;
+    if let Initialiser::Values { values } = initialiser
+        && values.len() != block
+    {
+        return Err(format!("`{name}` lists {} first values for {block} entries (of one block)", values.len()));
+    }
+    let drawn = first_values(spec, &mut SplitMix::new(1));
+    if drawn != first_values(spec, &mut SplitMix::new(1)) {
+        return Err(format!("the first values of `{name}` differ between two draws of one seed"));
+    }
+    match drawn.iter().find(|value| !value.is_finite()) {
+        Some(value) => Err(format!("`{name}` starts with the value {value}")),
+        None => Ok(()),
+    }
+}
+
+pub(super) fn shapes(cell: &dyn Cell) -> Verdict {
+    for inputs in WIDTHS {
+        for batch in BATCHES {
+            attempt(|| shapes_of(cell, Size { batch, inputs, steps: 1 }))
+                .flatten()
+                .map_err(|wrong| format!("with batch {batch} and {inputs} inputs: {wrong}"))?;
+        }
+    }
+    Ok(format!("batch sizes {BATCHES:?}, input widths {WIDTHS:?}"))
+}
+
+fn shapes_of(cell: &dyn Cell, size: Size) -> Result<(), String> {
+    let Size { batch, .. } = size;
+    let declared = start(cell, batch);
+    let shapes = |matrices: &[super::Matrix]| -> Vec<_> {
+        matrices.iter().map(|matrix| (matrix.name.clone(), matrix.shape)).collect()
+    };
+    let trace = Point::first(cell, size, &mut SplitMix::new(1)).run(cell, DType::F64);
+    let (output, next) = (&trace.outputs[0], &trace.states[0]);
+    if output.shape != [batch, cell.outputs()] {
+        return Err(format!("the output is {:?}, not [batch, outputs] = {:?}", output.shape, [batch, cell.outputs()]));
+    }
+    if shapes(next) != shapes(&declared) {
+        return Err(format!(
+            "the next state is {:?}, declared is {:?}: `step` returns every vector of `state()`, in that order",
+            shapes(next),
+            shapes(&declared)
+        ));
+    }
+    Ok(())
+}
+
+/// One step, because the next would mix the two precisions and panic.
+pub(super) fn dtype_kept(cell: &dyn Cell) -> Verdict {
+    let point = Point::first(cell, Size { batch: 3, inputs: 3, steps: 1 }, &mut SplitMix::new(1));
+    for dtype in [DType::F32, DType::F64] {
+        let trace = point.run(cell, dtype);
+        if let Some((_, matrix)) = trace.matrices().find(|(_, matrix)| matrix.dtype != dtype) {
+            return Err(format!(
+                "with {dtype:?} everywhere, `{}` is {:?} after a step; make constants with the dtype of an argument, \
+                 and cast nothing",
+                matrix.name, matrix.dtype
+            ));
+        }
+    }
+    Ok("F32, F64".into())
+}

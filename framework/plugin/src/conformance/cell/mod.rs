@@ -1,0 +1,196 @@
+//! What every cell must keep to.
+//!
+//! | check | finds |
+//! | --- | --- |
+//! | declaration | names that repeat, shapes of zero, first values that do not fit, a declaration that changes |
+//! | shapes kept | a wrong output width, a state dropped, renamed or out of order |
+//! | dtype kept | a constant or a cast of one precision inside |
+//! | nothing but the arguments | hidden memory, random numbers, a clock |
+//! | causal | a step that knows later inputs |
+//! | batch rows independent | a mean over the batch, a reshape that mixes rows |
+//! | double precision used | numbers that pass through single precision on their way |
+//! | single agrees with double | a difference of large numbers, an epsilon that single precision cannot hold |
+//! | everything gets a gradient | a parameter unused or detached |
+//! | gradients are right | a gradient that is not that of the value |
+//! | finite for large inputs | overflow in an exponential, 0/0 in its gradient |
+//!
+//! A cell is only ever run through [`run_cell`], so that another way of running it can be put in its place.
+
+mod declared;
+mod gradients;
+mod numeric;
+mod pure;
+
+use burn::{
+    Tensor,
+    tensor::{DType, Device},
+};
+
+use super::{
+    numbers::{Matrix, SplitMix, read, tensors},
+    report::Report,
+};
+use crate::{Cell, Params, State};
+
+/// Makes the checks of this folder. `twin` is built from the same keys.
+pub(super) fn check(report: &mut Report, cell: &dyn Cell, twin: &dyn Cell) {
+    // Every other check runs the cell over time.
+    let runs = report.run("declaration", || declared::declaration(cell))
+        && report.run("shapes kept", || declared::shapes(cell))
+        && report.run("dtype kept", || declared::dtype_kept(cell));
+    if !runs {
+        return;
+    }
+    // Every other check compares one run with another.
+    let alone = report.run("nothing but the arguments", || pure::nothing_else(cell, twin));
+    if !(report.run("causal", || pure::causal(cell)) && alone) {
+        return;
+    }
+    report.run("batch rows independent", || pure::rows_independent(cell));
+    report.run("double precision used", || numeric::double_used(cell));
+    report.run("single agrees with double", || numeric::single_agrees(cell));
+    report.run("everything gets a gradient", || gradients::everywhere(cell));
+    report.run("gradients are right", || gradients::right(cell));
+    report.run("finite for large inputs", || numeric::finite(cell));
+}
+
+/// Runs a cell over time: the output `[batch, outputs]` and the state after each step.
+fn run_cell(
+    cell: &dyn Cell,
+    params: &Params,
+    inputs: impl IntoIterator<Item = Tensor<2>>,
+    mut state: State,
+) -> (Vec<Tensor<2>>, Vec<State>) {
+    inputs
+        .into_iter()
+        .map(|x| {
+            let (output, next) = cell.step(params, x, state.clone());
+            state = next;
+            (output, state.clone())
+        })
+        .unzip()
+}
+
+/// Where a cell is looked at: its parameters, the inputs over time and the state before the first step.
+#[derive(Clone, Debug)]
+struct Point {
+    params: Vec<Matrix>,
+    inputs: Vec<Matrix>,
+    state: Vec<Matrix>,
+}
+
+/// What a cell gave: outputs and states after each step.
+struct Trace {
+    outputs: Vec<Matrix>,
+    states: Vec<Vec<Matrix>>,
+}
+
+/// The size of a [`Point`].
+#[derive(Clone, Copy)]
+struct Size {
+    batch: usize,
+    inputs: usize,
+    steps: usize,
+}
+
+impl Point {
+    /// The first steps of training: parameters near their declared first values, normal inputs, the declared state.
+    fn first(cell: &dyn Cell, size: Size, draw: &mut SplitMix) -> Self {
+        let params = cell
+            .params(size.inputs)
+            .iter()
+            .map(|spec| {
+                let first = declared::first_values(spec, draw);
+                let scale = if spec.shape[0] == 1 { 0.3 } else { 0.3 / (spec.shape[1] as f64).sqrt() };
+                let noise = Matrix::normal("", spec.shape, scale, draw);
+                Matrix::new(&*spec.name, spec.shape, first.iter().zip(noise.values).map(|(value, noise)| value + noise))
+            })
+            .collect();
+        Self { params, inputs: inputs(size, draw), state: start(cell, size.batch) }
+    }
+
+    /// A random point at which a cell of a real experiment could be: the state is one in which two steps from the
+    /// declared one end, so that a state that is always positive, say, is so here.
+    fn random(cell: &dyn Cell, size: Size, seed: u64) -> Self {
+        let mut draw = SplitMix::new(seed);
+        let first = Self::first(cell, Size { steps: 2, ..size }, &mut draw);
+        let reached = first.run(cell, DType::F64).states.pop().expect("there were two steps");
+        let state = reached.into_iter().map(|state| Matrix::new(state.name, state.shape, state.values)).collect();
+        Self { params: first.params, inputs: inputs(size, &mut draw), state }
+    }
+
+    /// Runs the cell from here.
+    fn run(&self, cell: &dyn Cell, dtype: DType) -> Trace {
+        let device = Device::flex();
+        let inputs = self.inputs.iter().map(|x| x.tensor(&device, dtype));
+        let (outputs, states) =
+            run_cell(cell, &tensors(&self.params, &device, dtype), inputs, tensors(&self.state, &device, dtype));
+        Trace {
+            outputs: outputs.iter().map(|output| Matrix::read("output", output)).collect(),
+            states: states.iter().map(read).collect(),
+        }
+    }
+
+    /// All that it consists of: parameters, inputs, state.
+    fn matrices_mut(&mut self) -> impl Iterator<Item = &mut Matrix> {
+        self.params.iter_mut().chain(&mut self.inputs).chain(&mut self.state)
+    }
+
+    /// The same with the rows of the batch taken from `order`.
+    fn rows(&self, order: &[usize]) -> Self {
+        let take = |matrices: &[Matrix]| matrices.iter().map(|matrix| matrix.rows(order)).collect();
+        Self { params: self.params.clone(), inputs: take(&self.inputs), state: take(&self.state) }
+    }
+}
+
+impl Trace {
+    /// Outputs and states, step after step, each with its step.
+    fn matrices(&self) -> impl Iterator<Item = (usize, &Matrix)> {
+        self.outputs
+            .iter()
+            .zip(&self.states)
+            .enumerate()
+            .flat_map(|(step, (output, states))| std::iter::once(output).chain(states).map(move |m| (step + 1, m)))
+    }
+
+    /// The rows of the batch of every matrix taken from `order`.
+    fn rows(&self, order: &[usize]) -> Self {
+        Self {
+            outputs: self.outputs.iter().map(|output| output.rows(order)).collect(),
+            states: self.states.iter().map(|states| states.iter().map(|state| state.rows(order)).collect()).collect(),
+        }
+    }
+
+    /// The first entry in which two runs differ by as little as a bit, as far as the shorter of them goes.
+    fn first_difference(&self, other: &Self) -> Option<String> {
+        self.matrices().zip(other.matrices()).find_map(|((step, a), (_, b))| {
+            a.first_difference(b).map(|difference| format!("at step {step} {difference}"))
+        })
+    }
+
+    /// The largest difference of two runs, relative to the entry or to one, and where it is.
+    fn largest_difference(&self, other: &Self) -> (f64, String) {
+        let mut largest = (0.0, String::new());
+        for ((step, a), (_, b)) in self.matrices().zip(other.matrices()) {
+            let (difference, place) = a.largest_difference(b);
+            if difference > largest.0 || difference.is_nan() {
+                largest = (difference, format!("at step {step} {place}"));
+            }
+        }
+        largest
+    }
+}
+
+/// Normal inputs, one matrix for each step.
+fn inputs(size: Size, draw: &mut SplitMix) -> Vec<Matrix> {
+    (1..=size.steps).map(|step| Matrix::normal(format!("x{step}"), [size.batch, size.inputs], 1.0, draw)).collect()
+}
+
+/// The state before the first step, as the cell declares it.
+fn start(cell: &dyn Cell, batch: usize) -> Vec<Matrix> {
+    let full = |width: usize, value: f64| std::iter::repeat_n(value, batch * width);
+    cell.state()
+        .iter()
+        .map(|spec| Matrix::new(&*spec.name, [batch, spec.width], full(spec.width, spec.start)))
+        .collect()
+}

@@ -1,0 +1,95 @@
+//! What the kit found: a table with a line for each check.
+
+use std::{
+    any::Any,
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+/// What came out for one plugin.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Which plugin, as `cell "gru"`.
+    pub subject: String,
+    /// What came out of each check, in the order in which they were made.
+    pub outcomes: Vec<Outcome>,
+}
+
+/// What came out of one check.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// What was checked, in a few words.
+    pub check: &'static str,
+    /// What was seen, or what is wrong, with numbers and with what to look at.
+    pub result: std::result::Result<String, String>,
+}
+
+/// What a check says: what was seen, or what is wrong.
+pub(super) type Verdict = std::result::Result<String, String>;
+
+impl Report {
+    /// A report without any outcome yet.
+    pub(super) fn new(subject: String) -> Self {
+        Self { subject, outcomes: Vec::new() }
+    }
+
+    /// Makes a check and says whether it passed.
+    pub(super) fn run(&mut self, check: &'static str, body: impl FnOnce() -> Verdict) -> bool {
+        let result = attempt(body).flatten();
+        let passed = result.is_ok();
+        self.outcomes.push(Outcome { check, result });
+        passed
+    }
+
+    /// Whether every check passed.
+    pub fn passed(&self) -> bool {
+        self.failures().next().is_none()
+    }
+
+    /// The checks that failed.
+    pub fn failures(&self) -> impl Iterator<Item = &Outcome> {
+        self.outcomes.iter().filter(|outcome| outcome.result.is_err())
+    }
+
+    /// Panics with the whole table when a check failed: what a test calls.
+    ///
+    /// # Panics
+    /// When a check failed.
+    #[track_caller]
+    pub fn assert(&self) {
+        assert!(self.passed(), "{self}");
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (all, failed) = (self.outcomes.len(), self.failures().count());
+        writeln!(f, "{}: {} of {all} checks passed", self.subject, all - failed)?;
+        let width = self.outcomes.iter().map(|outcome| outcome.check.chars().count()).max().unwrap_or_default();
+        for Outcome { check, result } in &self.outcomes {
+            let (word, detail) = match result {
+                Ok(detail) => ("ok", detail),
+                Err(detail) => ("FAILED", detail),
+            };
+            writeln!(f, "  {word:<6}  {check:<width$}  {detail}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Calls into a plugin: a panic comes back as text.
+pub(super) fn attempt<T>(body: impl FnOnce() -> T) -> std::result::Result<T, String> {
+    // Unwind safety: after a panic nothing is read from what the closure borrowed but the plugin itself, and a plugin
+    // that breaks by its own panic is what the kit is there to find.
+    catch_unwind(AssertUnwindSafe(body)).map_err(|payload| format!("it panicked: {}", message(&*payload)))
+}
+
+fn message(payload: &(dyn Any + Send)) -> String {
+    let text = payload
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| payload.downcast_ref::<&str>().copied())
+        .unwrap_or("(no message)");
+    // Burn's messages span several lines; the table has one.
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

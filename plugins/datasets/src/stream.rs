@@ -1,0 +1,30 @@
+//! `stream`: one contiguous text, the state carried from batch to batch.
+
+use hatchery_plugin::{Result, prelude::*};
+
+/// The text as one stream: every row of a batch reads on from its own place, its state carried over from the batch
+/// before. Gradients go back `steps` characters: truncated back-propagation through time.
+///
+/// ```toml
+/// [dataset]
+/// type = "stream"
+/// corpus = "tinyshakespeare"
+/// steps = 100
+/// ```
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Stream {
+    /// Time steps of a batch.
+    #[schemars(range(min = 1))]
+    pub steps: usize,
+}
+
+impl Dataset for Stream {
+    fn documents(&self, source: &Source<'_>) -> Result<Documents> {
+        Ok(Documents::Ranges(std::iter::once(0..source.text.len()).collect()))
+    }
+
+    fn framing(&self) -> Framing {
+        Framing::Stream { steps: self.steps }
+    }
+}

@@ -1,0 +1,56 @@
+//! `windows`: overlapping windows of a fixed length, as in the notebooks' sonnets.
+
+use hatchery_plugin::{Result, prelude::*};
+
+/// Overlapping windows of a fixed length over the whole text, each read from a fresh state.
+///
+/// ```toml
+/// [dataset]
+/// type = "windows"
+/// corpus = "sonnets"
+/// length = 40
+/// stride = 3
+/// ```
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Windows {
+    /// Inputs of a window.
+    #[schemars(range(min = 1))]
+    pub length: usize,
+    /// Characters from the start of a window to that of the next.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1))]
+    pub stride: usize,
+    /// Which predictions count in the loss.
+    #[serde(default)]
+    pub predict: Predicted,
+}
+
+/// Which predictions of a window count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Predicted {
+    /// That of the character after the window.
+    #[default]
+    Last,
+    /// That of the character after each character of the window.
+    All,
+}
+
+impl Dataset for Windows {
+    fn documents(&self, source: &Source<'_>) -> Result<Documents> {
+        Ok(Documents::Ranges(std::iter::once(0..source.text.len()).collect()))
+    }
+
+    fn framing(&self) -> Framing {
+        let predict = match self.predict {
+            Predicted::Last => Predict::Last,
+            Predicted::All => Predict::All,
+        };
+        Framing::Windows { length: self.length, stride: self.stride, predict }
+    }
+}
+
+fn one() -> usize {
+    1
+}

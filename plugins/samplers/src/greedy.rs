@@ -1,0 +1,27 @@
+//! `greedy`: the most likely token, always.
+
+use hatchery_plugin::prelude::*;
+
+/// Keeps only the most likely token, the first of equally likely ones.
+///
+/// ```toml
+/// [[sampler]]
+/// type = "greedy"
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Greedy {}
+
+impl Sampler for Greedy {
+    fn reshape(&self, logits: &mut [f64], _history: &[Token]) {
+        let largest = crate::largest(logits);
+        let mut found = false;
+        for logit in logits {
+            if found || *logit < largest {
+                *logit = f64::NEG_INFINITY;
+            } else {
+                found = true;
+            }
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! `min-p`: only tokens that are not much less likely than the most likely one.
+
+use hatchery_plugin::prelude::*;
+
+/// Keeps the tokens whose probability is at least p times that of the most likely one.
+///
+/// Nguyen et al. (2024). The surer the model, the fewer remain. A p close to 0 changes nothing.
+///
+/// ```toml
+/// [[sampler]]
+/// type = "min-p"
+/// p = 0.1
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct MinP {
+    /// The smallest probability that remains, as a share of the largest.
+    #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 1.0))]
+    pub p: f64,
+}
+
+impl Sampler for MinP {
+    fn reshape(&self, logits: &mut [f64], _history: &[Token]) {
+        // p_i ≥ p p_max, in logarithms. The largest itself remains, for ln p is at most 0.
+        let smallest = crate::largest(logits) + self.p.ln();
+        for logit in logits {
+            if *logit < smallest {
+                *logit = f64::NEG_INFINITY;
+            }
+        }
+    }
+}
