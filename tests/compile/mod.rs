@@ -1,9 +1,10 @@
 //! The compiled executor against a reference on Burn's tensors: losses, gradients, weights.
 
 mod reference;
+mod speed;
 
 use hatchery_cells::{Gru, Lstm, Vanilla};
-use hatchery_compile::{Description, Float, Machine, Options};
+use hatchery_compile::{Description, Float, Machine, Options, Run, Width};
 use hatchery_plugin::{Cell, burn::tensor::DType, serde_json};
 
 use reference::{Batch, Case, Noise, Reference, numbers};
@@ -12,10 +13,10 @@ fn cell<C: Cell + serde::de::DeserializeOwned + 'static>(keys: &str) -> Box<dyn 
     Box::new(serde_json::from_str::<C>(keys).expect("the keys are the cell's"))
 }
 
-/// The machine of a case with its first values.
-fn machine<T: Float>(case: &Case, values: &[Vec<f64>], options: Options) -> Machine<T> {
+/// What a case asks to be compiled.
+fn description(case: &Case) -> Description<'_> {
     let layers = case.layers.iter().enumerate().map(|(index, cell)| (&**cell, format!("layers.{index}."))).collect();
-    let description = Description {
+    Description {
         vocabulary: case.vocabulary,
         embedding: case.embedding,
         layers,
@@ -23,10 +24,23 @@ fn machine<T: Float>(case: &Case, values: &[Vec<f64>], options: Options) -> Mach
         dropout_last: case.dropout_last,
         clippers: case.clippers.iter().map(|clipper| &**clipper).collect(),
         optimizer: case.optimizer,
-    };
-    let mut machine = Machine::<T>::new(&description, options).expect("it compiles");
+    }
+}
+
+/// The machine of a case with its first values.
+fn machine<T: Float>(case: &Case, values: &[Vec<f64>], options: Options) -> Machine<T> {
+    let mut machine = Machine::<T>::new(&description(case), options).expect("it compiles");
     for ((name, shape), values) in case.params().iter().zip(values) {
         let values: Vec<T> = values.iter().map(|&value| T::from_f64(value)).collect();
+        assert!(machine.set_parameter(name, *shape, &values), "{name}");
+    }
+    machine
+}
+
+/// The same behind the interface.
+fn compiled(case: &Case, width: Width, options: Options) -> Box<dyn Run> {
+    let mut machine = hatchery_compile::compile(&description(case), width, options).expect("it compiles");
+    for ((name, shape), values) in case.params().iter().zip(case.values(7)) {
         assert!(machine.set_parameter(name, *shape, &values), "{name}");
     }
     machine

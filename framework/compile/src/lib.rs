@@ -23,6 +23,7 @@ mod lower;
 mod machine;
 mod optimizer;
 mod program;
+mod run;
 mod split;
 mod sums;
 
@@ -30,3 +31,4 @@ pub use error::Refusal;
 pub use kernels::{Float, InstructionSet, Number};
 pub use machine::{Description, Machine, Matrix, Options, Sequences, Totals};
 pub use optimizer::Optimizer;
+pub use run::{Run, Width, compile};
