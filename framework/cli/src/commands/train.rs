@@ -27,6 +27,7 @@ pub(crate) fn run(arguments: &Train) -> Result<()> {
     let folder = arguments.experiment.parent().unwrap_or(Path::new("."));
     let data = Data::open(&experiment, folder, &registry, None)?;
     let network = Network::new(experiment, data.vocabulary.clone(), &registry)?;
+    super::remark(&network);
 
     let directory = RunDirectory::create(&arguments.runs, &network.experiment.name)?;
     let mut display = Display::new(&arguments.progress, &network, &data);
