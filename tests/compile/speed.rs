@@ -58,7 +58,11 @@ fn speed() {
         ("lstm", 38, 128, 2, 40, 128, Width::Single),
         ("lstm", 65, 512, 2, 100, 50, Width::Single),
     ];
+    let only = std::env::var("HATCHERY_BENCH").unwrap_or_default();
     for (kind, vocabulary, hidden, count, steps, batch, width) in rows {
+        if !format!("{kind} V{vocabulary} H{hidden} L{count}").contains(only.trim_start_matches('1')) {
+            continue;
+        }
         let mut case = Case::new(vocabulary, layers(kind, hidden, count));
         case.clippers = vec![Box::new(Value { limit: 5.0 })];
         let batch = Batch::random(&mut Noise(1), vocabulary, batch, steps, false);

@@ -97,8 +97,8 @@ pub(crate) struct Fixed {
 impl Fixed {
     /// Memory for a matrix, row by row.
     pub(crate) fn allocate(&mut self, rows: usize, columns: usize) -> Location {
-        let offset = self.size;
-        self.size += (rows * columns).next_multiple_of(16);
+        let offset = self.size.next_multiple_of(16);
+        self.size = offset + (rows * columns).next_multiple_of(16);
         Location { offset, row: columns, column: 1, rows, columns }
     }
 

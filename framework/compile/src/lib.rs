@@ -21,6 +21,7 @@ mod layer;
 mod listing;
 mod lower;
 mod machine;
+mod memory;
 mod optimizer;
 mod program;
 mod run;

@@ -19,6 +19,7 @@ use crate::{
     kernels::{Code, Float, InstructionSet, Kernels, Loss, LossRows, Product, Slots, Source, Target},
     layer::{self, Gradients, Input, Layer, Reduction},
     lower::lower,
+    memory::Aligned,
     optimizer::{Optimizer, State as OptimizerState},
 };
 
@@ -96,9 +97,9 @@ pub struct Machine<T: Float> {
     kernels: &'static Kernels<T>,
     pool: Option<rayon::ThreadPool>,
     /// Parameters, gradients, packed weights: what does not depend on the batch.
-    memory: Vec<T>,
+    memory: Aligned<T>,
     /// What depends on the batch, and where each buffer begins in it.
-    work: Vec<T>,
+    work: Aligned<T>,
     bases: Vec<usize>,
     /// The steps and rows that the memory suffices for.
     room: (usize, usize),
@@ -155,8 +156,8 @@ pub(crate) struct Head {
 struct Space<T> {
     starts: Vec<Start<T>>,
     frame: Vec<*mut T>,
-    scratch: Vec<T>,
-    sums: Vec<T>,
+    scratch: Aligned<T>,
+    sums: Aligned<T>,
     loss: Loss,
 }
 
@@ -398,7 +399,7 @@ impl<T: Float> Machine<T> {
             .then(|| rayon::ThreadPoolBuilder::new().num_threads(threads).build())
             .transpose()
             .map_err(|error| Refusal::new(format!("threads cannot be started: {error}")))?;
-        let mut memory = vec![T::default(); program.fixed.size];
+        let mut memory = Aligned::<T>::new(program.fixed.size);
         for (offset, values) in &program.fixed.initial {
             for (to, from) in memory[*offset..].iter_mut().zip(values) {
                 *to = T::from_f64(*from);
@@ -408,7 +409,7 @@ impl<T: Float> Machine<T> {
         Ok(Self {
             optimizer: OptimizerState::new(description.optimizer, &sizes),
             bases: Vec::new(),
-            work: Vec::new(),
+            work: Aligned::new(0),
             room: (0, 0),
             spaces: Vec::new(),
             is_packed: false,
@@ -625,8 +626,7 @@ impl<T: Float> Machine<T> {
                 };
                 size += (lines * buffer.width).next_multiple_of(16);
             }
-            self.work.clear();
-            self.work.resize(size, T::default());
+            self.work = Aligned::new(size);
             self.room = (steps, rows);
             self.is_packed = false;
             self.fill_identity();
@@ -636,8 +636,8 @@ impl<T: Float> Machine<T> {
             self.spaces.push(Space {
                 starts: Vec::new(),
                 frame: Vec::new(),
-                scratch: vec![T::default(); self.program.scratch],
-                sums: vec![T::default(); self.program.sums],
+                scratch: Aligned::new(self.program.scratch),
+                sums: Aligned::new(self.program.sums),
                 loss: Loss::default(),
             });
         }
