@@ -30,7 +30,7 @@ fn run(arguments: &Arguments) -> hatchery::error::Result<()> {
         Command::Eval(eval) => commands::eval::run(eval),
         Command::Check(check) => commands::check::run(check),
         Command::Plugins(Plugins::List) => commands::plugins::list(),
-        Command::Plugins(Plugins::Show { kind, name }) => commands::plugins::show(*kind, name),
+        Command::Plugins(Plugins::Show { kind, name, program }) => commands::plugins::show(*kind, name, *program),
         Command::Runs(Runs::List { runs }) => commands::runs::list(runs),
         Command::Runs(Runs::Show { run, runs }) => commands::runs::show(run.as_deref(), runs),
         Command::Data(Data::List) => {
