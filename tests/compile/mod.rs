@@ -319,3 +319,49 @@ fn three_layers_compile_quickly() {
     times.sort_by(f64::total_cmp);
     assert!(times[0] < 0.05, "{times:?}");
 }
+
+/// The error of the approximations, in units of the last place of the exact value, over the range that matters.
+#[test]
+fn approximations_are_exact_to_a_few_units() {
+    type Exact = fn(f64) -> f64;
+    let known: [(&str, Exact, f64); 3] = [
+        ("exp", f64::exp, 700.0),
+        ("tanh", f64::tanh, 25.0),
+        // Not far below 0: there exp(-x) and with it 1 + exp(-x) are large, and their rounding is the reference's.
+        ("sigmoid", |x| if x < 0.0 { x.exp() / (1.0 + x.exp()) } else { 1.0 / (1.0 + (-x).exp()) }, 30.0),
+    ];
+    let mut noise = Noise(12);
+    let special = [0.0, -0.0, 1e-300, -1e-9, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 1e4, -1e4];
+    for set in InstructionSet::available() {
+        for (name, exact, range) in known {
+            let random = (0..200_000).map(|index| {
+                let range = if index % 2 == 0 { range } else { 1.0 };
+                (2.0 * noise.uniform() - 1.0) * range
+            });
+            let x: Vec<f64> = random.chain(special).collect();
+            let got = hatchery_compile::approximate(set, name, &x).expect("it is known");
+            let single: Vec<f32> = x.iter().map(|&x| (x / if range > 100.0 { 10.0 } else { 1.0 }) as f32).collect();
+            let got_single = hatchery_compile::approximate(set, name, &single).expect("it is known");
+            let (mut worst, mut worst_single) = (0.0_f64, 0.0_f64);
+            for (index, &x) in x.iter().enumerate() {
+                let (got, expected) = (got[index], exact(x));
+                assert_eq!(got.is_nan(), expected.is_nan(), "{name}({x}) is {got}");
+                if expected.is_finite() && expected.abs() > 1e-300 {
+                    worst = worst.max((got - expected).abs() / (expected.abs() * f64::EPSILON));
+                } else if !expected.is_nan() && expected.abs() > 1.0 {
+                    assert_eq!(got, expected, "{name}({x})");
+                }
+                let expected = exact(f64::from(single[index]));
+                let got = f64::from(got_single[index]);
+                assert_eq!(got.is_nan(), expected.is_nan(), "{name}({}) is {got}", single[index]);
+                if expected.abs() < 1e38 && expected.abs() > 1e-37 {
+                    worst_single = worst_single.max((got - expected).abs() / (expected.abs() * f64::from(f32::EPSILON)));
+                }
+            }
+            println!("{name} {set:?}: {worst:.2} units in 64 bits, {worst_single:.2} in 32 bits");
+            assert!(worst < 4.0 && worst_single < 4.0, "{name} {set:?}: {worst} {worst_single}");
+            let last = &hatchery_compile::approximate(set, name, &[-1e5, 1e5]).expect("it is known")[..];
+            assert_eq!(last, [exact(-1e5), exact(1e5)], "{name} of what is far away");
+        }
+    }
+}

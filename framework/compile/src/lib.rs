@@ -29,6 +29,8 @@ mod split;
 mod sums;
 
 pub use error::Refusal;
+#[doc(hidden)]
+pub use kernels::approximate;
 pub use kernels::{Float, InstructionSet, Number};
 pub use machine::{Description, Machine, Matrix, Options, Sequences, Totals};
 pub use optimizer::Optimizer;

@@ -310,7 +310,8 @@ impl Compiled {
         let clipped = if description.clippers.is_empty() {
             gradients.clone()
         } else {
-            clippers(description, &shapes, dtype, &gradients, &mut fixed)?
+            clippers(description, &shapes, dtype, &gradients, &mut fixed)
+                .map_err(|refusal| Refusal::new(format!("in the clippers, {refusal}")))?
         };
         let clip = std::mem::take(&mut fixed.steps);
         let weights: Vec<(Weight, usize)> = weights
@@ -390,7 +391,11 @@ impl<T: Float> Machine<T> {
     /// # Errors
     /// When a cell or a clipper cannot be recorded or uses an operation that is not known here.
     pub fn new(description: &Description<'_>, options: Options) -> Result<Self> {
-        let instructions = options.instructions.unwrap_or_else(|| InstructionSet::available()[0]);
+        let available = InstructionSet::available();
+        let instructions = options.instructions.unwrap_or(available[0]);
+        if !available.contains(&instructions) {
+            return Err(Refusal::new(format!("this processor has no {instructions:?}")));
+        }
         let kernels = T::kernels(instructions);
         let dtype = if size_of::<T>() == 4 { DType::F32 } else { DType::F64 };
         let program = Compiled::new(description, dtype, kernels.panel)?;
@@ -428,6 +433,9 @@ impl<T: Float> Machine<T> {
 
     /// One update: forward, loss, backward, clip, optimiser. Dropout masks are drawn from `uniform`, layer by layer in
     /// the order `[step, row, unit]`.
+    ///
+    /// # Panics
+    /// When the lists of the batch are not as long as it has entries, or hold what is no symbol.
     pub fn train(&mut self, batch: &Sequences<'_>, uniform: &mut dyn FnMut() -> f64, rate: f64) {
         let before = self.carried.take();
         let chunks = self.prepare(batch);
@@ -467,6 +475,9 @@ impl<T: Float> Machine<T> {
     }
 
     /// Runs over sequences without training.
+    ///
+    /// # Panics
+    /// As [`Machine::train`].
     pub fn evaluate(&mut self, batch: &Sequences<'_>) -> Totals {
         let before = self.evaluated.take();
         let chunks = self.prepare(batch);
@@ -484,7 +495,11 @@ impl<T: Float> Machine<T> {
     }
 
     /// Feeds every sequence one token and returns the logits of the next: `[rows, vocabulary]`, row by row.
+    ///
+    /// # Panics
+    /// When a token is no symbol, or there are more or fewer than sequences.
     pub fn advance(&mut self, tokens: &[u32]) -> Vec<f64> {
+        assert!(tokens.len() == self.generated_rows, "{} tokens for {} sequences", tokens.len(), self.generated_rows);
         let targets = vec![0; tokens.len()];
         let counted = vec![true; tokens.len()];
         let batch = Sequences {
@@ -611,6 +626,13 @@ impl<T: Float> Machine<T> {
 
     /// Makes room for a batch, packs weights, and cuts the rows.
     fn prepare(&mut self, batch: &Sequences<'_>) -> Vec<Chunk> {
+        // Everything below goes by these without looking again.
+        let (count, vocabulary) = (batch.rows * batch.steps, self.program.vocabulary);
+        assert!(count > 0, "a batch has at least one sequence and one step");
+        let lengths = [batch.inputs.len(), batch.targets.len(), batch.counted.len()];
+        assert!(lengths == [count; 3], "a batch of {count} entries has {lengths:?} inputs, targets and marks");
+        assert!(batch.inputs.iter().all(|&token| token as usize <= vocabulary), "an input is no symbol");
+        assert!(batch.targets.iter().all(|&token| (token as usize) < vocabulary), "a target is no symbol");
         let (rows, steps) = (batch.rows.max(self.room.1), batch.steps.max(self.room.0));
         if (steps, rows) != self.room {
             self.bases.clear();

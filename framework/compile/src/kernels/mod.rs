@@ -120,6 +120,25 @@ kernels!(avx512_32, std::arch::x86_64::__m512, f32, #[target_feature(enable = "a
 #[cfg(target_arch = "x86_64")]
 kernels!(avx512_64, std::arch::x86_64::__m512d, f64, #[target_feature(enable = "avx512f")]);
 
+/// The approximations that programs use, number by number, for tests of their error.
+///
+/// `"exp"`, `"tanh"` and `"sigmoid"` are known.
+#[doc(hidden)]
+pub fn approximate<T: Float>(set: InstructionSet, name: &str, values: &[T]) -> Option<Vec<T>> {
+    use crate::graph::Unary;
+    let known = [("exp", Unary::Exp), ("tanh", Unary::Tanh), ("sigmoid", Unary::Sigmoid)];
+    let (_, function) = known.into_iter().find(|(known, _)| *known == name)?;
+    if !InstructionSet::available().contains(&set) {
+        return None;
+    }
+    let mut results = vec![T::default(); values.len()];
+    let source = Source { start: values.as_ptr(), stride: 0, single: false };
+    let target = Target { start: results.as_mut_ptr(), stride: 0 };
+    // SAFETY: the processor has the instructions, and both slices are of the same length.
+    unsafe { (T::kernels(set).execute)(Code::Map(function), (1, values.len()), target, [source; 3]) };
+    Some(results)
+}
+
 /// A kind of number that machines compute with: `f32` or `f64`.
 pub trait Float: Number {
     /// The inner loops for an instruction set that the processor has.
