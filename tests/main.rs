@@ -2,10 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod architecture;
 mod batches;
 mod checkpoint;
 mod clippers;
+mod command_line;
 mod conformance;
+mod determinism;
+mod divergence;
 mod experiment;
 mod fetch;
 mod golden_cells;
