@@ -122,6 +122,19 @@ fn every_experiment_opens_with_its_question() {
     }
 }
 
+/// The first thing that a newcomer copies has to work.
+#[test]
+fn the_experiment_in_the_readme_is_one() {
+    let readme = text("README.md");
+    let block = readme.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let experiment = read::from_text(block, "README.md", &[], &hatchery_cli::registry().unwrap());
+    assert_eq!(experiment.unwrap_or_else(|error| panic!("{error}")).name, "dinosaurs");
+    for device in hatchery::executor::device::KNOWN {
+        let row = format!("| `{}` | {}", device.word, device.doc);
+        assert!(readme.contains(&row), "the table of devices lacks: {row}");
+    }
+}
+
 /// Every shipped experiment, by its path.
 fn experiments() -> Vec<(String, Experiment)> {
     let registry = hatchery_cli::registry().unwrap();
