@@ -74,6 +74,23 @@ pub fn generate(
     Ok(sequences.into_iter().map(|tokens| generated(network, tokens, request.capitalise)).collect())
 }
 
+/// What may follow a text, the most likely first, with its probability. Samplers have no part in it.
+///
+/// # Errors
+/// When the text holds an unknown character, or the device fails.
+pub fn likely(network: &mut Network, prefix: &str) -> Result<Vec<(char, f64)>> {
+    let prefix = network.vocabulary.encode(prefix, 0)?;
+    let context = Context::of(&network.framing, &network.vocabulary);
+    let logits = context.read(network.executor.as_mut(), &[prefix])?; // [vocabulary]
+    let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let sum: f64 = logits.iter().map(|logit| (logit - largest).exp()).sum();
+    let symbols = network.vocabulary.symbols().iter();
+    let mut likely: Vec<_> =
+        symbols.zip(&logits).map(|(&symbol, logit)| (symbol, (logit - largest).exp() / sum)).collect();
+    likely.sort_by(|a, b| b.1.total_cmp(&a.1));
+    Ok(likely)
+}
+
 /// The next token: the sampler chain over the logits, then a draw from their softmax.
 pub fn next(samplers: &[Box<dyn Sampler>], logits: &mut [f64], history: &[Token], uniform: f64) -> Token {
     for sampler in samplers {
@@ -106,8 +123,9 @@ impl Context {
         let none = vocabulary.none();
         let token = |symbol: Option<char>| symbol.and_then(|symbol| vocabulary.token(symbol));
         match *framing {
-            Framing::Documents { start, end, .. } => {
-                Self { start: token(start).unwrap_or(none), end: token(end), window: None }
+            // Where documents have no end symbol, the padding that follows them says that they are over.
+            Framing::Documents { start, end, padding, .. } => {
+                Self { start: token(start).unwrap_or(none), end: token(end.or(Some(padding))), window: None }
             }
             Framing::Windows { length, predict: Predict::Last, .. } => {
                 Self { start: none, end: None, window: Some(length) }

@@ -1,8 +1,10 @@
 //! One module a command: each reads its arguments, calls the framework, prints results on standard output.
 
 pub(crate) mod check;
+pub(crate) mod compare;
 pub(crate) mod data;
 pub(crate) mod eval;
+pub(crate) mod import;
 pub(crate) mod plugins;
 pub(crate) mod runs;
 pub(crate) mod sample;
