@@ -122,6 +122,16 @@ impl Documents {
         batch
     }
 
+    /// Every document, without its end symbol.
+    pub(super) fn all(&self) -> Vec<Vec<Token>> {
+        let content = |document| {
+            let mut tokens = self.targets(document);
+            tokens.truncate(tokens.len() - usize::from(self.end.is_some()));
+            tokens
+        };
+        (0..self.count()).map(content).collect()
+    }
+
     /// The document and its end symbol.
     fn targets(&self, document: usize) -> Vec<Token> {
         let range = &self.ranges[document];
