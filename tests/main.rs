@@ -2,12 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod baseline;
 mod batches;
 mod checkpoint;
 mod clippers;
 mod conformance;
 mod experiment;
+mod experiments;
 mod fetch;
+mod import;
 mod picture;
 mod random;
 mod run_directory;
