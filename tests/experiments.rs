@@ -1,9 +1,6 @@
 //! Every file under `experiments/` is read, resolved and trained for two updates; what they promise of short runs holds.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::PathBuf};
 
 use hatchery::{
     batches::Data,
@@ -21,9 +18,9 @@ use hatchery::{
 };
 use tempfile::tempdir;
 
-/// The root of the repository.
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+/// The folder of the experiment files.
+fn folder() -> PathBuf {
+    super::lab::root().join("experiments")
 }
 
 pub(crate) fn registry() -> Registry {
@@ -32,8 +29,7 @@ pub(crate) fn registry() -> Registry {
 
 pub(crate) fn experiment(file: &str, overrides: &[&str]) -> Experiment {
     let overrides: Vec<_> = overrides.iter().map(ToString::to_string).collect();
-    read::read(&root().join("experiments").join(file), &overrides, &registry())
-        .unwrap_or_else(|error| panic!("{error}"))
+    read::read(&folder().join(file), &overrides, &registry()).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Nobody looks.
@@ -70,14 +66,8 @@ pub(crate) fn train(experiment: &Experiment, data: &Data, start: Option<&Checkpo
 
 /// The experiment files, relative to `experiments/`.
 fn files() -> Vec<String> {
-    let folder = root().join("experiments");
-    let pattern = folder.join("**/*.toml");
-    let mut files: Vec<_> = glob::glob(pattern.to_str().unwrap())
-        .unwrap()
-        .map(|path| path.unwrap().strip_prefix(&folder).unwrap().to_str().unwrap().to_owned())
-        .collect();
-    files.sort();
-    files
+    let all = super::lab::files("experiments", "toml");
+    all.iter().map(|file| file.strip_prefix("experiments/").unwrap().to_owned()).collect()
 }
 
 /// Would catch: a key that was renamed, a plugin that is gone, a shape that does not fit, a loss that is no number.
@@ -88,12 +78,12 @@ fn every_experiment_trains() {
     for file in files {
         let short = ["train.steps=2", "sample.count=1", "sample.length=3"];
         let mut experiment = experiment(&file, &short);
-        let data = match Data::open(&experiment, &root(), &registry(), None) {
+        let data = match Data::open(&experiment, &folder(), &registry(), None) {
             Ok(data) => data,
             Err(Error::User(problems)) if problems[0].message.contains("has not been fetched") => {
                 println!("{file}: run on the embedded given names, its own data is not here");
                 experiment = self::experiment(&file, &[&short[..], &["dataset.corpus=given-names"]].concat());
-                Data::open(&experiment, &root(), &registry(), None).unwrap_or_else(|error| panic!("{file}: {error}"))
+                Data::open(&experiment, &folder(), &registry(), None).unwrap_or_else(|error| panic!("{file}: {error}"))
             }
             Err(error) => panic!("{file}: {error}"),
         };
@@ -106,7 +96,7 @@ fn every_experiment_trains() {
 #[test]
 fn every_experiment_opens_with_its_question() {
     for file in files() {
-        let text = fs::read_to_string(root().join("experiments").join(&file)).unwrap();
+        let text = fs::read_to_string(folder().join(&file)).unwrap();
         let comment: String = text.lines().take_while(|line| line.starts_with('#')).collect();
         assert!(comment.starts_with("# Question:") && comment.contains('?'), "{file}: {comment}");
         assert!(comment.contains("Expected:") && !comment.contains("to be measured"), "{file}: {comment}");
@@ -119,7 +109,7 @@ fn every_experiment_opens_with_its_question() {
 fn the_names_converge() {
     let changes = ["dataset.corpus=given-names", "train.log-every=1", "train.report-every=1000", "sample.count=1"];
     let experiment = experiment("notebooks/hse-names.toml", &changes);
-    let data = Data::open(&experiment, &root(), &registry(), None).unwrap();
+    let data = Data::open(&experiment, &folder(), &registry(), None).unwrap();
     let metrics = train(&experiment, &data, None).unwrap();
     assert_eq!(metrics.len(), 1000);
     let mean = |part: &[Metric]| part.iter().map(|metric| metric.loss).sum::<f64>() / part.len() as f64;
@@ -134,7 +124,7 @@ fn the_names_have_the_notebooks_sizes() {
     if super::text::data_folder("the_names_have_the_notebooks_sizes").is_none() {
         return;
     }
-    let data = Data::open(&experiment("notebooks/hse-names.toml", &[]), &root(), &registry(), None).unwrap();
+    let data = Data::open(&experiment("notebooks/hse-names.toml", &[]), &folder(), &registry(), None).unwrap();
     assert_eq!((data.train.count(), data.vocabulary.len(), data.train.facts().longest), (7944, 56, 16));
 }
 
@@ -142,7 +132,7 @@ fn the_names_have_the_notebooks_sizes() {
 #[test]
 fn counting_cannot_solve_the_copy_task() {
     use hatchery::baseline::{Baseline, Counts};
-    let data = Data::open(&experiment("copy.toml", &[]), &root(), &registry(), None).unwrap();
+    let data = Data::open(&experiment("copy.toml", &[]), &folder(), &registry(), None).unwrap();
     let uniform = (12.0 * 8f64.ln()) / 14.0;
     let bigram = Counts::of(Baseline::Bigram, &data.train, data.vocabulary.len(), 0.0).evaluate(&data.train);
     // A table of pairs learns where a bar and a newline may stand, but not when: it does worse than forgetting.

@@ -29,6 +29,7 @@ fn run(arguments: &Arguments) -> hatchery::error::Result<()> {
         Command::Sample(sample) => commands::sample::run(sample),
         Command::Eval(eval) => commands::eval::run(eval),
         Command::Check(check) => commands::check::run(check),
+        Command::Bench(bench) => commands::bench::run(bench),
         Command::Plugins(Plugins::List) => commands::plugins::list(),
         Command::Plugins(Plugins::Show { kind, name }) => commands::plugins::show(*kind, name),
         Command::Runs(Runs::List { runs }) => commands::runs::list(runs),
@@ -37,14 +38,20 @@ fn run(arguments: &Arguments) -> hatchery::error::Result<()> {
             commands::compare::compare(compared, picture.as_deref(), runs)
         }
         Command::Runs(Runs::Table { experiments, runs }) => commands::compare::table(experiments, runs),
-        Command::Data(Data::List) => commands::data::list(),
+        Command::Data(Data::List) => {
+            commands::data::list();
+            Ok(())
+        }
         Command::Data(Data::Fetch { names, from }) => commands::data::fetch(names, from.as_deref()),
         Command::Data(Data::Show { corpus, experiment, picture }) => {
             commands::data::show(corpus.as_deref(), experiment.as_deref(), picture.as_deref())
         }
         Command::Import(Import::Keras { model, into }) => commands::import::keras(model, into),
         Command::Import(Import::Pytorch { model, mapping, into }) => commands::import::pytorch(model, mapping, into),
-        Command::Completions { shell } => commands::completions(*shell),
+        Command::Completions { shell } => {
+            commands::completions(*shell);
+            Ok(())
+        }
     }
 }
 

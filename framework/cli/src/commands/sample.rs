@@ -5,7 +5,7 @@ use std::{io::Write, path::Path};
 use hatchery::{
     batches::Data,
     error::{Error, Problem, Result},
-    generate::{Generated, Request, generate, likely},
+    generate::{Generated, Request, encode_prefix, generate, likely},
     network::{Network, samplers},
     novelty::{Copied, novelty},
     run::{checkpoint, directory},
@@ -92,7 +92,7 @@ fn interact(arguments: &Sample, network: &mut Network, registry: &hatchery::regi
             capitalise: false,
         };
         // A character that the model does not know is told before anything is shown; then the next line is asked for.
-        if let Err(error) = network.vocabulary.encode(prefix, 0) {
+        if let Err(error) = encode_prefix(&network.vocabulary, prefix) {
             eprintln!("{}", error.render(false));
             continue;
         }
@@ -149,7 +149,9 @@ fn at_temperature(
     registry: &hatchery::registry::Registry,
 ) -> Result<Vec<Box<dyn hatchery_plugin::Sampler>>> {
     if !temperature.is_finite() || temperature < 0.0 {
-        return Err(Problem::new(format!("a temperature is a number from 0 on, not {temperature}")).into());
+        return Err(Problem::new(format!("a temperature is a number from 0 on, not {temperature}"))
+            .hint("0 takes the most likely character, 1 draws as the model says, more draws more freely")
+            .into());
     }
     let mut experiment = network.experiment.clone();
     let part = if temperature == 0.0 {

@@ -15,7 +15,7 @@ use hatchery::{
         picture::{Histogram, Series, histogram_svg, loss_curve},
         replace,
     },
-    text::Vocabulary,
+    text::{self, Vocabulary},
     train::{Ending, Training},
 };
 
@@ -25,7 +25,7 @@ use crate::{arguments::Train, progress::Display};
 pub(crate) fn run(arguments: &Train) -> Result<()> {
     let registry = hatchery_cli::registry()?;
     let overrides = overrides(&arguments.overrides, arguments.device.as_deref());
-    let experiment = read::read(&arguments.experiment, &overrides, &registry)?;
+    let mut experiment = read::read(&arguments.experiment, &overrides, &registry)?;
     let folder = arguments.experiment.parent().unwrap_or(Path::new("."));
     let start = match &arguments.from {
         Some(run) => Some(checkpoint::read(&directory::resolve(Some(run), &arguments.runs)?.checkpoint())?),
@@ -34,6 +34,7 @@ pub(crate) fn run(arguments: &Train) -> Result<()> {
     // What was learned belongs to symbols: those of the checkpoint stay.
     let vocabulary = start.as_ref().map(|start| Vocabulary::from_text(&start.meta.vocabulary, &experiment.vocabulary));
     let data = Data::open(&experiment, folder, &registry, vocabulary.transpose()?)?;
+    experiment.dataset.corpus = text::seen_from_here(&experiment.dataset.corpus, folder);
     let mut network = Network::new(experiment, data.vocabulary.clone(), &registry)?;
     if let Some(start) = start {
         // A state carried over belongs to the place in the text where the other training stood.
@@ -75,13 +76,14 @@ fn train(network: Network, data: &Data, directory: &RunDirectory, display: &mut 
         samples: log::Log::open(directory.samples())?,
     };
     let start = Instant::now();
-    let ending = training.run(display)?;
+    let ending = training.run(display);
     let seconds = start.elapsed().as_secs_f64();
-    environment.end(training.progress.updates, seconds, ending == Ending::Finished);
+    let finished = matches!(ending, Ok(Ending::Finished));
+    environment.end(training.progress.updates, seconds, finished);
     environment.write(&directory.environment())?;
     draw(directory, &experiment)?;
     draw_lengths(directory, &experiment, data)?;
-    display.finished(&training, ending, seconds);
+    display.finished(&training, ending?, seconds);
     Ok(())
 }
 
