@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod architecture;
+mod baseline;
 mod batches;
 mod checkpoint;
 mod clippers;
@@ -11,9 +12,11 @@ mod conformance;
 mod determinism;
 mod divergence;
 mod experiment;
+mod experiments;
 mod fetch;
 mod golden_cells;
 mod golden_runs;
+mod import;
 mod lab;
 mod picture;
 mod random;
