@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod batches;
+mod book;
 mod checkpoint;
 mod clippers;
 mod conformance;

@@ -6,6 +6,7 @@ pub mod evaluate;
 pub mod executor;
 pub mod experiment;
 pub mod generate;
+pub mod gradients;
 pub mod model;
 pub mod network;
 pub mod random;

@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod data;
 pub(crate) mod eval;
+pub(crate) mod gradients;
 pub(crate) mod plugins;
 pub(crate) mod runs;
 pub(crate) mod sample;
