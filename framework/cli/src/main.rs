@@ -30,6 +30,7 @@ fn run(arguments: &Arguments) -> hatchery::error::Result<()> {
         Command::Eval(eval) => commands::eval::run(eval),
         Command::Gradients(gradients) => commands::gradients::run(gradients),
         Command::Check(check) => commands::check::run(check),
+        Command::Bench(bench) => commands::bench::run(bench),
         Command::Plugins(Plugins::List) => commands::plugins::list(),
         Command::Plugins(Plugins::Show { kind, name }) => commands::plugins::show(*kind, name),
         Command::Runs(Runs::List { runs }) => commands::runs::list(runs),

@@ -1,5 +1,6 @@
 //! One module a command: each reads its arguments, calls the framework, prints results on standard output.
 
+pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod data;
 pub(crate) mod eval;

@@ -14,6 +14,7 @@ use hatchery::{
         log::{self, Metric},
         picture::{Series, loss_curve},
     },
+    text,
     train::{Ending, Training},
 };
 
@@ -23,9 +24,10 @@ use crate::{arguments::Train, progress::Display};
 pub(crate) fn run(arguments: &Train) -> Result<()> {
     let registry = hatchery_cli::registry()?;
     let overrides = overrides(&arguments.overrides, arguments.device.as_deref());
-    let experiment = read::read(&arguments.experiment, &overrides, &registry)?;
+    let mut experiment = read::read(&arguments.experiment, &overrides, &registry)?;
     let folder = arguments.experiment.parent().unwrap_or(Path::new("."));
     let data = Data::open(&experiment, folder, &registry, None)?;
+    experiment.dataset.corpus = text::seen_from_here(&experiment.dataset.corpus, folder);
     let network = Network::new(experiment, data.vocabulary.clone(), &registry)?;
 
     let directory = RunDirectory::create(&arguments.runs, &network.experiment.name)?;
@@ -61,12 +63,13 @@ fn train(network: Network, data: &Data, directory: &RunDirectory, display: &mut 
         samples: log::Log::open(directory.samples())?,
     };
     let start = Instant::now();
-    let ending = training.run(display)?;
+    let ending = training.run(display);
     let seconds = start.elapsed().as_secs_f64();
-    environment.end(training.progress.updates, seconds, ending == Ending::Finished);
+    let finished = matches!(ending, Ok(Ending::Finished));
+    environment.end(training.progress.updates, seconds, finished);
     environment.write(&directory.environment())?;
     draw(directory, &experiment)?;
-    display.finished(&training, ending, seconds);
+    display.finished(&training, ending?, seconds);
     Ok(())
 }
 

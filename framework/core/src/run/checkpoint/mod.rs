@@ -201,6 +201,14 @@ impl Values {
         self.len() == 0
     }
 
+    /// Whether none of them is infinite or not a number.
+    pub fn are_finite(&self) -> bool {
+        match self {
+            Self::F32(values) => values.iter().all(|value| value.is_finite()),
+            Self::F64(values) => values.iter().all(|value| value.is_finite()),
+        }
+    }
+
     /// Their width.
     pub fn dtype(&self) -> Dtype {
         match self {
