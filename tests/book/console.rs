@@ -96,6 +96,6 @@ fn has(name: &str) -> bool {
 
 /// Without times and the spaces at the ends of lines.
 fn comparable(text: &str) -> String {
-    let times = Regex::new(r"\(\d+s\)|\bin \d+\.\d s\b").unwrap();
+    let times = Regex::new(r"\(\d+ s\)|\bin \d+\.\d s\b").unwrap();
     text.lines().map(|line| format!("{}\n", times.replace_all(line.trim_end(), "TIME"))).collect()
 }

@@ -67,6 +67,7 @@ struct Probe {
 }
 
 impl Probe {
+    // ANCHOR: flow
     fn flow(&self, batch: &Batch) -> Result<Vec<Flow>> {
         let rows = batch.rows;
         let last: Vec<Option<usize>> =
@@ -111,6 +112,7 @@ impl Probe {
         }
         Ok(flows)
     }
+    // ANCHOR_END: flow
 
     /// All carried vectors at their starting values: each `[rows, width]`.
     fn start(&self, rows: usize) -> State {
