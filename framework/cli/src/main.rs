@@ -8,7 +8,7 @@ use std::{io::IsTerminal, process::ExitCode};
 
 use clap::Parser;
 
-use arguments::{Arguments, Command, Data, Plugins, Runs};
+use arguments::{Arguments, Command, Data, Import, Plugins, Runs};
 
 fn main() -> ExitCode {
     end_quietly_on_a_closed_pipe();
@@ -35,12 +35,20 @@ fn run(arguments: &Arguments) -> hatchery::error::Result<()> {
         Command::Plugins(Plugins::Show { kind, name }) => commands::plugins::show(*kind, name),
         Command::Runs(Runs::List { runs }) => commands::runs::list(runs),
         Command::Runs(Runs::Show { run, runs }) => commands::runs::show(run.as_deref(), runs),
+        Command::Runs(Runs::Compare { compared, picture, runs }) => {
+            commands::compare::compare(compared, picture.as_deref(), runs)
+        }
+        Command::Runs(Runs::Table { experiments, runs }) => commands::compare::table(experiments, runs),
         Command::Data(Data::List) => {
             commands::data::list();
             Ok(())
         }
         Command::Data(Data::Fetch { names, from }) => commands::data::fetch(names, from.as_deref()),
-        Command::Data(Data::Show { corpus }) => commands::data::show(corpus),
+        Command::Data(Data::Show { corpus, experiment, picture }) => {
+            commands::data::show(corpus.as_deref(), experiment.as_deref(), picture.as_deref())
+        }
+        Command::Import(Import::Keras { model, into }) => commands::import::keras(model, into),
+        Command::Import(Import::Pytorch { model, mapping, into }) => commands::import::pytorch(model, mapping, into),
         Command::Completions { shell } => {
             commands::completions(*shell);
             Ok(())

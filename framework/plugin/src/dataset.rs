@@ -5,6 +5,8 @@ use std::ops::Range;
 use crate::Result;
 
 // ANCHOR: trait
+// ANCHOR: trait
+// ANCHOR: trait
 /// How a source becomes training text: its documents and their framing.
 pub trait Dataset: Send + Sync {
     /// The documents of the source, in order.
@@ -16,6 +18,8 @@ pub trait Dataset: Send + Sync {
     /// How documents become sequences of inputs and targets.
     fn framing(&self) -> Framing;
 }
+// ANCHOR_END: trait
+// ANCHOR_END: trait
 // ANCHOR_END: trait
 
 /// The text that an experiment's `corpus` names.
@@ -36,6 +40,8 @@ pub enum Documents {
     Text(Vec<String>),
 }
 
+// ANCHOR: framing
+// ANCHOR: framing
 // ANCHOR: framing
 /// How documents become sequences of inputs and targets.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,6 +76,8 @@ pub enum Framing {
         steps: usize,
     },
 }
+// ANCHOR_END: framing
+// ANCHOR_END: framing
 // ANCHOR_END: framing
 
 /// Which predictions of a window count in the loss.

@@ -8,13 +8,14 @@ use hatchery::{
     experiment::{Experiment, read},
     network::Network,
     run::{
-        checkpoint::Progress,
-        directory::RunDirectory,
+        checkpoint::{self, Progress},
+        directory::{self, RunDirectory},
         environment::Environment,
         log::{self, Metric},
-        picture::{Series, loss_curve},
+        picture::{Histogram, Series, histogram_svg, loss_curve},
+        replace,
     },
-    text,
+    text::{self, Vocabulary},
     train::{Ending, Training},
 };
 
@@ -26,9 +27,21 @@ pub(crate) fn run(arguments: &Train) -> Result<()> {
     let overrides = overrides(&arguments.overrides, arguments.device.as_deref());
     let mut experiment = read::read(&arguments.experiment, &overrides, &registry)?;
     let folder = arguments.experiment.parent().unwrap_or(Path::new("."));
-    let data = Data::open(&experiment, folder, &registry, None)?;
+    let start = match &arguments.from {
+        Some(run) => Some(checkpoint::read(&directory::resolve(Some(run), &arguments.runs)?.checkpoint())?),
+        None => None,
+    };
+    // What was learned belongs to symbols: those of the checkpoint stay.
+    let vocabulary = start.as_ref().map(|start| Vocabulary::from_text(&start.meta.vocabulary, &experiment.vocabulary));
+    let data = Data::open(&experiment, folder, &registry, vocabulary.transpose()?)?;
     experiment.dataset.corpus = text::seen_from_here(&experiment.dataset.corpus, folder);
-    let network = Network::new(experiment, data.vocabulary.clone(), &registry)?;
+    let mut network = Network::new(experiment, data.vocabulary.clone(), &registry)?;
+    if let Some(start) = start {
+        // A state carried over belongs to the place in the text where the other training stood.
+        let tensors: Vec<_> =
+            start.tensors.into_iter().filter(|tensor| !tensor.name.starts_with(checkpoint::STATE)).collect();
+        network.executor.load(&tensors)?;
+    }
 
     let directory = RunDirectory::create(&arguments.runs, &network.experiment.name)?;
     let mut display = Display::new(&arguments.progress, &network, &data);
@@ -69,6 +82,7 @@ fn train(network: Network, data: &Data, directory: &RunDirectory, display: &mut 
     environment.end(training.progress.updates, seconds, finished);
     environment.write(&directory.environment())?;
     draw(directory, &experiment)?;
+    draw_lengths(directory, &experiment, data)?;
     display.finished(&training, ending?, seconds);
     Ok(())
 }
@@ -89,6 +103,17 @@ fn draw(directory: &RunDirectory, experiment: &Experiment) -> Result<()> {
     let picture = loss_curve(&series, &experiment.name, "nats per character");
     std::fs::write(directory.picture(), picture)
         .map_err(|error| Error::internal(format!("cannot write {}", directory.picture().display()), error))
+}
+
+/// The picture of the lengths of what is trained on, if they differ.
+fn draw_lengths(directory: &RunDirectory, experiment: &Experiment, data: &Data) -> Result<()> {
+    let lengths = data.train.facts().lengths;
+    if lengths.len() < 2 {
+        return Ok(());
+    }
+    let all = lengths.iter().flat_map(|(&length, &count)| std::iter::repeat_n(length as f64, count));
+    let picture = histogram_svg(&Histogram::of(all, 25), &experiment.name, "symbols of a sequence");
+    replace::text(&directory.path().join("lengths.svg"), &picture)
 }
 
 fn dtype(experiment: &Experiment) -> &'static str {

@@ -103,6 +103,8 @@ impl Documents {
     }
 
     // ANCHOR: batch
+    // ANCHOR: batch
+    // ANCHOR: batch
     /// The batch of these documents, padded to the fixed length, else to `steps`, else to the longest of them.
     pub(super) fn batch(&self, documents: &[usize], steps: Option<usize>) -> Batch {
         let targets: Vec<Vec<Token>> = documents.iter().map(|document| self.targets(*document)).collect();
@@ -123,6 +125,18 @@ impl Documents {
         batch
     }
     // ANCHOR_END: batch
+    // ANCHOR_END: batch
+    // ANCHOR_END: batch
+
+    /// Every document, without its end symbol.
+    pub(super) fn all(&self) -> Vec<Vec<Token>> {
+        let content = |document| {
+            let mut tokens = self.targets(document);
+            tokens.truncate(tokens.len() - usize::from(self.end.is_some()));
+            tokens
+        };
+        (0..self.count()).map(content).collect()
+    }
 
     /// The document and its end symbol.
     fn targets(&self, document: usize) -> Vec<Token> {

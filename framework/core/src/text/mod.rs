@@ -12,7 +12,7 @@ use std::{
     fmt, fs,
     io::ErrorKind,
     ops::Range,
-    path::{Display, Path},
+    path::{Display, Path, PathBuf},
     sync::Arc,
 };
 
@@ -41,6 +41,9 @@ enum Body {
 /// runs cannot change the text under it.
 const MAP_FROM: u64 = 64 << 20;
 
+/// The corpus of datasets that make up their own documents.
+pub const NO_TEXT: &str = "none";
+
 /// Bytes of a text that are looked at in one go when all of it is read.
 const CHUNK: usize = 1 << 20;
 
@@ -65,6 +68,9 @@ pub fn open_from(corpus: &Corpus, folder: &Path, places: &Places) -> Result<Text
         Corpus::Name(name) => name,
         Corpus::Glob { glob } => return open_glob(glob, folder),
     };
+    if name == NO_TEXT {
+        return Ok(Text::new(name, ""));
+    }
     if let Some((_, text)) = catalogue::EMBEDDED.iter().find(|(known, _)| known == name) {
         return Ok(Text { name: name.as_str().into(), body: Arc::new(Body::Embedded(text)) });
     }
@@ -197,8 +203,38 @@ impl fmt::Debug for Text {
     }
 }
 
-/// Every file that the pattern matches, in the order of their paths; a file that does not end a line gets a newline.
+/// Every file that the pattern matches in `folder`, or else in the current folder, in the order of their paths; a file
+/// that does not end a line gets a newline.
 fn open_glob(pattern: &str, folder: &Path) -> Result<Text> {
+    let here = Path::new("");
+    let mut paths = matches(pattern, folder)?;
+    let beside = !paths.is_empty();
+    if !beside {
+        paths = matches(pattern, here)?;
+    }
+    if paths.is_empty() {
+        return Err(Problem::new(format!("no file matches `{pattern}`"))
+            .note(format!(
+                "looked in: {}",
+                if folder == here { shown(folder).to_string() } else { format!("{}, .", shown(folder)) }
+            ))
+            .into());
+    }
+    let folder = if beside { folder } else { here };
+    let mut all = String::new();
+    for path in paths {
+        let name = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
+        let part = Text::read(&name, &path)?;
+        all.push_str(part.as_str());
+        if !all.ends_with('\n') {
+            all.push('\n');
+        }
+    }
+    Ok(Text::new(pattern, all))
+}
+
+/// The files in a folder that the pattern matches, sorted.
+fn matches(pattern: &str, folder: &Path) -> Result<Vec<PathBuf>> {
     let full = Path::new(&glob::Pattern::escape(&folder.to_string_lossy())).join(pattern);
     let matches = glob::glob(&full.to_string_lossy()).map_err(|error| {
         Problem::new(format!("`{pattern}` is not a pattern: {}", error.msg))
@@ -211,22 +247,8 @@ fn open_glob(pattern: &str, folder: &Path) -> Result<Text> {
             paths.push(path);
         }
     }
-    if paths.is_empty() {
-        return Err(Problem::new(format!("no file matches `{pattern}`"))
-            .note(format!("looked in: {}", shown(folder)))
-            .into());
-    }
     paths.sort();
-    let mut all = String::new();
-    for path in paths {
-        let name = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
-        let part = Text::read(&name, &path)?;
-        all.push_str(part.as_str());
-        if !all.ends_with('\n') {
-            all.push('\n');
-        }
-    }
-    Ok(Text::new(pattern, all))
+    Ok(paths)
 }
 
 fn unknown(name: &str, folder: &Path) -> Problem {
