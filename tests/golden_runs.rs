@@ -116,8 +116,6 @@ fn sampling_as_in_the_second_exercise() {
 }
 
 // ANCHOR: third-exercise
-// ANCHOR: third-exercise
-// ANCHOR: third-exercise
 /// Exercise 3: one update from a state that is not zero. The loss is a sum over the steps; what the update took away,
 /// divided by the learning rate, is the clipped gradient.
 #[test]
@@ -167,8 +165,6 @@ fn optimising_as_in_the_third_exercise() {
     assert_eq!(Value::from(wax.iter().position(|&entry| entry == largest)), unit["argmax_dWax"]);
     assert_close("a_last_4", values(&after, "state.layers.0.h")[4], unit);
 }
-// ANCHOR_END: third-exercise
-// ANCHOR_END: third-exercise
 // ANCHOR_END: third-exercise
 
 /// The notebook's model with the exercise's width, on the embedded genera, which have the same 27 symbols.

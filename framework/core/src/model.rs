@@ -123,8 +123,6 @@ impl Model {
     }
 
     // ANCHOR: initial-values
-    // ANCHOR: initial-values
-    // ANCHOR: initial-values
     /// First values of every parameter, in the order of [`Model::params`].
     ///
     /// Each is drawn from a stream of its own, so that adding a parameter changes no other; with `NumPy`'s generator
@@ -139,8 +137,6 @@ impl Model {
             })
             .collect()
     }
-    // ANCHOR_END: initial-values
-    // ANCHOR_END: initial-values
     // ANCHOR_END: initial-values
 }
 

@@ -5,8 +5,6 @@ use std::ops::Range;
 use crate::Result;
 
 // ANCHOR: trait
-// ANCHOR: trait
-// ANCHOR: trait
 /// How a source becomes training text: its documents and their framing.
 pub trait Dataset: Send + Sync {
     /// The documents of the source, in order.
@@ -18,8 +16,6 @@ pub trait Dataset: Send + Sync {
     /// How documents become sequences of inputs and targets.
     fn framing(&self) -> Framing;
 }
-// ANCHOR_END: trait
-// ANCHOR_END: trait
 // ANCHOR_END: trait
 
 /// The text that an experiment's `corpus` names.
@@ -40,8 +36,6 @@ pub enum Documents {
     Text(Vec<String>),
 }
 
-// ANCHOR: framing
-// ANCHOR: framing
 // ANCHOR: framing
 /// How documents become sequences of inputs and targets.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,8 +70,6 @@ pub enum Framing {
         steps: usize,
     },
 }
-// ANCHOR_END: framing
-// ANCHOR_END: framing
 // ANCHOR_END: framing
 
 /// Which predictions of a window count in the loss.

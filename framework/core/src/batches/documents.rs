@@ -103,8 +103,6 @@ impl Documents {
     }
 
     // ANCHOR: batch
-    // ANCHOR: batch
-    // ANCHOR: batch
     /// The batch of these documents, padded to the fixed length, else to `steps`, else to the longest of them.
     pub(super) fn batch(&self, documents: &[usize], steps: Option<usize>) -> Batch {
         let targets: Vec<Vec<Token>> = documents.iter().map(|document| self.targets(*document)).collect();
@@ -124,8 +122,6 @@ impl Documents {
         }
         batch
     }
-    // ANCHOR_END: batch
-    // ANCHOR_END: batch
     // ANCHOR_END: batch
 
     /// Every document, without its end symbol.

@@ -116,8 +116,6 @@ impl BurnExecutor {
     }
 
     // ANCHOR: forward
-    // ANCHOR: forward
-    // ANCHOR: forward
     /// Runs all layers over time. Returns the last layer's output of every step in `wanted`, one below the other, and
     /// the state after the last step.
     fn forward(
@@ -149,8 +147,6 @@ impl BurnExecutor {
         (Tensor::cat(outputs, 0), ends) // [wanted × rows, outputs]
     }
     // ANCHOR_END: forward
-    // ANCHOR_END: forward
-    // ANCHOR_END: forward
 
     /// Sets a share of the outputs to zero and scales the others up, so that their expectation stays.
     fn drop_out(&self, sequence: &mut [Tensor<2>], stream: &mut Stream) {
@@ -169,8 +165,6 @@ impl BurnExecutor {
     }
 
     // ANCHOR: cross-entropy
-    // ANCHOR: cross-entropy
-    // ANCHOR: cross-entropy
     /// Cross-entropy summed over the counted characters, in nats: `[1]`. `logits` holds the rows of the counted steps.
     fn cross_entropy(&self, logits: Tensor<2>, counted: &Counted) -> Tensor<1> {
         let targets = self.indices(&counted.targets);
@@ -185,8 +179,6 @@ impl BurnExecutor {
         };
         picked.sum().neg()
     }
-    // ANCHOR_END: cross-entropy
-    // ANCHOR_END: cross-entropy
     // ANCHOR_END: cross-entropy
 }
 
