@@ -5,6 +5,7 @@
 mod architecture;
 mod baseline;
 mod batches;
+mod book;
 mod checkpoint;
 mod clippers;
 mod command_line;

@@ -5,6 +5,7 @@ pub(crate) mod check;
 pub(crate) mod compare;
 pub(crate) mod data;
 pub(crate) mod eval;
+pub(crate) mod gradients;
 pub(crate) mod import;
 pub(crate) mod plugins;
 pub(crate) mod runs;
