@@ -9,6 +9,7 @@ mod book;
 mod checkpoint;
 mod clippers;
 mod command_line;
+mod compile;
 mod conformance;
 mod determinism;
 mod divergence;

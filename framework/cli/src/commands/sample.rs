@@ -21,6 +21,7 @@ pub(crate) fn run(arguments: &Sample) -> Result<()> {
     let checkpoint = checkpoint::read(&path)?;
     let overrides = overrides(&[], arguments.place.device.as_deref());
     let (mut network, _) = Network::restore(&checkpoint, &overrides, &registry)?;
+    super::remark(&network);
 
     let defaults = network.experiment.sample.clone();
     if let Some(count) = arguments.next {
