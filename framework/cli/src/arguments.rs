@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Sample(Sample),
     /// Measure a trained model on a held-out split
     Eval(Eval),
+    /// Show how gradients vanish, explode and are clipped
+    Gradients(Gradients),
     /// Check an experiment file and print it with every default filled in
     Check(Check),
     /// Measure how fast an experiment trains and generates
@@ -190,6 +192,29 @@ pub(crate) enum Baseline {
     Unigram,
     /// How often each symbol follows each other one
     Bigram,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  hatchery gradients gradients-vanilla gradients-lstm --svg norms.svg\n  \
+    hatchery gradients --updates dinosaurs/001")]
+pub(crate) struct Gradients {
+    /// Runs' folders or checkpoint files; the newest run if they are left out
+    pub(crate) runs: Vec<PathBuf>,
+    /// In place of dL/ds, the gradients of the parameters at every logged update, before and after the clippers
+    #[arg(long, conflicts_with = "untrained")]
+    pub(crate) updates: bool,
+    /// With the first values of the parameters, as before training
+    #[arg(long)]
+    pub(crate) untrained: bool,
+    /// Draw the norms into this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+    /// Print one JSON object a curve
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The folder of all runs
+    #[arg(long = "runs", value_name = "DIR", default_value = "runs")]
+    pub(crate) root: PathBuf,
 }
 
 #[derive(Debug, Args)]

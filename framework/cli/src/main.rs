@@ -28,6 +28,7 @@ fn run(arguments: &Arguments) -> hatchery::error::Result<()> {
         Command::Train(train) => commands::train::run(train),
         Command::Sample(sample) => commands::sample::run(sample),
         Command::Eval(eval) => commands::eval::run(eval),
+        Command::Gradients(gradients) => commands::gradients::run(gradients),
         Command::Check(check) => commands::check::run(check),
         Command::Bench(bench) => commands::bench::run(bench),
         Command::Plugins(Plugins::List) => commands::plugins::list(),

@@ -41,6 +41,7 @@ pub struct Generated {
 ///
 /// # Errors
 /// When the prefix holds an unknown character, the model has diverged, or the device fails.
+// ANCHOR: generate
 pub fn generate(
     network: &mut Network,
     request: &Request,
@@ -77,6 +78,7 @@ pub fn generate(
     }
     Ok(sequences.into_iter().map(|tokens| generated(network, tokens, request.capitalise)).collect())
 }
+// ANCHOR_END: generate
 
 /// The tokens with which every sequence begins.
 ///

@@ -7,6 +7,7 @@ pub mod evaluate;
 pub mod executor;
 pub mod experiment;
 pub mod generate;
+pub mod gradients;
 pub mod import;
 pub mod model;
 pub mod network;

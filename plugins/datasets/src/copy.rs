@@ -34,6 +34,7 @@ pub struct Copy {
     pub seed: u64,
 }
 
+// ANCHOR: dataset
 impl Dataset for Copy {
     fn documents(&self, _: &Source<'_>) -> Result<Documents> {
         let mut state = self.seed;
@@ -49,6 +50,7 @@ impl Dataset for Copy {
         Framing::Documents { start: None, end: Some('\n'), padding: '\n', length: None, count_padding: false }
     }
 }
+// ANCHOR_END: dataset
 
 /// SplitMix64 (Steele et al. 2014): a dataset has no generator of the framework's, and needs none better.
 fn draw(state: &mut u64) -> u64 {

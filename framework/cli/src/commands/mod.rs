@@ -5,6 +5,7 @@ pub(crate) mod check;
 pub(crate) mod compare;
 pub(crate) mod data;
 pub(crate) mod eval;
+pub(crate) mod gradients;
 pub(crate) mod import;
 pub(crate) mod plugins;
 pub(crate) mod runs;
@@ -23,4 +24,11 @@ pub(crate) fn completions(shell: clap_complete::Shell) {
 /// The overrides of a command line, `--device` among them.
 pub(crate) fn overrides(set: &[String], device: Option<&str>) -> Vec<String> {
     set.iter().cloned().chain(device.map(|device| format!("backend.device={device}"))).collect()
+}
+
+/// Says on standard error why a model runs slower than it could.
+pub(crate) fn remark(network: &hatchery::network::Network) {
+    if let Some(remark) = &network.remark {
+        eprintln!("note: {remark}");
+    }
 }
