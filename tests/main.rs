@@ -14,6 +14,7 @@ mod golden_cells;
 mod golden_runs;
 mod import;
 mod lab;
+mod notebook_commands;
 mod picture;
 mod random;
 mod run_directory;
