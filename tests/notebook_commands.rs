@@ -33,7 +33,7 @@ fn training_starts_from_a_checkpoint() {
         assert!(begun < first - 0.5 * (first - last), "{from}: {begun}, between {first} and {last}");
     }
     let wider = lab.refused("train tiny.toml --set cell.hidden=9 --from tiny/1");
-    assert!(wider.contains("by 8 in the checkpoint") && wider.contains("by 9 in the experiment"), "{wider}");
+    assert!(wider.contains("24 by 27 in the checkpoint") && wider.contains("27 by 27 in the experiment"), "{wider}");
 }
 
 /// Would catch: a beginning that is not shown or not read, a program that waits for more, one that gives up after a
