@@ -20,6 +20,7 @@ mod golden_cells;
 mod golden_runs;
 mod import;
 mod lab;
+mod notebook_commands;
 mod picture;
 mod random;
 mod run_directory;
