@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hatchery_plugin::{Clipper, Framing, Kind, Sampler};
 
 use crate::{
-    error::Result,
+    error::{Problem, Result},
     executor::{BurnExecutor, Executor, device},
     experiment::{Experiment, read},
     model::Model,
@@ -43,8 +43,8 @@ impl Network {
         let model = Model::new(&experiment, registry, vocabulary.len())?;
         let size = model.size();
         let values = model.initial_values(experiment.seed, experiment.rng);
-        let executor =
-            Box::new(BurnExecutor::new(model, values, clippers(&experiment, registry)?, &experiment, &device));
+        let clippers = clippers(&experiment, registry, &model)?;
+        let executor = Box::new(BurnExecutor::new(model, values, clippers, &experiment, &device));
         let (dataset, _) = registry.dataset(&experiment.dataset.part)?;
         Ok(Self {
             framing: dataset.framing(),
@@ -93,8 +93,14 @@ impl Network {
     }
 }
 
-fn clippers(experiment: &Experiment, registry: &Registry) -> Result<Vec<Box<dyn Clipper>>> {
-    experiment.clipper.iter().map(|part| Ok(registry.clipper(part)?.0)).collect()
+fn clippers(experiment: &Experiment, registry: &Registry, model: &Model) -> Result<Vec<Box<dyn Clipper>>> {
+    let shapes: Vec<_> = model.params().into_iter().map(|spec| (spec.name, spec.shape)).collect();
+    let clipper = |part| {
+        let (clipper, _) = registry.clipper(part)?;
+        clipper.prepare(&shapes, device::dtype(experiment.backend.dtype)).map_err(Problem::from)?;
+        Ok(clipper)
+    };
+    experiment.clipper.iter().map(clipper).collect()
 }
 
 /// The sampler chain of an experiment.
@@ -119,7 +125,7 @@ fn provenance(experiment: &Experiment, registry: &Registry) -> Vec<Provenance> {
                 name: part.name.clone(),
                 package: origin.package.clone(),
                 version: origin.version.clone(),
-                library: None,
+                library: origin.library.clone(),
             })
         })
         .collect()

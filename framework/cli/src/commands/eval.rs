@@ -11,13 +11,13 @@ use hatchery::{
 };
 use serde_json::json;
 
-use super::overrides;
+use super::{overrides, registry_for};
 use crate::arguments::{Eval, Split};
 
 pub(crate) fn run(arguments: &Eval) -> Result<()> {
-    let registry = hatchery_cli::registry()?;
     let path = directory::resolve(arguments.run.as_deref(), &arguments.place.runs)?.checkpoint();
     let checkpoint = checkpoint::read(&path)?;
+    let registry = registry_for(&checkpoint, &arguments.place)?;
     let seed: Vec<_> = arguments.seed.iter().map(|seed| format!("seed={seed}")).collect();
     let overrides = overrides(&seed, arguments.place.device.as_deref());
     let (mut network, progress) = Network::restore(&checkpoint, &overrides, &registry)?;
