@@ -9,6 +9,7 @@ mod conformance;
 mod experiment;
 mod fetch;
 mod picture;
+mod plugins;
 mod random;
 mod run_directory;
 mod samplers;

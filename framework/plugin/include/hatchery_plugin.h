@@ -71,7 +71,7 @@ int32_t hatchery_plugin_params(uint64_t instance, size_t inputs, hatchery_bytes 
  * [batch, width]; its results: output [batch, outputs], the next state. A clipper's arguments and results are the
  * gradients. A constant is {"id": id, "shape": [2], "dtype": "F64", "values": {"floats": [1.0, 2.0]}}, or "integers", or
  * "truths". In an operation a tensor is
- *   {"id": id, "shape": [2, 3], "status": "ReadOnly", "dtype": "F64"}
+ *   {"id": id, "shape": {"dims": [2, 3]}, "status": "ReadOnly", "dtype": "F64"}
  * and operations are written so (the host ignores `status`):
  *   {"Float": ["F64", {"Matmul": {"lhs": tensor, "rhs": tensor, "out": tensor}}]}
  *   {"NumericFloat": ["F64", {"Add": {"lhs": tensor, "rhs": tensor, "out": tensor}}]}

@@ -110,7 +110,7 @@ typedef struct {
 static _Thread_local const char *kind;
 
 static void tensor(writer *to, const char *name, matrix m) {
-    put(to, "\"%s\": {\"id\": {\"value\": %d}, \"shape\": [%lu, %lu], \"status\": \"ReadOnly\", \"dtype\": \"%s\"}", name, m.id,
+    put(to, "\"%s\": {\"id\": {\"value\": %d}, \"shape\": {\"dims\": [%lu, %lu]}, \"status\": \"ReadOnly\", \"dtype\": \"%s\"}", name, m.id,
         m.rows, m.columns, kind);
 }
 
