@@ -119,3 +119,39 @@ fn names(network: &mut Network) -> serde_json::Value {
     };
     generate(network, &request, &mut |_, _| ()).unwrap().into_iter().map(|generated| generated.text).collect()
 }
+
+/// Set `HATCHERY_BENCHMARK` on a quiet machine: a replayed LSTM takes at most 1.10 times a linked one. Both run in turns,
+/// and the fastest turn of each counts, so that a busy neighbour disturbs both or neither.
+#[test]
+fn replaying_costs_little() {
+    if std::env::var_os("HATCHERY_BENCHMARK").is_none() {
+        return println!("skipped: HATCHERY_BENCHMARK is not set");
+    }
+    let mut runs: Vec<_> = [false, true].map(timed).into();
+    let mut best = [f64::INFINITY; 2];
+    for _ in 0..12 {
+        for (run, best) in runs.iter_mut().zip(&mut best) {
+            *best = best.min(run());
+        }
+    }
+    let ratio = best[1] / best[0];
+    println!("linked {:.1} ms, loaded {:.1} ms, ratio {ratio:.3}", best[0] * 1e3, best[1] * 1e3);
+    assert!(ratio <= 1.10, "{ratio}");
+}
+
+/// The seconds of 20 updates, again and again.
+fn timed(loaded: bool) -> impl FnMut() -> f64 {
+    let registry = registry(loaded);
+    let mut experiment = experiment("type = \"lstm\"\nhidden = 128", &registry);
+    experiment.train.batch = 32;
+    let data = Data::open(&experiment, Path::new("."), &registry, None).unwrap();
+    let mut network = Network::new(experiment, data.vocabulary.clone(), &registry).unwrap();
+    move || {
+        let start = std::time::Instant::now();
+        for step in 0..20 {
+            network.executor.train(&data.train.batch(step), Stream::new(1, "dropout", step), 0.001).unwrap();
+        }
+        network.executor.losses().unwrap();
+        start.elapsed().as_secs_f64()
+    }
+}

@@ -64,7 +64,7 @@ fn arithmetic() {
         "subtract": |a, b| a - b;
         "multiply": |a, b| a * b;
         "divide": |a, b| a / b;
-        "remainder": |a, b| a.remainder(b.detach() + 3.0);
+        "remainder": |a, b| a.remainder(b + 3.0);
         "numbers": |a, _| ((a + 2.0) * 3.0 - 1.0) / 0.7;
         "remainder of a number": |a, _| a.remainder_scalar(0.4);
         "broadcast": |a, b| a.clone().narrow(0, 0, 1) * b.clone().narrow(1, 1, 1) + a;
@@ -90,7 +90,7 @@ fn functions() {
         "hyperbolic": |a, b| a.clone().sinh() + b.cosh() * a.tanh();
         "arcs": |a, b| (a.clone() * 0.3).asin() + (b.clone() * 0.3).acos() + a.atan();
         "hyperbolic arcs": |a, b| a.clone().asinh() + (b + 4.0).acosh() + (a * 0.3).atanh();
-        "atan2": |a, b| a.atan2(b.detach() + 3.0).detach();
+        "atan2": |a, b| a.atan2(b + 3.0);
         "error function": |a, _| a.erf();
         "rounding": |a, b| a.clone().round() + a.clone().floor() * 2.0 + a.clone().ceil() + a.trunc() + b;
     }

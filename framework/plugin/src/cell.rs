@@ -24,7 +24,8 @@ pub trait Cell: Send + Sync {
     ///
     /// `x` is `[batch, inputs]` and every vector of `state` is `[batch, width]`; returned are the output
     /// `[batch, outputs]` and the next state. The rows of a batch must not influence each other, and nothing but the
-    /// arguments may influence the result: `conformance::check_cell` tests both.
+    /// arguments may influence the result: the conformance kit tests both. Gradients are those of the values:
+    /// `Tensor::detach` leaves no trace in a recording, so a loaded cell is differentiated through it.
     fn step(&self, params: &Params, x: Tensor<2>, state: State) -> (Tensor<2>, State);
 
     /// Called once before a model with that input width, number of rows and kind of number is put together.
