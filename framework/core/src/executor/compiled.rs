@@ -136,11 +136,7 @@ impl Executor for CompiledExecutor {
             if let Some(name) = named.name.strip_prefix("optimizer.") {
                 self.run.set_optimizer_state(name, &numbers(&named.values));
             } else if let Some(name) = named.name.strip_prefix("state.") {
-                carried.push(Matrix {
-                    name: name.to_owned(),
-                    shape: named.shape,
-                    values: numbers(&named.values),
-                });
+                carried.push(Matrix { name: name.to_owned(), shape: named.shape, values: numbers(&named.values) });
             }
         }
         self.run.set_carried(&carried);
