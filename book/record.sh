@@ -34,7 +34,7 @@ part() {
 # show COMMAND: runs it and records it with all that it prints.
 show() {
     echo "\$ $1" >> "$out"
-    bash -c "exec 2>&1; $1" | sed 's/[[:space:]]*$//' >> "$out"
+    { bash -c "exec 2>&1; $1" || echo "[status: $?]"; } | sed 's/[[:space:]]*$//' >> "$out"
 }
 
 if begin dinosaurs; then
