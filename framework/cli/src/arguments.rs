@@ -320,7 +320,7 @@ pub(crate) enum Import {
         #[command(flatten)]
         into: Into,
     },
-    /// A PyTorch state dict, saved as safetensors
+    /// A state dict of Python's torch, saved as safetensors
     #[command(after_help = "A mapping file has a table for every parameter:\n\n  \
         [parameters.\"layers.0.b\"]\n  \
         from = [\"rnn.bias_ih_l0\", \"rnn.bias_hh_l0\"]   # several are added\n  \

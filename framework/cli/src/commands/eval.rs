@@ -31,6 +31,7 @@ pub(crate) fn run(arguments: &Eval) -> Result<()> {
     let seed: Vec<_> = arguments.seed.iter().map(|seed| format!("seed={seed}")).collect();
     let overrides = overrides(&seed, arguments.place.device.as_deref());
     let (mut network, progress) = Network::restore(&checkpoint, &overrides, &registry)?;
+    super::remark(&network);
     let vocabulary = network.vocabulary.as_ref().clone();
     let data = Data::open(&network.experiment, Path::new("."), &registry, Some(vocabulary))?;
 

@@ -25,3 +25,10 @@ pub(crate) fn completions(shell: clap_complete::Shell) {
 pub(crate) fn overrides(set: &[String], device: Option<&str>) -> Vec<String> {
     set.iter().cloned().chain(device.map(|device| format!("backend.device={device}"))).collect()
 }
+
+/// Says on standard error why a model runs slower than it could.
+pub(crate) fn remark(network: &hatchery::network::Network) {
+    if let Some(remark) = &network.remark {
+        eprintln!("note: {remark}");
+    }
+}

@@ -5,7 +5,7 @@ use std::{io::Write, path::Path};
 use hatchery::{
     batches::Data,
     error::{Error, Problem, Result},
-    generate::{Generated, Request, generate, likely},
+    generate::{Generated, Request, encode_prefix, generate, likely},
     network::{Network, samplers},
     novelty::{Copied, novelty},
     run::{checkpoint, directory},
@@ -21,6 +21,7 @@ pub(crate) fn run(arguments: &Sample) -> Result<()> {
     let checkpoint = checkpoint::read(&path)?;
     let overrides = overrides(&[], arguments.place.device.as_deref());
     let (mut network, _) = Network::restore(&checkpoint, &overrides, &registry)?;
+    super::remark(&network);
 
     let defaults = network.experiment.sample.clone();
     if let Some(count) = arguments.next {
@@ -92,7 +93,7 @@ fn interact(arguments: &Sample, network: &mut Network, registry: &hatchery::regi
             capitalise: false,
         };
         // A character that the model does not know is told before anything is shown; then the next line is asked for.
-        if let Err(error) = network.vocabulary.encode(prefix, 0) {
+        if let Err(error) = encode_prefix(&network.vocabulary, prefix) {
             eprintln!("{}", error.render(false));
             continue;
         }

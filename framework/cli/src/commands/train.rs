@@ -42,6 +42,7 @@ pub(crate) fn run(arguments: &Train) -> Result<()> {
             start.tensors.into_iter().filter(|tensor| !tensor.name.starts_with(checkpoint::STATE)).collect();
         network.executor.load(&tensors)?;
     }
+    super::remark(&network);
 
     let directory = RunDirectory::create(&arguments.runs, &network.experiment.name)?;
     let mut display = Display::new(&arguments.progress, &network, &data);

@@ -5,10 +5,11 @@
 //! of named matrices, and numbers are read back only when somebody asks for them.
 
 mod burn;
+mod compiled;
 pub mod device;
 mod optimizer;
 
-pub use self::burn::BurnExecutor;
+pub use self::{burn::BurnExecutor, compiled::CompiledExecutor};
 
 use hatchery_plugin::Token;
 

@@ -12,7 +12,7 @@ use std::{
     fmt, fs,
     io::ErrorKind,
     ops::Range,
-    path::{Display, Path, PathBuf},
+    path::{Display, Path},
     sync::Arc,
 };
 
@@ -97,6 +97,7 @@ pub fn seen_from_here(corpus: &Corpus, folder: &Path) -> Corpus {
     let beside = |name: &str| folder.join(name).display().to_string();
     match corpus {
         Corpus::Glob { glob } => Corpus::Glob { glob: beside(glob) },
+        Corpus::Name(name) if name == NO_TEXT => corpus.clone(),
         Corpus::Name(name) if catalogue::names().any(|known| known == name) => corpus.clone(),
         Corpus::Name(name) if fs::exists(folder.join(name)).unwrap_or(false) => Corpus::Name(beside(name)),
         Corpus::Name(_) => corpus.clone(),
@@ -203,38 +204,8 @@ impl fmt::Debug for Text {
     }
 }
 
-/// Every file that the pattern matches in `folder`, or else in the current folder, in the order of their paths; a file
-/// that does not end a line gets a newline.
+/// Every file that the pattern matches, in the order of their paths; a file that does not end a line gets a newline.
 fn open_glob(pattern: &str, folder: &Path) -> Result<Text> {
-    let here = Path::new("");
-    let mut paths = matches(pattern, folder)?;
-    let beside = !paths.is_empty();
-    if !beside {
-        paths = matches(pattern, here)?;
-    }
-    if paths.is_empty() {
-        return Err(Problem::new(format!("no file matches `{pattern}`"))
-            .note(format!(
-                "looked in: {}",
-                if folder == here { shown(folder).to_string() } else { format!("{}, .", shown(folder)) }
-            ))
-            .into());
-    }
-    let folder = if beside { folder } else { here };
-    let mut all = String::new();
-    for path in paths {
-        let name = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
-        let part = Text::read(&name, &path)?;
-        all.push_str(part.as_str());
-        if !all.ends_with('\n') {
-            all.push('\n');
-        }
-    }
-    Ok(Text::new(pattern, all))
-}
-
-/// The files in a folder that the pattern matches, sorted.
-fn matches(pattern: &str, folder: &Path) -> Result<Vec<PathBuf>> {
     let full = Path::new(&glob::Pattern::escape(&folder.to_string_lossy())).join(pattern);
     let matches = glob::glob(&full.to_string_lossy()).map_err(|error| {
         Problem::new(format!("`{pattern}` is not a pattern: {}", error.msg))
@@ -247,8 +218,22 @@ fn matches(pattern: &str, folder: &Path) -> Result<Vec<PathBuf>> {
             paths.push(path);
         }
     }
+    if paths.is_empty() {
+        return Err(Problem::new(format!("no file matches `{pattern}`"))
+            .note(format!("looked in: {}", shown(folder)))
+            .into());
+    }
     paths.sort();
-    Ok(paths)
+    let mut all = String::new();
+    for path in paths {
+        let name = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
+        let part = Text::read(&name, &path)?;
+        all.push_str(part.as_str());
+        if !all.ends_with('\n') {
+            all.push('\n');
+        }
+    }
+    Ok(Text::new(pattern, all))
 }
 
 fn unknown(name: &str, folder: &Path) -> Problem {
