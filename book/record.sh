@@ -9,6 +9,7 @@ root="$(cd "$(dirname "$0")/.." && pwd)"
 program="${HATCHERY:-$root/target/release/hatchery}"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
+if [ -n "${HATCHERY_DATA:-}" ]; then HATCHERY_DATA="$(realpath "$HATCHERY_DATA")"; export HATCHERY_DATA; fi
 mkdir "$work/bin"
 ln -s "$program" "$work/bin/hatchery"
 ln -s "$root/experiments" "$work/experiments"
