@@ -22,6 +22,7 @@ mod import;
 mod lab;
 mod notebook_commands;
 mod picture;
+mod plugins;
 mod random;
 mod run_directory;
 mod samplers;

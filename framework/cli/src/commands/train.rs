@@ -19,12 +19,12 @@ use hatchery::{
     train::{Ending, Training},
 };
 
-use super::overrides;
+use super::{overrides, registry};
 use crate::{arguments::Train, progress::Display};
 
 pub(crate) fn run(arguments: &Train) -> Result<()> {
-    let registry = hatchery_cli::registry()?;
     let overrides = overrides(&arguments.overrides, arguments.device.as_deref());
+    let registry = registry(&arguments.libraries, &read::libraries(&arguments.experiment, &overrides)?)?;
     let mut experiment = read::read(&arguments.experiment, &overrides, &registry)?;
     let folder = arguments.experiment.parent().unwrap_or(Path::new("."));
     let start = match &arguments.from {
