@@ -63,12 +63,12 @@ fi
 
 if begin sonnets; then
     part train
-    show 'hatchery train experiments/notebooks/sonnets.toml'
+    show 'hatchery train experiments/notebooks/sonnets.toml --set train.log-every=246'
     part import
     show 'hatchery import keras "$HATCHERY_DATA/model_shakespeare_kiank_350_epoch.h5" --experiment experiments/notebooks/sonnets.toml --output imported.safetensors'
     show 'hatchery eval imported.safetensors --split train'
     show 'hatchery sample imported.safetensors --prefix "darkness came" --next 3'
-    show 'hatchery train experiments/notebooks/sonnets.toml --from imported.safetensors --set name=continued'
+    show 'hatchery train experiments/notebooks/sonnets.toml --from imported.safetensors --set name=continued --set train.log-every=246'
     show 'hatchery sample continued --prefix "darkness came" --length 300'
     part ''
 fi
