@@ -18,6 +18,7 @@ mod experiments;
 mod fetch;
 mod golden_cells;
 mod golden_runs;
+mod gradients;
 mod import;
 mod lab;
 mod notebook_commands;

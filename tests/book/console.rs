@@ -67,7 +67,11 @@ fn run(command: &str, folder: &Path) -> String {
     let program = snapbox::cmd::cargo_bin!("hatchery");
     let path = format!("{}:{}", program.parent().unwrap().display(), std::env::var("PATH").unwrap_or_default());
     let mut shell = Command::new("sh");
-    shell.args(["-c", &format!("exec 2>&1\n{command}")]).current_dir(folder).env("PATH", path);
+    shell
+        .args(["-c", &format!("exec 2>&1\n{command}")])
+        .current_dir(folder)
+        .env("PATH", path)
+        .env("HATCHERY_PLUGINS", "");
     if let Ok(data) = std::env::var("HATCHERY_DATA") {
         // The folder may be named from where cargo runs.
         shell.env("HATCHERY_DATA", fs::canonicalize(root().join(&data)).unwrap_or_else(|_| data.into()));

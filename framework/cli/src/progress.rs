@@ -21,6 +21,7 @@ pub(crate) struct Display {
     start: Instant,
     report_every: u64,
     done: u64,
+    total: u64,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -45,8 +46,14 @@ impl Display {
         let bar = ProgressBar::with_draw_target(None, target);
         let style = ProgressStyle::with_template("{bar:32} {pos}/{len} steps  {per_sec}  loss {msg}  {eta} left");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        let display =
-            Self { form, bar, start: Instant::now(), report_every: network.experiment.train.report_every, done: 0 };
+        let display = Self {
+            form,
+            bar,
+            start: Instant::now(),
+            report_every: network.experiment.train.report_every,
+            done: 0,
+            total: 0,
+        };
         if matches!(form, Shown::Bar | Shown::Lines) {
             let experiment = &network.experiment;
             let held_out = data.valid.as_ref().map_or(String::new(), |valid| format!(", {} held out", valid.count()));
@@ -90,7 +97,7 @@ impl Display {
 
 impl Observer for Display {
     fn updated(&mut self, updates: u64, total: u64, smoothed_loss: f64) {
-        self.done = updates;
+        (self.done, self.total) = (updates, total);
         if self.form == Shown::Bar {
             self.bar.set_length(total);
             self.bar.set_position(updates);
@@ -106,7 +113,9 @@ impl Observer for Display {
             Shown::Json => {
                 eprintln!("{}", serde_json::to_string(metric).unwrap_or_default());
             }
-            Shown::Bar | Shown::Lines if metric.step.is_multiple_of(self.report_every) || metric.valid.is_some() => {
+            Shown::Bar | Shown::Lines
+                if metric.step.is_multiple_of(self.report_every) || metric.step + 1 == self.total =>
+            {
                 let elapsed = clock(self.start.elapsed().as_secs());
                 let nats = metric.bits_per_character * std::f64::consts::LN_2;
                 let valid = metric
