@@ -2,14 +2,28 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod architecture;
+mod baseline;
 mod batches;
+mod book;
 mod checkpoint;
 mod clippers;
+mod command_line;
 mod compile;
 mod conformance;
+mod determinism;
+mod divergence;
 mod experiment;
+mod experiments;
 mod fetch;
+mod golden_cells;
+mod golden_runs;
+mod gradients;
+mod import;
+mod lab;
+mod notebook_commands;
 mod picture;
+mod plugins;
 mod random;
 mod run_directory;
 mod samplers;

@@ -4,16 +4,22 @@ mod arguments;
 mod commands;
 mod progress;
 
-use std::{io::IsTerminal, process::ExitCode};
+use std::{
+    io::IsTerminal,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    process::ExitCode,
+};
 
 use clap::Parser;
+use hatchery::error::{Problem, Result};
+use hatchery_plugin::Fault;
 
-use arguments::{Arguments, Command, Data, Plugins, Runs};
+use arguments::{Arguments, Command, Data, Import, Plugins, Runs};
 
 fn main() -> ExitCode {
     end_quietly_on_a_closed_pipe();
     let arguments = Arguments::parse();
-    match run(&arguments) {
+    match catch(|| run(&arguments)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
@@ -23,26 +29,52 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &Arguments) -> hatchery::error::Result<()> {
+fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.command {
         Command::Train(train) => commands::train::run(train),
         Command::Sample(sample) => commands::sample::run(sample),
         Command::Eval(eval) => commands::eval::run(eval),
+        Command::Gradients(gradients) => commands::gradients::run(gradients),
         Command::Check(check) => commands::check::run(check),
-        Command::Plugins(Plugins::List) => commands::plugins::list(),
-        Command::Plugins(Plugins::Show { kind, name, program }) => commands::plugins::show(*kind, name, *program),
+        Command::Bench(bench) => commands::bench::run(bench),
+        Command::Plugins(Plugins::List { libraries }) => commands::plugins::list(libraries),
+        Command::Plugins(Plugins::Show { kind, name, program, libraries }) => {
+            commands::plugins::show(*kind, name, *program, libraries)
+        }
+        Command::Plugins(Plugins::Check { library }) => commands::library::check(library),
+        Command::Plugins(Plugins::Doctor { library }) => commands::library::doctor(library),
+        Command::New(new) => commands::new::run(new),
         Command::Runs(Runs::List { runs }) => commands::runs::list(runs),
         Command::Runs(Runs::Show { run, runs }) => commands::runs::show(run.as_deref(), runs),
+        Command::Runs(Runs::Compare { compared, picture, runs }) => {
+            commands::compare::compare(compared, picture.as_deref(), runs)
+        }
+        Command::Runs(Runs::Table { experiments, runs }) => commands::compare::table(experiments, runs),
         Command::Data(Data::List) => {
             commands::data::list();
             Ok(())
         }
         Command::Data(Data::Fetch { names, from }) => commands::data::fetch(names, from.as_deref()),
-        Command::Data(Data::Show { corpus }) => commands::data::show(corpus),
+        Command::Data(Data::Show { corpus, experiment, picture }) => {
+            commands::data::show(corpus.as_deref(), experiment.as_deref(), picture.as_deref())
+        }
+        Command::Import(Import::Keras { model, into }) => commands::import::keras(model, into),
+        Command::Import(Import::Pytorch { model, mapping, into }) => commands::import::pytorch(model, mapping, into),
         Command::Completions { shell } => {
             commands::completions(*shell);
             Ok(())
         }
+    }
+}
+
+/// A plugin from a library can fail where its trait has no way to say so: then the fault comes as a silent unwinding.
+fn catch(body: impl FnOnce() -> Result<()>) -> Result<()> {
+    match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(result) => result,
+        Err(payload) => match payload.downcast::<Fault>() {
+            Ok(fault) => Err(Problem::from(*fault).into()),
+            Err(payload) => resume_unwind(payload),
+        },
     }
 }
 

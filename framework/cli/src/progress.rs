@@ -1,9 +1,6 @@
 //! What a person or a program sees of a training while it runs: all of it on standard error.
 
-use std::{
-    io::IsTerminal,
-    time::{Duration, Instant},
-};
+use std::{io::IsTerminal, time::Instant};
 
 use hatchery::{
     batches::Data,
@@ -24,6 +21,7 @@ pub(crate) struct Display {
     start: Instant,
     report_every: u64,
     done: u64,
+    total: u64,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -48,15 +46,22 @@ impl Display {
         let bar = ProgressBar::with_draw_target(None, target);
         let style = ProgressStyle::with_template("{bar:32} {pos}/{len} steps  {per_sec}  loss {msg}  {eta} left");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        let display =
-            Self { form, bar, start: Instant::now(), report_every: network.experiment.train.report_every, done: 0 };
+        let display = Self {
+            form,
+            bar,
+            start: Instant::now(),
+            report_every: network.experiment.train.report_every,
+            done: 0,
+            total: 0,
+        };
         if matches!(form, Shown::Bar | Shown::Lines) {
             let experiment = &network.experiment;
             let held_out = data.valid.as_ref().map_or(String::new(), |valid| format!(", {} held out", valid.count()));
             eprintln!(
-                "{}: {} sequences of {} symbols{held_out}; {} × {}, {} parameters, on {}",
+                "{}: {} sequences{held_out}, the longest of {} symbols; {} different symbols; {} × {}, {} parameters, on {}",
                 experiment.name,
                 data.train.count(),
+                data.train.facts().longest,
                 network.vocabulary.len(),
                 experiment.model.layers,
                 experiment.cell.name,
@@ -92,13 +97,13 @@ impl Display {
 
 impl Observer for Display {
     fn updated(&mut self, updates: u64, total: u64, smoothed_loss: f64) {
-        self.done = updates;
+        (self.done, self.total) = (updates, total);
         if self.form == Shown::Bar {
             self.bar.set_length(total);
             self.bar.set_position(updates);
             // The text is made anew only as often as the eye can follow.
             if updates.is_multiple_of(16) || updates == total {
-                self.bar.set_message(format!("{smoothed_loss:.4}"));
+                self.bar.set_message(short(smoothed_loss, 4));
             }
         }
     }
@@ -108,16 +113,20 @@ impl Observer for Display {
             Shown::Json => {
                 eprintln!("{}", serde_json::to_string(metric).unwrap_or_default());
             }
-            Shown::Bar | Shown::Lines if metric.step.is_multiple_of(self.report_every) || metric.valid.is_some() => {
-                let elapsed = Duration::from_secs(self.start.elapsed().as_secs());
+            Shown::Bar | Shown::Lines
+                if metric.step.is_multiple_of(self.report_every) || metric.step + 1 == self.total =>
+            {
+                let elapsed = clock(self.start.elapsed().as_secs());
                 let nats = metric.bits_per_character * std::f64::consts::LN_2;
                 let valid = metric
                     .valid
                     .as_ref()
-                    .map_or(String::new(), |valid| format!(", validation {:.4}", valid.nats_per_character));
+                    .map_or(String::new(), |valid| format!(", validation {}", short(valid.nats_per_character, 4)));
                 self.say(&format!(
-                    "\nstep {}  loss {nats:.4} nats per character{valid}, smoothed {:.6}  ({elapsed:?})",
-                    metric.step, metric.smoothed_loss
+                    "\nstep {}  loss {} nats per character{valid}, smoothed {}  ({elapsed})",
+                    metric.step,
+                    short(nats, 4),
+                    short(metric.smoothed_loss, 6),
                 ));
             }
             _ => {}
@@ -143,4 +152,14 @@ impl Observer for Display {
     fn wants_to_stop(&self) -> bool {
         false
     }
+}
+
+/// A loss as people read it: with so many decimals, or as a power of ten when it is far from any sensible loss.
+fn short(loss: f64, decimals: usize) -> String {
+    if loss.abs() < 1e6 { format!("{loss:.decimals$}") } else { format!("{loss:.2e}") }
+}
+
+/// Seconds as `7 s` or `2 min 05 s`.
+fn clock(seconds: u64) -> String {
+    if seconds < 60 { format!("{seconds} s") } else { format!("{} min {:02} s", seconds / 60, seconds % 60) }
 }

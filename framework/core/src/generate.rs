@@ -1,13 +1,13 @@
 //! Generation: one or many sequences at once, character by character.
 
-use hatchery_plugin::{Framing, Predict, Sampler, Token};
+use hatchery_plugin::{Framing, Predict, Token};
 
 use crate::{
-    error::Result,
+    error::{Error, Problem, Result},
     executor::Executor,
     experiment::Rng,
     network::Network,
-    random::{Stream, draw, numpy::RandomState},
+    random::{self, Stream, numpy::RandomState},
     text::Vocabulary,
 };
 
@@ -40,13 +40,14 @@ pub struct Generated {
 /// Generates the sequences of a request. `watch` sees every character as it is drawn, with the index of its sequence.
 ///
 /// # Errors
-/// When the prefix holds an unknown character, or the device fails.
+/// When the prefix holds an unknown character, the model has diverged, or the device fails.
+// ANCHOR: generate
 pub fn generate(
     network: &mut Network,
     request: &Request,
     watch: &mut dyn FnMut(usize, char),
 ) -> Result<Vec<Generated>> {
-    let prefix = network.vocabulary.encode(&request.prefix, 0)?;
+    let prefix = encode_prefix(&network.vocabulary, &request.prefix)?;
     let context = Context::of(&network.framing, &network.vocabulary);
     let mut generators = Generators::new(network, request);
     let mut sequences = vec![prefix.clone(); request.count];
@@ -58,7 +59,11 @@ pub fn generate(
             if ended[row] {
                 continue;
             }
-            let token = next(&network.samplers, logits, &sequences[row], generators.uniform(row, position));
+            if !random::drawable(logits) {
+                return Err(diverged().into());
+            }
+            let uniform = generators.uniform(row, position);
+            let token = random::sample(&network.samplers, logits, &sequences[row], uniform);
             if Some(token) == context.end {
                 ended[row] = true;
             } else {
@@ -73,13 +78,44 @@ pub fn generate(
     }
     Ok(sequences.into_iter().map(|tokens| generated(network, tokens, request.capitalise)).collect())
 }
+// ANCHOR_END: generate
 
-/// The next token: the sampler chain over the logits, then a draw from their softmax.
-pub fn next(samplers: &[Box<dyn Sampler>], logits: &mut [f64], history: &[Token], uniform: f64) -> Token {
-    for sampler in samplers {
-        sampler.reshape(logits, history);
+/// The tokens with which every sequence begins.
+///
+/// # Errors
+/// When the vocabulary lacks a character of it and has no rule for such characters.
+pub fn encode_prefix(vocabulary: &Vocabulary, prefix: &str) -> Result<Vec<Token>> {
+    vocabulary.encode(prefix, 0).map_err(|error| match error {
+        Error::User(problems) => {
+            let named = |problem: Problem| Problem {
+                hint: Some("begin samples with characters of the training text".to_owned()),
+                ..problem.note(format!("it stands in the prefix of the samples: {prefix:?}"))
+            };
+            problems.into_iter().map(named).collect::<Vec<_>>().into()
+        }
+        internal @ Error::Internal { .. } => internal,
+    })
+}
+
+fn diverged() -> Problem {
+    Problem::new("the model gives no probabilities to draw from: its numbers are no longer finite")
+        .hint("its training has diverged: take an earlier checkpoint, or train with a lower optimizer.learning-rate")
+}
+
+/// What may follow a text, the most likely first, with its probability. Samplers have no part in it.
+///
+/// # Errors
+/// When the text holds an unknown character, or the device fails.
+pub fn likely(network: &mut Network, prefix: &str) -> Result<Vec<(char, f64)>> {
+    let prefix = encode_prefix(&network.vocabulary, prefix)?;
+    let context = Context::of(&network.framing, &network.vocabulary);
+    let logits = context.read(network.executor.as_mut(), &[prefix])?; // [vocabulary]
+    if !random::drawable(&logits) {
+        return Err(diverged().into());
     }
-    draw(logits, uniform)
+    let mut likely: Vec<_> = network.vocabulary.symbols().iter().copied().zip(random::softmax(&logits)).collect();
+    likely.sort_by(|a, b| b.1.total_cmp(&a.1));
+    Ok(likely)
 }
 
 fn generated(network: &Network, tokens: Vec<Token>, capitalise: bool) -> Generated {
@@ -106,8 +142,9 @@ impl Context {
         let none = vocabulary.none();
         let token = |symbol: Option<char>| symbol.and_then(|symbol| vocabulary.token(symbol));
         match *framing {
-            Framing::Documents { start, end, .. } => {
-                Self { start: token(start).unwrap_or(none), end: token(end), window: None }
+            // Where documents have no end symbol, the padding that follows them says that they are over.
+            Framing::Documents { start, end, padding, .. } => {
+                Self { start: token(start).unwrap_or(none), end: token(end.or(Some(padding))), window: None }
             }
             Framing::Windows { length, predict: Predict::Last, .. } => {
                 Self { start: none, end: None, window: Some(length) }

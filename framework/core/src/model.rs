@@ -7,7 +7,8 @@
 use hatchery_plugin::{Cell, Draw, Initialiser, ParamSpec, StateSpec};
 
 use crate::{
-    error::Result,
+    error::{Problem, Result},
+    executor::device,
     experiment::{Embedding, Experiment, Rng},
     random::{Stream, numpy::RandomState},
     registry::Registry,
@@ -59,6 +60,8 @@ impl Model {
         let mut layers = Vec::with_capacity(experiment.model.layers);
         for index in 0..experiment.model.layers {
             let (cell, _) = registry.cell(&experiment.cell)?;
+            let dtype = device::dtype(experiment.backend.dtype);
+            cell.prepare(inputs, experiment.train.batch, dtype).map_err(Problem::from)?;
             let outputs = cell.outputs();
             layers.push(Layer { cell, inputs, prefix: format!("layers.{index}.") });
             inputs = outputs;
@@ -75,6 +78,7 @@ impl Model {
     }
 
     /// Every parameter with its full name, in the order of initialisation: embedding, layers, head.
+    // ANCHOR: params
     pub fn params(&self) -> Vec<ParamSpec> {
         let mut params = Vec::new();
         if let Some(width) = self.embedding {
@@ -95,6 +99,7 @@ impl Model {
         }
         params
     }
+    // ANCHOR_END: params
 
     /// The number of trained numbers.
     pub fn size(&self) -> usize {
@@ -120,6 +125,7 @@ impl Model {
         self.dropout > 0.0 && (self.dropout_last || layer + 1 < self.layers.len())
     }
 
+    // ANCHOR: initial-values
     /// First values of every parameter, in the order of [`Model::params`].
     ///
     /// Each is drawn from a stream of its own, so that adding a parameter changes no other; with `NumPy`'s generator
@@ -134,6 +140,7 @@ impl Model {
             })
             .collect()
     }
+    // ANCHOR_END: initial-values
 }
 
 /// The values of a parameter, block by block.

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use hatchery_plugin::{Clipper, Framing, Kind, Sampler};
 
 use crate::{
-    error::Result,
+    error::{Problem, Result},
     executor::{BurnExecutor, CompiledExecutor, Executor, device},
     experiment::{Experiment, read},
+    generate::encode_prefix,
     model::Model,
     registry::Registry,
     run::checkpoint::{Checkpoint, Meta, Progress, Provenance},
@@ -39,13 +40,15 @@ impl Network {
     /// The network of an experiment with its first values.
     ///
     /// # Errors
-    /// When a plugin refuses its keys or the device is not there.
+    /// When a plugin refuses its keys, the device is not there, or the samples are to begin with an unknown character.
     pub fn new(experiment: Experiment, vocabulary: Arc<Vocabulary>, registry: &Registry) -> Result<Self> {
         let device = device::open(&experiment.backend)?;
+        // The samples of the first report would find it out too late: there is a run directory by then.
+        encode_prefix(&vocabulary, &experiment.sample.prefix)?;
         let model = Model::new(&experiment, registry, vocabulary.len())?;
         let size = model.size();
         let values = model.initial_values(experiment.seed, experiment.rng);
-        let clippers = clippers(&experiment, registry)?;
+        let clippers = clippers(&experiment, registry, &model)?;
         let mut remark = None;
         let compiled = (experiment.backend.device == "cpu")
             .then(|| CompiledExecutor::new(&model, &values, &clippers, &experiment))
@@ -108,8 +111,14 @@ fn uncompiled(experiment: &Experiment, refusal: &hatchery_compile::Refusal) -> S
     format!("the cell `{}` runs on Burn and not compiled: {refusal}", experiment.cell.name)
 }
 
-fn clippers(experiment: &Experiment, registry: &Registry) -> Result<Vec<Box<dyn Clipper>>> {
-    experiment.clipper.iter().map(|part| Ok(registry.clipper(part)?.0)).collect()
+fn clippers(experiment: &Experiment, registry: &Registry, model: &Model) -> Result<Vec<Box<dyn Clipper>>> {
+    let shapes: Vec<_> = model.params().into_iter().map(|spec| (spec.name, spec.shape)).collect();
+    let clipper = |part| {
+        let (clipper, _) = registry.clipper(part)?;
+        clipper.prepare(&shapes, device::dtype(experiment.backend.dtype)).map_err(Problem::from)?;
+        Ok(clipper)
+    };
+    experiment.clipper.iter().map(clipper).collect()
 }
 
 /// The sampler chain of an experiment.
@@ -134,7 +143,7 @@ fn provenance(experiment: &Experiment, registry: &Registry) -> Vec<Provenance> {
                 name: part.name.clone(),
                 package: origin.package.clone(),
                 version: origin.version.clone(),
-                library: None,
+                library: origin.library.clone(),
             })
         })
         .collect()

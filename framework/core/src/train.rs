@@ -73,15 +73,20 @@ impl Training<'_> {
 
             let last = step + 1 == total;
             let stop = observer.wants_to_stop();
-            if step % train.log_every == 0 || step % train.report_every == 0 || last {
-                let metric = self.measure(step, step % train.report_every == 0 || last)?;
+            let report = step % train.report_every == 0 || last;
+            let checkpoint = (step + 1) % train.checkpoint_every == 0 || last || stop;
+            if report || checkpoint {
+                self.check_parameters(step)?;
+            }
+            if step % train.log_every == 0 || report {
+                let metric = self.measure(step, report)?;
                 observer.measured(&metric);
             }
-            if step % train.report_every == 0 || last {
+            if report {
                 let samples = self.sample(step)?;
                 observer.sampled(step, &samples);
             }
-            if (step + 1) % train.checkpoint_every == 0 || last || stop {
+            if checkpoint {
                 self.save("checkpoint.safetensors")?;
             }
             if stop && !last {
@@ -111,8 +116,7 @@ impl Training<'_> {
     fn account(&mut self, step: u64, nats: f64, characters: u64, divisor: f64) -> Result<()> {
         let loss = nats / divisor;
         if !loss.is_finite() {
-            let (before, _) = self.network.executor.gradient_norms()?;
-            return Err(diverged(step, loss, before, self.directory).into());
+            return Err(self.diverged(format!("the loss is {loss} at step {step}"))?.into());
         }
         let Smoothing { decay, .. } = self.network.experiment.train.smoothing;
         let progress = &mut self.progress;
@@ -123,6 +127,32 @@ impl Training<'_> {
         progress.interval.characters += characters;
         progress.updates = step + 1;
         Ok(())
+    }
+
+    /// An update with a finite loss may still end in parameters that are not: they must neither be sampled from nor take
+    /// the place of the last good checkpoint.
+    fn check_parameters(&mut self, step: u64) -> Result<()> {
+        let saved = self.network.executor.save()?;
+        match saved.iter().find(|named| !named.values.are_finite()) {
+            Some(named) => Err(self.diverged(format!("`{}` is not finite after step {step}", named.name))?.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Says that training has diverged, and what is left of it.
+    fn diverged(&mut self, found: String) -> Result<Problem> {
+        let (norm, _) = self.network.executor.gradient_norms()?;
+        self.metrics.flush()?;
+        let checkpoint = self.directory.checkpoint();
+        let kept = if checkpoint.exists() {
+            format!("the last good checkpoint is kept: {}", checkpoint.display())
+        } else {
+            "no checkpoint had been written yet: train.checkpoint-every sets how often".to_owned()
+        };
+        Ok(Problem::new(format!("{found}: the training has diverged"))
+            .note(format!("norm of the gradients before clipping: {norm:e}"))
+            .note(kept)
+            .hint("lower optimizer.learning-rate, or clip gradients: [[clipper]] type = \"norm\", limit = 1.0"))
     }
 
     /// A line of `metrics.jsonl`: means over the updates since the line before, validation if it is due.
@@ -193,17 +223,4 @@ impl Progress {
             rate_factor: 1.0,
         }
     }
-}
-
-fn diverged(step: u64, loss: f64, norm: f64, directory: &RunDirectory) -> Problem {
-    let kept = directory.path().join("checkpoint.safetensors");
-    let kept = if kept.exists() {
-        format!("the last good checkpoint is kept: {}", kept.display())
-    } else {
-        "no checkpoint had been written yet (train.checkpoint-every sets how often)".to_owned()
-    };
-    Problem::new(format!("the loss is {loss} at step {step}: the training has diverged"))
-        .note(format!("norm of the gradients before clipping: {norm}"))
-        .note(kept)
-        .hint("lower optimizer.learning-rate, or clip gradients: [[clipper]] type = \"norm\", limit = 1.0")
 }

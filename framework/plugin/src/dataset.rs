@@ -2,8 +2,11 @@
 
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 use crate::Result;
 
+// ANCHOR: trait
 /// How a source becomes training text: its documents and their framing.
 pub trait Dataset: Send + Sync {
     /// The documents of the source, in order.
@@ -15,6 +18,7 @@ pub trait Dataset: Send + Sync {
     /// How documents become sequences of inputs and targets.
     fn framing(&self) -> Framing;
 }
+// ANCHOR_END: trait
 
 /// The text that an experiment's `corpus` names.
 #[derive(Clone, Copy, Debug)]
@@ -34,8 +38,10 @@ pub enum Documents {
     Text(Vec<String>),
 }
 
+// ANCHOR: framing
 /// How documents become sequences of inputs and targets.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", rename_all_fields = "kebab-case")]
 pub enum Framing {
     /// Each document is one sequence: `start, document, end`, padded at the end. Inputs are all but the last symbol,
     /// targets all but the first.
@@ -67,9 +73,11 @@ pub enum Framing {
         steps: usize,
     },
 }
+// ANCHOR_END: framing
 
 /// Which predictions of a window count in the loss.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Predict {
     /// The symbol after the window only.
     Last,

@@ -3,19 +3,22 @@
 use hatchery::{
     error::{Problem, Result},
     executor,
-    experiment::{Part, check},
+    experiment::{Part, check, suggest},
     registry::Registry,
 };
 use hatchery_plugin::{Kind, serde_json::Map};
 
-/// Lists every plugin with the first line of its documentation.
-pub(crate) fn list() -> Result<()> {
-    let registry = hatchery_cli::registry()?;
+use super::registry;
+use crate::arguments::Libraries;
+
+/// Lists every plugin with the first sentence of its documentation.
+pub(crate) fn list(libraries: &Libraries) -> Result<()> {
+    let registry = registry(libraries, &[])?;
     for kind in Kind::ALL {
         println!("{kind}s");
         for entry in registry.of(kind) {
-            let first = entry.variant.doc.lines().next().unwrap_or_default();
-            println!("  {:<20} {first}", entry.variant.name);
+            let lines = wrapped(&first_sentence(&entry.variant.doc), 90);
+            println!("  {:<20} {}", entry.variant.name, lines.join(&format!("\n{:23}", "")));
         }
     }
     println!("\nhatchery plugins show KIND NAME prints the keys of one.");
@@ -23,13 +26,19 @@ pub(crate) fn list() -> Result<()> {
 }
 
 /// Prints the documentation and the keys of a plugin, and the program of a cell.
-pub(crate) fn show(kind: Kind, name: &str, program: bool) -> Result<()> {
-    let registry = hatchery_cli::registry()?;
+pub(crate) fn show(kind: Kind, name: &str, program: bool, libraries: &Libraries) -> Result<()> {
+    let registry = registry(libraries, &[])?;
     let Some(entry) = registry.find(kind, name) else {
         let known: Vec<_> = registry.of(kind).map(|entry| entry.variant.name).collect();
-        return Err(Problem::new(format!("there is no {kind} named `{name}`"))
-            .note(format!("known {kind}s: {}", known.join(", ")))
-            .into());
+        let problem = Problem::new(format!("there is no {kind} named `{name}`"))
+            .note(format!("known {kind}s: {}", known.join(", ")));
+        let near = suggest::nearest(name, known);
+        let hint = if near.is_empty() {
+            "`hatchery plugins list` says what each is".to_owned()
+        } else {
+            suggest::question(&near)
+        };
+        return Err(problem.hint(hint).into());
     };
     println!("{kind} {name}  (from {} {})\n", entry.origin.package, entry.origin.version);
     println!("{}\n", entry.variant.doc);
@@ -64,4 +73,31 @@ fn show_program(registry: &Registry, kind: Kind, name: &str) -> Result<()> {
         Err(refusal) => println!("  none: {refusal}; the cell runs on Burn"),
     }
     Ok(())
+}
+
+/// The first sentence of a documentation, which may go over several lines.
+fn first_sentence(doc: &str) -> String {
+    let paragraph: Vec<_> = doc.lines().take_while(|line| !line.trim().is_empty()).collect();
+    let paragraph = paragraph.join(" ");
+    // Not at "et al. (": a sentence begins with a capital letter.
+    let ends = paragraph.match_indices(". ").map(|(at, _)| at);
+    let end = ends.into_iter().find(|at| paragraph[at + 2..].starts_with(char::is_uppercase));
+    end.map_or(paragraph.clone(), |end| paragraph[..=end].to_owned())
+}
+
+/// A text in lines of at most so many characters, broken at spaces.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let last = lines.last_mut().expect("there is a line to begin with");
+        if !last.is_empty() && last.chars().count() + 1 + word.chars().count() > width {
+            lines.push(word.to_owned());
+        } else {
+            if !last.is_empty() {
+                last.push(' ');
+            }
+            last.push_str(word);
+        }
+    }
+    lines
 }

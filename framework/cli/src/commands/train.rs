@@ -8,25 +8,40 @@ use hatchery::{
     experiment::{Experiment, read},
     network::Network,
     run::{
-        checkpoint::Progress,
-        directory::RunDirectory,
+        checkpoint::{self, Progress},
+        directory::{self, RunDirectory},
         environment::Environment,
         log::{self, Metric},
-        picture::{Series, loss_curve},
+        picture::{Histogram, Series, histogram_svg, loss_curve},
+        replace,
     },
+    text::{self, Vocabulary},
     train::{Ending, Training},
 };
 
-use super::overrides;
+use super::{overrides, registry};
 use crate::{arguments::Train, progress::Display};
 
 pub(crate) fn run(arguments: &Train) -> Result<()> {
-    let registry = hatchery_cli::registry()?;
     let overrides = overrides(&arguments.overrides, arguments.device.as_deref());
-    let experiment = read::read(&arguments.experiment, &overrides, &registry)?;
+    let registry = registry(&arguments.libraries, &read::libraries(&arguments.experiment, &overrides)?)?;
+    let mut experiment = read::read(&arguments.experiment, &overrides, &registry)?;
     let folder = arguments.experiment.parent().unwrap_or(Path::new("."));
-    let data = Data::open(&experiment, folder, &registry, None)?;
-    let network = Network::new(experiment, data.vocabulary.clone(), &registry)?;
+    let start = match &arguments.from {
+        Some(run) => Some(checkpoint::read(&directory::resolve(Some(run), &arguments.runs)?.checkpoint())?),
+        None => None,
+    };
+    // What was learned belongs to symbols: those of the checkpoint stay.
+    let vocabulary = start.as_ref().map(|start| Vocabulary::from_text(&start.meta.vocabulary, &experiment.vocabulary));
+    let data = Data::open(&experiment, folder, &registry, vocabulary.transpose()?)?;
+    experiment.dataset.corpus = text::seen_from_here(&experiment.dataset.corpus, folder);
+    let mut network = Network::new(experiment, data.vocabulary.clone(), &registry)?;
+    if let Some(start) = start {
+        // A state carried over belongs to the place in the text where the other training stood.
+        let tensors: Vec<_> =
+            start.tensors.into_iter().filter(|tensor| !tensor.name.starts_with(checkpoint::STATE)).collect();
+        network.executor.load(&tensors)?;
+    }
     super::remark(&network);
 
     let directory = RunDirectory::create(&arguments.runs, &network.experiment.name)?;
@@ -62,12 +77,14 @@ fn train(network: Network, data: &Data, directory: &RunDirectory, display: &mut 
         samples: log::Log::open(directory.samples())?,
     };
     let start = Instant::now();
-    let ending = training.run(display)?;
+    let ending = training.run(display);
     let seconds = start.elapsed().as_secs_f64();
-    environment.end(training.progress.updates, seconds, ending == Ending::Finished);
+    let finished = matches!(ending, Ok(Ending::Finished));
+    environment.end(training.progress.updates, seconds, finished);
     environment.write(&directory.environment())?;
     draw(directory, &experiment)?;
-    display.finished(&training, ending, seconds);
+    draw_lengths(directory, &experiment, data)?;
+    display.finished(&training, ending?, seconds);
     Ok(())
 }
 
@@ -87,6 +104,17 @@ fn draw(directory: &RunDirectory, experiment: &Experiment) -> Result<()> {
     let picture = loss_curve(&series, &experiment.name, "nats per character");
     std::fs::write(directory.picture(), picture)
         .map_err(|error| Error::internal(format!("cannot write {}", directory.picture().display()), error))
+}
+
+/// The picture of the lengths of what is trained on, if they differ.
+fn draw_lengths(directory: &RunDirectory, experiment: &Experiment, data: &Data) -> Result<()> {
+    let lengths = data.train.facts().lengths;
+    if lengths.len() < 2 {
+        return Ok(());
+    }
+    let all = lengths.iter().flat_map(|(&length, &count)| std::iter::repeat_n(length as f64, count));
+    let picture = histogram_svg(&Histogram::of(all, 25), &experiment.name, "symbols of a sequence");
+    replace::text(&directory.path().join("lengths.svg"), &picture)
 }
 
 fn dtype(experiment: &Experiment) -> &'static str {

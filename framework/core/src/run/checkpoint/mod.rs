@@ -25,6 +25,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+pub(crate) use self::header::hexadecimal;
 use super::replace;
 use crate::{error::Result, experiment::Dtype};
 
@@ -199,6 +200,14 @@ impl Values {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Whether none of them is infinite or not a number.
+    pub fn are_finite(&self) -> bool {
+        match self {
+            Self::F32(values) => values.iter().all(|value| value.is_finite()),
+            Self::F64(values) => values.iter().all(|value| value.is_finite()),
+        }
     }
 
     /// Their width.
