@@ -355,7 +355,8 @@ fn approximations_are_exact_to_a_few_units() {
                 let got = f64::from(got_single[index]);
                 assert_eq!(got.is_nan(), expected.is_nan(), "{name}({}) is {got}", single[index]);
                 if expected.abs() < 1e38 && expected.abs() > 1e-37 {
-                    worst_single = worst_single.max((got - expected).abs() / (expected.abs() * f64::from(f32::EPSILON)));
+                    worst_single =
+                        worst_single.max((got - expected).abs() / (expected.abs() * f64::from(f32::EPSILON)));
                 }
             }
             println!("{name} {set:?}: {worst:.2} units in 64 bits, {worst_single:.2} in 32 bits");

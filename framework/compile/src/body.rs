@@ -250,17 +250,17 @@ struct Emitter<'a, 'b> {
 }
 
 impl Emitter<'_, '_> {
-    fn slot(&mut self, slot: Slot) -> Option<u32> {
+    fn slot(&mut self, slot: Slot) -> u32 {
         let known = self.body.slots.iter().position(|&known| known == slot);
         let number = known.unwrap_or_else(|| {
             self.body.slots.push(slot);
             self.body.slots.len() - 1
         });
-        Some(number as u32)
+        number as u32
     }
 
     fn at(&mut self, view: View) -> Place {
-        let slot = self.slot(Slot::Batch { buffer: view.buffer, shift: view.shift });
+        let slot = Some(self.slot(Slot::Batch { buffer: view.buffer, shift: view.shift }));
         let stride = self.layout.buffers[view.buffer].width;
         Place { slot, offset: view.offset, stride, single: false }
     }
@@ -271,12 +271,12 @@ impl Emitter<'_, '_> {
         let single = columns == 1 && width > 1;
         if let Op::Fill(bits) = op {
             let offset = self.layout.fixed.constant(f64::from_bits(bits));
-            return Ok(Place { slot: self.slot(Slot::Fixed(offset)), offset: 0, stride: 0, single: true });
+            return Ok(Place { slot: Some(self.slot(Slot::Fixed(offset))), offset: 0, stride: 0, single: true });
         }
         match rows {
             Rows::Fixed(1) => {
                 let at = self.layout.fixed.row(self.graph, id)?;
-                Ok(Place { slot: self.slot(Slot::Fixed(at)), offset: 0, stride: 0, single })
+                Ok(Place { slot: Some(self.slot(Slot::Fixed(at))), offset: 0, stride: 0, single })
             }
             Rows::Fixed(rows) => {
                 Err(Refusal::new(format!("an operation on the batch and a matrix of {rows} rows, entry by entry")))
@@ -303,7 +303,7 @@ impl Emitter<'_, '_> {
             // A product begins with a row of numbers, not with one for all columns.
             Some(init) if self.graph.fill_of(init).is_some() && !self.graph.is_batch(init) => {
                 let at = self.layout.fixed.row(self.graph, init)?;
-                Some(Place { slot: self.slot(Slot::Fixed(at)), offset: 0, stride: 0, single: false })
+                Some(Place { slot: Some(self.slot(Slot::Fixed(at))), offset: 0, stride: 0, single: false })
             }
             Some(init) => Some(self.operand(init, self.graph[id].columns)?),
             None => None,
@@ -412,7 +412,7 @@ impl Emitter<'_, '_> {
                 let place = *self.layout.sums;
                 *self.layout.sums += columns.next_multiple_of(16);
                 let from = [self.operand(id, columns)?, Place::NONE, Place::NONE];
-                let slot = self.slot(Slot::Sum(place));
+                let slot = Some(self.slot(Slot::Sum(place)));
                 let to = Place { slot, offset: 0, stride: 0, single: false };
                 instructions.push(Instruction { code: Code::AddRows, width: columns, to, from });
                 sums.push((id, place));

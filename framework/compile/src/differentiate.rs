@@ -121,7 +121,8 @@ impl Reverse<'_> {
 
     fn propagate(&mut self, id: Id, dy: Id) -> Result<()> {
         match self.graph[id].op.clone() {
-            Op::Leaf(_) | Op::Fill(_) | Op::Constant(_) => {}
+            // Only softmax takes the largest entry, and does not depend on it.
+            Op::Leaf(_) | Op::Fill(_) | Op::Constant(_) | Op::MaxColumns(_) => {}
             Op::Map(function, a) => {
                 if let Some(gradient) = self.map(function, id, a, dy) {
                     self.give(a, gradient);
@@ -188,8 +189,6 @@ impl Reverse<'_> {
                 }
             }
             Op::SumRows(a) | Op::SumColumns(a) => self.give(a, dy),
-            // Only softmax takes the largest entry, and does not depend on it.
-            Op::MaxColumns(_) => {}
             Op::Reshape(a) => {
                 let Node { rows, columns, .. } = self.graph[a];
                 let gradient = self.graph.add(Op::Reshape(dy), rows, columns);

@@ -167,7 +167,7 @@ impl Fixed {
                 }
                 Location { offset: from.offset, row: columns, column: 1, rows, columns }
             }
-            Op::Columns(_) | Op::Stack(_) => {
+            Op::Columns(_) | Op::Stack(_) | Op::Linear { .. } => {
                 let to = self.allocate(rows, columns);
                 self.into(graph, id, to, false)?;
                 to
@@ -188,11 +188,6 @@ impl Fixed {
                 let from = self.with_rows(from);
                 let to = self.allocate(1, columns);
                 self.steps.push(FixedStep::SumRows { to, from });
-                to
-            }
-            Op::Linear { .. } => {
-                let to = self.allocate(rows, columns);
-                self.into(graph, id, to, false)?;
                 to
             }
             Op::Leaf(_) | Op::Outer(..) => {
@@ -369,6 +364,8 @@ pub(crate) unsafe fn large_product<T: Float>(
     (b, b_row, b_column): (*const T, usize, usize),
     add: bool,
 ) {
+    let [to_row, to_column, a_row, a_column, b_row, b_column] =
+        [to_row, to_column, a_row, a_column, b_row, b_column].map(usize::cast_signed);
     let one = T::from_f64(1.0);
     let alpha = if add { one } else { T::default() };
     // SAFETY: the caller's; strides of matrices in memory fit an isize.
@@ -378,15 +375,15 @@ pub(crate) unsafe fn large_product<T: Float>(
             columns,
             depth,
             to,
-            to_column as isize,
-            to_row as isize,
+            to_column,
+            to_row,
             add,
             a,
-            a_column as isize,
-            a_row as isize,
+            a_column,
+            a_row,
             b,
-            b_column as isize,
-            b_row as isize,
+            b_column,
+            b_row,
             alpha,
             one,
             false,

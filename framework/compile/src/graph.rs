@@ -232,13 +232,14 @@ impl Graph {
         match (function, self.fill_of(a), self.fill_of(b)) {
             (_, Some(x), Some(y)) => return self.fill(function.of(x, y), rows, columns),
             // Adding 0 turns −0 into 0, which no result depends on.
-            (Binary::Add, Some(0.0), _) if same(self, b) => return b,
-            (Binary::Add | Binary::Sub, _, Some(0.0)) if same(self, a) => return a,
-            (Binary::Mul, Some(1.0), _) if same(self, b) => return b,
-            (Binary::Mul | Binary::Div, _, Some(1.0)) if same(self, a) => return a,
+            (Binary::Add, Some(0.0), _) | (Binary::Mul, Some(1.0), _) if same(self, b) => return b,
+            (Binary::Add | Binary::Sub, _, Some(0.0)) | (Binary::Mul | Binary::Div, _, Some(1.0)) if same(self, a) => {
+                return a;
+            }
             (Binary::Mul, _, Some(-1.0)) if same(self, a) => return self.map(Unary::Neg, a),
-            (Binary::Mul, Some(-1.0), _) if same(self, b) => return self.map(Unary::Neg, b),
-            (Binary::Sub, Some(0.0), _) if same(self, b) => return self.map(Unary::Neg, b),
+            (Binary::Mul, Some(-1.0), _) | (Binary::Sub, Some(0.0), _) if same(self, b) => {
+                return self.map(Unary::Neg, b);
+            }
             (Binary::Mul, ..) if a == b => return self.map(Unary::Square, a),
             _ => {}
         }
@@ -477,6 +478,7 @@ impl Binary {
             Self::Pow => a.powf(b),
             Self::Less => truth(a < b),
             Self::LessEqual => truth(a <= b),
+            #[expect(clippy::float_cmp, reason = "the operation is an exact comparison")]
             Self::Equal => truth(a == b),
             Self::TanhGradient => b * (1.0 - a * a),
             Self::SigmoidGradient => b * a * (1.0 - a),

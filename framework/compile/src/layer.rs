@@ -124,6 +124,7 @@ pub(crate) struct Shape<'a> {
 }
 
 /// Compiles a cell. Its graph has as roots the output and the next state.
+#[expect(clippy::too_many_lines, reason = "each part begins where the one before has put its values")]
 pub(crate) fn compile(
     (graph, roots): (&Graph, &[Id]),
     shape: &Shape<'_>,

@@ -71,7 +71,7 @@ impl<T: Number> State<T> {
     /// The rule of the next update.
     pub(crate) fn rule(&mut self, rate: f64) -> Rule {
         self.time += 1;
-        let time = self.time as i32;
+        let time = i32::try_from(self.time).unwrap_or(i32::MAX);
         let rests = |betas: [f64; 2]| betas.map(|beta| f64::from(1.0 - beta as f32));
         // 1 − betaᵗ, in 32 bits as Burn computes it.
         let corrections = |betas: [f64; 2]| betas.map(|beta| 1.0 - (beta as f32).powi(time));

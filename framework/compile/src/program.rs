@@ -60,6 +60,7 @@ impl Program {
 /// # Safety
 /// The instruction set of `V` is enabled; the frame's pointers are valid for what the instructions read and write, and
 /// the scratch memory for [`Program::scratch`] numbers.
+#[expect(clippy::inline_always, reason = "the instruction set is enabled where this is inlined")]
 #[inline(always)]
 pub(crate) unsafe fn run<V: Lanes>(program: &Program, frame: &[*mut V::Number], scratch: *mut V::Number, rows: usize) {
     let tile = program.tile;

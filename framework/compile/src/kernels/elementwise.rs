@@ -1,5 +1,10 @@
 //! One element-wise operation over the rows of a tile: a loop over whole registers and a rest.
 
+#![expect(
+    clippy::inline_always,
+    reason = "an instruction set is enabled where all of this is inlined, and nowhere else"
+)]
+
 use super::{
     lanes::{Lanes, Number},
     math,

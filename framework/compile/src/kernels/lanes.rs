@@ -12,8 +12,10 @@ pub trait Number: Copy + Default + PartialOrd + Send + Sync + std::fmt::Debug + 
     /// To 64 bits, exactly.
     fn to_f64(self) -> f64;
     /// A function of one number that has no vector form here.
+    #[must_use]
     fn scalar(self, function: fn(f64) -> f64, single: fn(f32) -> f32) -> Self;
     /// `self` to the power of `exponent`.
+    #[must_use]
     fn power(self, exponent: Self) -> Self;
 }
 

@@ -1,5 +1,10 @@
 //! Softmax, cross-entropy and its gradient in one pass over a row of logits.
 
+#![expect(
+    clippy::inline_always,
+    reason = "an instruction set is enabled where all of this is inlined, and nowhere else"
+)]
+
 use super::{
     lanes::{Lanes, Number},
     math,

@@ -4,6 +4,11 @@
 //! − 1 by its Taylor series, which is long enough for a relative error of half a unit in the last place. NaN stays NaN;
 //! exp of what is far below 0 is 0.
 
+#![expect(
+    clippy::inline_always,
+    reason = "an instruction set is enabled where all of this is inlined, and nowhere else"
+)]
+
 use super::lanes::{Lanes, Number};
 
 /// n and exp(r) − 1.

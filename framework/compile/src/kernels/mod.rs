@@ -50,6 +50,7 @@ impl InstructionSet {
 }
 
 /// The inner loops of one instruction set. All are unsafe to call: pointers must be valid as each describes.
+#[expect(clippy::type_complexity, reason = "a table of functions")]
 pub(crate) struct Kernels<T: 'static> {
     /// Runs a program over rows.
     pub(crate) run: unsafe fn(&Program, &[*mut T], *mut T, usize),

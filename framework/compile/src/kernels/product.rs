@@ -4,6 +4,11 @@
 //! into panels as wide as two registers, and a block of rows of the result stays in registers while it runs down a
 //! panel. Large products that are computed once a training step are left to the `gemm` crate.
 
+#![expect(
+    clippy::inline_always,
+    reason = "an instruction set is enabled where all of this is inlined, and nowhere else"
+)]
+
 use super::lanes::Lanes;
 
 /// How many registers a panel is wide.

@@ -3,6 +3,11 @@
 //! They are written here and not captured: the learning rate and Adam's bias correction change from step to step and
 //! would be baked into a captured graph. Burn keeps coefficients in 32 bits whatever the parameters are, and so do these.
 
+#![expect(
+    clippy::inline_always,
+    reason = "an instruction set is enabled where all of this is inlined, and nowhere else"
+)]
+
 use super::lanes::{Lanes, Number};
 
 /// One step of an optimiser, its scalars worked out.

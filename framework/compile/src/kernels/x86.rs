@@ -1,5 +1,7 @@
 //! [`Lanes`] for AVX-512 and for AVX2 with fused multiply-add.
 
+#![expect(clippy::wildcard_imports, reason = "the instructions of a processor, some sixty of them")]
+
 use std::arch::x86_64::*;
 
 use super::lanes::Lanes;

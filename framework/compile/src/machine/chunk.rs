@@ -1,0 +1,392 @@
+//! A chunk: some rows of the batch that run the whole sequence by themselves, forward, loss and backward.
+
+use rayon::prelude::*;
+
+use super::{Machine, Sequences, model::Compiled};
+use crate::{
+    body::{Body, Buffer, Kind, Slot, Step, View, Weight},
+    graph::{Binary, Unary},
+    kernels::{Code, Float, Kernels, Loss, LossRows, Product, Source, Target},
+    layer::Layer,
+    memory::Aligned,
+};
+
+/// What a chunk has for itself.
+pub(super) struct Space<T> {
+    starts: Vec<Start<T>>,
+    frame: Vec<*mut T>,
+    pub(super) scratch: Aligned<T>,
+    pub(super) sums: Aligned<T>,
+    loss: Loss,
+}
+
+impl<T: Float> Space<T> {
+    pub(super) fn new(program: &Compiled) -> Self {
+        Self {
+            starts: Vec::new(),
+            frame: Vec::new(),
+            scratch: Aligned::new(program.scratch),
+            sums: Aligned::new(program.sums),
+            loss: Loss::default(),
+        }
+    }
+}
+
+// SAFETY: the pointers are only used while their owner is borrowed, by one thread at a time.
+unsafe impl<T: Send> Send for Space<T> {}
+
+/// Where a slot points at time step t: `start + ((t + shift) & mask) · step`.
+#[derive(Clone, Copy)]
+struct Start<T> {
+    at: *mut T,
+    shift: usize,
+    mask: usize,
+    step: usize,
+}
+
+/// Rows of the batch that run by themselves.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Chunk {
+    pub(super) first: usize,
+    pub(super) rows: usize,
+    pub(super) steps: usize,
+}
+
+/// The memory, for threads that each use other parts of it.
+#[derive(Clone, Copy)]
+pub(super) struct Memory<T> {
+    pub(super) fixed: *mut T,
+    pub(super) work: *mut T,
+}
+
+impl<T> Memory<T> {
+    /// A place that does not depend on the batch.
+    ///
+    /// # Safety
+    /// The place lies within the memory.
+    pub(super) unsafe fn at(self, offset: usize) -> *mut T {
+        // SAFETY: the caller's.
+        unsafe { self.fixed.add(offset) }
+    }
+}
+
+// SAFETY: chunks and jobs write to disjoint parts.
+unsafe impl<T: Send> Send for Memory<T> {}
+// SAFETY: see above.
+unsafe impl<T: Send> Sync for Memory<T> {}
+
+/// What a sequence is run for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Train,
+    Evaluate,
+    Generate,
+}
+
+/// The first time step at which a prediction counts, and one past the last.
+pub(super) fn span(batch: &Sequences<'_>) -> (usize, usize) {
+    let first = batch.counted.iter().position(|&counted| counted);
+    let last = batch.counted.iter().rposition(|&counted| counted);
+    match (first, last) {
+        (Some(first), Some(last)) => (first / batch.rows, last / batch.rows + 1),
+        _ => (0, 0),
+    }
+}
+
+impl<T: Float> Machine<T> {
+    /// Runs all chunks, on all threads if there is more than one.
+    pub(super) fn run_chunks(&mut self, chunks: &[Chunk], batch: &Sequences<'_>, purpose: Purpose) -> Loss {
+        let memory = self.memory();
+        let (program, kernels, bases) = (&self.program, self.kernels, &self.bases[..]);
+        let span = span(batch);
+        let run = |(&chunk, space): (&Chunk, &mut Space<T>)| {
+            let runner = Runner { program, kernels, memory, bases, chunk };
+            // SAFETY: the buffers have room for the batch, and each chunk has rows of its own.
+            space.loss = unsafe { runner.sequence(space, batch, span, purpose) };
+        };
+        match &self.pool {
+            Some(pool) if chunks.len() > 1 => {
+                pool.install(|| chunks.par_iter().zip(&mut self.spaces[..chunks.len()]).with_max_len(1).for_each(run));
+            }
+            _ => chunks.iter().zip(&mut self.spaces).for_each(run),
+        }
+        let mut total = Loss::default();
+        self.spaces[..chunks.len()].iter().for_each(|space| total += space.loss);
+        total
+    }
+}
+
+/// Runs bodies for the rows of a chunk.
+#[derive(Clone, Copy)]
+pub(super) struct Runner<'a, T: Float> {
+    pub(super) program: &'a Compiled,
+    pub(super) kernels: &'static Kernels<T>,
+    pub(super) memory: Memory<T>,
+    pub(super) bases: &'a [usize],
+    pub(super) chunk: Chunk,
+}
+
+impl<T: Float> Runner<'_, T> {
+    /// Where a buffer points at each time step.
+    fn start(&self, buffer: usize, shift: usize) -> Start<T> {
+        let Chunk { first, rows, steps } = self.chunk;
+        let Buffer { width, kind } = self.program.buffers[buffer];
+        let (lines, mask) = match kind {
+            Kind::Tape => (first * steps, usize::MAX),
+            Kind::State => (first * (steps + 1), usize::MAX),
+            Kind::Step => (first, 0),
+            Kind::Carry => (first * 2, 1),
+            Kind::Table => (0, 0),
+        };
+        // SAFETY: the buffer has room for the chunk's rows.
+        let start = unsafe { self.memory.work.add(self.bases[buffer] + lines * width) };
+        Start { at: start, shift, mask, step: rows * width }
+    }
+
+    /// Where a value lies at a time step.
+    pub(super) unsafe fn at(&self, view: View, step: usize) -> *mut T {
+        let start = self.start(view.buffer, view.shift);
+        // SAFETY: the caller names a step of the sequence.
+        unsafe { start.at.add(((step + start.shift) & start.mask) * start.step + view.offset) }
+    }
+
+    pub(super) fn width(&self, view: View) -> usize {
+        self.program.buffers[view.buffer].width
+    }
+
+    /// Runs a body at some time steps.
+    pub(super) unsafe fn run(
+        &self,
+        body: &Body,
+        space: &mut Space<T>,
+        steps: impl Iterator<Item = usize>,
+        rows: usize,
+    ) {
+        if body.steps.is_empty() {
+            return;
+        }
+        // SAFETY: as for the caller.
+        unsafe {
+            self.bind(body, space);
+            for step in steps {
+                self.once(body, space, step, rows);
+            }
+        }
+    }
+
+    /// Works out where the slots of a body point.
+    unsafe fn bind(&self, body: &Body, space: &mut Space<T>) {
+        space.starts.clear();
+        for slot in &body.slots {
+            let fixed = |at| Start { at, shift: 0, mask: 0, step: 0 };
+            // SAFETY: slots were planned for this memory.
+            space.starts.push(unsafe {
+                match *slot {
+                    Slot::Batch { buffer, shift } => self.start(buffer, shift),
+                    Slot::Fixed(offset) => fixed(self.memory.fixed.add(offset)),
+                    Slot::Sum(offset) => fixed(space.sums.as_mut_ptr().add(offset)),
+                }
+            });
+        }
+        space.frame.clear();
+        space.frame.resize(body.slots.len(), std::ptr::null_mut());
+    }
+
+    /// Runs a body that is bound at one time step.
+    unsafe fn once(&self, body: &Body, space: &mut Space<T>, step: usize, rows: usize) {
+        // SAFETY: the pointers are valid for the chunk's rows at every step.
+        unsafe {
+            for (pointer, start) in space.frame.iter_mut().zip(&space.starts) {
+                *pointer = start.at.add((step.wrapping_add(start.shift) & start.mask) * start.step);
+            }
+            for step in &body.steps {
+                match step {
+                    Step::Program(program) => {
+                        (self.kernels.run)(program, &space.frame, space.scratch.as_mut_ptr(), rows);
+                    }
+                    Step::Multiply(multiply) => {
+                        let place = |place: &crate::program::Place| {
+                            space.frame[place.slot.unwrap_or_default() as usize].add(place.offset)
+                        };
+                        let init = multiply.init.map_or(std::ptr::null(), |init| place(&init).cast_const());
+                        let product = Product {
+                            a: place(&multiply.a).cast_const(),
+                            a_strides: [multiply.a.stride, 1],
+                            c: place(&multiply.to),
+                            c_stride: multiply.to.stride,
+                            init,
+                            init_stride: multiply.init.map_or(0, |init| init.stride),
+                            ..self.product(multiply.weight, rows)
+                        };
+                        (self.kernels.multiply)(&product);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A product by a packed weight; a, c and init are left to fill in.
+    unsafe fn product(&self, weight: usize, rows: usize) -> Product<T> {
+        let (Weight { at }, packed) = self.program.weights[weight];
+        let panel = self.kernels.panel;
+        Product {
+            rows,
+            columns: at.columns,
+            depth: at.rows,
+            a: std::ptr::null(),
+            a_strides: [0, 1],
+            // SAFETY: the packed weight lies there.
+            b: unsafe { self.memory.fixed.add(packed) }.cast_const(),
+            b_strides: [panel, at.rows * panel],
+            b_padded: true,
+            c: std::ptr::null_mut(),
+            c_stride: 0,
+            init: std::ptr::null(),
+            init_stride: 0,
+        }
+    }
+
+    /// `to = a · b`, number by number, for all rows of all steps.
+    unsafe fn multiply_each(&self, to: View, a: View, b: View, width: usize) {
+        // SAFETY: as for the caller.
+        unsafe {
+            let source =
+                |view: View| Source { start: self.at(view, 0).cast_const(), stride: self.width(view), single: false };
+            let target = Target { start: self.at(to, 0), stride: self.width(to) };
+            let rows = self.chunk.rows * self.chunk.steps;
+            let sources = [source(a), source(b), source(b)];
+            (self.kernels.execute)(Code::Zip(Binary::Mul), (rows, width), target, sources);
+        }
+    }
+
+    /// Runs the whole sequence: forward, the loss, and for training backward.
+    unsafe fn sequence(
+        &self,
+        space: &mut Space<T>,
+        batch: &Sequences<'_>,
+        span: (usize, usize),
+        purpose: Purpose,
+    ) -> Loss {
+        let Chunk { rows, steps, .. } = self.chunk;
+        let whole = |buffer| View { buffer, shift: 0, offset: 0 };
+        // SAFETY: as for the caller.
+        unsafe {
+            for (index, (_, layer, _)) in self.program.layers.iter().enumerate() {
+                if index > 0 {
+                    self.run(&layer.before.forward, space, std::iter::once(0), rows * steps);
+                }
+                self.bind(&layer.step.forward, space);
+                for step in 0..steps {
+                    self.look_up(layer, batch, step);
+                    self.once(&layer.step.forward, space, step, rows);
+                }
+                if let Some((mask, masked)) = self.program.masks[index] {
+                    if purpose == Purpose::Train {
+                        self.multiply_each(whole(masked), layer.output, whole(mask), layer.outputs);
+                    } else {
+                        let source = Source {
+                            start: self.at(layer.output, 0).cast_const(),
+                            stride: self.width(layer.output),
+                            single: false,
+                        };
+                        let target = Target { start: self.at(whole(masked), 0), stride: layer.outputs };
+                        let shape = (rows * steps, layer.outputs);
+                        (self.kernels.execute)(Code::Map(Unary::Copy), shape, target, [source; 3]);
+                    }
+                }
+            }
+            let loss = self.head(batch, span, purpose);
+            if purpose != Purpose::Train {
+                return loss;
+            }
+            space.sums.fill(T::default());
+            for (index, (_, layer, _)) in self.program.layers.iter().enumerate().rev() {
+                if let Some((mask, _)) = self.program.masks[index] {
+                    let gradient = whole(layer.gradient);
+                    self.multiply_each(gradient, gradient, whole(mask), layer.outputs);
+                }
+                for state in &layer.carried {
+                    let view = View { buffer: state.gradient, shift: 0, offset: 0 };
+                    std::slice::from_raw_parts_mut(self.at(view, steps), rows * state.width).fill(T::default());
+                }
+                self.run(&layer.step.backward, space, (0..steps).rev(), rows);
+                if index > 0 {
+                    self.run(&layer.before.backward, space, std::iter::once(0), rows * steps);
+                }
+            }
+            loss
+        }
+    }
+
+    /// Copies the rows that tokens choose.
+    unsafe fn look_up(&self, layer: &Layer, batch: &Sequences<'_>, step: usize) {
+        for lookup in &layer.lookups {
+            // SAFETY: tokens are rows of the table.
+            unsafe {
+                let table = self.at(lookup.table, 0).cast_const();
+                let (stride, to) = (self.width(lookup.table), self.at(lookup.to, step));
+                let tokens = &batch.inputs[step * batch.rows + self.chunk.first..][..self.chunk.rows];
+                for (row, &token) in tokens.iter().enumerate() {
+                    let from = table.add(token as usize * stride);
+                    std::ptr::copy_nonoverlapping(from, to.add(row * lookup.width), lookup.width);
+                }
+            }
+        }
+    }
+
+    /// Logits and loss, and for training the gradient of the last layer's output.
+    unsafe fn head(&self, batch: &Sequences<'_>, (first, last): (usize, usize), purpose: Purpose) -> Loss {
+        let head = &self.program.head;
+        let Chunk { rows, first: first_row, .. } = self.chunk;
+        let (logits, steps) = (View { buffer: head.logits, shift: 0, offset: 0 }, last - first);
+        let mut loss = Loss::default();
+        // SAFETY: as for the caller.
+        unsafe {
+            if steps > 0 {
+                (self.kernels.multiply)(&Product {
+                    a: self.at(head.from, first).cast_const(),
+                    a_strides: [self.width(head.from), 1],
+                    c: self.at(logits, first),
+                    c_stride: self.program.vocabulary,
+                    init: self.memory.fixed.add(head.bias).cast_const(),
+                    ..self.product(head.forward, rows * steps)
+                });
+            }
+            if purpose == Purpose::Generate {
+                return loss;
+            }
+            for step in first..last {
+                let here = step * batch.rows + first_row..step * batch.rows + first_row + rows;
+                loss += (self.kernels.loss)(&LossRows {
+                    logits: self.at(logits, step),
+                    stride: self.program.vocabulary,
+                    columns: self.program.vocabulary,
+                    targets: &batch.targets[here.clone()],
+                    counted: &batch.counted[here],
+                    divisor: batch.divisor,
+                    gradient: purpose == Purpose::Train,
+                });
+            }
+            if purpose == Purpose::Train {
+                let Some((_, layer, _)) = self.program.layers.last() else { return loss };
+                let gradient = View { buffer: layer.gradient, shift: 0, offset: 0 };
+                let zero = |from: usize, to: usize| {
+                    std::slice::from_raw_parts_mut(self.at(gradient, from), (to - from) * rows * head.width)
+                        .fill(T::default());
+                };
+                zero(0, first);
+                zero(last, self.chunk.steps);
+                if steps > 0 {
+                    (self.kernels.multiply)(&Product {
+                        a: self.at(logits, first).cast_const(),
+                        a_strides: [self.program.vocabulary, 1],
+                        c: self.at(gradient, first),
+                        c_stride: head.width,
+                        ..self.product(head.backward, rows * steps)
+                    });
+                }
+            }
+        }
+        loss
+    }
+}

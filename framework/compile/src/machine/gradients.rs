@@ -1,0 +1,310 @@
+//! The gradients of all parameters, summed over the chunks: products over the rows of all steps, sums, and the part of
+//! the first layer that runs over tokens.
+
+use rayon::prelude::*;
+
+use super::{
+    Machine,
+    chunk::{Chunk, Memory, Runner, Space},
+    model::{Compiled, Head},
+};
+use crate::{
+    body::{Kind, View},
+    fixed::{self, FixedStep, Location, large_product},
+    kernels::{Code, Float, Kernels, Product, Source, Target},
+    layer::{self, Input, Layer, Reduction},
+};
+
+impl<T: Float> Machine<T> {
+    /// Sums the gradients of all parameters over the chunks.
+    pub(super) fn sum_gradients(&mut self, chunks: &[Chunk], tokens: &[u32], span: (usize, usize)) {
+        let memory = self.memory();
+        let (program, kernels, bases) = (&self.program, self.kernels, &self.bases[..]);
+        let rows: usize = chunks.iter().map(|chunk| chunk.rows).sum();
+        let steps = chunks[0].steps;
+        let (spaces, table_space) = self.spaces.split_at_mut(chunks.len());
+        let table_space = &mut table_space[0];
+        table_space.sums.fill(T::default());
+        let summing = Summing { program, kernels, memory, bases, chunks, rows, steps, tokens };
+
+        // What begins a gradient goes to a place of its own and runs in any order; what adds to one comes last.
+        let is_large = program.work * rows * steps > 1 << 19;
+        match &self.pool {
+            Some(pool) if is_large => pool.install(|| {
+                // SAFETY: these jobs write to different places.
+                program.jobs.par_iter().with_max_len(1).for_each(|job| unsafe { summing.run(job, span) });
+            }),
+            // SAFETY: one after the other.
+            _ => program.jobs.iter().for_each(|job| unsafe { summing.run(job, span) }),
+        }
+        // SAFETY: one after the other.
+        unsafe {
+            for (sum, to) in &program.sums_of_chunks {
+                summing.sum(spaces, *sum, *to, false);
+            }
+            // The part of the first layer that runs over tokens.
+            if let Some((_, layer, _)) = program.layers.first() {
+                let tokens = program.vocabulary + 1;
+                let chunk = Chunk { first: 0, rows: tokens, steps: 1 };
+                let table = Runner { program, kernels, memory, bases, chunk };
+                table.run(&layer.before.backward, table_space, std::iter::once(0), tokens);
+                for reduction in &layer.before.reductions {
+                    match *reduction {
+                        Reduction::Outer { a, b, to, add: false } => {
+                            summing.outer((a, b), to, false, (0, to.rows), (0, 1));
+                        }
+                        Reduction::Sum { place, to, add: false } => {
+                            summing.sum(std::slice::from_ref(table_space), place, to, false);
+                        }
+                        Reduction::Fill { to, value } => {
+                            fixed::run(&[FixedStep::Fill { to, value }], memory.fixed, kernels);
+                        }
+                        _ => {}
+                    }
+                }
+                layer.choices.iter().for_each(|choice| summing.choice(choice));
+                if let Some((Input::Embedding { gradient, .. }, Some(param))) = program.input {
+                    let (from, to) = (bases[gradient.buffer], program.gradients[param]);
+                    let count = to.rows * to.columns;
+                    std::ptr::copy_nonoverlapping(memory.work.add(from), memory.fixed.add(to.offset), count);
+                }
+            }
+            for (index, (_, layer, _)) in program.layers.iter().enumerate() {
+                let phases = [(&layer.step, false), (&layer.before, index == 0)];
+                for (phase, of_tokens) in phases {
+                    for reduction in &phase.reductions {
+                        match *reduction {
+                            Reduction::Outer { a, b, to, add: true } => {
+                                let span = (0, if of_tokens { 1 } else { steps });
+                                summing.outer((a, b), to, true, (0, to.rows), span);
+                            }
+                            Reduction::Sum { place, to, add: true } if of_tokens => {
+                                summing.sum(std::slice::from_ref(table_space), place, to, true);
+                            }
+                            Reduction::Sum { place, to, add: true } => summing.sum(spaces, place, to, true),
+                            _ => {}
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A piece of the work of summing gradients.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Job {
+    /// Rows of `to = aᵀ · b`, over all time steps or those with predictions that count.
+    Outer { a: View, b: View, to: Location, rows: (usize, usize), counted: bool },
+    /// The sum of all rows at the time steps with predictions that count.
+    SumRows { from: View, to: Location },
+    /// Columns of the rows of `from` are summed up for each token.
+    Scatter { from: View, to: View, columns: (usize, usize) },
+    /// All entries one number.
+    Fill { to: Location, value: f64 },
+}
+
+/// What summing gradients begins with, in pieces of about equal size, and the sums that chunks made themselves.
+pub(super) fn jobs(
+    layers: &[(String, Layer, Vec<String>)],
+    head: &Head,
+    gradients: &[Location],
+) -> (Vec<Job>, Vec<(usize, Location)>) {
+    let (mut jobs, mut sums) = (Vec::new(), Vec::new());
+    for (index, (_, layer, _)) in layers.iter().enumerate() {
+        for lookup in &layer.lookups {
+            if let Some((from, to)) = lookup.gradient {
+                jobs.extend(blocks(lookup.width, 256).map(|columns| Job::Scatter { from, to, columns }));
+            }
+        }
+        let before = if index == 0 { &[][..] } else { &layer.before.reductions[..] };
+        for &reduction in layer.step.reductions.iter().chain(before) {
+            match reduction {
+                Reduction::Outer { a, b, to, add: false } => {
+                    jobs.extend(blocks(to.rows, 128).map(|rows| Job::Outer { a, b, to, rows, counted: false }));
+                }
+                Reduction::Sum { place, to, add: false } => sums.push((place, to)),
+                Reduction::Fill { to, value } => jobs.push(Job::Fill { to, value }),
+                _ => {}
+            }
+        }
+    }
+    let [wya, by] = head.params;
+    let (a, to) = (View { buffer: head.logits, shift: 0, offset: 0 }, gradients[wya]);
+    jobs.extend(blocks(to.rows, 128).map(|rows| Job::Outer { a, b: head.from, to, rows, counted: true }));
+    jobs.push(Job::SumRows { from: a, to: gradients[by] });
+    (jobs, sums)
+}
+
+/// `0..count` in pieces.
+fn blocks(count: usize, size: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..count).step_by(size).map(move |start| (start, count.min(start + size)))
+}
+
+/// Sums over the rows of all chunks.
+struct Summing<'a, T: Float> {
+    program: &'a Compiled,
+    kernels: &'static Kernels<T>,
+    memory: Memory<T>,
+    bases: &'a [usize],
+    chunks: &'a [Chunk],
+    rows: usize,
+    steps: usize,
+    tokens: &'a [u32],
+}
+
+impl<T: Float> Summing<'_, T> {
+    fn runner(&self, chunk: Chunk) -> Runner<'_, T> {
+        Runner { program: self.program, kernels: self.kernels, memory: self.memory, bases: self.bases, chunk }
+    }
+
+    /// Runs a job.
+    ///
+    /// # Safety
+    /// No other job that runs now writes to the same place.
+    unsafe fn run(&self, job: &Job, counted_span: (usize, usize)) {
+        // SAFETY: the caller's; views were planned for this memory.
+        unsafe {
+            match *job {
+                Job::Outer { a, b, to, rows, counted } => {
+                    let span = if counted { counted_span } else { (0, self.steps) };
+                    self.outer((a, b), to, false, rows, span);
+                }
+                Job::Fill { to, value } => {
+                    fixed::run(&[FixedStep::Fill { to, value }], self.memory.fixed, self.kernels);
+                }
+                Job::SumRows { from, to } => {
+                    let span = counted_span;
+                    let target = Target { start: self.memory.fixed.add(to.offset), stride: 0 };
+                    std::slice::from_raw_parts_mut(target.start, to.columns).fill(T::default());
+                    for &chunk in self.chunks {
+                        let runner = self.runner(chunk);
+                        let start = runner.at(from, span.0).cast_const();
+                        let source = Source { start, stride: runner.width(from), single: false };
+                        let shape = ((span.1 - span.0) * chunk.rows, to.columns);
+                        (self.kernels.execute)(Code::AddRows, shape, target, [source; 3]);
+                    }
+                }
+                Job::Scatter { from, to, columns } => self.scatter(from, to, columns),
+            }
+        }
+    }
+
+    /// `to (+)=` what some spaces summed up, in their order.
+    unsafe fn sum(&self, spaces: &[Space<T>], place: usize, to: Location, add: bool) {
+        for unit in 0..to.columns {
+            let sum: f64 = spaces.iter().map(|space| space.sums[place + unit].to_f64()).sum();
+            // SAFETY: the caller's.
+            unsafe {
+                let entry = self.memory.fixed.add(to.offset + unit * to.column);
+                *entry = T::from_f64(if add { (*entry).to_f64() + sum } else { sum });
+            }
+        }
+    }
+
+    unsafe fn outer(
+        &self,
+        (a, b): (View, View),
+        to: Location,
+        mut add: bool,
+        (first, last): (usize, usize),
+        span: (usize, usize),
+    ) {
+        let kinds = [a, b].map(|view| self.program.buffers[view.buffer].kind);
+        let is_table = kinds.contains(&Kind::Table);
+        // Tapes of all chunks lie behind each other: one product over all.
+        let all = [Chunk { first: 0, rows: self.rows, steps: self.steps }];
+        let table = [Chunk { first: 0, rows: self.program.vocabulary + 1, steps: 1 }];
+        let at_once = kinds == [Kind::Tape; 2] && [a, b].iter().all(|v| v.shift == 0) && span == (0, self.steps);
+        let chunks = if is_table {
+            &table[..]
+        } else if at_once {
+            &all[..]
+        } else {
+            self.chunks
+        };
+        // SAFETY: the caller's.
+        unsafe {
+            for &chunk in chunks {
+                let runner = self.runner(chunk);
+                let depth = (span.1 - span.0) * chunk.rows;
+                let (a_start, a_row) = (runner.at(a, span.0).add(first).cast_const(), runner.width(a));
+                let (b_start, b_row) = (runner.at(b, span.0).cast_const(), runner.width(b));
+                let start = self.memory.fixed.add(to.offset + first * to.row);
+                let (rows, columns) = (last - first, to.columns);
+                if to.column == 1 && depth <= 64 {
+                    (self.kernels.multiply)(&Product {
+                        rows,
+                        columns,
+                        depth,
+                        a: a_start,
+                        a_strides: [1, a_row],
+                        b: b_start,
+                        b_strides: [b_row, self.kernels.panel],
+                        b_padded: false,
+                        c: start,
+                        c_stride: to.row,
+                        init: if add { start.cast_const() } else { std::ptr::null() },
+                        init_stride: to.row,
+                    });
+                } else if depth > 0 || !add {
+                    let (a, b) = ((a_start, 1, a_row), (b_start, b_row, 1));
+                    large_product((rows, columns, depth), (start, to.row, to.column), a, b, add);
+                }
+                add = true;
+            }
+        }
+    }
+
+    unsafe fn scatter(&self, from: View, to: View, (first, last): (usize, usize)) {
+        let vocabulary = self.program.vocabulary;
+        // SAFETY: the caller's; tokens are rows of the table.
+        unsafe {
+            let table = self.runner(self.chunks[0]);
+            let (table, stride) = (table.at(to, 0), table.width(to));
+            for token in 0..=vocabulary {
+                std::slice::from_raw_parts_mut(table.add(token * stride + first), last - first).fill(T::default());
+            }
+            for &chunk in self.chunks {
+                let runner = self.runner(chunk);
+                let width = runner.width(from);
+                for step in 0..chunk.steps {
+                    let start = runner.at(from, step);
+                    let tokens = &self.tokens[step * self.rows + chunk.first..][..chunk.rows];
+                    for (row, &token) in tokens.iter().enumerate() {
+                        let source =
+                            Source { start: start.add(row * width + first).cast_const(), stride: 0, single: false };
+                        let target = Target { start: table.add(token as usize * stride + first), stride: 0 };
+                        (self.kernels.execute)(Code::AddRows, (1, last - first), target, [source; 3]);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The gradient of a one-hot product from that of its table.
+    unsafe fn choice(&self, choice: &layer::Choice) {
+        let vocabulary = self.program.vocabulary;
+        // SAFETY: the caller's; the table has a row for every token.
+        unsafe {
+            let runner = self.runner(self.chunks[0]);
+            let (table, width) = (runner.at(choice.table_gradient, 0), runner.width(choice.table_gradient));
+            let (to, add) = choice.weight_gradient;
+            for unit in 0..width {
+                let row = self.memory.fixed.add(to.offset + unit * to.row);
+                for token in 0..vocabulary {
+                    let (entry, sum) = (row.add(token * to.column), *table.add(token * width + unit));
+                    *entry = if add { T::from_f64((*entry).to_f64() + sum.to_f64()) } else { sum };
+                }
+            }
+            if let Some((to, add)) = choice.bias_gradient {
+                let source = Source { start: table.cast_const(), stride: width, single: false };
+                let target = Target { start: self.memory.fixed.add(to.offset), stride: 0 };
+                if !add {
+                    std::slice::from_raw_parts_mut(target.start, width).fill(T::default());
+                }
+                (self.kernels.execute)(Code::AddRows, (vocabulary + 1, width), target, [source; 3]);
+            }
+        }
+    }
+}

@@ -1,0 +1,358 @@
+//! A compiled model with its numbers: trains, evaluates, generates.
+//!
+//! A training step: weights are packed; the rows of the batch are cut into chunks, and each chunk runs the whole
+//! sequence forward and backward by itself; then gradients are summed over all chunks, clipped, and parameters updated.
+//! How the rows are cut depends on the model and the batch alone, so the result does not depend on the number of threads.
+
+mod chunk;
+mod gradients;
+mod model;
+mod prepare;
+
+use hatchery_plugin::{Cell, Clipper, burn::tensor::DType};
+
+use self::chunk::{Purpose, Space, span};
+pub(crate) use self::model::Compiled;
+use crate::{
+    error::{Refusal, Result},
+    fixed::{self, Location},
+    kernels::{Float, InstructionSet, Kernels, Slots},
+    memory::Aligned,
+    optimizer::{Optimizer, State as OptimizerState},
+};
+
+/// What is to be compiled.
+pub struct Description<'a> {
+    /// The number of symbols.
+    pub vocabulary: usize,
+    /// Width of a learned embedding; without one, inputs are one-hot.
+    pub embedding: Option<usize>,
+    /// The stacked cells with what their parameters' names begin with.
+    pub layers: Vec<(&'a dyn Cell, String)>,
+    /// Share of a layer's outputs that training sets to zero.
+    pub dropout: f64,
+    /// Whether that holds for the last layer too.
+    pub dropout_last: bool,
+    /// What happens to gradients, in this order.
+    pub clippers: Vec<&'a dyn Clipper>,
+    /// How parameters follow their gradients.
+    pub optimizer: Optimizer,
+}
+
+/// How a machine runs. The results of a training step do not depend on the number of threads.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// How many threads; without a number all that there are.
+    pub threads: Option<usize>,
+    /// Which instructions; without a choice the best that the processor has.
+    pub instructions: Option<InstructionSet>,
+}
+
+/// Sequences of equal length, time-major: entry (step, row) is at `step · rows + row`.
+#[derive(Clone, Copy, Debug)]
+pub struct Sequences<'a> {
+    /// How many sequences.
+    pub rows: usize,
+    /// How many time steps.
+    pub steps: usize,
+    /// Input tokens; the number of symbols stands for the zero vector.
+    pub inputs: &'a [u32],
+    /// What should be predicted.
+    pub targets: &'a [u32],
+    /// Which predictions count.
+    pub counted: &'a [bool],
+    /// Whether the sequences go on where the last ones ended.
+    pub continues: bool,
+    /// The loss is the sum over the counted predictions divided by this number.
+    pub divisor: f64,
+}
+
+/// Sums over the counted predictions of an evaluation.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Totals {
+    /// Cross-entropy, in nats.
+    pub nats: f64,
+    /// Predictions whose most likely symbol, the first of equals, was right.
+    pub correct: u64,
+    /// Predictions counted.
+    pub characters: u64,
+}
+
+/// A matrix with a name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Matrix<T> {
+    /// Its name.
+    pub name: String,
+    /// Rows and columns.
+    pub shape: [usize; 2],
+    /// Its numbers, row by row.
+    pub values: Vec<T>,
+}
+
+/// A compiled model.
+pub struct Machine<T: Float> {
+    program: Compiled,
+    kernels: &'static Kernels<T>,
+    pool: Option<rayon::ThreadPool>,
+    /// Parameters, gradients, packed weights: what does not depend on the batch.
+    memory: Aligned<T>,
+    /// What depends on the batch, and where each buffer begins in it.
+    work: Aligned<T>,
+    bases: Vec<usize>,
+    /// The steps and rows that the memory suffices for.
+    room: (usize, usize),
+    spaces: Vec<Space<T>>,
+    /// Whether packed weights and tables are those of the parameters.
+    is_packed: bool,
+    optimizer: OptimizerState<T>,
+    losses: Vec<f64>,
+    trained: bool,
+    carried: Option<Vec<Vec<T>>>,
+    evaluated: Option<Vec<Vec<T>>>,
+    generated: Vec<Vec<T>>,
+    generated_rows: usize,
+}
+
+impl<T: Float> Machine<T> {
+    /// Compiles a model. Its parameters are zeros until they are set.
+    ///
+    /// # Errors
+    /// When a cell or a clipper cannot be recorded or uses an operation that is not known here.
+    pub fn new(description: &Description<'_>, options: Options) -> Result<Self> {
+        let available = InstructionSet::available();
+        let instructions = options.instructions.unwrap_or(available[0]);
+        if !available.contains(&instructions) {
+            return Err(Refusal::new(format!("this processor has no {instructions:?}")));
+        }
+        let kernels = T::kernels(instructions);
+        let dtype = if size_of::<T>() == 4 { DType::F32 } else { DType::F64 };
+        let program = Compiled::new(description, dtype, kernels.panel)?;
+        let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into));
+        let pool = (threads > 1)
+            .then(|| rayon::ThreadPoolBuilder::new().num_threads(threads).build())
+            .transpose()
+            .map_err(|error| Refusal::new(format!("threads cannot be started: {error}")))?;
+        let mut memory = Aligned::<T>::new(program.fixed.size);
+        for (offset, values) in &program.fixed.initial {
+            for (to, from) in memory[*offset..].iter_mut().zip(values) {
+                *to = T::from_f64(*from);
+            }
+        }
+        let sizes: Vec<usize> = program.params.iter().map(|(_, at)| at.rows * at.columns).collect();
+        Ok(Self {
+            optimizer: OptimizerState::new(description.optimizer, &sizes),
+            bases: Vec::new(),
+            work: Aligned::new(0),
+            room: (0, 0),
+            spaces: Vec::new(),
+            is_packed: false,
+            losses: Vec::new(),
+            trained: false,
+            carried: None,
+            evaluated: None,
+            generated: Vec::new(),
+            generated_rows: 0,
+            program,
+            kernels,
+            pool,
+            memory,
+        })
+    }
+
+    /// One update: forward, loss, backward, clip, optimiser. Dropout masks are drawn from `uniform`, layer by layer in
+    /// the order `[step, row, unit]`.
+    ///
+    /// # Panics
+    /// When the lists of the batch are not as long as it has entries, or hold what is no symbol.
+    pub fn train(&mut self, batch: &Sequences<'_>, uniform: &mut dyn FnMut() -> f64, rate: f64) {
+        let before = self.carried.take();
+        let chunks = self.prepare(batch);
+        self.draw_masks(&chunks, uniform);
+        self.begin_with(before.as_deref(), batch, &chunks);
+        let loss = self.run_chunks(&chunks, batch, Purpose::Train);
+        self.carried = Some(self.end_of(&chunks, before));
+        self.losses.push(loss.nats);
+        let span = span(batch);
+        self.sum_gradients(&chunks, batch.inputs, span);
+        let memory = self.memory.as_mut_ptr();
+        // SAFETY: the steps were planned for this memory.
+        unsafe {
+            fixed::run(&self.program.epilogue, memory, self.kernels);
+            fixed::run(&self.program.clip, memory, self.kernels);
+        }
+        self.update(rate);
+        self.is_packed = false;
+        self.trained = true;
+    }
+
+    /// The cross-entropy, summed over the counted predictions, in nats, of every update since the last call.
+    pub fn losses(&mut self) -> Vec<f64> {
+        std::mem::take(&mut self.losses)
+    }
+
+    /// The global norm of the gradients of the last update, before and after the clippers.
+    pub fn gradient_norms(&self) -> (f64, f64) {
+        if !self.trained {
+            return (f64::NAN, f64::NAN);
+        }
+        let norm = |places: &[Location]| {
+            let squares = places.iter().flat_map(|at| self.read(*at)).map(|value| value.to_f64() * value.to_f64());
+            squares.sum::<f64>().sqrt()
+        };
+        (norm(&self.program.gradients), norm(&self.program.clipped))
+    }
+
+    /// Runs over sequences without training.
+    ///
+    /// # Panics
+    /// As [`Machine::train`].
+    pub fn evaluate(&mut self, batch: &Sequences<'_>) -> Totals {
+        let before = self.evaluated.take();
+        let chunks = self.prepare(batch);
+        self.begin_with(before.as_deref(), batch, &chunks);
+        let loss = self.run_chunks(&chunks, batch, Purpose::Evaluate);
+        self.evaluated = Some(self.end_of(&chunks, before));
+        Totals { nats: loss.nats, correct: loss.correct, characters: loss.characters }
+    }
+
+    /// Begins to generate that many sequences at once, each from the starting state.
+    pub fn begin(&mut self, rows: usize) {
+        self.generated_rows = rows;
+        let carried = self.program.layers.iter().flat_map(|(_, layer, _)| &layer.carried);
+        self.generated = carried.map(|state| vec![T::from_f64(state.start); rows * state.width]).collect();
+    }
+
+    /// Feeds every sequence one token and returns the logits of the next: `[rows, vocabulary]`, row by row.
+    ///
+    /// # Panics
+    /// When a token is no symbol, or there are more or fewer than sequences.
+    pub fn advance(&mut self, tokens: &[u32]) -> Vec<f64> {
+        assert!(tokens.len() == self.generated_rows, "{} tokens for {} sequences", tokens.len(), self.generated_rows);
+        let targets = vec![0; tokens.len()];
+        let counted = vec![true; tokens.len()];
+        let batch = Sequences {
+            rows: tokens.len(),
+            steps: 1,
+            inputs: tokens,
+            targets: &targets,
+            counted: &counted,
+            continues: true,
+            divisor: 1.0,
+        };
+        let chunks = self.prepare(&batch);
+        let mut state = std::mem::take(&mut self.generated);
+        self.begin_with(Some(&state), &batch, &chunks);
+        self.run_chunks(&chunks, &batch, Purpose::Generate);
+        self.end_into(&chunks, &mut state);
+        self.generated = state;
+        let vocabulary = self.program.vocabulary;
+        let start = self.bases[self.program.head.logits];
+        self.work[start..start + tokens.len() * vocabulary].iter().map(|value| value.to_f64()).collect()
+    }
+
+    /// All parameters, in the order of their declaration.
+    pub fn parameters(&self) -> Vec<Matrix<T>> {
+        let matrix = |(name, at): &(String, Location)| Matrix {
+            name: name.clone(),
+            shape: [at.rows, at.columns],
+            values: self.read(*at),
+        };
+        self.program.params.iter().map(matrix).collect()
+    }
+
+    /// Gives a parameter its numbers. Whether there is one of that name and shape.
+    pub fn set_parameter(&mut self, name: &str, shape: [usize; 2], values: &[T]) -> bool {
+        let Some(at) = self.program.params.iter().find(|(known, _)| known == name).map(|(_, at)| *at) else {
+            return false;
+        };
+        if shape != [at.rows, at.columns] || values.len() != at.rows * at.columns {
+            return false;
+        }
+        self.memory[at.offset..at.offset + values.len()].copy_from_slice(values);
+        self.is_packed = false;
+        true
+    }
+
+    /// The gradients of the last update, before and after the clippers, for tests.
+    pub fn gradients(&self) -> (Vec<Vec<T>>, Vec<Vec<T>>) {
+        let read = |places: &[Location]| places.iter().map(|at| self.read(*at)).collect();
+        (read(&self.program.gradients), read(&self.program.clipped))
+    }
+
+    /// The state of the optimiser, named as Burn names it: `<parameter>.momentum.moment_1`.
+    pub fn optimizer_state(&self) -> Vec<Matrix<f64>> {
+        let params: Vec<_> =
+            self.program.params.iter().map(|(name, at)| (name.as_str(), [at.rows, at.columns])).collect();
+        self.optimizer.save(&params)
+    }
+
+    /// Takes a matrix of the optimiser's state up again. Whether it is one.
+    pub fn set_optimizer_state(&mut self, name: &str, values: &[f64]) -> bool {
+        let names: Vec<_> = self.program.params.iter().map(|(name, _)| name.as_str()).collect();
+        self.optimizer.load(&names, name, values)
+    }
+
+    /// The carried vectors in which the last training batch ended: each `[rows, width]`; none before the first.
+    pub fn carried(&self) -> Vec<Matrix<T>> {
+        let names = self.program.layers.iter().flat_map(|(prefix, layer, names)| {
+            layer.carried.iter().zip(names).map(move |(state, name)| (format!("{prefix}{name}"), state.width))
+        });
+        let matrix = |((name, width), values): ((String, usize), &Vec<T>)| Matrix {
+            name,
+            shape: [values.len() / width.max(1), width],
+            values: values.clone(),
+        };
+        self.carried.iter().flat_map(|carried| names.clone().zip(carried).map(matrix)).collect()
+    }
+
+    /// Takes carried vectors up again; without all of them the next batch starts anew.
+    pub fn set_carried(&mut self, saved: &[Matrix<T>]) {
+        let names = self
+            .program
+            .layers
+            .iter()
+            .flat_map(|(prefix, _, names)| names.iter().map(move |name| format!("{prefix}{name}")));
+        let found =
+            names.map(|name| saved.iter().find(|matrix| matrix.name == name).map(|matrix| matrix.values.clone()));
+        self.carried = found.collect::<Option<Vec<_>>>().filter(|carried| !carried.is_empty());
+    }
+
+    /// The program, for people to read.
+    pub fn listing(&self) -> String {
+        crate::listing::listing(&self.program, size_of::<T>())
+    }
+
+    /// The memory in use, in bytes.
+    pub fn bytes(&self) -> usize {
+        let spaces = self.spaces.iter().map(|space| space.scratch.len() + space.sums.len()).sum::<usize>();
+        (self.memory.len() + self.work.len() + spaces) * size_of::<T>()
+    }
+
+    fn read(&self, at: Location) -> Vec<T> {
+        self.memory[at.offset..at.offset + at.rows * at.columns].to_vec()
+    }
+
+    fn update(&mut self, rate: f64) {
+        let memory = self.memory();
+        let (program, kernels) = (&self.program, self.kernels);
+        let rule = self.optimizer.rule(rate);
+        let mut slots = Vec::new();
+        for (index, (_, at)) in program.params.iter().enumerate() {
+            let count = at.rows * at.columns;
+            let state = self.optimizer.slots(index);
+            // SAFETY: parameter, gradient and state are of the same size.
+            unsafe {
+                for start in (0..count).step_by(1 << 16) {
+                    slots.push(Slots {
+                        count: (count - start).min(1 << 16),
+                        parameter: memory.fixed.add(at.offset + start),
+                        gradient: memory.fixed.add(program.clipped[index].offset + start).cast_const(),
+                        state: state.map(|state| if state.is_null() { state } else { state.add(start) }),
+                    });
+                }
+            }
+        }
+        // SAFETY: every slot is a piece of memory of its own.
+        slots.iter().for_each(|slots| unsafe { (kernels.update)(&rule, slots) });
+    }
+}

@@ -1,0 +1,199 @@
+//! What comes before a batch runs: room, packed weights, masks, and the state with which it begins.
+
+use rayon::prelude::*;
+
+use super::{
+    Machine, Sequences,
+    chunk::{Chunk, Memory, Runner, Space},
+};
+use crate::{
+    body::{Kind, Weight},
+    fixed,
+    kernels::Float,
+    layer::Input,
+    memory::Aligned,
+};
+
+impl<T: Float> Machine<T> {
+    /// How the rows of a batch are cut: enough chunks for many cores where there is enough work, of rows enough to be
+    /// worth reading the weights for.
+    fn chunks(&self, rows: usize, steps: usize) -> Vec<Chunk> {
+        let bytes = self.program.work * size_of::<T>();
+        let least = if bytes > 4 << 20 { 24 } else { 12 };
+        let is_small = self.program.work * rows * steps < 1 << 19;
+        let mut count = 1;
+        while !is_small && count < 64 && rows / (2 * count) >= least {
+            count *= 2;
+        }
+        let mut first = 0;
+        (0..count)
+            .map(|index| {
+                let here = (rows - first).div_ceil(count - index);
+                first += here;
+                Chunk { first: first - here, rows: here, steps }
+            })
+            .collect()
+    }
+
+    /// Makes room for a batch, packs weights, and cuts the rows.
+    pub(super) fn prepare(&mut self, batch: &Sequences<'_>) -> Vec<Chunk> {
+        // Everything below goes by these without looking again.
+        let (count, vocabulary) = (batch.rows * batch.steps, self.program.vocabulary);
+        assert!(count > 0, "a batch has at least one sequence and one step");
+        let lengths = [batch.inputs.len(), batch.targets.len(), batch.counted.len()];
+        assert!(lengths == [count; 3], "a batch of {count} entries has {lengths:?} inputs, targets and marks");
+        assert!(batch.inputs.iter().all(|&token| token as usize <= vocabulary), "an input is no symbol");
+        assert!(batch.targets.iter().all(|&token| (token as usize) < vocabulary), "a target is no symbol");
+        let (rows, steps) = (batch.rows.max(self.room.1), batch.steps.max(self.room.0));
+        if (steps, rows) != self.room {
+            self.bases.clear();
+            let mut size = 0;
+            for buffer in &self.program.buffers {
+                self.bases.push(size);
+                let lines = match buffer.kind {
+                    Kind::Tape => steps * rows,
+                    Kind::State => (steps + 1) * rows,
+                    Kind::Step => rows,
+                    Kind::Carry => 2 * rows,
+                    Kind::Table => self.program.vocabulary + 1,
+                };
+                size += (lines * buffer.width).next_multiple_of(16);
+            }
+            self.work = Aligned::new(size);
+            self.room = (steps, rows);
+            self.is_packed = false;
+            self.fill_identity();
+        }
+        let chunks = self.chunks(batch.rows, batch.steps);
+        while self.spaces.len() < chunks.len() + 1 {
+            self.spaces.push(Space::new(&self.program));
+        }
+        if !self.is_packed {
+            self.pack();
+            self.is_packed = true;
+        }
+        chunks
+    }
+
+    fn fill_identity(&mut self) {
+        if let Some((Input::OneHot(view), _)) = self.program.input {
+            let (start, width) = (self.bases[view.buffer], self.program.vocabulary);
+            self.work[start..start + (width + 1) * width].fill(T::default());
+            (0..width).for_each(|index| self.work[start + index * width + index] = T::from_f64(1.0));
+        }
+    }
+
+    pub(super) fn memory(&mut self) -> Memory<T> {
+        Memory { fixed: self.memory.as_mut_ptr(), work: self.work.as_mut_ptr() }
+    }
+
+    /// Packs weights, and computes what depends on parameters and tokens alone.
+    fn pack(&mut self) {
+        let memory = self.memory();
+        let (program, kernels) = (&self.program, self.kernels);
+        // SAFETY: the steps and places were planned for this memory.
+        unsafe { fixed::run(&program.prologue, memory.fixed, kernels) };
+        let pack = |&(weight, to): &(Weight, usize)| {
+            // SAFETY: every weight has a place of its own.
+            unsafe {
+                let from = memory.at(weight.at.offset).cast_const();
+                let strides = [weight.at.row, weight.at.column];
+                (kernels.pack)(from, strides, weight.at.rows, weight.at.columns, memory.at(to));
+            }
+        };
+        match &self.pool {
+            Some(pool) if program.work > 1 << 17 => pool.install(|| program.weights.par_iter().for_each(pack)),
+            _ => program.weights.iter().for_each(pack),
+        }
+        if let Some((Input::Embedding { table, .. }, Some(param))) = program.input {
+            let at = program.params[param].1;
+            let to = self.bases[table.buffer];
+            let count = at.rows * at.columns;
+            self.work[to..to + count].copy_from_slice(&self.memory[at.offset..at.offset + count]);
+            self.work[to + count..to + count + at.columns].fill(T::default());
+        }
+        let tokens = program.vocabulary + 1;
+        for (_, layer, _) in &program.layers {
+            for choice in &layer.choices {
+                let width = program.buffers[choice.table.buffer].width;
+                let to = self.bases[choice.table.buffer];
+                // SAFETY: the table has a row for every token, the weight a column for every symbol.
+                unsafe {
+                    let to = memory.work.add(to);
+                    for unit in 0..width {
+                        let from = memory.fixed.add(choice.weight.offset + unit * choice.weight.row);
+                        let bias = choice.bias.map_or(T::default(), |bias| *memory.fixed.add(bias.offset + unit));
+                        for token in 0..tokens - 1 {
+                            *to.add(token * width + unit) = T::from_f64((*from.add(token)).to_f64() + bias.to_f64());
+                        }
+                        *to.add((tokens - 1) * width + unit) = bias;
+                    }
+                }
+            }
+        }
+        let Some((_, layer, _)) = program.layers.first() else { return };
+        let space = &mut self.spaces[0];
+        let table =
+            Runner { program, kernels, memory, bases: &self.bases, chunk: Chunk { first: 0, rows: tokens, steps: 1 } };
+        // SAFETY: the table's buffers have a row for every token.
+        unsafe { table.run(&layer.before.forward, space, std::iter::once(0), tokens) };
+    }
+
+    pub(super) fn draw_masks(&mut self, chunks: &[Chunk], uniform: &mut dyn FnMut() -> f64) {
+        let keep = 1.0 - self.program.dropout;
+        let scale = T::from_f64(1.0 / keep);
+        for &(mask, _) in self.program.masks.iter().flatten() {
+            let (base, width) = (self.bases[mask], self.program.buffers[mask].width);
+            for step in 0..chunks[0].steps {
+                for chunk in chunks {
+                    let start = base + (chunk.first * chunk.steps + step * chunk.rows) * width;
+                    for value in &mut self.work[start..start + chunk.rows * width] {
+                        *value = if uniform() < keep { scale } else { T::default() };
+                    }
+                }
+            }
+        }
+    }
+
+    /// Puts the state with which a batch begins where the first step reads it.
+    pub(super) fn begin_with(&mut self, before: Option<&[Vec<T>]>, batch: &Sequences<'_>, chunks: &[Chunk]) {
+        let carried = self.program.layers.iter().flat_map(|(_, layer, _)| &layer.carried);
+        for (index, state) in carried.enumerate() {
+            let before = before.map(|before| &before[index]);
+            let before = before.filter(|before| batch.continues && before.len() == batch.rows * state.width);
+            for chunk in chunks {
+                let start = self.bases[state.buffer] + chunk.first * (chunk.steps + 1) * state.width;
+                let to = &mut self.work[start..start + chunk.rows * state.width];
+                match before {
+                    Some(before) => to.copy_from_slice(&before[chunk.first * state.width..][..to.len()]),
+                    None => to.fill(T::from_f64(state.start)),
+                }
+            }
+        }
+    }
+
+    /// The state after the last step, in the memory of the one before if that is as large.
+    pub(super) fn end_of(&self, chunks: &[Chunk], before: Option<Vec<Vec<T>>>) -> Vec<Vec<T>> {
+        let carried = self.program.layers.iter().flat_map(|(_, layer, _)| &layer.carried);
+        let rows: usize = chunks.iter().map(|chunk| chunk.rows).sum();
+        let mut end = before.unwrap_or_default();
+        end.resize_with(carried.clone().count(), Vec::new);
+        for (end, state) in end.iter_mut().zip(carried) {
+            end.resize(rows * state.width, T::default());
+        }
+        self.end_into(chunks, &mut end);
+        end
+    }
+
+    pub(super) fn end_into(&self, chunks: &[Chunk], end: &mut [Vec<T>]) {
+        let carried = self.program.layers.iter().flat_map(|(_, layer, _)| &layer.carried);
+        for (state, end) in carried.zip(end) {
+            for chunk in chunks {
+                let first = chunk.first * (chunk.steps + 1) + chunk.steps * chunk.rows;
+                let start = self.bases[state.buffer] + first * state.width;
+                let count = chunk.rows * state.width;
+                end[chunk.first * state.width..][..count].copy_from_slice(&self.work[start..start + count]);
+            }
+        }
+    }
+}
