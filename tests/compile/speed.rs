@@ -91,6 +91,9 @@ fn speed() {
         );
     }
     for hidden in [128, 512] {
+        if !format!("generation H{hidden}").contains(only.trim_start_matches('1')) {
+            continue;
+        }
         let mut machine = compiled(&Case::new(65, layers("lstm", hidden, 1)), Width::Single, Options::default());
         machine.begin(1);
         let time = median(20.0, || {

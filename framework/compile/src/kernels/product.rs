@@ -13,8 +13,9 @@ use super::lanes::Lanes;
 
 /// How many registers a panel is wide.
 const PANEL: usize = 2;
-/// How many bytes of panels are used for all rows before the next are looked at: they stay in the second cache.
-const GROUP: usize = 192 << 10;
+/// How many rows of a and b are used together: a part of a panel and these rows stay in the first cache.
+const DEPTH: usize = 128;
+const GROUP: usize = 48;
 
 /// `c = init + a · b`.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +37,26 @@ pub(crate) struct Product<T> {
     pub(crate) init: *const T,
     /// From a row to the next; 0 repeats one row.
     pub(crate) init_stride: usize,
+}
+
+impl<T> Product<T> {
+    /// The part that multiplies `count` columns of a by as many rows of b; after the first it adds to c.
+    #[inline(always)]
+    unsafe fn part(&self, first: usize, count: usize) -> Self {
+        let (init, init_stride) =
+            if first == 0 { (self.init, self.init_stride) } else { (self.c.cast_const(), self.c_stride) };
+        // SAFETY: the caller's.
+        unsafe {
+            Self {
+                depth: count,
+                a: self.a.add(first * self.a_strides[1]),
+                b: self.b.add(first * self.b_strides[0]),
+                init,
+                init_stride,
+                ..*self
+            }
+        }
+    }
 }
 
 /// The width of a panel in numbers.
@@ -109,21 +130,27 @@ pub(crate) unsafe fn pack<V: Lanes>(
 /// The instruction set of `V` is enabled; all pointers are valid for their matrices; c overlaps neither a nor b.
 #[inline(always)]
 pub(crate) unsafe fn multiply<V: Lanes>(product: &Product<V::Number>) {
-    let width = panel::<V>();
-    let panels = product.columns.div_ceil(width);
-    let bytes = product.depth * width * size_of::<V::Number>();
-    let group = (GROUP / bytes.max(1)).max(4);
-    let blocks = product.rows.div_ceil(V::ROWS).max(1);
+    let panels = product.columns.div_ceil(panel::<V>());
     // SAFETY: the caller's.
     unsafe {
-        for first in (0..panels).step_by(group) {
-            let last = panels.min(first + group);
-            let mut row = 0;
-            for block in 0..blocks {
-                // Blocks of nearly equal height.
-                let rows = (product.rows - row).div_ceil(blocks - block);
-                block_of_rows::<V>(product, row, rows, (first, last));
-                row += rows;
+        if product.rows <= 4 {
+            // Every weight is used once or twice: there is nothing to keep near.
+            return block_of_rows::<V>(product, 0, product.rows, (0, panels));
+        }
+        for first in (0..product.rows).step_by(GROUP) {
+            let group = GROUP.min(product.rows - first);
+            let blocks = group.div_ceil(V::ROWS);
+            for depth in (0..product.depth.max(1)).step_by(DEPTH) {
+                let part = product.part(depth, DEPTH.min(product.depth - depth));
+                for number in 0..panels {
+                    let mut row = 0;
+                    for block in 0..blocks {
+                        // Blocks of nearly equal height.
+                        let rows = (group - row).div_ceil(blocks - block);
+                        block_of_rows::<V>(&part, first + row, rows, (number, number + 1));
+                        row += rows;
+                    }
+                }
             }
         }
     }
