@@ -667,6 +667,7 @@ impl<T: Float> Machine<T> {
         // SAFETY: the steps and places were planned for this memory.
         unsafe { fixed::run(&program.prologue, memory.fixed, kernels) };
         let pack = |&(weight, to): &(Weight, usize)| {
+            #[expect(clippy::redundant_locals, reason = "the closure takes the whole of it, not the pointer inside")]
             let memory = memory;
             // SAFETY: every weight has a place of its own.
             unsafe {
@@ -994,7 +995,7 @@ impl<T: Float> Runner<'_, T> {
             for step in &body.steps {
                 match step {
                     Step::Program(program) => {
-                        (self.kernels.run)(program, &space.frame, space.scratch.as_mut_ptr(), rows)
+                        (self.kernels.run)(program, &space.frame, space.scratch.as_mut_ptr(), rows);
                     }
                     Step::Multiply(multiply) => {
                         let place = |place: &crate::program::Place| {
@@ -1258,7 +1259,7 @@ impl<T: Float> Summing<'_, T> {
                     self.outer((a, b), to, false, rows, span);
                 }
                 Job::Fill { to, value } => {
-                    fixed::run(&[FixedStep::Fill { to, value }], self.memory.fixed, self.kernels)
+                    fixed::run(&[FixedStep::Fill { to, value }], self.memory.fixed, self.kernels);
                 }
                 Job::SumRows { from, to } => {
                     let span = counted_span;
