@@ -2,6 +2,7 @@
 
 mod arguments;
 mod commands;
+mod interrupt;
 mod progress;
 
 use std::{io::IsTerminal, process::ExitCode};
@@ -14,7 +15,7 @@ fn main() -> ExitCode {
     end_quietly_on_a_closed_pipe();
     let arguments = Arguments::parse();
     match run(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
             eprintln!("{}", error.render(color));
@@ -23,21 +24,24 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &Arguments) -> hatchery::error::Result<()> {
+fn run(arguments: &Arguments) -> hatchery::error::Result<ExitCode> {
     match &arguments.command {
-        Command::Train(train) => commands::train::run(train),
+        Command::Train(train) => return commands::train::run(train),
+        Command::ResumeTest(test) => commands::resume_test::run(test),
         Command::Sample(sample) => commands::sample::run(sample),
         Command::Eval(eval) => commands::eval::run(eval),
         Command::Check(check) => commands::check::run(check),
         Command::Plugins(Plugins::List) => commands::plugins::list(),
         Command::Plugins(Plugins::Show { kind, name }) => commands::plugins::show(*kind, name),
         Command::Runs(Runs::List { runs }) => commands::runs::list(runs),
+        Command::Runs(Runs::Reproduce { run, runs }) => commands::reproduce::run(run.as_deref(), runs),
         Command::Runs(Runs::Show { run, runs }) => commands::runs::show(run.as_deref(), runs),
         Command::Data(Data::List) => commands::data::list(),
         Command::Data(Data::Fetch { names, from }) => commands::data::fetch(names, from.as_deref()),
         Command::Data(Data::Show { corpus }) => commands::data::show(corpus),
         Command::Completions { shell } => commands::completions(*shell),
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// `hatchery … | head` ends when `head` has enough, as other commands do, rather than with a panic about a closed pipe.

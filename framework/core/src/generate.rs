@@ -3,11 +3,11 @@
 use hatchery_plugin::{Framing, Predict, Sampler, Token};
 
 use crate::{
-    error::Result,
+    error::{Problem, Result},
     executor::Executor,
     experiment::Rng,
     network::Network,
-    random::{Stream, draw, numpy::RandomState},
+    random::{Stream, draw, drawable, numpy::RandomState},
     text::Vocabulary,
 };
 
@@ -57,6 +57,11 @@ pub fn generate(
         for (row, logits) in logits.chunks_mut(network.vocabulary.len()).enumerate() {
             if ended[row] {
                 continue;
+            }
+            if !drawable(logits) {
+                return Err(Problem::new("the model predicts numbers that are not finite: nothing can be drawn")
+                    .hint("it has diverged: train again with a lower optimizer.learning-rate")
+                    .into());
             }
             let token = next(&network.samplers, logits, &sequences[row], generators.uniform(row, position));
             if Some(token) == context.end {

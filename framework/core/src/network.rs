@@ -88,6 +88,7 @@ impl Network {
                 vocabulary: self.vocabulary.to_text(),
                 progress: progress.clone(),
                 plugins: self.plugins.clone(),
+                data: None,
             },
         })
     }

@@ -4,12 +4,14 @@ pub(crate) mod check;
 pub(crate) mod data;
 pub(crate) mod eval;
 pub(crate) mod plugins;
+pub(crate) mod reproduce;
+pub(crate) mod resume_test;
 pub(crate) mod runs;
 pub(crate) mod sample;
 pub(crate) mod train;
 
 use clap::CommandFactory;
-use hatchery::error::Result;
+use hatchery::error::{Error, Result};
 
 use crate::arguments::Arguments;
 
@@ -23,4 +25,9 @@ pub(crate) fn completions(shell: clap_complete::Shell) -> Result<()> {
 /// The overrides of a command line, `--device` among them.
 pub(crate) fn overrides(set: &[String], device: Option<&str>) -> Vec<String> {
     set.iter().cloned().chain(device.map(|device| format!("backend.device={device}"))).collect()
+}
+
+/// A folder that is removed with everything in it when it is dropped.
+pub(crate) fn temporary_folder() -> Result<tempfile::TempDir> {
+    tempfile::tempdir().map_err(|error| Error::internal("cannot make a temporary folder", error))
 }

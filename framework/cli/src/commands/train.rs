@@ -1,73 +1,165 @@
-//! `hatchery train`: from an experiment file to a run directory.
+//! `hatchery train`: from an experiment file, or from a run that was cut short, to a run directory.
 
-use std::{path::Path, time::Instant};
+use std::{path::Path, process::ExitCode, time::Instant};
 
 use hatchery::{
     batches::Data,
-    error::{Error, Result},
-    experiment::{Experiment, read},
+    error::{Error, Problem, Result},
+    experiment::{Corpus, Experiment, read},
     network::Network,
+    registry::Registry,
     run::{
-        checkpoint::Progress,
-        directory::RunDirectory,
+        directory::{self, RunDirectory, Summary, Where},
         environment::Environment,
         log::{self, Metric},
         picture::{Series, loss_curve},
+        resume::Plan,
     },
+    text::catalogue,
     train::{Ending, Training},
 };
 
 use super::overrides;
-use crate::{arguments::Train, progress::Display};
+use crate::{arguments::Train, interrupt::Interrupt, progress::Display};
 
-pub(crate) fn run(arguments: &Train) -> Result<()> {
+pub(crate) fn run(arguments: &Train) -> Result<ExitCode> {
     let registry = hatchery_cli::registry()?;
-    let overrides = overrides(&arguments.overrides, arguments.device.as_deref());
-    let experiment = read::read(&arguments.experiment, &overrides, &registry)?;
-    let folder = arguments.experiment.parent().unwrap_or(Path::new("."));
-    let data = Data::open(&experiment, folder, &registry, None)?;
-    let network = Network::new(experiment, data.vocabulary.clone(), &registry)?;
-
-    let directory = RunDirectory::create(&arguments.runs, &network.experiment.name)?;
-    let mut display = Display::new(&arguments.progress, &network, &data);
-    match train(network, &data, &directory, &mut display) {
-        Ok(()) => {
-            println!("{}", directory.path().display());
-            Ok(())
+    match (&arguments.experiment, &arguments.resume) {
+        (Some(experiment), None) => begin(arguments, experiment, &registry),
+        // `--resume experiments/names.toml`: the value is meant to be the experiment.
+        (None, Some(Some(file))) if file.is_file() && file.extension().is_some_and(|end| end == "toml") => {
+            resume(arguments, Some(file), None, &registry)
         }
-        Err(error) => {
-            if !directory.checkpoint().exists() && !directory.metrics().exists() {
-                directory.discard()?;
-            }
-            Err(error)
+        (experiment, run) => {
+            resume(arguments, experiment.as_deref(), run.as_ref().and_then(|it| it.as_deref()), &registry)
         }
     }
 }
 
-fn train(network: Network, data: &Data, directory: &RunDirectory, display: &mut Display) -> Result<()> {
-    let experiment = network.experiment.clone();
-    std::fs::write(directory.experiment(), experiment.to_toml())
-        .map_err(|error| Error::internal(format!("cannot write {}", directory.experiment().display()), error))?;
-    let mut environment = Environment::begin(&experiment.backend.device, dtype(&experiment), std::env::args());
-    environment.write(&directory.environment())?;
+/// Trains from the first step.
+fn begin(arguments: &Train, file: &Path, registry: &Registry) -> Result<ExitCode> {
+    let overrides = overrides(&arguments.overrides, arguments.device.as_deref());
+    let experiment = read::read(file, &overrides, registry)?;
+    let data = Data::open(&experiment, folder_of(Some(file)), registry, None)?;
+    let network = Network::new(experiment, data.vocabulary.clone(), registry)?;
+    if !arguments.progress.quiet
+        && let Some(run) = cut_short(&arguments.runs, Some(&network.experiment.name))?
+    {
+        let folder = run.path.display();
+        eprintln!("the last run, {folder}, was cut short after {} updates; to go on with it instead:", run.updates);
+        eprintln!("  {}\n", resume_command(arguments, &network.experiment, &run.path));
+    }
+    let interrupt = Interrupt::watch()?;
+    let directory = RunDirectory::create(&arguments.runs, &network.experiment.name)?;
+    let lock = directory.lock()?;
+    let mut display = Display::new(&arguments.progress, &network, &data, interrupt);
+    let trained = Training::begin(network, &data, &directory)
+        .and_then(|training| train(training, arguments, environment_of, &mut display));
+    drop(lock);
+    if trained.is_err() && !directory.checkpoint().exists() {
+        // It removes nothing that holds a result.
+        directory.discard()?;
+    }
+    trained
+}
 
-    let progress = Progress::start(&experiment.train.smoothing, network.vocabulary.len());
-    let mut training = Training {
-        network,
-        data,
-        progress,
-        directory,
-        metrics: log::Log::open(directory.metrics())?,
-        samples: log::Log::open(directory.samples())?,
+/// Goes on with a run.
+fn resume(arguments: &Train, file: Option<&Path>, run: Option<&Path>, registry: &Registry) -> Result<ExitCode> {
+    let overrides = overrides(&arguments.overrides, arguments.device.as_deref());
+    let wanted = file.map(|file| read::read(file, &overrides, registry)).transpose()?;
+    let run = match run {
+        Some(run) => directory::resolve(Some(run), &arguments.runs)?,
+        None => match cut_short(&arguments.runs, wanted.as_ref().map(|wanted| wanted.name.as_str()))? {
+            Some(run) => Where::Run(RunDirectory::open(&run.path)?),
+            None => return Err(nothing_to_resume(arguments, wanted.as_ref()).into()),
+        },
     };
+    let directory = run.directory()?;
+    let lock = directory.lock()?;
+    let recorded = |text: &str| match wanted {
+        Some(wanted) => Ok(wanted),
+        None => read::from_text(text, &directory.experiment().display().to_string(), &overrides, registry),
+    };
+    let plan = Plan::new(&run, &lock, recorded, registry)?;
+    plan.reports.iter().for_each(|report| eprintln!("{}", report.render(false).replacen("error", "warning", 1)));
+    let from = plan.checkpoint.as_ref().map(|checkpoint| checkpoint.meta.progress.updates);
+    let data = Data::open(&plan.experiment, folder_of(file), registry, plan.vocabulary()?)?;
+    let training = plan.start(&data, &directory, registry)?;
+    let interrupt = Interrupt::watch()?;
+    if !arguments.progress.quiet {
+        let folder = directory.path().display();
+        match from {
+            Some(updates) if updates >= training.updates() => {
+                eprintln!("{folder} has all its {updates} updates already; more: --set train.steps=…");
+            }
+            Some(updates) => eprintln!("going on with {folder} after {updates} of {} updates", training.updates()),
+            None => eprintln!("{folder} has no checkpoint yet: it begins anew"),
+        }
+    }
+    let mut display = Display::new(&arguments.progress, &training.network, &data, interrupt);
+    let before = Environment::read(&directory.environment()).ok();
+    let trained = train(training, arguments, |experiment| environment_of(experiment).after(before), &mut display);
+    drop(lock);
+    trained
+}
+
+/// Trains and leaves everything behind that a run leaves.
+fn train(
+    mut training: Training<'_>,
+    arguments: &Train,
+    environment: impl FnOnce(&Experiment) -> Environment,
+    display: &mut Display,
+) -> Result<ExitCode> {
+    let directory = training.directory;
+    let experiment = training.network.experiment.clone();
+    let mut environment = environment(&experiment);
+    environment.write(&directory.environment())?;
     let start = Instant::now();
     let ending = training.run(display)?;
     let seconds = start.elapsed().as_secs_f64();
-    environment.end(training.progress.updates, seconds, ending == Ending::Finished);
+    environment.end(training.progress.updates, seconds, ending != Ending::Stopped);
     environment.write(&directory.environment())?;
     draw(directory, &experiment)?;
-    display.finished(&training, ending, seconds);
-    Ok(())
+    display.finished(&training, ending, seconds, &resume_command(arguments, &experiment, directory.path()));
+    println!("{}", directory.path().display());
+    Ok(if ending == Ending::Stopped { ExitCode::from(Interrupt::STATUS) } else { ExitCode::SUCCESS })
+}
+
+fn environment_of(experiment: &Experiment) -> Environment {
+    Environment::begin(&experiment.backend.device, dtype(experiment), std::env::args())
+}
+
+/// The newest run, of that name if one is given, if it did not come to its end and nobody is at work on it.
+fn cut_short(root: &Path, name: Option<&str>) -> Result<Option<Summary>> {
+    let mut runs = directory::list(root)?;
+    runs.retain(|run| name.is_none_or(|name| run.name == name));
+    let last = runs.pop().filter(|run| !run.finished);
+    Ok(last.filter(|run| RunDirectory::open(&run.path).is_ok_and(|directory| !directory.is_locked())))
+}
+
+fn nothing_to_resume(arguments: &Train, wanted: Option<&Experiment>) -> Problem {
+    let of = wanted.map_or(String::new(), |wanted| format!(" of `{}`", wanted.name));
+    Problem::new(format!("the last run{of} in `{}` was not cut short, or is still going on", arguments.runs.display()))
+        .hint("`hatchery runs list` shows all of them; name one: --resume RUN")
+}
+
+/// What to type to go on. A text that is a file is looked for beside the experiment, which then has to be named.
+fn resume_command(arguments: &Train, experiment: &Experiment, run: &Path) -> String {
+    let known = |name: &str| catalogue::names().any(|known| known == name);
+    let by_name = matches!(&experiment.dataset.corpus, Corpus::Name(name) if known(name));
+    let mut words = vec!["hatchery train".to_owned()];
+    if let Some(file) = arguments.experiment.as_ref().filter(|_| !by_name) {
+        words.push(file.display().to_string());
+        words.extend(arguments.overrides.iter().map(|set| format!("--set '{set}'")));
+        words.extend(arguments.device.iter().map(|device| format!("--device {device}")));
+    }
+    words.push(format!("--resume {}", run.display()));
+    words.join(" ")
+}
+
+/// Where the texts of an experiment file are looked for.
+fn folder_of(file: Option<&Path>) -> &Path {
+    file.and_then(Path::parent).unwrap_or(Path::new("."))
 }
 
 /// The picture of the losses.

@@ -81,6 +81,37 @@ pub struct SampleRow {
     pub text: String,
 }
 
+/// A line of `events.jsonl`: a loss or a gradient that was no longer a finite number, and what was done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Zero-based index of the update at which it was seen.
+    pub step: u64,
+    /// What was done.
+    pub action: Action,
+    /// Loss of the update's batch, in the unit of the experiment's loss.
+    #[serde(deserialize_with = "number")]
+    pub loss: f64,
+    /// Global norm of the gradients before they were clipped.
+    #[serde(deserialize_with = "number")]
+    pub gradient_norm: f64,
+    /// Updates of the checkpoint to which training went back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub back_to: Option<u64>,
+    /// Factor on the scheduled learning rate from then on.
+    #[serde(deserialize_with = "number")]
+    pub rate_factor: f64,
+}
+
+/// What was done about a number that is not finite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// The update was dropped.
+    Skip,
+    /// Training went back to a checkpoint.
+    Rewind,
+}
+
 /// What can stand on a line of a log.
 pub trait Row: Serialize + DeserializeOwned {
     /// Zero-based index of the update after which the row was written.
@@ -94,6 +125,12 @@ impl Row for Metric {
 }
 
 impl Row for SampleRow {
+    fn step(&self) -> u64 {
+        self.step
+    }
+}
+
+impl Row for Event {
     fn step(&self) -> u64 {
         self.step
     }
@@ -137,6 +174,20 @@ impl<R: Row> Log<R> {
     /// When the file cannot be written.
     pub fn flush(&mut self) -> Result<()> {
         self.file.flush().map_err(|error| failure("write", &self.path, error))
+    }
+
+    /// Brings all rows to the disk. To be called before a checkpoint is written: rows that it counts on are then there
+    /// even if the machine stops.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn sync(&mut self) -> Result<()> {
+        self.flush()?;
+        match self.file.get_ref().sync_data() {
+            // Pipes and devices, to which a log may have been redirected, know no such thing.
+            Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
+            result => result.map_err(|error| failure("write", &self.path, error)),
+        }
     }
 }
 
@@ -185,12 +236,24 @@ pub fn last<R: Row>(path: &Path) -> Result<Option<R>> {
 /// # Errors
 /// When the file cannot be read or written, or a line before the last is not a row.
 pub fn truncate_after<R: Row>(path: &Path, updates: u64) -> Result<()> {
+    truncate::<R>(path, |_, row| row.step() < updates)
+}
+
+/// Cuts off all rows but the first `rows`, and a last line that is only half written.
+///
+/// # Errors
+/// Those of [`truncate_after`].
+pub fn truncate_to<R: Row>(path: &Path, rows: u64) -> Result<()> {
+    truncate::<R>(path, |index, _| (index as u64) < rows)
+}
+
+fn truncate<R: Row>(path: &Path, stays: impl Fn(usize, &R) -> bool) -> Result<()> {
     let Some(text) = contents(path)? else { return Ok(()) };
     let mut keep = 0;
-    let mut rest = lines(&text).peekable();
-    while let Some((start, line)) = rest.next() {
+    let mut rest = lines(&text).enumerate().peekable();
+    while let Some((index, (start, line))) = rest.next() {
         match parse::<R>(path, &text, start, line) {
-            Ok(row) if row.step() < updates => keep = start + line.len() + 1,
+            Ok(row) if stays(index, &row) => keep = start + line.len() + 1,
             Ok(_) => break,
             // What stood at the end when the machine stopped.
             Err(_) if rest.peek().is_none() => break,
