@@ -10,6 +10,7 @@ mod experiment;
 mod fetch;
 mod picture;
 mod random;
+mod resume;
 mod run_directory;
 mod samplers;
 mod text;

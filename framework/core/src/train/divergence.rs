@@ -36,7 +36,8 @@ impl Training<'_> {
         let mut sound = loss.is_finite();
         if sound && policy == OnNonfinite::Skip {
             // A gradient that is not finite is in the parameters when the next loss shows it; that is too late here.
-            sound = self.network.executor.gradient_norms()?.0.is_finite();
+            let (before, after) = self.network.executor.gradient_norms()?;
+            sound = before.is_finite() && after.is_finite();
         }
         if sound && thoroughly {
             sound = self.checkpoint()?.diverged().is_none();
