@@ -8,6 +8,7 @@ mod clippers;
 mod conformance;
 mod experiment;
 mod fetch;
+mod fuzz;
 mod picture;
 mod random;
 mod resume;

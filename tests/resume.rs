@@ -33,7 +33,7 @@ const NAMES: &str = "anka\nboru\ncelo\ndimat\nelun\nfarok\ngilda\nhoren\nisto\nj
     fintu\ngarol\nhelum\nirsan\njobel\nkurta\nlatim\nmorun\nnalto\n";
 
 /// An experiment on [`NAMES`] of 24 steps, with reports, lines and checkpoints out of step with each other.
-fn experiment(set: &[&str]) -> Experiment {
+pub(super) fn experiment(set: &[&str]) -> Experiment {
     let text = r#"
         name = "small"
         dataset = { type = "lines", corpus = "names" }
@@ -62,7 +62,7 @@ fn data(experiment: &Experiment, plan: Option<&Plan>, text: &str) -> Result<Data
 
 /// Where a program is killed: in the middle of the reports of an update, before its checkpoint.
 #[derive(Clone, Copy, Debug, Default)]
-struct Watch {
+pub(super) struct Watch {
     /// Killed when so many updates are done, before they are logged.
     kill_updated: Option<u64>,
     /// Killed after the line of this step, before its samples.
@@ -106,7 +106,7 @@ impl Observer for Watch {
 }
 
 /// Trains from the beginning in a new folder under `root`. None if it was killed.
-fn begin(root: &Path, experiment: &Experiment, watch: Watch) -> (RunDirectory, Option<Result<Ending>>) {
+pub(super) fn begin(root: &Path, experiment: &Experiment, watch: Watch) -> (RunDirectory, Option<Result<Ending>>) {
     let directory = RunDirectory::create(root, &experiment.name).unwrap();
     let data = data(experiment, None, NAMES).unwrap();
     let network = Network::new(experiment.clone(), data.vocabulary.clone(), &registry()).unwrap();

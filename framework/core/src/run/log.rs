@@ -197,8 +197,19 @@ impl<R: Row> Log<R> {
 /// # Errors
 /// When the file cannot be read or a line of it is not a row.
 pub fn read<R: Row>(path: &Path) -> Result<Vec<R>> {
-    let Some(text) = contents(path)? else { return Ok(Vec::new()) };
-    let rows = lines(&text).map(|(start, line)| parse(path, &text, start, line));
+    contents(path)?.map_or(Ok(Vec::new()), |text| rows(path, &text))
+}
+
+/// All rows of a log that is in memory, as [`read`] gives those of a file. `path` stands for the file in messages.
+///
+/// # Errors
+/// When it is no text or a line of it is not a row.
+pub fn from_bytes<R: Row>(bytes: Vec<u8>, path: &Path) -> Result<Vec<R>> {
+    rows(path, &whole_lines(bytes).map_err(|error| failure("read", path, error))?)
+}
+
+fn rows<R: Row>(path: &Path, text: &str) -> Result<Vec<R>> {
+    let rows = lines(text).map(|(start, line)| parse(path, text, start, line));
     Ok(rows.collect::<std::result::Result<_, Problem>>()?)
 }
 
@@ -270,15 +281,16 @@ fn truncate<R: Row>(path: &Path, stays: impl Fn(usize, &R) -> bool) -> Result<()
 /// The text of the file, if there is one; bytes that are no text are at fault on their line.
 fn contents(path: &Path) -> Result<Option<String>> {
     match fs::read(path) {
-        Ok(mut bytes) => {
-            // A character may be cut in two where the last line ends early; such a line is not read anyway.
-            bytes.truncate(bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1));
-            let text = String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error));
-            text.map(Some).map_err(|error| failure("read", path, error))
-        }
+        Ok(bytes) => whole_lines(bytes).map(Some).map_err(|error| failure("read", path, error)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(failure("read", path, error)),
     }
+}
+
+/// A character may be cut in two where the last line ends early; such a line is not read anyway.
+fn whole_lines(mut bytes: Vec<u8>) -> io::Result<String> {
+    bytes.truncate(bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1));
+    String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
 /// The whole lines, each with the byte where it starts and without its end.

@@ -6,7 +6,7 @@
 use std::{fs, path::PathBuf};
 
 use super::{
-    checkpoint::{Checkpoint, Found, examine},
+    checkpoint::{Checkpoint, Found, OPTIMIZER, PARAMETERS, examine},
     directory::{RunDirectory, Where},
     keep::{self, Search},
     lock::Lock,
@@ -161,15 +161,24 @@ fn load(network: &mut Network, checkpoint: &Checkpoint, directory: &RunDirectory
     let lost = checkpoint.tensors.iter().find(|saved| !loaded.iter().any(|tensor| tensor.is_identical(saved)));
     let lost =
         lost.or_else(|| loaded.iter().find(|tensor| !checkpoint.tensors.iter().any(|it| it.name == tensor.name)));
-    match lost {
-        None => Ok(()),
-        Some(tensor) => Err(Problem::new(format!(
-            "the checkpoint in `{}` does not fit its experiment: `{}` cannot be taken up",
-            directory.path().display(),
-            tensor.name
-        ))
-        .hint(FOREIGN)
-        .into()),
+    let unfit = |what: &str| {
+        let folder = directory.path().display();
+        Problem::new(format!("the checkpoint in `{folder}` does not fit its experiment: {what}")).hint(FOREIGN)
+    };
+    if let Some(tensor) = lost {
+        return Err(unfit(&format!("`{}` cannot be taken up", tensor.name)).into());
+    }
+    // An optimiser remembers something of every parameter or of none.
+    let remembers = |name: &str| {
+        let prefix = format!("{name}.");
+        checkpoint.group(OPTIMIZER).any(|(remembered, _)| remembered.starts_with(&prefix))
+    };
+    let (known, unknown): (Vec<_>, Vec<_>) = checkpoint.group(PARAMETERS).partition(|(name, _)| remembers(name));
+    match unknown.first() {
+        Some((name, _)) if !known.is_empty() => {
+            Err(unfit(&format!("the optimiser's memory of `{name}` is missing")).into())
+        }
+        _ => Ok(()),
     }
 }
 
