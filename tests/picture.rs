@@ -86,7 +86,7 @@ fn any_numbers_can_be_drawn() {
         ("none", vec![]),
         ("one", vec![(0.0, 3.0)]),
         ("one-zero", vec![(0.0, 0.0)]),
-        ("constant", (0..50).map(|step| (f64::from(step), 2.302_585)).collect()),
+        ("constant", (0..50).map(|step| (f64::from(step), 2.312_585)).collect()),
         ("nan", vec![(0.0, f64::NAN), (1.0, 2.0), (2.0, f64::INFINITY), (3.0, 1.0), (4.0, f64::NEG_INFINITY)]),
         ("only-nan", vec![(0.0, f64::NAN)]),
         ("huge", vec![(0.0, 1.0), (1.0, 1e12), (2.0, f64::MAX), (3.0, f64::MIN)]),
@@ -166,7 +166,7 @@ fn a_histogram_counts_every_value_once() {
     assert_eq!(shares.counts, [10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 1]);
     assert_eq!(shares.label(3), "0.3–0.4");
     assert_eq!(Histogram::of([f64::NAN], 10).counts, [0; 0]);
-    let same = Histogram::of([2.302_585; 50], 10);
+    let same = Histogram::of([2.312_585; 50], 10);
     assert_eq!((same.counts.as_slice(), same.label(0).as_str()), (&[50][..], "2.30–2.35"));
     let lengths =
         Histogram::of((0..2000).map(|index| (f64::from(index) * 0.37).sin() * 5.0 + 12.0).map(f64::round), 30);

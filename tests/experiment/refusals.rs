@@ -113,12 +113,12 @@ hint: did you mean `gru`?"#,
 fn a_plugin_that_refuses_its_keys() {
     check_said(
         &refusal(&least("\"gru\"\nhidden = 8", "\"plain\"\nhidden = 7")),
-        r#"
+        r"
 error: the cell `plain` refuses its keys: 7 units cannot be halved
  --> test.toml:7:1
   |
 7 | [cell]
-  | ^^^^^^"#,
+  | ^^^^^^",
     );
 }
 

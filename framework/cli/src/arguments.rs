@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Eval(Eval),
     /// Check an experiment file and print it with every default filled in
     Check(Check),
+    /// Measure how fast an experiment trains and generates
+    Bench(Bench),
     /// The datasets, cells, clippers and samplers that experiments may name
     #[command(subcommand)]
     Plugins(Plugins),
@@ -127,7 +129,7 @@ pub(crate) struct Sample {
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
     /// Sample at these temperatures, in place of the file's samplers
-    #[arg(long, value_name = "T", value_delimiter = ',')]
+    #[arg(long, value_name = "T", value_delimiter = ',', allow_negative_numbers = true)]
     pub(crate) temperature: Vec<f64>,
     /// Print one JSON object a sample
     #[arg(long)]
@@ -182,6 +184,33 @@ pub(crate) struct Check {
     /// Change a key of the file; may be given several times
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) overrides: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  hatchery bench experiments/dinosaurs.toml\n  \
+    hatchery bench experiments/dinosaurs.toml --device cpu,flex --steps 100 --json\n\n\
+    Each number is the median over the repeats. Only numbers taken on one machine, one right after the other, compare.")]
+pub(crate) struct Bench {
+    /// The experiment file
+    pub(crate) experiment: PathBuf,
+    /// Change a key of the file; may be given several times
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) overrides: Vec<String>,
+    /// Measure on these devices in turn, in place of the file's
+    #[arg(long, value_name = "DEVICE", value_delimiter = ',')]
+    pub(crate) device: Vec<String>,
+    /// Training steps a repeat
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) steps: u64,
+    /// Characters generated a repeat
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) characters: u64,
+    /// Repeats, after one that is not counted
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) repeats: u64,
+    /// Print one JSON object a device
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Subcommand)]

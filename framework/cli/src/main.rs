@@ -31,15 +31,22 @@ fn run(arguments: &Arguments) -> hatchery::error::Result<ExitCode> {
         Command::Sample(sample) => commands::sample::run(sample),
         Command::Eval(eval) => commands::eval::run(eval),
         Command::Check(check) => commands::check::run(check),
+        Command::Bench(bench) => commands::bench::run(bench),
         Command::Plugins(Plugins::List) => commands::plugins::list(),
         Command::Plugins(Plugins::Show { kind, name }) => commands::plugins::show(*kind, name),
         Command::Runs(Runs::List { runs }) => commands::runs::list(runs),
         Command::Runs(Runs::Reproduce { run, runs }) => commands::reproduce::run(run.as_deref(), runs),
         Command::Runs(Runs::Show { run, runs }) => commands::runs::show(run.as_deref(), runs),
-        Command::Data(Data::List) => commands::data::list(),
+        Command::Data(Data::List) => {
+            commands::data::list();
+            Ok(())
+        }
         Command::Data(Data::Fetch { names, from }) => commands::data::fetch(names, from.as_deref()),
         Command::Data(Data::Show { corpus }) => commands::data::show(corpus),
-        Command::Completions { shell } => commands::completions(*shell),
+        Command::Completions { shell } => {
+            commands::completions(*shell);
+            Ok(())
+        }
     }?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,9 +1,6 @@
 //! What a person or a program sees of a training while it runs: all of it on standard error.
 
-use std::{
-    io::IsTerminal,
-    time::{Duration, Instant},
-};
+use std::{io::IsTerminal, time::Instant};
 
 use hatchery::{
     batches::Data,
@@ -64,10 +61,9 @@ impl Display {
             let experiment = &network.experiment;
             let held_out = data.valid.as_ref().map_or(String::new(), |valid| format!(", {} held out", valid.count()));
             eprintln!(
-                "{}: {} {} of {} symbols{held_out}; {} × {}, {} parameters, on {}",
+                "{}: {} sequences of {} symbols{held_out}; {} × {}, {} parameters, on {}",
                 experiment.name,
                 data.train.count(),
-                "sequences",
                 network.vocabulary.len(),
                 experiment.model.layers,
                 experiment.cell.name,
@@ -78,8 +74,8 @@ impl Display {
         display
     }
 
-    /// Says how it ended and what to type next; `resume` continues a run that was stopped.
-    pub(crate) fn finished(&self, training: &Training<'_>, ending: Ending, seconds: f64, resume: &str) {
+    /// Says how it ended and what to type next.
+    pub(crate) fn finished(&self, training: &Training<'_>, ending: Ending, seconds: f64) {
         self.bar.finish_and_clear();
         if !matches!(self.form, Shown::Bar | Shown::Lines) {
             return;
@@ -96,7 +92,9 @@ impl Display {
                 eprintln!("The best is kept: {folder}/best.safetensors. Next:");
             }
             Ending::Stopped => {
-                eprintln!("\nstopped after {updates} steps; a checkpoint is written. To go on:\n  {resume}");
+                eprintln!(
+                    "\nstopped after {updates} steps; a checkpoint is written. To go on:\n  hatchery train --resume {folder}"
+                );
                 return;
             }
         }
@@ -119,7 +117,7 @@ impl Observer for Display {
             self.bar.set_position(updates);
             // The text is made anew only as often as the eye can follow.
             if updates.is_multiple_of(16) || updates == total {
-                self.bar.set_message(format!("{smoothed_loss:.4}"));
+                self.bar.set_message(short(smoothed_loss, 4));
             }
         }
     }
@@ -130,15 +128,17 @@ impl Observer for Display {
                 eprintln!("{}", serde_json::to_string(metric).unwrap_or_default());
             }
             Shown::Bar | Shown::Lines if metric.step.is_multiple_of(self.report_every) || metric.valid.is_some() => {
-                let elapsed = Duration::from_secs(self.start.elapsed().as_secs());
+                let elapsed = clock(self.start.elapsed().as_secs());
                 let nats = metric.bits_per_character * std::f64::consts::LN_2;
                 let valid = metric
                     .valid
                     .as_ref()
-                    .map_or(String::new(), |valid| format!(", validation {:.4}", valid.nats_per_character));
+                    .map_or(String::new(), |valid| format!(", validation {}", short(valid.nats_per_character, 4)));
                 self.say(&format!(
-                    "\nstep {}  loss {nats:.4} nats per character{valid}, smoothed {:.6}  ({elapsed:?})",
-                    metric.step, metric.smoothed_loss
+                    "\nstep {}  loss {} nats per character{valid}, smoothed {}  ({elapsed})",
+                    metric.step,
+                    short(nats, 4),
+                    short(metric.smoothed_loss, 6),
                 ));
             }
             _ => {}
@@ -180,4 +180,14 @@ impl Observer for Display {
             )),
         }
     }
+}
+
+/// A loss as people read it: with so many decimals, or as a power of ten when it is far from any sensible loss.
+fn short(loss: f64, decimals: usize) -> String {
+    if loss.abs() < 1e6 { format!("{loss:.decimals$}") } else { format!("{loss:.2e}") }
+}
+
+/// Seconds as `7 s` or `2 min 05 s`.
+fn clock(seconds: u64) -> String {
+    if seconds < 60 { format!("{seconds} s") } else { format!("{} min {:02} s", seconds / 60, seconds % 60) }
 }

@@ -1,13 +1,13 @@
 //! Generation: one or many sequences at once, character by character.
 
-use hatchery_plugin::{Framing, Predict, Sampler, Token};
+use hatchery_plugin::{Framing, Predict, Token};
 
 use crate::{
-    error::{Problem, Result},
+    error::{Error, Problem, Result},
     executor::Executor,
     experiment::Rng,
     network::Network,
-    random::{Stream, draw, drawable, numpy::RandomState},
+    random::{self, Stream, numpy::RandomState},
     text::Vocabulary,
 };
 
@@ -40,13 +40,13 @@ pub struct Generated {
 /// Generates the sequences of a request. `watch` sees every character as it is drawn, with the index of its sequence.
 ///
 /// # Errors
-/// When the prefix holds an unknown character, or the device fails.
+/// When the prefix holds an unknown character, the model has diverged, or the device fails.
 pub fn generate(
     network: &mut Network,
     request: &Request,
     watch: &mut dyn FnMut(usize, char),
 ) -> Result<Vec<Generated>> {
-    let prefix = network.vocabulary.encode(&request.prefix, 0)?;
+    let prefix = encode_prefix(&network.vocabulary, &request.prefix)?;
     let context = Context::of(&network.framing, &network.vocabulary);
     let mut generators = Generators::new(network, request);
     let mut sequences = vec![prefix.clone(); request.count];
@@ -58,12 +58,11 @@ pub fn generate(
             if ended[row] {
                 continue;
             }
-            if !drawable(logits) {
-                return Err(Problem::new("the model predicts numbers that are not finite: nothing can be drawn")
-                    .hint("it has diverged: train again with a lower optimizer.learning-rate")
-                    .into());
+            if !random::drawable(logits) {
+                return Err(diverged().into());
             }
-            let token = next(&network.samplers, logits, &sequences[row], generators.uniform(row, position));
+            let uniform = generators.uniform(row, position);
+            let token = random::sample(&network.samplers, logits, &sequences[row], uniform);
             if Some(token) == context.end {
                 ended[row] = true;
             } else {
@@ -79,12 +78,26 @@ pub fn generate(
     Ok(sequences.into_iter().map(|tokens| generated(network, tokens, request.capitalise)).collect())
 }
 
-/// The next token: the sampler chain over the logits, then a draw from their softmax.
-pub fn next(samplers: &[Box<dyn Sampler>], logits: &mut [f64], history: &[Token], uniform: f64) -> Token {
-    for sampler in samplers {
-        sampler.reshape(logits, history);
-    }
-    draw(logits, uniform)
+/// The tokens with which every sequence begins.
+///
+/// # Errors
+/// When the vocabulary lacks a character of it and has no rule for such characters.
+pub(crate) fn encode_prefix(vocabulary: &Vocabulary, prefix: &str) -> Result<Vec<Token>> {
+    vocabulary.encode(prefix, 0).map_err(|error| match error {
+        Error::User(problems) => {
+            let named = |problem: Problem| Problem {
+                hint: Some("begin samples with characters of the training text".to_owned()),
+                ..problem.note(format!("it stands in the prefix of the samples: {prefix:?}"))
+            };
+            problems.into_iter().map(named).collect::<Vec<_>>().into()
+        }
+        internal @ Error::Internal { .. } => internal,
+    })
+}
+
+fn diverged() -> Problem {
+    Problem::new("the model gives no probabilities to draw from: its numbers are no longer finite")
+        .hint("its training has diverged: take an earlier checkpoint, or train with a lower optimizer.learning-rate")
 }
 
 fn generated(network: &Network, tokens: Vec<Token>, capitalise: bool) -> Generated {

@@ -9,6 +9,7 @@ use crate::{
     error::Result,
     executor::{BurnExecutor, Executor, device},
     experiment::{Experiment, read},
+    generate::encode_prefix,
     model::Model,
     registry::Registry,
     run::checkpoint::{Checkpoint, Meta, Progress, Provenance},
@@ -37,9 +38,11 @@ impl Network {
     /// The network of an experiment with its first values.
     ///
     /// # Errors
-    /// When a plugin refuses its keys or the device is not there.
+    /// When a plugin refuses its keys, the device is not there, or the samples are to begin with an unknown character.
     pub fn new(experiment: Experiment, vocabulary: Arc<Vocabulary>, registry: &Registry) -> Result<Self> {
         let device = device::open(&experiment.backend)?;
+        // The samples of the first report would find it out too late: there is a run directory by then.
+        encode_prefix(&vocabulary, &experiment.sample.prefix)?;
         let model = Model::new(&experiment, registry, vocabulary.len())?;
         let size = model.size();
         let values = model.initial_values(experiment.seed, experiment.rng);

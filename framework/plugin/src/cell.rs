@@ -23,7 +23,7 @@ pub trait Cell: Send + Sync {
     ///
     /// `x` is `[batch, inputs]` and every vector of `state` is `[batch, width]`; returned are the output
     /// `[batch, outputs]` and the next state. The rows of a batch must not influence each other, and nothing but the
-    /// arguments may influence the result: `conformance::check_cell` tests both.
+    /// arguments may influence the result: `conformance::check` tests both.
     fn step(&self, params: &Params, x: Tensor<2>, state: State) -> (Tensor<2>, State);
 }
 

@@ -97,13 +97,17 @@ fn orthogonal(rows: usize, columns: usize, draw: &mut dyn Draw) -> Vec<f64> {
         for _ in 0..2 {
             for other in &basis {
                 let shared = dot(&vector, other);
-                vector.iter_mut().zip(other).for_each(|(v, o)| *v -= shared * o);
+                for (entry, o) in vector.iter_mut().zip(other) {
+                    *entry -= shared * o;
+                }
             }
         }
         let norm = dot(&vector, &vector).sqrt();
         // A vector that lies in the span of the others (as good as impossible) is drawn again.
         if norm > 1e-6 {
-            vector.iter_mut().for_each(|v| *v /= norm);
+            for entry in &mut vector {
+                *entry /= norm;
+            }
             basis.push(vector);
         }
     }

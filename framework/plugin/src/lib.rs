@@ -44,7 +44,8 @@
 //! }
 //!
 //! # fn main() {
-//! let elman = plugins().find(Kind::Cell, "elman").expect("it is exported");
+//! let provider = plugins();
+//! let elman = provider.find(Kind::Cell, "elman").expect("it is exported");
 //! assert_eq!(elman.doc, "h' = tanh(Wx x + Wh h + b)");
 //! # }
 //! ```

@@ -74,9 +74,8 @@ impl Cell for Lstm {
         let c = state.get("c");
         let sum = linear(x, params.get("wx"), params.get("b")) + project(state.get("h"), params.get("wh")); // [batch, 4 hidden]
         let [i, f, g, o] = split_columns(sum); // each [batch, hidden]
-        let see = |sum: Tensor<2>, peephole: &str, c: &Tensor<2>| match self.peepholes {
-            true => sum + params.get(peephole) * c.clone(),
-            false => sum,
+        let see = |sum: Tensor<2>, peephole: &str, c: &Tensor<2>| {
+            if self.peepholes { sum + params.get(peephole) * c.clone() } else { sum }
         };
         let i = self.gate(see(i, "pi", &c));
         let f = self.gate(see(f, "pf", &c));

@@ -12,8 +12,11 @@ use hatchery::{
     },
 };
 
+/// Under the descriptions in the list of texts.
+const INDENT: &str = "                                      ";
+
 /// Every text that is known by name, and where it is.
-pub(crate) fn list() -> Result<()> {
+pub(crate) fn list() {
     let places = Places::from_environment();
     for listed in catalogue::list(&places) {
         let state = match listed.state {
@@ -21,10 +24,9 @@ pub(crate) fn list() -> Result<()> {
             State::Fetched(path) => path.display().to_string(),
             State::Absent => format!("not here: hatchery data fetch {}", listed.name),
         };
-        println!("{:<18} {:>9} bytes  {}\n{:36}  {state}", listed.name, listed.bytes, listed.description, "");
+        println!("{:<18} {:>9} bytes  {}\n{INDENT}{state}", listed.name, listed.bytes, listed.description);
     }
     println!("\nAn experiment may also name a file: corpus = \"path/to/text.txt\".");
-    Ok(())
 }
 
 /// Fetches texts into the cache folder.

@@ -1,5 +1,6 @@
 //! One module a command: each reads its arguments, calls the framework, prints results on standard output.
 
+pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod data;
 pub(crate) mod eval;
@@ -16,10 +17,8 @@ use hatchery::error::{Error, Result};
 use crate::arguments::Arguments;
 
 /// Prints a completion script.
-#[expect(clippy::unnecessary_wraps, reason = "every command returns a result")]
-pub(crate) fn completions(shell: clap_complete::Shell) -> Result<()> {
+pub(crate) fn completions(shell: clap_complete::Shell) {
     clap_complete::generate(shell, &mut Arguments::command(), "hatchery", &mut std::io::stdout());
-    Ok(())
 }
 
 /// The overrides of a command line, `--device` among them.

@@ -2,7 +2,7 @@
 
 use hatchery::{
     error::{Problem, Result},
-    experiment::check,
+    experiment::{check, suggest},
 };
 use hatchery_plugin::Kind;
 
@@ -25,9 +25,15 @@ pub(crate) fn show(kind: Kind, name: &str) -> Result<()> {
     let registry = hatchery_cli::registry()?;
     let Some(entry) = registry.find(kind, name) else {
         let known: Vec<_> = registry.of(kind).map(|entry| entry.variant.name).collect();
-        return Err(Problem::new(format!("there is no {kind} named `{name}`"))
-            .note(format!("known {kind}s: {}", known.join(", ")))
-            .into());
+        let problem = Problem::new(format!("there is no {kind} named `{name}`"))
+            .note(format!("known {kind}s: {}", known.join(", ")));
+        let near = suggest::nearest(name, known);
+        let hint = if near.is_empty() {
+            "`hatchery plugins list` says what each is".to_owned()
+        } else {
+            suggest::question(&near)
+        };
+        return Err(problem.hint(hint).into());
     };
     println!("{kind} {name}  (from {} {})\n", entry.origin.package, entry.origin.version);
     println!("{}\n", entry.variant.doc);

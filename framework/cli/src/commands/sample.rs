@@ -46,7 +46,9 @@ fn at_temperature(
     registry: &hatchery::registry::Registry,
 ) -> Result<Vec<Box<dyn hatchery_plugin::Sampler>>> {
     if !temperature.is_finite() || temperature < 0.0 {
-        return Err(Problem::new(format!("a temperature is a number from 0 on, not {temperature}")).into());
+        return Err(Problem::new(format!("a temperature is a number from 0 on, not {temperature}"))
+            .hint("0 takes the most likely character, 1 draws as the model says, more draws more freely")
+            .into());
     }
     let mut experiment = network.experiment.clone();
     let part = if temperature == 0.0 {

@@ -5,7 +5,7 @@ use std::{path::Path, process::ExitCode, time::Instant};
 use hatchery::{
     batches::Data,
     error::{Error, Problem, Result},
-    experiment::{Corpus, Experiment, read},
+    experiment::{Experiment, read},
     network::Network,
     registry::Registry,
     run::{
@@ -15,7 +15,7 @@ use hatchery::{
         picture::{Series, loss_curve},
         resume::Plan,
     },
-    text::catalogue,
+    text,
     train::{Ending, Training},
 };
 
@@ -39,22 +39,22 @@ pub(crate) fn run(arguments: &Train) -> Result<ExitCode> {
 /// Trains from the first step.
 fn begin(arguments: &Train, file: &Path, registry: &Registry) -> Result<ExitCode> {
     let overrides = overrides(&arguments.overrides, arguments.device.as_deref());
-    let experiment = read::read(file, &overrides, registry)?;
-    let data = Data::open(&experiment, folder_of(Some(file)), registry, None)?;
+    let (written, experiment) = read_file(file, &overrides, registry)?;
+    let data = Data::open(&written, folder_of(file), registry, None)?;
     let network = Network::new(experiment, data.vocabulary.clone(), registry)?;
     if !arguments.progress.quiet
         && let Some(run) = cut_short(&arguments.runs, Some(&network.experiment.name))?
     {
         let folder = run.path.display();
         eprintln!("the last run, {folder}, was cut short after {} updates; to go on with it instead:", run.updates);
-        eprintln!("  {}\n", resume_command(arguments, &network.experiment, &run.path));
+        eprintln!("  hatchery train --resume {folder}\n");
     }
     let interrupt = Interrupt::watch()?;
     let directory = RunDirectory::create(&arguments.runs, &network.experiment.name)?;
     let lock = directory.lock()?;
     let mut display = Display::new(&arguments.progress, &network, &data, interrupt);
-    let trained = Training::begin(network, &data, &directory)
-        .and_then(|training| train(training, arguments, environment_of, &mut display));
+    let trained =
+        Training::begin(network, &data, &directory).and_then(|training| train(training, environment_of, &mut display));
     drop(lock);
     if trained.is_err() && !directory.checkpoint().exists() {
         // It removes nothing that holds a result.
@@ -66,7 +66,7 @@ fn begin(arguments: &Train, file: &Path, registry: &Registry) -> Result<ExitCode
 /// Goes on with a run.
 fn resume(arguments: &Train, file: Option<&Path>, run: Option<&Path>, registry: &Registry) -> Result<ExitCode> {
     let overrides = overrides(&arguments.overrides, arguments.device.as_deref());
-    let wanted = file.map(|file| read::read(file, &overrides, registry)).transpose()?;
+    let (written, wanted) = file.map(|file| read_file(file, &overrides, registry)).transpose()?.unzip();
     let run = match run {
         Some(run) => directory::resolve(Some(run), &arguments.runs)?,
         None => match cut_short(&arguments.runs, wanted.as_ref().map(|wanted| wanted.name.as_str()))? {
@@ -83,7 +83,8 @@ fn resume(arguments: &Train, file: Option<&Path>, run: Option<&Path>, registry: 
     let plan = Plan::new(&run, &lock, recorded, registry)?;
     plan.reports.iter().for_each(|report| eprintln!("{}", report.render(false).replacen("error", "warning", 1)));
     let from = plan.checkpoint.as_ref().map(|checkpoint| checkpoint.meta.progress.updates);
-    let data = Data::open(&plan.experiment, folder_of(file), registry, plan.vocabulary()?)?;
+    let folder = file.map_or(Path::new("."), folder_of);
+    let data = Data::open(written.as_ref().unwrap_or(&plan.experiment), folder, registry, plan.vocabulary()?)?;
     let training = plan.start(&data, &directory, registry)?;
     let interrupt = Interrupt::watch()?;
     if !arguments.progress.quiet {
@@ -98,7 +99,7 @@ fn resume(arguments: &Train, file: Option<&Path>, run: Option<&Path>, registry: 
     }
     let mut display = Display::new(&arguments.progress, &training.network, &data, interrupt);
     let before = Environment::read(&directory.environment()).ok();
-    let trained = train(training, arguments, |experiment| environment_of(experiment).after(before), &mut display);
+    let trained = train(training, |experiment| environment_of(experiment).after(before), &mut display);
     drop(lock);
     trained
 }
@@ -106,7 +107,6 @@ fn resume(arguments: &Train, file: Option<&Path>, run: Option<&Path>, registry: 
 /// Trains and leaves everything behind that a run leaves.
 fn train(
     mut training: Training<'_>,
-    arguments: &Train,
     environment: impl FnOnce(&Experiment) -> Environment,
     display: &mut Display,
 ) -> Result<ExitCode> {
@@ -115,12 +115,14 @@ fn train(
     let mut environment = environment(&experiment);
     environment.write(&directory.environment())?;
     let start = Instant::now();
-    let ending = training.run(display)?;
+    let ending = training.run(display);
     let seconds = start.elapsed().as_secs_f64();
-    environment.end(training.progress.updates, seconds, ending != Ending::Stopped);
+    let finished = matches!(ending, Ok(Ending::Finished | Ending::Early));
+    environment.end(training.progress.updates, seconds, finished);
     environment.write(&directory.environment())?;
     draw(directory, &experiment)?;
-    display.finished(&training, ending, seconds, &resume_command(arguments, &experiment, directory.path()));
+    let ending = ending?;
+    display.finished(&training, ending, seconds);
     println!("{}", directory.path().display());
     Ok(if ending == Ending::Stopped { ExitCode::from(Interrupt::STATUS) } else { ExitCode::SUCCESS })
 }
@@ -143,23 +145,17 @@ fn nothing_to_resume(arguments: &Train, wanted: Option<&Experiment>) -> Problem 
         .hint("`hatchery runs list` shows all of them; name one: --resume RUN")
 }
 
-/// What to type to go on. A text that is a file is looked for beside the experiment, which then has to be named.
-fn resume_command(arguments: &Train, experiment: &Experiment, run: &Path) -> String {
-    let known = |name: &str| catalogue::names().any(|known| known == name);
-    let by_name = matches!(&experiment.dataset.corpus, Corpus::Name(name) if known(name));
-    let mut words = vec!["hatchery train".to_owned()];
-    if let Some(file) = arguments.experiment.as_ref().filter(|_| !by_name) {
-        words.push(file.display().to_string());
-        words.extend(arguments.overrides.iter().map(|set| format!("--set '{set}'")));
-        words.extend(arguments.device.iter().map(|device| format!("--device {device}")));
-    }
-    words.push(format!("--resume {}", run.display()));
-    words.join(" ")
+/// The experiment of a file, and the same with its texts named as they are seen from here: so a run records it, that its
+/// texts may be found without the file.
+fn read_file(file: &Path, overrides: &[String], registry: &Registry) -> Result<(Experiment, Experiment)> {
+    let written = read::read(file, overrides, registry)?;
+    let mut recorded = written.clone();
+    recorded.dataset.corpus = text::seen_from_here(&written.dataset.corpus, folder_of(file));
+    Ok((written, recorded))
 }
 
-/// Where the texts of an experiment file are looked for.
-fn folder_of(file: Option<&Path>) -> &Path {
-    file.and_then(Path::parent).unwrap_or(Path::new("."))
+fn folder_of(file: &Path) -> &Path {
+    file.parent().unwrap_or(Path::new("."))
 }
 
 /// The picture of the losses.

@@ -10,6 +10,10 @@ use crate::{
     text::{SCATTERED, Text, Vocabulary},
 };
 
+/// Symbols of the longest document that is trained on as a whole. Every symbol is a time step of its own, so what is longer
+/// would take minutes an update: it is running text, not an example.
+const LONGEST: usize = 10_000;
+
 /// The documents of a split.
 #[derive(Debug)]
 pub(super) struct Documents {
@@ -68,6 +72,9 @@ impl Documents {
                 .hint("check the corpus and the keys of [dataset]")
                 .into());
         }
+        if length.is_none() && facts.longest > LONGEST {
+            return Err(too_long(text, &ranges, facts.longest).into());
+        }
         Ok(Self {
             text: text.clone(),
             ranges,
@@ -125,6 +132,17 @@ impl Documents {
         self.text.touched(range.len().max(SCATTERED));
         targets
     }
+}
+
+fn too_long(text: &Text, ranges: &[Range<usize>], symbols: usize) -> Problem {
+    let start = ranges.iter().max_by_key(|range| range.len()).map_or(0, |range| range.start);
+    Problem::new(format!(
+        "an example of `{}` is too long: {symbols} symbols, in line {}",
+        text.name(),
+        text.line(start)
+    ))
+    .note(format!("an example has at most {LONGEST} symbols"))
+    .hint("read running text with [dataset] type = \"stream\" or \"windows\", or cut examples with `length`")
 }
 
 /// How many tokens a document has.

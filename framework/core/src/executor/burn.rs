@@ -101,7 +101,7 @@ impl BurnExecutor {
 
     /// Indices on the device.
     fn indices(&self, tokens: &[Token]) -> Tensor<1, Int> {
-        let tokens: Vec<i32> = tokens.iter().map(|&token| token as i32).collect();
+        let tokens: Vec<i32> = tokens.iter().map(|token| token.cast_signed()).collect();
         Tensor::from_data(TensorData::from(tokens.as_slice()), &self.device)
     }
 
@@ -258,7 +258,7 @@ impl Executor for BurnExecutor {
         let guesses = logits.clone().argmax(1).into_data().convert::<i32>();
         let guesses: Vec<i32> =
             guesses.try_into_vec().map_err(|error| Error::internal("cannot read predictions", error.to_string()))?;
-        let right = |row: usize| guesses[row] as Token == counted.targets[row];
+        let right = |row: usize| guesses[row].cast_unsigned() == counted.targets[row];
         let counts = |row: usize| counted.mask.as_ref().is_none_or(|mask| mask[row] != 0.0);
         Ok(Totals {
             nats: read(self.cross_entropy(logits, &counted))?.first().copied().unwrap_or(f64::NAN),

@@ -109,34 +109,34 @@ impl Saved<'_> {
 /// One of Burn's optimisers and the state that it has come to for every parameter.
 struct States<R: Rule> {
     rule: R,
-    states: Vec<Option<R::State<2>>>,
+    reached: Vec<Option<R::State<2>>>,
     remembered: Vec<Option<R::State<2>>>,
     restore: fn(&Saved<'_>) -> Option<R::State<2>>,
 }
 
 impl<R: Rule> States<R> {
     fn of(rule: R, parameters: usize, restore: fn(&Saved<'_>) -> Option<R::State<2>>) -> Box<dyn Update> {
-        Box::new(Self { rule, states: vec![None; parameters], remembered: Vec::new(), restore })
+        Box::new(Self { rule, reached: vec![None; parameters], remembered: Vec::new(), restore })
     }
 }
 
 impl<R: Rule> Update for States<R> {
     fn step(&mut self, index: usize, learning_rate: f64, parameter: Tensor<2>, gradient: Tensor<2>) -> Tensor<2> {
-        let (updated, state) = self.rule.step(learning_rate, parameter, gradient, self.states[index].take());
-        self.states[index] = state;
+        let (updated, state) = self.rule.step(learning_rate, parameter, gradient, self.reached[index].take());
+        self.reached[index] = state;
         updated
     }
 
     fn remember(&mut self) {
-        self.remembered.clone_from(&self.states);
+        self.remembered.clone_from(&self.reached);
     }
 
     fn undo(&mut self) {
-        self.states = std::mem::take(&mut self.remembered);
+        self.reached = std::mem::take(&mut self.remembered);
     }
 
     fn save(&self, index: usize, prefix: &str) -> Vec<Named> {
-        let Some(state) = &self.states[index] else { return Vec::new() };
+        let Some(state) = &self.reached[index] else { return Vec::new() };
         let mut sink = StateSink::default();
         state.state_flatten(prefix, &mut sink);
         let scalar = |(name, value)| Named { name, shape: [1, 1], values: Values::F64(vec![number(value)]) };
@@ -145,7 +145,7 @@ impl<R: Rule> Update for States<R> {
     }
 
     fn load(&mut self, index: usize, saved: &Saved<'_>) {
-        self.states[index] = (self.restore)(saved);
+        self.reached[index] = (self.restore)(saved);
     }
 }
 

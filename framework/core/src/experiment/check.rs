@@ -152,7 +152,13 @@ fn plugin_tables(kind: Kind, registry: &Registry, corpus: &Value, definitions: &
 /// Rewrites references within a plugin's schema for a place elsewhere; says whether one was to the schema itself.
 fn redirect(schema: &mut Value, prefix: &str) -> bool {
     match schema {
-        Value::Array(items) => items.iter_mut().fold(false, |found, item| redirect(item, prefix) || found),
+        Value::Array(items) => {
+            let mut found = false;
+            for item in items {
+                found |= redirect(item, prefix);
+            }
+            found
+        }
         Value::Object(entries) => entries.iter_mut().fold(false, |found, (key, value)| match value {
             Value::String(pointer) if key == "$ref" => {
                 let inner = pointer.strip_prefix("#/$defs/").map(|inner| format!("-{inner}"));

@@ -12,7 +12,7 @@ pub mod part;
 pub mod read;
 mod rules;
 mod schema;
-mod suggest;
+pub mod suggest;
 mod tree;
 mod values;
 mod walk;

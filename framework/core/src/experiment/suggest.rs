@@ -4,7 +4,7 @@
 ///
 /// The distance counts letters left out, added, changed or swapped with their neighbour, so a name with one letter
 /// dropped is at distance 1 of the right one. Case and `_` for `-` count nothing.
-pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let name = plain(name);
     let mut best = usize::MAX;
     let mut found = Vec::new();
@@ -26,7 +26,7 @@ pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
 }
 
 /// `did you mean A?`, `did you mean A or B?`: the names as they are to be written.
-pub(super) fn question<S: AsRef<str>>(names: &[S]) -> String {
+pub fn question<S: AsRef<str>>(names: &[S]) -> String {
     let names: Vec<_> = names.iter().map(|name| format!("`{}`", name.as_ref())).collect();
     format!("did you mean {}?", either(&names))
 }

@@ -81,6 +81,22 @@ pub fn open_from(corpus: &Corpus, folder: &Path, places: &Places) -> Result<Text
     Err(unknown(name, folder).into())
 }
 
+/// A corpus as it is called from the current folder, whatever `folder` its experiment file lies in: a checkpoint is used
+/// without that file. From the root nothing is called, for a run may be passed on.
+pub fn seen_from_here(corpus: &Corpus, folder: &Path) -> Corpus {
+    let here = std::env::current_dir().unwrap_or_default();
+    let Ok(folder) = folder.strip_prefix(here).or(if folder.is_absolute() { Err(()) } else { Ok(folder) }) else {
+        return corpus.clone();
+    };
+    let beside = |name: &str| folder.join(name).display().to_string();
+    match corpus {
+        Corpus::Glob { glob } => Corpus::Glob { glob: beside(glob) },
+        Corpus::Name(name) if catalogue::names().any(|known| known == name) => corpus.clone(),
+        Corpus::Name(name) if fs::exists(folder.join(name)).unwrap_or(false) => Corpus::Name(beside(name)),
+        Corpus::Name(_) => corpus.clone(),
+    }
+}
+
 impl Text {
     /// A text made in memory.
     pub fn new(name: &str, text: impl Into<String>) -> Self {

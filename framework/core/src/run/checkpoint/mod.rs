@@ -231,9 +231,9 @@ impl Checkpoint {
         self.tensors.iter().filter_map(move |tensor| Some((tensor.name.strip_prefix(prefix)?, tensor)))
     }
 
-    /// The first parameter with a number that is not finite, if there is one: such a run has diverged.
+    /// The first matrix with a number that is not finite, if there is one: such a run has diverged.
     pub fn diverged(&self) -> Option<&str> {
-        self.group(PARAMETERS).find(|(_, parameter)| !parameter.values.is_finite()).map(|(name, _)| name)
+        self.tensors.iter().find(|tensor| !tensor.values.are_finite()).map(|tensor| tensor.name.as_str())
     }
 }
 
@@ -258,8 +258,8 @@ impl Values {
         self.len() == 0
     }
 
-    /// Whether all of them are finite.
-    pub fn is_finite(&self) -> bool {
+    /// Whether none of them is infinite or not a number.
+    pub fn are_finite(&self) -> bool {
         match self {
             Self::F32(values) => values.iter().all(|value| value.is_finite()),
             Self::F64(values) => values.iter().all(|value| value.is_finite()),

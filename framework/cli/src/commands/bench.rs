@@ -1,0 +1,126 @@
+//! `hatchery bench`: how fast an experiment trains and generates on the devices of this machine.
+
+use std::{path::Path, time::Instant};
+
+use hatchery::{
+    batches::Data,
+    error::Result,
+    experiment::read,
+    generate::{Request, generate},
+    network::Network,
+    random::Stream,
+};
+use serde_json::json;
+
+use super::overrides;
+use crate::arguments::Bench;
+
+/// Repeats for which nothing is counted: caches and thread pools are cold.
+const WARM_UP: u64 = 1;
+
+/// The experiment is set up as for training; a step is what training does at each: batch, update, loss read back.
+pub(crate) fn run(arguments: &Bench) -> Result<()> {
+    let registry = hatchery_cli::registry()?;
+    let devices: Vec<_> = match arguments.device.as_slice() {
+        [] => vec![None],
+        devices => devices.iter().map(|device| Some(device.as_str())).collect(),
+    };
+    for device in devices {
+        let overrides = overrides(&arguments.overrides, device);
+        let experiment = read::read(&arguments.experiment, &overrides, &registry)?;
+        let folder = arguments.experiment.parent().unwrap_or(Path::new("."));
+        let data = Data::open(&experiment, folder, &registry, None)?;
+        let mut network = Network::new(experiment, data.vocabulary.clone(), &registry)?;
+        let training = train(&mut network, &data, arguments)?;
+        let generation = write(&mut network, arguments)?;
+        print(&network, &training, generation, arguments);
+    }
+    Ok(())
+}
+
+/// Medians over the repeats.
+struct Training {
+    milliseconds_per_step: f64,
+    characters_per_second: f64,
+}
+
+fn train(network: &mut Network, data: &Data, arguments: &Bench) -> Result<Training> {
+    let rate = network.experiment.optimizer.learning_rate();
+    let (mut milliseconds, mut speeds) = (Vec::new(), Vec::new());
+    let mut step = 0;
+    for repeat in 0..WARM_UP + arguments.repeats {
+        let mut characters = 0;
+        let start = Instant::now();
+        for _ in 0..arguments.steps {
+            let batch = data.train.batch(step);
+            network.executor.train(&batch, Stream::new(network.experiment.seed, "dropout", step), rate)?;
+            network.executor.losses()?;
+            characters += batch.counted();
+            step += 1;
+        }
+        let seconds = start.elapsed().as_secs_f64();
+        if repeat >= WARM_UP {
+            milliseconds.push(1000.0 * seconds / arguments.steps as f64);
+            speeds.push(characters as f64 / seconds);
+        }
+    }
+    Ok(Training { milliseconds_per_step: median(milliseconds), characters_per_second: median(speeds) })
+}
+
+/// Characters of one sequence a second, each drawn and fed back; a sequence that ends early is followed by another.
+fn write(network: &mut Network, arguments: &Bench) -> Result<f64> {
+    let mut speeds = Vec::new();
+    let wanted = arguments.characters as usize;
+    for repeat in 0..WARM_UP + arguments.repeats {
+        let (mut drawn, mut seed) = (0, 0);
+        let start = Instant::now();
+        while drawn < wanted {
+            let request = Request {
+                prefix: String::new(),
+                count: 1,
+                length: wanted - drawn,
+                seed,
+                occasion: "bench".to_owned(),
+                capitalise: false,
+            };
+            let tokens =
+                generate(network, &request, &mut |_, _| ())?.iter().map(|text| text.tokens.len()).sum::<usize>();
+            drawn += (tokens + 1).min(wanted - drawn); // the end symbol was drawn too
+            seed += 1;
+        }
+        if repeat >= WARM_UP {
+            speeds.push(drawn as f64 / start.elapsed().as_secs_f64());
+        }
+    }
+    Ok(median(speeds))
+}
+
+fn print(network: &Network, training: &Training, generation: f64, arguments: &Bench) {
+    let experiment = &network.experiment;
+    if arguments.json {
+        println!(
+            "{}",
+            json!({
+                "experiment": experiment.name,
+                "device": experiment.backend.device,
+                "dtype": experiment.backend.dtype,
+                "milliseconds_per_step": training.milliseconds_per_step,
+                "characters_per_second": training.characters_per_second,
+                "generated_characters_per_second": generation,
+                "steps": arguments.steps,
+                "repeats": arguments.repeats,
+            })
+        );
+    } else {
+        println!("device               {}", experiment.backend.device);
+        println!("training step        {:.3} ms", training.milliseconds_per_step);
+        println!("training             {:.0} characters per second", training.characters_per_second);
+        println!("generation           {generation:.0} characters per second\n");
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    if values.len() % 2 == 1 { values[middle] } else { f64::midpoint(values[middle - 1], values[middle]) }
+}
