@@ -452,6 +452,18 @@ fn collect_keys(table: &DeTable<'_>, keys: &mut BTreeSet<(usize, usize)>) {
     }
 }
 
+/// The same for every experiment that is shipped, with the plugins that are.
+#[test]
+fn every_key_of_the_shipped_experiments_with_a_letter_dropped_is_understood() {
+    let registry = hatchery_cli::registry().unwrap();
+    for path in crate::lab::files("experiments", "toml") {
+        // By its whole path: it may be based on another file.
+        let path = crate::lab::root().join(path);
+        let text = std::fs::read_to_string(&path).unwrap();
+        check_every_key(&text, path.to_str().unwrap(), &registry);
+    }
+}
+
 #[test]
 fn every_key_with_a_letter_dropped_is_understood() {
     for (text, name) in [(LEAST, "least.toml"), (FULL, "full.toml")] {

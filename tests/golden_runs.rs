@@ -115,6 +115,7 @@ fn sampling_as_in_the_second_exercise() {
     assert_eq!(json!(generated[0].tokens), unit["first_43"]);
 }
 
+// ANCHOR: third-exercise
 /// Exercise 3: one update from a state that is not zero. The loss is a sum over the steps; what the update took away,
 /// divided by the learning rate, is the clipped gradient.
 #[test]
@@ -164,6 +165,7 @@ fn optimising_as_in_the_third_exercise() {
     assert_eq!(Value::from(wax.iter().position(|&entry| entry == largest)), unit["argmax_dWax"]);
     assert_close("a_last_4", values(&after, "state.layers.0.h")[4], unit);
 }
+// ANCHOR_END: third-exercise
 
 /// The notebook's model with the exercise's width, on the embedded genera, which have the same 27 symbols.
 fn exercise(unit: &Value) -> Network {

@@ -2,15 +2,24 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod architecture;
+mod baseline;
 mod batches;
+mod book;
 mod checkpoint;
 mod clippers;
+mod command_line;
+mod compile;
 mod conformance;
+mod determinism;
+mod divergence;
 mod experiment;
+mod experiments;
 mod fetch;
 mod fuzz;
 mod golden_cells;
 mod golden_runs;
+mod import;
 mod lab;
 mod picture;
 mod random;

@@ -165,7 +165,7 @@ fn the_default_is_to_stop() {
     let root = tempdir().unwrap();
     let (run, ending) = poisoned(root.path(), &experiment(&[]), &[14], false, Watch::default());
     let message = refusal(ending);
-    assert!(message.contains("a gradient or a parameter is no number at step 14"), "{message}");
+    assert!(message.contains("a gradient or a parameter is not finite after step 14"), "{message}");
     assert_eq!(checkpoint::read(&run.checkpoint()).unwrap().meta.progress.updates, 10);
 }
 

@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Sample(Sample),
     /// Measure a trained model on a held-out split
     Eval(Eval),
+    /// Show how gradients vanish, explode and are clipped
+    Gradients(Gradients),
     /// Check an experiment file and print it with every default filled in
     Check(Check),
     /// Measure how fast an experiment trains and generates
@@ -38,6 +40,9 @@ pub(crate) enum Command {
     /// The texts that experiments may name
     #[command(subcommand)]
     Data(Data),
+    /// Turn a model of another framework into a checkpoint
+    #[command(subcommand)]
+    Import(Import),
     /// Print a script that completes this command's arguments in a shell
     #[command(
         after_help = "Example:\n  hatchery completions bash > ~/.local/share/bash-completion/completions/hatchery"
@@ -51,6 +56,7 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  hatchery train experiments/dinosaurs.toml\n  \
     hatchery train experiments/dinosaurs.toml --set cell.type=lstm --set train.steps=5000\n  \
+    hatchery train experiments/notebooks/sonnets.toml --from sonnets.safetensors\n  \
     hatchery train --resume runs/dinosaurs/001\n\n\
     Ctrl-C finishes the step and writes a checkpoint; a second Ctrl-C stops at once.\n\
     The last line on standard output is the run's folder.")]
@@ -59,12 +65,15 @@ pub(crate) struct Train {
     #[arg(required_unless_present = "resume")]
     pub(crate) experiment: Option<PathBuf>,
     /// Go on with a run that was cut short: its folder, or one of its checkpoints; without a value the newest
-    #[arg(long, value_name = "RUN", num_args = 0..=1)]
+    #[arg(long, value_name = "RUN", num_args = 0..=1, conflicts_with = "from")]
     #[expect(clippy::option_option, reason = "absent, without a value, with one")]
     pub(crate) resume: Option<Option<PathBuf>>,
     /// Change a key of the file; may be given several times
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) overrides: Vec<String>,
+    /// Begin with the parameters of a run or checkpoint, and with its optimiser's state if it has one
+    #[arg(long, value_name = "RUN")]
+    pub(crate) from: Option<PathBuf>,
     /// Where tensors live, in place of the file's [backend] device
     #[arg(long, value_name = "DEVICE")]
     pub(crate) device: Option<String>,
@@ -111,7 +120,8 @@ pub(crate) enum Form {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  hatchery sample\n  hatchery sample runs/dinosaurs/001 --prefix tri --count 10\n  \
-    hatchery sample --temperature 0.2,0.5,1.0 --seed 7"
+    hatchery sample --temperature 0.2,0.5,1.0 --seed 7\n  \
+    hatchery sample --prefix tri --next 5\n  hatchery sample sonnets --interactive"
 )]
 pub(crate) struct Sample {
     /// A run's folder or a checkpoint file; the newest run if it is left out
@@ -131,6 +141,15 @@ pub(crate) struct Sample {
     /// Sample at these temperatures, in place of the file's samplers
     #[arg(long, value_name = "T", value_delimiter = ',', allow_negative_numbers = true)]
     pub(crate) temperature: Vec<f64>,
+    /// Ask for the beginning of each sample and show its characters as they are drawn
+    #[arg(long, conflicts_with_all = ["prefix", "count", "json", "next", "novelty"])]
+    pub(crate) interactive: bool,
+    /// Instead of samples, print the N most likely next characters with their probabilities
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), conflicts_with = "temperature")]
+    pub(crate) next: Option<u64>,
+    /// Report how much of the samples is copied from the training data
+    #[arg(long, conflicts_with = "next")]
+    pub(crate) novelty: bool,
     /// Print one JSON object a sample
     #[arg(long)]
     pub(crate) json: bool,
@@ -139,7 +158,9 @@ pub(crate) struct Sample {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  hatchery eval\n  hatchery eval runs/dinosaurs/001 --split train --json")]
+#[command(after_help = "Examples:\n  hatchery eval\n  hatchery eval runs/dinosaurs/001 --split train --json\n  \
+    hatchery eval makemore-names --baseline unigram,bigram\n  \
+    hatchery eval --experiment experiments/makemore-names.toml --baseline bigram")]
 pub(crate) struct Eval {
     /// A run's folder or a checkpoint file; the newest run if it is left out
     pub(crate) run: Option<PathBuf>,
@@ -149,6 +170,15 @@ pub(crate) struct Eval {
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
+    /// Measure models that only count beside it, on the same split
+    #[arg(long, value_name = "KIND", value_delimiter = ',')]
+    pub(crate) baseline: Vec<Baseline>,
+    /// What is added to every count of a baseline, so that what was never seen is not impossible
+    #[arg(long, value_name = "COUNT", default_value_t = 1.0, requires = "baseline")]
+    pub(crate) smoothing: f64,
+    /// Measure only the baselines, on the data of this experiment file, without a model
+    #[arg(long, value_name = "FILE", conflicts_with = "run", requires = "baseline")]
+    pub(crate) experiment: Option<PathBuf>,
     /// The seed of the run's splits, in place of the recorded one
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
@@ -174,6 +204,39 @@ pub(crate) enum Split {
     Valid,
     /// What never guides a choice
     Test,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Baseline {
+    /// Every symbol is equally likely
+    Uniform,
+    /// How often each symbol comes
+    Unigram,
+    /// How often each symbol follows each other one
+    Bigram,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  hatchery gradients gradients-vanilla gradients-lstm --svg norms.svg\n  \
+    hatchery gradients --updates dinosaurs/001")]
+pub(crate) struct Gradients {
+    /// Runs' folders or checkpoint files; the newest run if they are left out
+    pub(crate) runs: Vec<PathBuf>,
+    /// In place of dL/ds, the gradients of the parameters at every logged update, before and after the clippers
+    #[arg(long, conflicts_with = "untrained")]
+    pub(crate) updates: bool,
+    /// With the first values of the parameters, as before training
+    #[arg(long)]
+    pub(crate) untrained: bool,
+    /// Draw the norms into this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+    /// Print one JSON object a curve
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The folder of all runs
+    #[arg(long = "runs", value_name = "DIR", default_value = "runs")]
+    pub(crate) root: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -245,6 +308,28 @@ pub(crate) enum Runs {
         #[arg(long, value_name = "DIR", default_value = "runs")]
         runs: PathBuf,
     },
+    /// Set some side by side: a table, their losses over each other, and both curves in one picture
+    #[command(after_help = "Example:\n  hatchery runs compare hse-names-dynamic hse-names-lstm hse-names-gru")]
+    Compare {
+        /// Their folders or names
+        #[arg(required = true, num_args = 2..)]
+        compared: Vec<PathBuf>,
+        /// Where the picture goes; `compare.svg` in the folder of all runs if it is left out
+        #[arg(long, value_name = "FILE")]
+        picture: Option<PathBuf>,
+        /// The folder of all runs
+        #[arg(long, value_name = "DIR", default_value = "runs")]
+        runs: PathBuf,
+    },
+    /// A Markdown table of the experiment files in a folder, each with its newest finished run
+    #[command(after_help = "Example:\n  hatchery runs table experiments")]
+    Table {
+        /// The folder of experiment files
+        experiments: PathBuf,
+        /// The folder of all runs
+        #[arg(long, value_name = "DIR", default_value = "runs")]
+        runs: PathBuf,
+    },
     /// Show one: its experiment, its losses, its last samples
     Show {
         /// A run's folder; the newest run if it is left out
@@ -253,6 +338,47 @@ pub(crate) enum Runs {
         #[arg(long, value_name = "DIR", default_value = "runs")]
         runs: PathBuf,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Import {
+    /// A model that Keras saved as HDF5, with the state of Adam
+    #[command(after_help = "Example:\n  hatchery import keras model.h5 \
+        --experiment experiments/notebooks/sonnets.toml --output sonnets.safetensors")]
+    Keras {
+        /// The file
+        model: PathBuf,
+        #[command(flatten)]
+        into: Into,
+    },
+    /// A PyTorch state dict, saved as safetensors
+    #[command(after_help = "A mapping file has a table for every parameter:\n\n  \
+        [parameters.\"layers.0.b\"]\n  \
+        from = [\"rnn.bias_ih_l0\", \"rnn.bias_hh_l0\"]   # several are added\n  \
+        transpose = false                                 # exchange rows and columns\n  \
+        blocks = [0, 1, 2, 3]                             # which of their gates come first, second, …")]
+    Pytorch {
+        /// The file
+        model: PathBuf,
+        /// The mapping file
+        #[arg(long, value_name = "FILE")]
+        mapping: PathBuf,
+        #[command(flatten)]
+        into: Into,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Into {
+    /// The experiment that describes the same model; the vocabulary is that of its text
+    #[arg(long, value_name = "FILE")]
+    pub(crate) experiment: PathBuf,
+    /// Change a key of the experiment; may be given several times
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) overrides: Vec<String>,
+    /// The checkpoint to write
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]
@@ -270,10 +396,18 @@ pub(crate) enum Data {
         from: Option<String>,
     },
     /// Show a text's size, symbols and the lengths of its lines
-    #[command(after_help = "Example:\n  hatchery data show dinosaurs")]
+    #[command(after_help = "Examples:\n  hatchery data show dinosaurs --picture lengths.svg\n  \
+        hatchery data show --experiment experiments/notebooks/hse-names.toml")]
     Show {
         /// The name of a text, or a path
-        corpus: String,
+        #[arg(required_unless_present = "experiment", conflicts_with = "experiment")]
+        corpus: Option<String>,
+        /// Show what this experiment makes of its text: sequences, symbols, splits
+        #[arg(long, value_name = "FILE")]
+        experiment: Option<PathBuf>,
+        /// Draw the lengths as an SVG
+        #[arg(long, value_name = "FILE")]
+        picture: Option<PathBuf>,
     },
 }
 

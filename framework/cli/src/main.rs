@@ -9,7 +9,7 @@ use std::{io::IsTerminal, process::ExitCode};
 
 use clap::Parser;
 
-use arguments::{Arguments, Command, Data, Plugins, Runs};
+use arguments::{Arguments, Command, Data, Import, Plugins, Runs};
 
 fn main() -> ExitCode {
     end_quietly_on_a_closed_pipe();
@@ -30,6 +30,7 @@ fn run(arguments: &Arguments) -> hatchery::error::Result<ExitCode> {
         Command::ResumeTest(test) => commands::resume_test::run(test),
         Command::Sample(sample) => commands::sample::run(sample),
         Command::Eval(eval) => commands::eval::run(eval),
+        Command::Gradients(gradients) => commands::gradients::run(gradients),
         Command::Check(check) => commands::check::run(check),
         Command::Bench(bench) => commands::bench::run(bench),
         Command::Plugins(Plugins::List) => commands::plugins::list(),
@@ -37,12 +38,20 @@ fn run(arguments: &Arguments) -> hatchery::error::Result<ExitCode> {
         Command::Runs(Runs::List { runs }) => commands::runs::list(runs),
         Command::Runs(Runs::Reproduce { run, runs }) => commands::reproduce::run(run.as_deref(), runs),
         Command::Runs(Runs::Show { run, runs }) => commands::runs::show(run.as_deref(), runs),
+        Command::Runs(Runs::Compare { compared, picture, runs }) => {
+            commands::compare::compare(compared, picture.as_deref(), runs)
+        }
+        Command::Runs(Runs::Table { experiments, runs }) => commands::compare::table(experiments, runs),
         Command::Data(Data::List) => {
             commands::data::list();
             Ok(())
         }
         Command::Data(Data::Fetch { names, from }) => commands::data::fetch(names, from.as_deref()),
-        Command::Data(Data::Show { corpus }) => commands::data::show(corpus),
+        Command::Data(Data::Show { corpus, experiment, picture }) => {
+            commands::data::show(corpus.as_deref(), experiment.as_deref(), picture.as_deref())
+        }
+        Command::Import(Import::Keras { model, into }) => commands::import::keras(model, into),
+        Command::Import(Import::Pytorch { model, mapping, into }) => commands::import::pytorch(model, mapping, into),
         Command::Completions { shell } => {
             commands::completions(*shell);
             Ok(())

@@ -61,9 +61,10 @@ impl Display {
             let experiment = &network.experiment;
             let held_out = data.valid.as_ref().map_or(String::new(), |valid| format!(", {} held out", valid.count()));
             eprintln!(
-                "{}: {} sequences of {} symbols{held_out}; {} × {}, {} parameters, on {}",
+                "{}: {} sequences{held_out}, the longest of {} symbols; {} different symbols; {} × {}, {} parameters, on {}",
                 experiment.name,
                 data.train.count(),
+                data.train.facts().longest,
                 network.vocabulary.len(),
                 experiment.model.layers,
                 experiment.cell.name,

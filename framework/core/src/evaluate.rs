@@ -14,6 +14,7 @@ const ROWS: usize = 64;
 ///
 /// # Errors
 /// When the device fails.
+// ANCHOR: evaluate
 pub fn evaluate(executor: &mut dyn Executor, split: &Sequences) -> Result<Evaluation> {
     let mut totals = Totals::default();
     for batch in split.evaluation(ROWS) {
@@ -21,6 +22,7 @@ pub fn evaluate(executor: &mut dyn Executor, split: &Sequences) -> Result<Evalua
     }
     Ok(evaluation(totals))
 }
+// ANCHOR_END: evaluate
 
 /// Sums as means: nats, bits and perplexity per character.
 pub fn evaluation(totals: Totals) -> Evaluation {

@@ -41,6 +41,7 @@ pub struct Generated {
 ///
 /// # Errors
 /// When the prefix holds an unknown character, the model has diverged, or the device fails.
+// ANCHOR: generate
 pub fn generate(
     network: &mut Network,
     request: &Request,
@@ -77,6 +78,7 @@ pub fn generate(
     }
     Ok(sequences.into_iter().map(|tokens| generated(network, tokens, request.capitalise)).collect())
 }
+// ANCHOR_END: generate
 
 /// The tokens with which every sequence begins.
 ///
@@ -98,6 +100,22 @@ pub(crate) fn encode_prefix(vocabulary: &Vocabulary, prefix: &str) -> Result<Vec
 fn diverged() -> Problem {
     Problem::new("the model gives no probabilities to draw from: its numbers are no longer finite")
         .hint("its training has diverged: take an earlier checkpoint, or train with a lower optimizer.learning-rate")
+}
+
+/// What may follow a text, the most likely first, with its probability. Samplers have no part in it.
+///
+/// # Errors
+/// When the text holds an unknown character, or the device fails.
+pub fn likely(network: &mut Network, prefix: &str) -> Result<Vec<(char, f64)>> {
+    let prefix = encode_prefix(&network.vocabulary, prefix)?;
+    let context = Context::of(&network.framing, &network.vocabulary);
+    let logits = context.read(network.executor.as_mut(), &[prefix])?; // [vocabulary]
+    if !random::drawable(&logits) {
+        return Err(diverged().into());
+    }
+    let mut likely: Vec<_> = network.vocabulary.symbols().iter().copied().zip(random::softmax(&logits)).collect();
+    likely.sort_by(|a, b| b.1.total_cmp(&a.1));
+    Ok(likely)
 }
 
 fn generated(network: &Network, tokens: Vec<Token>, capitalise: bool) -> Generated {
@@ -124,8 +142,9 @@ impl Context {
         let none = vocabulary.none();
         let token = |symbol: Option<char>| symbol.and_then(|symbol| vocabulary.token(symbol));
         match *framing {
-            Framing::Documents { start, end, .. } => {
-                Self { start: token(start).unwrap_or(none), end: token(end), window: None }
+            // Where documents have no end symbol, the padding that follows them says that they are over.
+            Framing::Documents { start, end, padding, .. } => {
+                Self { start: token(start).unwrap_or(none), end: token(end.or(Some(padding))), window: None }
             }
             Framing::Windows { length, predict: Predict::Last, .. } => {
                 Self { start: none, end: None, window: Some(length) }

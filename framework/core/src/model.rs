@@ -75,6 +75,7 @@ impl Model {
     }
 
     /// Every parameter with its full name, in the order of initialisation: embedding, layers, head.
+    // ANCHOR: params
     pub fn params(&self) -> Vec<ParamSpec> {
         let mut params = Vec::new();
         if let Some(width) = self.embedding {
@@ -95,6 +96,7 @@ impl Model {
         }
         params
     }
+    // ANCHOR_END: params
 
     /// The number of trained numbers.
     pub fn size(&self) -> usize {
@@ -120,6 +122,7 @@ impl Model {
         self.dropout > 0.0 && (self.dropout_last || layer + 1 < self.layers.len())
     }
 
+    // ANCHOR: initial-values
     /// First values of every parameter, in the order of [`Model::params`].
     ///
     /// Each is drawn from a stream of its own, so that adding a parameter changes no other; with `NumPy`'s generator
@@ -134,6 +137,7 @@ impl Model {
             })
             .collect()
     }
+    // ANCHOR_END: initial-values
 }
 
 /// The values of a parameter, block by block.

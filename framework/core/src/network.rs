@@ -7,7 +7,7 @@ use hatchery_plugin::{Clipper, Framing, Kind, Sampler};
 
 use crate::{
     error::Result,
-    executor::{BurnExecutor, Executor, device},
+    executor::{BurnExecutor, CompiledExecutor, Executor, device},
     experiment::{Experiment, read},
     generate::encode_prefix,
     model::Model,
@@ -28,6 +28,8 @@ pub struct Network {
     pub samplers: Vec<Box<dyn Sampler>>,
     /// Runs the model.
     pub executor: Box<dyn Executor>,
+    /// Why the model runs on Burn although the device is `cpu`, if it does.
+    pub remark: Option<String>,
     /// The number of trained numbers.
     pub size: usize,
     /// Which plugin provided each part.
@@ -46,8 +48,15 @@ impl Network {
         let model = Model::new(&experiment, registry, vocabulary.len())?;
         let size = model.size();
         let values = model.initial_values(experiment.seed, experiment.rng);
-        let executor =
-            Box::new(BurnExecutor::new(model, values, clippers(&experiment, registry)?, &experiment, &device));
+        let clippers = clippers(&experiment, registry)?;
+        let mut remark = None;
+        let compiled = (experiment.backend.device == "cpu")
+            .then(|| CompiledExecutor::new(&model, &values, &clippers, &experiment))
+            .and_then(|compiled| compiled.map_err(|refusal| remark = Some(uncompiled(&experiment, &refusal))).ok());
+        let executor: Box<dyn Executor> = match compiled {
+            Some(compiled) => Box::new(compiled),
+            None => Box::new(BurnExecutor::new(model, values, clippers, &experiment, &device)),
+        };
         let (dataset, _) = registry.dataset(&experiment.dataset.part)?;
         Ok(Self {
             framing: dataset.framing(),
@@ -56,6 +65,7 @@ impl Network {
             experiment,
             vocabulary,
             executor,
+            remark,
             size,
         })
     }
@@ -95,6 +105,11 @@ impl Network {
             },
         })
     }
+}
+
+/// Why an experiment's model is not compiled.
+fn uncompiled(experiment: &Experiment, refusal: &hatchery_compile::Refusal) -> String {
+    format!("the cell `{}` runs on Burn and not compiled: {refusal}", experiment.cell.name)
 }
 
 fn clippers(experiment: &Experiment, registry: &Registry) -> Result<Vec<Box<dyn Clipper>>> {

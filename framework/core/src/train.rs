@@ -208,7 +208,10 @@ impl Training<'_> {
     }
 
     /// Writes the newest checkpoint, after the rows that it counts on.
-    fn save(&mut self) -> Result<()> {
+    ///
+    /// # Errors
+    /// When the device or the disk fails.
+    pub fn save(&mut self) -> Result<()> {
         self.metrics.sync()?;
         self.samples.sync()?;
         let checkpoint = self.checkpoint()?;

@@ -4,6 +4,7 @@ use burn::Tensor;
 
 use crate::{Initialiser, Name, Params, State};
 
+// ANCHOR: trait
 /// A recurrent cell: named matrices, carried vectors, and the equations of one time step.
 ///
 /// A cell owns no parameters: it declares them and is a pure function of them. The framework initialises, updates,
@@ -26,6 +27,7 @@ pub trait Cell: Send + Sync {
     /// arguments may influence the result: `conformance::check` tests both.
     fn step(&self, params: &Params, x: Tensor<2>, state: State) -> (Tensor<2>, State);
 }
+// ANCHOR_END: trait
 
 /// A matrix that a cell asks for.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,6 +2,7 @@
 
 use crate::Gradients;
 
+// ANCHOR: trait
 /// Changes gradients before the optimiser sees them. An experiment may chain several.
 pub trait Clipper: Send + Sync {
     /// All gradients in, all gradients out, under the same names, in the same order and of the same shapes.
@@ -9,3 +10,4 @@ pub trait Clipper: Send + Sync {
     /// The framework measures the global norm before the first and after the last clipper and logs both.
     fn clip(&self, gradients: Gradients) -> Gradients;
 }
+// ANCHOR_END: trait

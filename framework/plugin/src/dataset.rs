@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::Result;
 
+// ANCHOR: trait
 /// How a source becomes training text: its documents and their framing.
 pub trait Dataset: Send + Sync {
     /// The documents of the source, in order.
@@ -15,6 +16,7 @@ pub trait Dataset: Send + Sync {
     /// How documents become sequences of inputs and targets.
     fn framing(&self) -> Framing;
 }
+// ANCHOR_END: trait
 
 /// The text that an experiment's `corpus` names.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +36,7 @@ pub enum Documents {
     Text(Vec<String>),
 }
 
+// ANCHOR: framing
 /// How documents become sequences of inputs and targets.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Framing {
@@ -67,6 +70,7 @@ pub enum Framing {
         steps: usize,
     },
 }
+// ANCHOR_END: framing
 
 /// Which predictions of a window count in the loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

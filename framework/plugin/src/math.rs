@@ -2,15 +2,19 @@
 
 use burn::{Tensor, tensor::activation};
 
+// ANCHOR: linear
 /// `x Wᵀ + b`: `x` is `[batch, inputs]`, `w` `[outputs, inputs]`, `b` `[1, outputs]`; the result `[batch, outputs]`.
 pub fn linear(x: Tensor<2>, w: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
     project(x, w) + b
 }
+// ANCHOR_END: linear
 
+// ANCHOR: project
 /// `x Wᵀ`: `x` is `[batch, inputs]`, `w` `[outputs, inputs]`; the result `[batch, outputs]`.
 pub fn project(x: Tensor<2>, w: Tensor<2>) -> Tensor<2> {
     x.matmul(w.transpose())
 }
+// ANCHOR_END: project
 
 /// The logistic function, `1 / (1 + exp(-x))`.
 pub fn sigmoid(x: Tensor<2>) -> Tensor<2> {

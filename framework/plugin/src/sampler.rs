@@ -3,6 +3,7 @@
 /// The index of a symbol in the vocabulary.
 pub type Token = u32;
 
+// ANCHOR: trait
 /// Reshapes the distribution from which the next token is drawn. An experiment may chain several.
 pub trait Sampler: Send + Sync {
     /// Changes the logits in place: unnormalised log-probabilities in nats, one for each token of the vocabulary. A
@@ -13,3 +14,4 @@ pub trait Sampler: Send + Sync {
     /// generator. That is why samplers chain and why a draw can always be repeated.
     fn reshape(&self, logits: &mut [f64], history: &[Token]);
 }
+// ANCHOR_END: trait

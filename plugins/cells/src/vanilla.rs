@@ -51,8 +51,8 @@ impl Cell for Vanilla {
     }
 
     fn step(&self, params: &Params, x: Tensor<2>, state: State) -> (Tensor<2>, State) {
-        let recurrent = project(state.get("h"), params.get("waa")); // [batch, hidden]
-        let sum = linear(x, params.get("wax"), params.get("b")) + recurrent; // [batch, hidden]
+        // In the order of the equation: the notebook's sums are added up in no other.
+        let sum = project(x, params.get("wax")) + project(state.get("h"), params.get("waa")) + params.get("b"); // [batch, hidden]
         let h = match self.activation {
             Activation::Tanh => sum.tanh(),
             Activation::Relu => activation::relu(sum),

@@ -22,8 +22,10 @@ hatchery_plugin::export! {
     clipper "tensor-norm" => TensorNorm,
 }
 
+// ANCHOR: factor
 /// `min(1, limit / (norm + 10⁻⁶))`, the factor that brings a norm `[1]` down to the limit: `[1, 1]`. `PyTorch` adds the
 /// small number so that a norm of zero divides nothing.
 fn factor(norm: Tensor<1>, limit: f64) -> Tensor<2> {
     ((norm + 1e-6).recip() * limit).clamp_max(1.0).reshape([1, 1]) // [1, 1]
 }
+// ANCHOR_END: factor

@@ -12,8 +12,10 @@ use hatchery_plugin::prelude::*;
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct NoClipping {}
 
+// ANCHOR: clipper
 impl Clipper for NoClipping {
     fn clip(&self, gradients: Gradients) -> Gradients {
         gradients
     }
 }
+// ANCHOR_END: clipper

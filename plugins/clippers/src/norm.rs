@@ -21,9 +21,11 @@ pub struct Norm {
     pub limit: f64,
 }
 
+// ANCHOR: clipper
 impl Clipper for Norm {
     fn clip(&self, gradients: Gradients) -> Gradients {
         let factor = crate::factor(gradients.global_norm(), self.limit); // [1, 1]
         gradients.map(|_, gradient| gradient * factor.clone())
     }
 }
+// ANCHOR_END: clipper

@@ -21,6 +21,7 @@ pub struct TensorNorm {
     pub limit: f64,
 }
 
+// ANCHOR: clipper
 impl Clipper for TensorNorm {
     fn clip(&self, gradients: Gradients) -> Gradients {
         gradients.map(|_, gradient| {
@@ -29,3 +30,4 @@ impl Clipper for TensorNorm {
         })
     }
 }
+// ANCHOR_END: clipper

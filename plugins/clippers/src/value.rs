@@ -19,8 +19,10 @@ pub struct Value {
     pub limit: f64,
 }
 
+// ANCHOR: clipper
 impl Clipper for Value {
     fn clip(&self, gradients: Gradients) -> Gradients {
         gradients.map(|_, gradient| gradient.clamp(-self.limit, self.limit))
     }
 }
+// ANCHOR_END: clipper

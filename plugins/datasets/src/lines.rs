@@ -44,6 +44,7 @@ pub struct Lines {
     pub skip_empty: bool,
 }
 
+// ANCHOR: dataset
 impl Dataset for Lines {
     fn documents(&self, source: &Source<'_>) -> Result<Documents> {
         if self.end.is_none() && self.padding.is_none() {
@@ -64,6 +65,7 @@ impl Dataset for Lines {
         }
     }
 }
+// ANCHOR_END: dataset
 
 /// The lines of a text, without their ends (`\n` or `\r\n`). What follows the last end is a line if it is not empty.
 fn lines(text: &str) -> impl Iterator<Item = Range<usize>> {

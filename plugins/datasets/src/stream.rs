@@ -19,6 +19,7 @@ pub struct Stream {
     pub steps: usize,
 }
 
+// ANCHOR: dataset
 impl Dataset for Stream {
     fn documents(&self, source: &Source<'_>) -> Result<Documents> {
         Ok(Documents::Ranges(std::iter::once(0..source.text.len()).collect()))
@@ -28,3 +29,4 @@ impl Dataset for Stream {
         Framing::Stream { steps: self.steps }
     }
 }
+// ANCHOR_END: dataset

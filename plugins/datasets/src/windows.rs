@@ -37,6 +37,7 @@ pub enum Predicted {
     All,
 }
 
+// ANCHOR: dataset
 impl Dataset for Windows {
     fn documents(&self, source: &Source<'_>) -> Result<Documents> {
         Ok(Documents::Ranges(std::iter::once(0..source.text.len()).collect()))
@@ -50,6 +51,7 @@ impl Dataset for Windows {
         Framing::Windows { length: self.length, stride: self.stride, predict }
     }
 }
+// ANCHOR_END: dataset
 
 fn one() -> usize {
     1

@@ -12,6 +12,7 @@ use hatchery_plugin::prelude::*;
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Greedy {}
 
+// ANCHOR: sampler
 impl Sampler for Greedy {
     fn reshape(&self, logits: &mut [f64], _history: &[Token]) {
         let largest = crate::largest(logits);
@@ -25,3 +26,4 @@ impl Sampler for Greedy {
         }
     }
 }
+// ANCHOR_END: sampler

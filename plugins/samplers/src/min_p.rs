@@ -19,6 +19,7 @@ pub struct MinP {
     pub p: f64,
 }
 
+// ANCHOR: sampler
 impl Sampler for MinP {
     fn reshape(&self, logits: &mut [f64], _history: &[Token]) {
         // p_i ≥ p p_max, in logarithms. The largest itself remains, for ln p is at most 0.
@@ -30,3 +31,4 @@ impl Sampler for MinP {
         }
     }
 }
+// ANCHOR_END: sampler

@@ -29,6 +29,7 @@ pub struct RepetitionPenalty {
     pub window: Option<usize>,
 }
 
+// ANCHOR: sampler
 impl Sampler for RepetitionPenalty {
     fn reshape(&self, logits: &mut [f64], history: &[Token]) {
         let window = self.window.unwrap_or(usize::MAX);
@@ -40,3 +41,4 @@ impl Sampler for RepetitionPenalty {
         }
     }
 }
+// ANCHOR_END: sampler

@@ -20,6 +20,7 @@ pub struct Temperature {
     pub temperature: f64,
 }
 
+// ANCHOR: sampler
 impl Sampler for Temperature {
     fn reshape(&self, logits: &mut [f64], _history: &[Token]) {
         let largest = crate::largest(logits);
@@ -34,3 +35,4 @@ impl Sampler for Temperature {
         }
     }
 }
+// ANCHOR_END: sampler

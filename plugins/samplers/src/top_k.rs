@@ -19,6 +19,7 @@ pub struct TopK {
     pub k: usize,
 }
 
+// ANCHOR: sampler
 impl Sampler for TopK {
     fn reshape(&self, logits: &mut [f64], _history: &[Token]) {
         for token in crate::ranked(logits).into_iter().skip(self.k) {
@@ -26,3 +27,4 @@ impl Sampler for TopK {
         }
     }
 }
+// ANCHOR_END: sampler

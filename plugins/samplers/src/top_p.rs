@@ -20,6 +20,7 @@ pub struct TopP {
     pub p: f64,
 }
 
+// ANCHOR: sampler
 impl Sampler for TopP {
     fn reshape(&self, logits: &mut [f64], _history: &[Token]) {
         let largest = crate::largest(logits);
@@ -42,3 +43,4 @@ impl Sampler for TopP {
         }
     }
 }
+// ANCHOR_END: sampler

@@ -3,9 +3,13 @@
 use std::{collections::BTreeMap, io::IsTerminal, path::Path};
 
 use hatchery::{
+    batches::Data,
     error::{Problem, Result},
-    experiment::Corpus,
-    run::picture::{Histogram, bars},
+    experiment::{Corpus, read},
+    run::{
+        picture::{Histogram, bars, histogram_svg},
+        replace,
+    },
     text::{
         catalogue::{self, Places, State},
         fetch, open,
@@ -59,8 +63,55 @@ pub(crate) fn fetch(names: &[String], from: Option<&str>) -> Result<()> {
     Ok(())
 }
 
-/// Size, symbols and the lengths of the lines of a text.
-pub(crate) fn show(corpus: &str) -> Result<()> {
+/// Size, symbols and the lengths of the lines of a text, or what an experiment makes of its own.
+pub(crate) fn show(corpus: Option<&str>, experiment: Option<&Path>, picture: Option<&Path>) -> Result<()> {
+    let (lengths, title, unit) = match (corpus, experiment) {
+        (Some(corpus), _) => (show_text(corpus)?, corpus.to_owned(), "characters of a line"),
+        (None, Some(experiment)) => {
+            let (lengths, name) = show_experiment(experiment)?;
+            (lengths, name, "symbols of a sequence, start and end included")
+        }
+        (None, None) => return Err(Problem::new("name a text, or an experiment by --experiment").into()),
+    };
+    println!("\nlengths, {unit}:\n{}", bars(&Histogram::of(lengths.iter().copied(), 24), 50));
+    if let Some(path) = picture {
+        let picture = histogram_svg(&Histogram::of(lengths, 25), &title, unit);
+        replace::text(path, &picture)?;
+        println!("{}", path.display());
+    }
+    Ok(())
+}
+
+/// What the experiment trains on, and the lengths of its sequences.
+fn show_experiment(path: &Path) -> Result<(Vec<f64>, String)> {
+    let registry = hatchery_cli::registry()?;
+    let experiment = read::read(path, &[], &registry)?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let data = Data::open(&experiment, folder, &registry, None)?;
+    println!("symbols      {}", data.vocabulary.len());
+    println!("             {}", shown(data.vocabulary.symbols().iter()));
+    let mut lengths = Vec::new();
+    for (name, split) in
+        [("training", Some(&data.train)), ("validation", data.valid.as_ref()), ("test", data.test.as_ref())]
+    {
+        let Some(split) = split else { continue };
+        let facts = split.facts();
+        println!(
+            "{name:<12} {} sequences, {} characters, the longest of {} symbols",
+            split.count(),
+            facts.characters,
+            facts.longest
+        );
+        lengths.extend(facts.lengths.iter().flat_map(|(&length, &count)| std::iter::repeat_n(length as f64, count)));
+    }
+    Ok((lengths, experiment.name))
+}
+
+fn shown<'a>(symbols: impl Iterator<Item = &'a char>) -> String {
+    symbols.map(|symbol| symbol.escape_debug().to_string()).collect::<Vec<_>>().join(" ")
+}
+
+fn show_text(corpus: &str) -> Result<Vec<f64>> {
     let text = open(&Corpus::Name(corpus.to_owned()), Path::new("."))?;
     let text = text.as_str();
     let mut symbols = BTreeMap::<char, u64>::new();
@@ -71,8 +122,6 @@ pub(crate) fn show(corpus: &str) -> Result<()> {
     println!("characters   {}", symbols.values().sum::<u64>());
     println!("lines        {}", lengths.len());
     println!("symbols      {}", symbols.len());
-    let shown: String = symbols.keys().map(|symbol| symbol.escape_debug().to_string()).collect::<Vec<_>>().join(" ");
-    println!("             {shown}");
-    println!("\nlengths of the lines, in characters:\n{}", bars(&Histogram::of(lengths, 24), 50));
-    Ok(())
+    println!("             {}", shown(symbols.keys()));
+    Ok(lengths)
 }

@@ -3,38 +3,39 @@
 use std::path::Path;
 
 use hatchery::{
-    batches::Data,
+    baseline::{Baseline, Counts},
+    batches::{Data, Sequences},
     error::{Problem, Result},
     evaluate::evaluate,
+    experiment::read,
     network::Network,
     run::{checkpoint, directory},
 };
 use serde_json::json;
 
 use super::overrides;
-use crate::arguments::{Eval, Split};
+use crate::arguments::{self, Eval, Split};
 
 pub(crate) fn run(arguments: &Eval) -> Result<()> {
     let registry = hatchery_cli::registry()?;
+    if let Some(path) = &arguments.experiment {
+        let seed: Vec<_> = arguments.seed.iter().map(|seed| format!("seed={seed}")).collect();
+        let experiment = read::read(path, &seed, &registry)?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let data = Data::open(&experiment, folder, &registry, None)?;
+        let (name, sequences) = chosen(&data, arguments.split)?;
+        return baselines(arguments, &data, (name, sequences));
+    }
     let path = directory::resolve(arguments.run.as_deref(), &arguments.place.runs)?.checkpoint();
     let checkpoint = checkpoint::read(&path)?;
     let seed: Vec<_> = arguments.seed.iter().map(|seed| format!("seed={seed}")).collect();
     let overrides = overrides(&seed, arguments.place.device.as_deref());
     let (mut network, progress) = Network::restore(&checkpoint, &overrides, &registry)?;
+    super::remark(&network);
     let vocabulary = network.vocabulary.as_ref().clone();
     let data = Data::open(&network.experiment, Path::new("."), &registry, Some(vocabulary))?;
 
-    let split = arguments.split.unwrap_or(if data.valid.is_some() { Split::Valid } else { Split::Train });
-    let (name, sequences) = match split {
-        Split::Train => ("train", Some(&data.train)),
-        Split::Valid => ("valid", data.valid.as_ref()),
-        Split::Test => ("test", data.test.as_ref()),
-    };
-    let Some(sequences) = sequences else {
-        return Err(Problem::new(format!("the experiment holds nothing out for the split `{name}`"))
-            .hint(format!("train with --set split.{name}=0.1, or evaluate --split train"))
-            .into());
-    };
+    let (name, sequences) = chosen(&data, arguments.split)?;
     let result = evaluate(network.executor.as_mut(), sequences)?;
     if arguments.json {
         println!(
@@ -56,6 +57,58 @@ pub(crate) fn run(arguments: &Eval) -> Result<()> {
         println!("bits per character   {:.6}", result.bits_per_character);
         println!("perplexity           {:.4}", result.perplexity);
         println!("accuracy             {:.4}", result.accuracy);
+    }
+    baselines(arguments, &data, (name, sequences))
+}
+
+/// The split to measure on: by default validation, or training where nothing is held out.
+fn chosen(data: &Data, split: Option<Split>) -> Result<(&'static str, &Sequences)> {
+    let split = split.unwrap_or(if data.valid.is_some() { Split::Valid } else { Split::Train });
+    let (name, sequences) = match split {
+        Split::Train => ("train", Some(&data.train)),
+        Split::Valid => ("valid", data.valid.as_ref()),
+        Split::Test => ("test", data.test.as_ref()),
+    };
+    let nothing = || {
+        Problem::new(format!("the experiment holds nothing out for the split `{name}`"))
+            .hint(format!("train with --set split.{name}=0.1, or evaluate --split train"))
+    };
+    Ok((name, sequences.ok_or_else(nothing)?))
+}
+
+/// The models that only count: they count the training split and are measured on the chosen one.
+fn baselines(arguments: &Eval, data: &Data, (name, sequences): (&str, &Sequences)) -> Result<()> {
+    let smoothing = arguments.smoothing;
+    if !(smoothing.is_finite() && smoothing >= 0.0) {
+        return Err(Problem::new(format!("--smoothing is a number from 0 on, not {smoothing}")).into());
+    }
+    for &kind in &arguments.baseline {
+        let (word, baseline) = match kind {
+            arguments::Baseline::Uniform => ("uniform", Baseline::Uniform),
+            arguments::Baseline::Unigram => ("unigram", Baseline::Unigram),
+            arguments::Baseline::Bigram => ("bigram", Baseline::Bigram),
+        };
+        let result = Counts::of(baseline, &data.train, data.vocabulary.len(), smoothing).evaluate(sequences);
+        if arguments.json {
+            println!(
+                "{}",
+                json!({
+                    "split": name,
+                    "baseline": word,
+                    "smoothing": smoothing,
+                    "nats_per_character": result.nats_per_character,
+                    "bits_per_character": result.bits_per_character,
+                    "perplexity": result.perplexity,
+                    "accuracy": result.accuracy,
+                    "characters": result.characters,
+                })
+            );
+        } else {
+            println!(
+                "baseline {word:<8}    {:.6} nats per character on {name}, accuracy {:.4}",
+                result.nats_per_character, result.accuracy
+            );
+        }
     }
     Ok(())
 }

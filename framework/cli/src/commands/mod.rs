@@ -2,8 +2,11 @@
 
 pub(crate) mod bench;
 pub(crate) mod check;
+pub(crate) mod compare;
 pub(crate) mod data;
 pub(crate) mod eval;
+pub(crate) mod gradients;
+pub(crate) mod import;
 pub(crate) mod plugins;
 pub(crate) mod reproduce;
 pub(crate) mod resume_test;
@@ -29,4 +32,11 @@ pub(crate) fn overrides(set: &[String], device: Option<&str>) -> Vec<String> {
 /// A folder that is removed with everything in it when it is dropped.
 pub(crate) fn temporary_folder() -> Result<tempfile::TempDir> {
     tempfile::tempdir().map_err(|error| Error::internal("cannot make a temporary folder", error))
+}
+
+/// Says on standard error why a model runs slower than it could.
+pub(crate) fn remark(network: &hatchery::network::Network) {
+    if let Some(remark) = &network.remark {
+        eprintln!("note: {remark}");
+    }
 }

@@ -6,14 +6,14 @@ use hatchery::{
 };
 use hatchery_plugin::Kind;
 
-/// Lists every plugin with the first line of its documentation.
+/// Lists every plugin with the first sentence of its documentation.
 pub(crate) fn list() -> Result<()> {
     let registry = hatchery_cli::registry()?;
     for kind in Kind::ALL {
         println!("{kind}s");
         for entry in registry.of(kind) {
-            let first = entry.variant.doc.lines().next().unwrap_or_default();
-            println!("  {:<20} {first}", entry.variant.name);
+            let lines = wrapped(&first_sentence(&entry.variant.doc), 90);
+            println!("  {:<20} {}", entry.variant.name, lines.join(&format!("\n{:23}", "")));
         }
     }
     println!("\nhatchery plugins show KIND NAME prints the keys of one.");
@@ -48,4 +48,31 @@ pub(crate) fn show(kind: Kind, name: &str) -> Result<()> {
         println!("      {}", key.doc.replace('\n', "\n      "));
     }
     Ok(())
+}
+
+/// The first sentence of a documentation, which may go over several lines.
+fn first_sentence(doc: &str) -> String {
+    let paragraph: Vec<_> = doc.lines().take_while(|line| !line.trim().is_empty()).collect();
+    let paragraph = paragraph.join(" ");
+    // Not at "et al. (": a sentence begins with a capital letter.
+    let ends = paragraph.match_indices(". ").map(|(at, _)| at);
+    let end = ends.into_iter().find(|at| paragraph[at + 2..].starts_with(char::is_uppercase));
+    end.map_or(paragraph.clone(), |end| paragraph[..=end].to_owned())
+}
+
+/// A text in lines of at most so many characters, broken at spaces.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let last = lines.last_mut().expect("there is a line to begin with");
+        if !last.is_empty() && last.chars().count() + 1 + word.chars().count() > width {
+            lines.push(word.to_owned());
+        } else {
+            if !last.is_empty() {
+                last.push(' ');
+            }
+            last.push_str(word);
+        }
+    }
+    lines
 }

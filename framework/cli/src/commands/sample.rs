@@ -1,9 +1,13 @@
 //! `hatchery sample`: text from a trained model.
 
+use std::{io::Write, path::Path};
+
 use hatchery::{
-    error::{Problem, Result},
-    generate::{Generated, Request, generate},
+    batches::Data,
+    error::{Error, Problem, Result},
+    generate::{Generated, Request, encode_prefix, generate, likely},
     network::{Network, samplers},
+    novelty::{Copied, novelty},
     run::{checkpoint, directory},
 };
 use serde_json::json;
@@ -17,8 +21,16 @@ pub(crate) fn run(arguments: &Sample) -> Result<()> {
     let checkpoint = checkpoint::read(&path)?;
     let overrides = overrides(&[], arguments.place.device.as_deref());
     let (mut network, _) = Network::restore(&checkpoint, &overrides, &registry)?;
+    super::remark(&network);
 
     let defaults = network.experiment.sample.clone();
+    if let Some(count) = arguments.next {
+        let prefix = arguments.prefix.as_ref().unwrap_or(&defaults.prefix);
+        return next(&mut network, prefix, count as usize, arguments.json);
+    }
+    if arguments.interactive {
+        return interact(arguments, &mut network, &registry);
+    }
     let request = Request {
         prefix: arguments.prefix.clone().unwrap_or(defaults.prefix),
         count: arguments.count.map_or(defaults.count, |count| count as usize),
@@ -27,16 +39,108 @@ pub(crate) fn run(arguments: &Sample) -> Result<()> {
         occasion: "sample".to_owned(),
         capitalise: defaults.capitalise,
     };
+    let mut all = Vec::new();
     if arguments.temperature.is_empty() {
-        let samples = generate(&mut network, &request, &mut |_, _| ())?;
-        print(&samples, None, arguments.json);
+        all = generate(&mut network, &request, &mut |_, _| ())?;
+        print(&all, None, arguments.json);
     }
     for &temperature in &arguments.temperature {
         network.samplers = at_temperature(&network, temperature, &registry)?;
         let samples = generate(&mut network, &request, &mut |_, _| ())?;
         print(&samples, Some(temperature), arguments.json);
+        all.extend(samples);
+    }
+    if arguments.novelty {
+        let vocabulary = network.vocabulary.as_ref().clone();
+        let data = Data::open(&network.experiment, Path::new("."), &registry, Some(vocabulary))?;
+        report(&novelty(&data, &all), &all, arguments.json);
     }
     Ok(())
+}
+
+/// The most likely next characters.
+fn next(network: &mut Network, prefix: &str, count: usize, json: bool) -> Result<()> {
+    for (symbol, probability) in likely(network, prefix)?.into_iter().take(count) {
+        if json {
+            println!("{}", json!({ "symbol": symbol, "probability": probability }));
+        } else {
+            println!("{:<6} {probability:.6}", symbol.escape_debug().to_string());
+        }
+    }
+    Ok(())
+}
+
+/// Asks for the beginning of a text and goes on with it character by character, until an empty line or the end of input.
+fn interact(arguments: &Sample, network: &mut Network, registry: &hatchery::registry::Registry) -> Result<()> {
+    if let [temperature, ..] = arguments.temperature[..] {
+        network.samplers = at_temperature(network, temperature, registry)?;
+    }
+    let failed = |error| Error::internal("cannot read what was typed", error);
+    for number in 0.. {
+        eprint!("The beginning (an empty line ends): ");
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line).map_err(failed)?;
+        let prefix = line.trim_end_matches(['\n', '\r']);
+        if prefix.is_empty() {
+            break;
+        }
+        let request = Request {
+            prefix: prefix.to_owned(),
+            count: 1,
+            length: arguments.length.map_or(network.experiment.sample.length, |length| length as usize),
+            seed: arguments.seed.unwrap_or_else(|| network.sample_seed()),
+            occasion: format!("sample {number}"),
+            capitalise: false,
+        };
+        // A character that the model does not know is told before anything is shown; then the next line is asked for.
+        if let Err(error) = encode_prefix(&network.vocabulary, prefix) {
+            eprintln!("{}", error.render(false));
+            continue;
+        }
+        print!("{prefix}");
+        let mut out = std::io::stdout();
+        let mut closed = Ok(());
+        generate(network, &request, &mut |_, symbol| {
+            if closed.is_ok() {
+                closed = write!(out, "{symbol}").and_then(|()| out.flush());
+            }
+        })?;
+        closed.map_err(|error| Error::internal("cannot print", error))?;
+        println!("\n");
+    }
+    Ok(())
+}
+
+/// How new the samples are.
+fn report(copied: &[Copied], samples: &[Generated], json: bool) {
+    let verbatim = copied.iter().filter(|copied| copied.is_verbatim).count();
+    if json {
+        for (index, copied) in copied.iter().enumerate() {
+            let (nearest, distance) = copied.nearest.clone().unzip();
+            println!(
+                "{}",
+                json!({
+                    "index": index,
+                    "verbatim": copied.is_verbatim,
+                    "nearest": nearest,
+                    "distance": distance,
+                    "longest_run": copied.longest_run,
+                })
+            );
+        }
+        return;
+    }
+    println!("\nin the training data word for word: {verbatim} of {}", samples.len());
+    for (copied, sample) in copied.iter().zip(samples) {
+        let run = copied.longest_run.chars().count();
+        let nearest = match &copied.nearest {
+            Some((_, 0)) => "is in the training data".to_owned(),
+            Some((document, distance)) => format!("nearest {document:?}, {distance} away"),
+            None => String::new(),
+        };
+        let start: String = sample.text.chars().take(24).collect();
+        println!("  {:<26}  longest copied run {run:>3} {:?}  {nearest}", format!("{start:?}"), copied.longest_run);
+    }
 }
 
 /// The sampler chain that only divides by a temperature; 0 keeps the most likely.
@@ -56,8 +160,7 @@ fn at_temperature(
     } else {
         json!({ "type": "temperature", "temperature": temperature })
     };
-    let part = serde_json::from_value(part)
-        .map_err(|error| hatchery::error::Error::internal("cannot set the temperature", error))?;
+    let part = serde_json::from_value(part).map_err(|error| Error::internal("cannot set the temperature", error))?;
     experiment.sampler = vec![part];
     samplers(&experiment, registry)
 }

@@ -9,13 +9,15 @@ use hatchery::{
     network::Network,
     registry::Registry,
     run::{
+        checkpoint,
         directory::{self, RunDirectory, Summary, Where},
         environment::Environment,
         log::{self, Metric},
-        picture::{Series, loss_curve},
+        picture::{Histogram, Series, histogram_svg, loss_curve},
+        replace,
         resume::Plan,
     },
-    text,
+    text::{self, Vocabulary},
     train::{Ending, Training},
 };
 
@@ -40,8 +42,22 @@ pub(crate) fn run(arguments: &Train) -> Result<ExitCode> {
 fn begin(arguments: &Train, file: &Path, registry: &Registry) -> Result<ExitCode> {
     let overrides = overrides(&arguments.overrides, arguments.device.as_deref());
     let (written, experiment) = read_file(file, &overrides, registry)?;
-    let data = Data::open(&written, folder_of(file), registry, None)?;
-    let network = Network::new(experiment, data.vocabulary.clone(), registry)?;
+    let start = match &arguments.from {
+        Some(run) => Some(checkpoint::read(&directory::resolve(Some(run), &arguments.runs)?.checkpoint())?),
+        None => None,
+    };
+    // What was learned belongs to symbols: those of the checkpoint stay.
+    let vocabulary = start.as_ref().map(|start| Vocabulary::from_text(&start.meta.vocabulary, &experiment.vocabulary));
+    let data = Data::open(&written, folder_of(file), registry, vocabulary.transpose()?)?;
+    let mut network = Network::new(experiment, data.vocabulary.clone(), registry)?;
+    let learned = start.is_some();
+    if let Some(start) = start {
+        // A state carried over belongs to the place in the text where the other training stood.
+        let tensors: Vec<_> =
+            start.tensors.into_iter().filter(|tensor| !tensor.name.starts_with(checkpoint::STATE)).collect();
+        network.executor.load(&tensors)?;
+    }
+    super::remark(&network);
     if !arguments.progress.quiet
         && let Some(run) = cut_short(&arguments.runs, Some(&network.experiment.name))?
     {
@@ -53,8 +69,13 @@ fn begin(arguments: &Train, file: &Path, registry: &Registry) -> Result<ExitCode
     let directory = RunDirectory::create(&arguments.runs, &network.experiment.name)?;
     let lock = directory.lock()?;
     let mut display = Display::new(&arguments.progress, &network, &data, interrupt);
-    let trained =
-        Training::begin(network, &data, &directory).and_then(|training| train(training, environment_of, &mut display));
+    let trained = Training::begin(network, &data, &directory).and_then(|mut training| {
+        if learned {
+            // What was learned elsewhere is not in the experiment: without this the run could not be begun anew.
+            training.save()?;
+        }
+        train(training, environment_of, &mut display)
+    });
     drop(lock);
     if trained.is_err() && !directory.checkpoint().exists() {
         // It removes nothing that holds a result.
@@ -86,6 +107,7 @@ fn resume(arguments: &Train, file: Option<&Path>, run: Option<&Path>, registry: 
     let folder = file.map_or(Path::new("."), folder_of);
     let data = Data::open(written.as_ref().unwrap_or(&plan.experiment), folder, registry, plan.vocabulary()?)?;
     let training = plan.start(&data, &directory, registry)?;
+    super::remark(&training.network);
     let interrupt = Interrupt::watch()?;
     if !arguments.progress.quiet {
         let folder = directory.path().display();
@@ -121,6 +143,7 @@ fn train(
     environment.end(training.progress.updates, seconds, finished);
     environment.write(&directory.environment())?;
     draw(directory, &experiment)?;
+    draw_lengths(directory, &experiment, training.data)?;
     let ending = ending?;
     display.finished(&training, ending, seconds);
     println!("{}", directory.path().display());
@@ -174,6 +197,17 @@ fn draw(directory: &RunDirectory, experiment: &Experiment) -> Result<()> {
     let picture = loss_curve(&series, &experiment.name, "nats per character");
     std::fs::write(directory.picture(), picture)
         .map_err(|error| Error::internal(format!("cannot write {}", directory.picture().display()), error))
+}
+
+/// The picture of the lengths of what is trained on, if they differ.
+fn draw_lengths(directory: &RunDirectory, experiment: &Experiment, data: &Data) -> Result<()> {
+    let lengths = data.train.facts().lengths;
+    if lengths.len() < 2 {
+        return Ok(());
+    }
+    let all = lengths.iter().flat_map(|(&length, &count)| std::iter::repeat_n(length as f64, count));
+    let picture = histogram_svg(&Histogram::of(all, 25), &experiment.name, "symbols of a sequence");
+    replace::text(&directory.path().join("lengths.svg"), &picture)
 }
 
 fn dtype(experiment: &Experiment) -> &'static str {

@@ -102,6 +102,7 @@ impl Documents {
         self.count_padding.then_some(self.longest)
     }
 
+    // ANCHOR: batch
     /// The batch of these documents, padded to the fixed length, else to `steps`, else to the longest of them.
     pub(super) fn batch(&self, documents: &[usize], steps: Option<usize>) -> Batch {
         let targets: Vec<Vec<Token>> = documents.iter().map(|document| self.targets(*document)).collect();
@@ -120,6 +121,17 @@ impl Documents {
             }
         }
         batch
+    }
+    // ANCHOR_END: batch
+
+    /// Every document, without its end symbol.
+    pub(super) fn all(&self) -> Vec<Vec<Token>> {
+        let content = |document| {
+            let mut tokens = self.targets(document);
+            tokens.truncate(tokens.len() - usize::from(self.end.is_some()));
+            tokens
+        };
+        (0..self.count()).map(content).collect()
     }
 
     /// The document and its end symbol.

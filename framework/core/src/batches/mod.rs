@@ -264,6 +264,21 @@ impl Sequences {
         })
     }
 
+    /// The documents of the split as tokens, without start, end and padding; a continuous text is one. All of it is
+    /// then in memory.
+    pub fn documents(&self) -> Vec<Vec<Token>> {
+        let whole = |tape: &Tape| {
+            let mut tokens = vec![0; tape.len()];
+            tape.read(0, &mut tokens);
+            vec![tokens]
+        };
+        match &self.frames {
+            Frames::Documents(documents) => documents.all(),
+            Frames::Windows(windows) => whole(windows.tape()),
+            Frames::Stream(stream) => whole(stream.tape()),
+        }
+    }
+
     /// What a report says of the split.
     pub fn facts(&self) -> Facts {
         match &self.frames {

@@ -41,6 +41,10 @@ impl Stream {
         Ok(Self { tape, rows, steps })
     }
 
+    pub(super) fn tape(&self) -> &Tape {
+        &self.tape
+    }
+
     pub(super) fn rows(&self) -> usize {
         self.rows
     }

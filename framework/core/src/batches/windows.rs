@@ -29,6 +29,10 @@ impl Windows {
         Ok(Self { tape, length, stride, predict })
     }
 
+    pub(super) fn tape(&self) -> &Tape {
+        &self.tape
+    }
+
     /// Starts at 0, stride, 2 × stride, … as long as a symbol follows the window, as Python's
     /// `range(0, characters - length, stride)` gives them.
     pub(super) fn count(&self) -> usize {

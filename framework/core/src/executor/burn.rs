@@ -9,7 +9,7 @@ use burn::{
 use hatchery_plugin::{Clipper, Gradients, Matrices, Params, State, Token};
 
 use super::{
-    Executor, Totals,
+    Executor, OTHER, Totals,
     optimizer::{Saved, Update, optimizer},
 };
 use crate::{
@@ -121,6 +121,7 @@ impl BurnExecutor {
         (0..steps).map(|step| table.clone().select(0, indices.clone().narrow(0, step * rows, rows))).collect()
     }
 
+    // ANCHOR: forward
     /// Runs all layers over time. Returns the last layer's output of every step in `wanted`, one below the other, and
     /// the state after the last step.
     fn forward(
@@ -151,6 +152,7 @@ impl BurnExecutor {
         let outputs = wanted.iter().map(|&step| sequence[step].clone()).collect();
         (Tensor::cat(outputs, 0), ends) // [wanted × rows, outputs]
     }
+    // ANCHOR_END: forward
 
     /// Sets a share of the outputs to zero and scales the others up, so that their expectation stays.
     fn drop_out(&self, sequence: &mut [Tensor<2>], stream: &mut Stream) {
@@ -168,6 +170,7 @@ impl BurnExecutor {
         hatchery_plugin::linear(outputs, params.get(HEAD_WEIGHTS), params.get(HEAD_BIAS))
     }
 
+    // ANCHOR: cross-entropy
     /// Cross-entropy summed over the counted characters, in nats: `[1]`. `logits` holds the rows of the counted steps.
     fn cross_entropy(&self, logits: Tensor<2>, counted: &Counted) -> Tensor<1> {
         let targets = self.indices(&counted.targets);
@@ -182,6 +185,7 @@ impl BurnExecutor {
         };
         picked.sum().neg()
     }
+    // ANCHOR_END: cross-entropy
 }
 
 // ANCHOR: train
@@ -320,8 +324,6 @@ impl Executor for BurnExecutor {
         Ok(())
     }
 }
-
-const OTHER: &str = "take a checkpoint that this experiment wrote";
 
 /// Which predictions of a batch count.
 struct Counted {

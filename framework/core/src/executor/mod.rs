@@ -5,10 +5,11 @@
 //! of named matrices, and numbers are read back only when somebody asks for them.
 
 mod burn;
+mod compiled;
 pub mod device;
 mod optimizer;
 
-pub use self::burn::BurnExecutor;
+pub use self::{burn::BurnExecutor, compiled::CompiledExecutor};
 
 use hatchery_plugin::Token;
 
@@ -70,6 +71,9 @@ pub trait Executor {
     /// When a parameter is missing or of another shape.
     fn load(&mut self, saved: &[Named]) -> Result<()>;
 }
+
+/// What to do about a checkpoint that does not fit.
+const OTHER: &str = "take a checkpoint that this experiment wrote";
 
 /// Sums over the counted characters of an evaluation.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -71,8 +71,10 @@ impl<'s> Walk<'s> {
                 None => self.unknown(&frame, entry),
             }
         }
+        // What a misspelt `base` would have brought is not missing.
+        let is_based = at.path.is_empty() && self.proposed.iter().any(|proposed| proposed == "base");
         for key in &fields.required {
-            let is_proposed = self.proposed.contains(&at.path) || self.proposed.contains(&at.inner(key));
+            let is_proposed = is_based || self.proposed.contains(&at.path) || self.proposed.contains(&at.inner(key));
             if table.get(key).is_none() && !is_proposed {
                 self.missing(&frame, key, header);
             }

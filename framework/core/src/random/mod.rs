@@ -55,6 +55,7 @@ pub fn softmax(logits: &[f64]) -> Vec<f64> {
 ///
 /// # Panics
 /// When the sum of `probabilities` is not a positive number.
+// ANCHOR: choice
 pub fn choice(probabilities: &[f64], uniform: f64) -> usize {
     let running = probabilities.iter().scan(0.0, |sum, probability| {
         *sum += probability;
@@ -65,6 +66,7 @@ pub fn choice(probabilities: &[f64], uniform: f64) -> usize {
     assert!(total > 0.0 && total.is_finite(), "these probabilities are no distribution: {probabilities:?}");
     cumulative.partition_point(|sum| sum / total <= uniform)
 }
+// ANCHOR_END: choice
 
 /// Two independent normal numbers from uniform ones, by the polar method of Marsaglia and Bray (1964), in the order in
 /// which `NumPy`'s legacy generator returns them.

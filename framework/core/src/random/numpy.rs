@@ -101,12 +101,14 @@ impl RandomState {
         }
     }
 
+    // ANCHOR: shuffle
     /// `shuffle(values)`: the same order for a list and for an array of one dimension.
     pub fn shuffle<T>(&mut self, values: &mut [T]) {
         for last in (1..values.len()).rev() {
             values.swap(last, self.randint(last + 1));
         }
     }
+    // ANCHOR_END: shuffle
 
     /// `choice(len(p), p=p)`: an index, each as likely as `probabilities` says.
     ///

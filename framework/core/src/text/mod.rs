@@ -41,6 +41,9 @@ enum Body {
 /// runs cannot change the text under it.
 const MAP_FROM: u64 = 64 << 20;
 
+/// The corpus of datasets that make up their own documents.
+pub const NO_TEXT: &str = "none";
+
 /// Bytes of a text that are looked at in one go when all of it is read.
 const CHUNK: usize = 1 << 20;
 
@@ -65,6 +68,9 @@ pub fn open_from(corpus: &Corpus, folder: &Path, places: &Places) -> Result<Text
         Corpus::Name(name) => name,
         Corpus::Glob { glob } => return open_glob(glob, folder),
     };
+    if name == NO_TEXT {
+        return Ok(Text::new(name, ""));
+    }
     if let Some((_, text)) = catalogue::EMBEDDED.iter().find(|(known, _)| known == name) {
         return Ok(Text { name: name.as_str().into(), body: Arc::new(Body::Embedded(text)) });
     }
@@ -91,6 +97,7 @@ pub fn seen_from_here(corpus: &Corpus, folder: &Path) -> Corpus {
     let beside = |name: &str| folder.join(name).display().to_string();
     match corpus {
         Corpus::Glob { glob } => Corpus::Glob { glob: beside(glob) },
+        Corpus::Name(name) if name == NO_TEXT => corpus.clone(),
         Corpus::Name(name) if catalogue::names().any(|known| known == name) => corpus.clone(),
         Corpus::Name(name) if fs::exists(folder.join(name)).unwrap_or(false) => Corpus::Name(beside(name)),
         Corpus::Name(_) => corpus.clone(),

@@ -102,9 +102,9 @@ impl Training<'_> {
     fn diverged(&self, event: &Event, tried: &str) -> Problem {
         let Event { step, loss, gradient_norm, .. } = event;
         let what = if loss.is_finite() {
-            "a gradient or a parameter is no number".to_owned()
+            format!("a gradient or a parameter is not finite after step {step}")
         } else {
-            format!("the loss is {loss}")
+            format!("the loss is {loss} at step {step}")
         };
         let kept = self.directory.checkpoint();
         let kept = if kept.exists() {
@@ -112,8 +112,8 @@ impl Training<'_> {
         } else {
             "no checkpoint had been written yet (train.checkpoint-every sets how often)".to_owned()
         };
-        let problem = Problem::new(format!("{what} at step {step}: the training has diverged"))
-            .note(format!("norm of the gradients before clipping: {gradient_norm}"))
+        let problem = Problem::new(format!("{what}: the training has diverged"))
+            .note(format!("norm of the gradients before clipping: {gradient_norm:e}"))
             .note(kept);
         let problem = if tried.is_empty() { problem } else { problem.note(tried) };
         problem.hint(

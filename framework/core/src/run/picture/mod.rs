@@ -1,5 +1,5 @@
-//! Pictures of numbers: as SVG for the run's folder and the book ([`loss_curve`], [`histogram_svg`]), of characters for
-//! the terminal ([`chart`], [`sparkline`], [`bars`]). All share their axes, so that they agree.
+//! Pictures of numbers: as SVG for the run's folder and the book ([`loss_curve`], [`curves_svg`], [`histogram_svg`]), of
+//! characters for the terminal ([`chart`], [`charts`], [`sparkline`], [`bars`]). All share their axes, so that they agree.
 
 mod histogram;
 mod scale;
@@ -8,6 +8,6 @@ mod terminal;
 
 pub use self::{
     histogram::Histogram,
-    svg::{Series, histogram_svg, loss_curve},
-    terminal::{bars, chart, sparkline},
+    svg::{Series, curves_svg, histogram_svg, loss_curve},
+    terminal::{bars, chart, charts, sparkline},
 };

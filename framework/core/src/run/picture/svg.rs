@@ -46,6 +46,11 @@ type Drawn = Result<(), Box<dyn std::error::Error>>;
 
 /// Curves over training steps, with a legend when there are several. What is not finite is left out.
 pub fn loss_curve(series: &[Series], title: &str, y_label: &str) -> String {
+    curves_svg(series, title, ("step", y_label))
+}
+
+/// Curves, with a legend when there are several. What is not finite is left out.
+pub fn curves_svg(series: &[Series], title: &str, labels: (&str, &str)) -> String {
     let curves: Vec<(&str, Vec<(f64, f64)>)> = series
         .iter()
         .map(|series| {
@@ -56,7 +61,7 @@ pub fn loss_curve(series: &[Series], title: &str, y_label: &str) -> String {
     let all = || curves.iter().flat_map(|(_, points)| points);
     let x = across(|| all().map(|(x, _)| *x));
     let y = Axis::rounded(all().map(|(_, y)| *y), 6);
-    svg(|out| draw_curves(out, &curves, (&x, &y), title, y_label))
+    svg(|out| draw_curves(out, &curves, (&x, &y), title, labels))
 }
 
 /// A histogram.
@@ -75,10 +80,10 @@ fn draw_curves(
     curves: &[(&str, Vec<(f64, f64)>)],
     axes: (&Axis, &Axis),
     title: &str,
-    y_label: &str,
+    labels: (&str, &str),
 ) -> Drawn {
     let area = SVGBackend::with_string(out, SIZE).into_drawing_area();
-    let mut chart = frame(&area, axes, title, ("step", y_label))?;
+    let mut chart = frame(&area, axes, title, labels)?;
     for (index, (label, points)) in curves.iter().enumerate() {
         // A curve that trembles too fast to be seen as a line is a band: what it is compared with shall stand out.
         let faint = curves.len() > 1 && trembles(points);

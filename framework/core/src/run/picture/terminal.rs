@@ -28,24 +28,45 @@ pub fn sparkline(points: &[f64], width: usize) -> String {
 /// A curve with its axes in `width` by `height` characters, the curve in Braille dots. What is not finite is left out.
 /// Less room than 24 by 6 is not enough, and is taken as that.
 pub fn chart(points: &[(f64, f64)], width: usize, height: usize) -> String {
-    let points: Vec<_> = points.iter().copied().filter(|(x, y)| x.is_finite() && y.is_finite()).collect();
-    if points.is_empty() {
+    draw(&[(None, points)], width, height)
+}
+
+/// Several curves over each other, as [`chart`]; where each ends stands its letter.
+pub fn charts(curves: &[(char, &[(f64, f64)])], width: usize, height: usize) -> String {
+    let curves: Vec<_> = curves.iter().map(|(letter, points)| (Some(*letter), *points)).collect();
+    draw(&curves, width, height)
+}
+
+fn draw(curves: &[(Option<char>, &[(f64, f64)])], width: usize, height: usize) -> String {
+    let finite = |(x, y): &(f64, f64)| x.is_finite() && y.is_finite();
+    let curves: Vec<(_, Vec<_>)> = curves
+        .iter()
+        .map(|(letter, points)| (*letter, points.iter().copied().filter(finite).collect()))
+        .filter(|(_, points): &(_, Vec<_>)| !points.is_empty())
+        .collect();
+    if curves.is_empty() {
         return "nothing to draw yet\n".to_owned();
     }
+    let all = || curves.iter().flat_map(|(_, points)| points);
     let (width, rows) = (width.max(24), height.max(6) - 2);
-    let y = Axis::rounded(points.iter().map(|(_, y)| *y), (rows / 3).max(1));
+    let y = Axis::rounded(all().map(|(_, y)| *y), (rows / 3).max(1));
     let margin = y.ticks.iter().map(|tick| y.label(*tick).chars().count()).max().unwrap_or(0);
     let columns = width.saturating_sub(margin + 1).max(8);
-    let x = Axis::tight(points.iter().map(|(x, _)| *x), (columns / 12).max(1));
+    let x = Axis::tight(all().map(|(x, _)| *x), (columns / 12).max(1));
 
     let mut dots = Dots::new(columns, rows);
     let place = |(px, py): (f64, f64)| {
         let across = (x.share(px) * (2 * columns - 1) as f64).round() as usize;
         (across, ((1.0 - y.share(py)) * (4 * rows - 1) as f64).round() as usize)
     };
-    dots.line(place(points[0]), place(points[0]));
-    for pair in points.windows(2) {
-        dots.line(place(pair[0]), place(pair[1]));
+    let mut letters = Vec::new();
+    for (letter, points) in &curves {
+        dots.line(place(points[0]), place(points[0]));
+        for pair in points.windows(2) {
+            dots.line(place(pair[0]), place(pair[1]));
+        }
+        let (across, down) = place(points[points.len() - 1]);
+        letters.extend(letter.map(|letter| (letter, down / 4, across / 2)));
     }
 
     let mut labels = vec![String::new(); rows];
@@ -57,7 +78,14 @@ pub fn chart(points: &[(f64, f64)], width: usize, height: usize) -> String {
         .enumerate()
         .map(|(row, label)| {
             let axis = if label.is_empty() { '│' } else { '┤' };
-            format!("{label:>margin$}{axis}{}\n", dots.row(row).trim_end_matches('\u{2800}'))
+            let mut dots: Vec<char> = dots.row(row).chars().collect();
+            // Curves that end at the same place have their letters side by side, to the left.
+            for (letter, _, column) in letters.iter().filter(|(_, of_row, _)| *of_row == row) {
+                let free = (0..=*column).rev().find(|&at| !dots[at].is_ascii_uppercase());
+                dots[free.unwrap_or(*column)] = *letter;
+            }
+            let dots: String = dots.into_iter().collect();
+            format!("{label:>margin$}{axis}{}\n", dots.trim_end_matches('\u{2800}'))
         })
         .collect();
     lines.push(foot(&x, margin, columns));

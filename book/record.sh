@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# Records the longer runs that the book shows, with what they print, and draws its pictures. Run it when a recording is out
+# of date; the texts of the notebooks have to be there (hatchery data fetch dinos names sonnets sonnets-keras, or
+# HATCHERY_DATA).
+#   book/record.sh               all of them, a quarter of an hour on two cores
+#   book/record.sh dinosaurs     one
+set -euo pipefail
+root="$(cd "$(dirname "$0")/.." && pwd)"
+program="${HATCHERY:-$root/target/release/hatchery}"
+work="$(mktemp -d)"
+trap 'rm -rf "$work"' EXIT
+mkdir "$work/bin"
+ln -s "$program" "$work/bin/hatchery"
+ln -s "$root/experiments" "$work/experiments"
+export PATH="$work/bin:$PATH"
+wanted="${1:-all}"
+cd "$work"
+
+# begin NAME: opens the recording of that name; fails if another one is wanted.
+begin() {
+    [ "$wanted" = all ] || [ "$wanted" = "$1" ] || return 1
+    out="$root/book/src/recorded/$1.txt"
+    : > "$out"
+    echo "$1" >&2
+}
+
+# part NAME: what follows can be included by this name.
+part() {
+    [ -z "${open:-}" ] || echo "# ANCHOR_END: $open" >> "$out"
+    open="$1"
+    [ -z "$open" ] || echo "# ANCHOR: $open" >> "$out"
+}
+
+# show COMMAND: runs it and records it with all that it prints.
+show() {
+    echo "\$ $1" >> "$out"
+    bash -c "exec 2>&1; $1" | sed 's/[[:space:]]*$//' >> "$out"
+}
+
+if begin dinosaurs; then
+    part train
+    show 'hatchery train experiments/dinosaurs.toml'
+    part use
+    show 'hatchery sample --prefix tri --count 5'
+    show 'hatchery eval'
+    show 'hatchery runs list'
+    part temperatures
+    show 'hatchery sample dinosaurs --temperature 0.3,0.8,1.5 --count 4'
+    part ''
+fi
+
+if begin coursera-dinos; then
+    part losses
+    show 'hatchery train experiments/notebooks/coursera-dinos.toml 2>&1 | grep -E "smoothed|steps in"'
+    part names
+    show 'grep -E "\"step\":(14000|34999)," runs/coursera-dinos/001/samples.jsonl'
+    part show
+    show 'hatchery runs show coursera-dinos | grep -A 14 "nats per character, training"'
+    part ''
+    cp runs/coursera-dinos/001/loss.svg "$root/book/src/pictures/coursera-dinos.svg"
+fi
+
+if begin sonnets; then
+    part train
+    show 'hatchery train experiments/notebooks/sonnets.toml'
+    part import
+    show 'hatchery import keras "$HATCHERY_DATA/model_shakespeare_kiank_350_epoch.h5" --experiment experiments/notebooks/sonnets.toml --output imported.safetensors'
+    show 'hatchery eval imported.safetensors --split train'
+    show 'hatchery sample imported.safetensors --prefix "darkness came" --next 3'
+    show 'hatchery train experiments/notebooks/sonnets.toml --from imported.safetensors --set name=continued'
+    show 'hatchery sample continued --prefix "darkness came" --length 300'
+    part ''
+fi
+
+if begin names; then
+    part train
+    show 'hatchery train experiments/notebooks/hse-names.toml'
+    part prefix
+    show 'hatchery sample hse-names --prefix " Trump" --count 10'
+    part masked
+    show 'hatchery train experiments/notebooks/hse-names-masked.toml 2>&1 | grep -E "^step|steps in"'
+    part dynamic
+    show 'hatchery train experiments/notebooks/hse-names-dynamic.toml 2>&1 | grep -E "^step|steps in"'
+    part cells
+    show 'hatchery train experiments/notebooks/hse-names-lstm.toml --quiet'
+    show 'hatchery train experiments/notebooks/hse-names-gru.toml --quiet'
+    show 'hatchery runs compare hse-names-dynamic hse-names-lstm hse-names-gru --picture compare.svg'
+    part ''
+    cp compare.svg "$root/book/src/pictures/names-cells.svg"
+fi
+
+if begin gradients; then
+    part train
+    show 'hatchery train experiments/gradients.toml --quiet'
+    show 'hatchery train experiments/gradients.toml --quiet --set cell.type=lstm --set name=gradients-lstm'
+    show 'hatchery train experiments/gradients.toml --quiet --set cell.type=gru --set name=gradients-gru'
+    part untrained
+    show 'hatchery gradients gradients-vanilla gradients-lstm gradients-gru --untrained --svg before.svg'
+    part trained
+    show 'hatchery gradients gradients-vanilla gradients-lstm gradients-gru --svg after.svg'
+    part scale
+    show 'for std in 0.05 0.1 0.15 0.2; do hatchery train experiments/gradients.toml --quiet --set train.steps=1 --set name=std-$std --set "model.initialiser={type=\"normal\", std=$std}"; done'
+    show 'hatchery gradients std-0.05 std-0.1 std-0.15 std-0.2 --untrained --svg scale.svg'
+    part unclipped
+    show "hatchery train experiments/exploding.toml --quiet --set name=unclipped --set 'clipper=[]'"
+    show 'hatchery gradients --updates unclipped'
+    part clipped
+    show 'hatchery train experiments/exploding.toml --quiet'
+    show 'hatchery gradients --updates exploding --svg clipped.svg'
+    show 'hatchery eval exploding'
+    part ''
+    for picture in before after scale clipped; do
+        cp "$picture.svg" "$root/book/src/pictures/gradients-$picture.svg"
+    done
+fi

@@ -1,0 +1,132 @@
+//! `hatchery gradients`: the norms that say whether a model can learn from what lies far back.
+
+use std::{io::Write, path::Path, sync::Arc};
+
+use hatchery::{
+    batches::Data,
+    error::{Error, Problem, Result},
+    experiment::read,
+    gradients::flow,
+    network::Network,
+    registry::Registry,
+    run::{
+        checkpoint,
+        directory::{self, Where},
+        log::{self, Metric},
+        picture::{Series, curves_svg},
+    },
+    text::Vocabulary,
+};
+use serde_json::json;
+
+use crate::arguments::Gradients;
+
+/// Sequences over which the norms of documents and windows are averaged; of a stream it is always 32.
+const SEQUENCES: usize = 64;
+
+/// Norms by distance in time or by update.
+struct Curve {
+    label: String,
+    points: Vec<(f64, f64)>,
+}
+
+pub(crate) fn run(arguments: &Gradients) -> Result<()> {
+    let mut chosen: Vec<Option<&Path>> = arguments.runs.iter().map(|path| Some(path.as_path())).collect();
+    if chosen.is_empty() {
+        chosen.push(None);
+    }
+    let registry = hatchery_cli::registry()?;
+    let mut curves = Vec::new();
+    for run in chosen {
+        let place = directory::resolve(run, &arguments.root)?;
+        curves.extend(if arguments.updates {
+            by_update(&place)?
+        } else {
+            by_distance(&place, arguments.untrained, &registry)?
+        });
+    }
+    let (title, across) = if arguments.updates {
+        ("norm of the gradient of all parameters", "update")
+    } else {
+        ("norm of dL/ds", "steps before the prediction")
+    };
+    print(&curves, across, arguments.json)?;
+    if let Some(path) = &arguments.svg {
+        let logarithms = |points: &[(f64, f64)]| points.iter().map(|(x, norm)| (*x, norm.log10())).collect();
+        let series: Vec<_> = curves
+            .iter()
+            .map(|curve| Series { label: curve.label.clone(), points: logarithms(&curve.points) })
+            .collect();
+        let picture = curves_svg(&series, title, (across, "log10 of the norm"));
+        std::fs::write(path, picture)
+            .map_err(|error| Error::internal(format!("cannot write {}", path.display()), error))?;
+    }
+    Ok(())
+}
+
+/// One curve for every carried vector of the model.
+fn by_distance(place: &Where, untrained: bool, registry: &Registry) -> Result<Vec<Curve>> {
+    let checkpoint = checkpoint::read(&place.checkpoint())?;
+    let network = if untrained {
+        let meta = &checkpoint.meta;
+        let experiment = read::from_text(&meta.experiment, "the experiment in the checkpoint", &[], registry)?;
+        let vocabulary = Vocabulary::from_text(&meta.vocabulary, &experiment.vocabulary)?;
+        Network::new(experiment, Arc::new(vocabulary), registry)?
+    } else {
+        Network::restore(&checkpoint, &[], registry)?.0
+    };
+    let vocabulary = network.vocabulary.as_ref().clone();
+    let data = Data::open(&network.experiment, Path::new("."), registry, Some(vocabulary))?;
+    let split = data.valid.as_ref().unwrap_or(&data.train);
+    let Some(batch) = split.evaluation(SEQUENCES).next() else { return Ok(Vec::new()) };
+    let flows = flow(&network, &batch, registry)?;
+    let name = network.experiment.name.as_str();
+    let several = flows.len() > 1;
+    let curve = |flow: hatchery::gradients::Flow| Curve {
+        label: if several { format!("{name}: {}", flow.vector) } else { name.to_owned() },
+        points: flow.norms.into_iter().enumerate().map(|(index, norm)| ((index + 1) as f64, norm)).collect(),
+    };
+    Ok(flows.into_iter().map(curve).collect())
+}
+
+/// Two curves: before and after the clippers.
+fn by_update(place: &Where) -> Result<Vec<Curve>> {
+    let Where::Run(run) = place else {
+        return Err(Problem::new("a checkpoint alone does not know the updates before it")
+            .hint("name the run's folder: its metrics.jsonl does")
+            .into());
+    };
+    let metrics: Vec<Metric> = log::read(&run.metrics())?;
+    let curve = |label: &str, norm: fn(&Metric) -> f64| Curve {
+        label: format!("{}: {label}", run.name()),
+        points: metrics.iter().map(|metric| (metric.step as f64, norm(metric))).collect(),
+    };
+    Ok(vec![
+        curve("before clipping", |metric| metric.gradient_norm),
+        curve("after clipping", |metric| metric.clipped_norm),
+    ])
+}
+
+/// A column a curve, a line for each power of two; as JSON everything.
+fn print(curves: &[Curve], across: &str, json: bool) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    let failed = |error| Error::internal("cannot write to standard output", error);
+    if json {
+        for Curve { label, points } in curves {
+            writeln!(out, "{}", json!({ "curve": label, "across": across, "norms": points })).map_err(failed)?;
+        }
+        return Ok(());
+    }
+    for (number, Curve { label, .. }) in curves.iter().enumerate() {
+        writeln!(out, "({}) {label}", number + 1).map_err(failed)?;
+    }
+    let heads: String = (1..=curves.len()).map(|number| format!("  {:>9}", format!("({number})"))).collect();
+    writeln!(out, "\n{across:<28}{heads}").map_err(failed)?;
+    let longest = curves.iter().max_by_key(|curve| curve.points.len()).map_or(&[][..], |curve| &curve.points);
+    for (index, (x, _)) in longest.iter().enumerate().filter(|(index, _)| (index + 1).is_power_of_two()) {
+        let norm = |curve: &Curve| curve.points.get(index).map_or("–".to_owned(), |(_, norm)| format!("{norm:.2e}"));
+        let norms: String = curves.iter().map(|curve| format!("  {:>9}", norm(curve))).collect();
+        writeln!(out, "{x:<28}{norms}").map_err(failed)?;
+    }
+    Ok(())
+}

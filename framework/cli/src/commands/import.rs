@@ -1,0 +1,46 @@
+//! `hatchery import`: models of other frameworks as checkpoints.
+
+use std::path::Path;
+
+use hatchery::{
+    batches::Data,
+    error::Result,
+    experiment::{Experiment, read},
+    import::{self, Imported},
+    registry::Registry,
+    run::checkpoint,
+    text::Vocabulary,
+};
+
+use crate::arguments::Into;
+
+/// A model file of Keras.
+pub(crate) fn keras(model: &Path, into: &Into) -> Result<()> {
+    let registry = hatchery_cli::registry()?;
+    let (experiment, vocabulary) = target(into, &registry)?;
+    write(&import::keras(model, experiment, vocabulary, &registry)?, &into.output)
+}
+
+/// A state dict of `PyTorch`.
+pub(crate) fn pytorch(model: &Path, mapping: &Path, into: &Into) -> Result<()> {
+    let registry = hatchery_cli::registry()?;
+    let (experiment, vocabulary) = target(into, &registry)?;
+    write(&import::pytorch(model, mapping, experiment, vocabulary, &registry)?, &into.output)
+}
+
+/// What the model becomes: the experiment, and the vocabulary of its text.
+fn target(into: &Into, registry: &Registry) -> Result<(Experiment, Vocabulary)> {
+    let experiment = read::read(&into.experiment, &into.overrides, registry)?;
+    let folder = into.experiment.parent().unwrap_or(Path::new("."));
+    let data = Data::open(&experiment, folder, registry, None)?;
+    Ok((experiment, data.vocabulary.as_ref().clone()))
+}
+
+fn write(imported: &Imported, output: &Path) -> Result<()> {
+    for note in &imported.notes {
+        eprintln!("note: {note}");
+    }
+    checkpoint::write(output, &imported.checkpoint)?;
+    println!("{}", output.display());
+    Ok(())
+}

@@ -1,0 +1,25 @@
+//! Why something is not compiled.
+
+/// An operation or a use of one that the compiler does not know. What is refused runs on the Burn executor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The operation or the rule, as a lower-case fragment.
+    pub reason: String,
+}
+
+/// The result of compiling.
+pub(crate) type Result<T> = std::result::Result<T, Refusal>;
+
+impl Refusal {
+    pub(crate) fn new(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into() }
+    }
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for Refusal {}

@@ -1,0 +1,77 @@
+//! exp, tanh and the logistic function over registers.
+//!
+//! `exp(x) = 2ⁿ exp(r)` with n the nearest whole number to x / ln 2 and r at most half of ln 2 (Cody and Waite 1980), exp(r)
+//! − 1 by its Taylor series, which is long enough for a relative error of half a unit in the last place. NaN stays NaN;
+//! exp of what is far below 0 is 0.
+
+use super::lanes::{Lanes, Number};
+
+/// n and exp(r) − 1.
+///
+/// # Safety
+/// As [`Lanes`] says.
+#[inline(always)]
+unsafe fn reduced<V: Lanes>(x: V) -> (V, V) {
+    let constants = V::Number::CONSTANTS;
+    // SAFETY: the caller's.
+    unsafe {
+        let round = V::splat(constants.round);
+        let n = x.mul_add(V::splat(constants.log2e), round).sub(round);
+        let r = n.neg_mul_add(V::splat(constants.ln2[0]), x);
+        let r = n.neg_mul_add(V::splat(constants.ln2[1]), r);
+        let mut sum = V::splat(constants.series[0]);
+        for &coefficient in &constants.series[1..] {
+            sum = sum.mul_add(r, V::splat(coefficient));
+        }
+        (n, r.mul(r).mul_add(sum, r))
+    }
+}
+
+/// 2ⁿ for a whole n in the range of the exponent.
+#[inline(always)]
+unsafe fn power_of_two<V: Lanes>(n: V) -> V {
+    // SAFETY: the caller's.
+    unsafe { n.add(V::splat(V::Number::CONSTANTS.power)).to_exponent() }
+}
+
+/// exp(x).
+#[inline(always)]
+pub(super) unsafe fn exp<V: Lanes>(x: V) -> V {
+    let constants = V::Number::CONSTANTS;
+    // SAFETY: the caller's.
+    unsafe {
+        let (low, high) = (V::splat(constants.exp_low), V::splat(constants.exp_high));
+        let one = V::splat(V::Number::from_f64(1.0));
+        let (n, rest) = reduced(low.max(high.min(x)));
+        // Twice half of the power, as the largest power alone is beyond what the exponent can say.
+        let half = power_of_two(n.sub(one));
+        let result = rest.mul_add(half, half);
+        let result = result.add(result);
+        let result = x.if_less(low, V::splat(V::Number::default()), result);
+        high.if_less(x, V::splat(V::Number::from_f64(f64::INFINITY)), result)
+    }
+}
+
+/// tanh(x), as e / (e + 2) with e = exp(2 |x|) − 1, which is exact where tanh is small.
+#[inline(always)]
+pub(super) unsafe fn tanh<V: Lanes>(x: V) -> V {
+    let constants = V::Number::CONSTANTS;
+    // SAFETY: the caller's.
+    unsafe {
+        let magnitude = V::splat(constants.tanh_high).min(x.abs());
+        let (n, rest) = reduced(magnitude.add(magnitude));
+        let power = power_of_two(n);
+        let e = rest.mul_add(power, power.sub(V::splat(V::Number::from_f64(1.0))));
+        e.div(e.add(V::splat(V::Number::from_f64(2.0)))).with_sign(x)
+    }
+}
+
+/// 1 / (1 + exp(−x)).
+#[inline(always)]
+pub(super) unsafe fn sigmoid<V: Lanes>(x: V) -> V {
+    // SAFETY: the caller's.
+    unsafe {
+        let one = V::splat(V::Number::from_f64(1.0));
+        one.div(one.add(exp(V::splat(V::Number::default()).sub(x))))
+    }
+}

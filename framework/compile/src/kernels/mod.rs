@@ -1,0 +1,158 @@
+//! The inner loops, for every instruction set, and the choice between them.
+//!
+//! Everything is written once over [`lanes::Lanes`] and compiled for AVX-512, for AVX2 and for whatever the target has;
+//! which of the three runs is decided when a machine is made.
+
+pub(crate) mod elementwise;
+pub(crate) mod lanes;
+mod loss;
+mod math;
+pub(crate) mod product;
+mod update;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+pub(crate) use elementwise::{Code, Source, Target};
+pub use lanes::Number;
+pub(crate) use loss::{Loss, Rows as LossRows};
+pub(crate) use product::Product;
+pub(crate) use update::{Rule, Slots};
+
+use crate::program::Program;
+
+/// The instructions that the inner loops are compiled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InstructionSet {
+    /// 512-bit registers.
+    Avx512,
+    /// 256-bit registers with fused multiply-add.
+    Avx2,
+    /// What every processor of the target has: NEON on aarch64.
+    Portable,
+}
+
+impl InstructionSet {
+    /// All that this processor can run, the best first.
+    pub fn available() -> Vec<Self> {
+        let mut sets = Vec::new();
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx512f") {
+                sets.push(Self::Avx512);
+            }
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                sets.push(Self::Avx2);
+            }
+        }
+        sets.push(Self::Portable);
+        sets
+    }
+}
+
+/// The inner loops of one instruction set. All are unsafe to call: pointers must be valid as each describes.
+pub(crate) struct Kernels<T: 'static> {
+    /// Runs a program over rows.
+    pub(crate) run: unsafe fn(&Program, &[*mut T], *mut T, usize),
+    /// Computes one element-wise operation.
+    pub(crate) execute: unsafe fn(Code, (usize, usize), Target<T>, [Source<T>; 3]),
+    /// Computes a product.
+    pub(crate) multiply: unsafe fn(&Product<T>),
+    /// Packs a matrix for products.
+    pub(crate) pack: unsafe fn(*const T, [usize; 2], usize, usize, *mut T),
+    /// Softmax, cross-entropy and its gradient.
+    pub(crate) loss: unsafe fn(&LossRows<'_, T>) -> Loss,
+    /// Updates a parameter.
+    pub(crate) update: unsafe fn(&Rule, &Slots<T>),
+    /// The width of a panel of packed weights.
+    pub(crate) panel: usize,
+}
+
+macro_rules! kernels {
+    ($name:ident, $vector:ty, $number:ty, $(#[$feature:meta])?) => {
+        mod $name {
+            use super::*;
+
+            $(#[$feature])?
+            unsafe fn run(program: &Program, frame: &[*mut $number], scratch: *mut $number, rows: usize) {
+                // SAFETY: the caller's; the instruction set is enabled here.
+                unsafe { crate::program::run::<$vector>(program, frame, scratch, rows) }
+            }
+            $(#[$feature])?
+            unsafe fn execute(code: Code, shape: (usize, usize), to: Target<$number>, from: [Source<$number>; 3]) {
+                // SAFETY: the caller's; the instruction set is enabled here.
+                unsafe { elementwise::execute::<$vector>(code, shape, to, from) }
+            }
+            $(#[$feature])?
+            unsafe fn multiply(product: &Product<$number>) {
+                // SAFETY: the caller's; the instruction set is enabled here.
+                unsafe { product::multiply::<$vector>(product) }
+            }
+            $(#[$feature])?
+            unsafe fn pack(from: *const $number, strides: [usize; 2], depth: usize, columns: usize, to: *mut $number) {
+                // SAFETY: the caller's; the instruction set is enabled here.
+                unsafe { product::pack::<$vector>(from, strides, depth, columns, to) }
+            }
+            $(#[$feature])?
+            unsafe fn loss(rows: &LossRows<'_, $number>) -> Loss {
+                // SAFETY: the caller's; the instruction set is enabled here.
+                unsafe { loss::rows::<$vector>(rows) }
+            }
+            $(#[$feature])?
+            unsafe fn update(rule: &Rule, slots: &Slots<$number>) {
+                // SAFETY: the caller's; the instruction set is enabled here.
+                unsafe { update::update::<$vector>(rule, slots) }
+            }
+
+            pub(super) static KERNELS: Kernels<$number> =
+                Kernels { run, execute, multiply, pack, loss, update, panel: product::panel::<$vector>() };
+        }
+    };
+}
+
+kernels!(portable32, lanes::Portable<f32, 8>, f32,);
+kernels!(portable64, lanes::Portable<f64, 4>, f64,);
+#[cfg(target_arch = "x86_64")]
+kernels!(avx2_32, std::arch::x86_64::__m256, f32, #[target_feature(enable = "avx2,fma")]);
+#[cfg(target_arch = "x86_64")]
+kernels!(avx2_64, std::arch::x86_64::__m256d, f64, #[target_feature(enable = "avx2,fma")]);
+#[cfg(target_arch = "x86_64")]
+kernels!(avx512_32, std::arch::x86_64::__m512, f32, #[target_feature(enable = "avx512f")]);
+#[cfg(target_arch = "x86_64")]
+kernels!(avx512_64, std::arch::x86_64::__m512d, f64, #[target_feature(enable = "avx512f")]);
+
+/// A kind of number that machines compute with: `f32` or `f64`.
+pub trait Float: Number {
+    /// The inner loops for an instruction set that the processor has.
+    #[doc(hidden)]
+    #[expect(
+        private_interfaces,
+        reason = "the trait is public for its name only; nobody outside implements or calls it"
+    )]
+    fn kernels(set: InstructionSet) -> &'static Kernels<Self>;
+}
+
+impl Float for f32 {
+    #[expect(private_interfaces, reason = "see the trait")]
+    fn kernels(set: InstructionSet) -> &'static Kernels<Self> {
+        match set {
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx512 => &avx512_32::KERNELS,
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx2 => &avx2_32::KERNELS,
+            _ => &portable32::KERNELS,
+        }
+    }
+}
+
+impl Float for f64 {
+    #[expect(private_interfaces, reason = "see the trait")]
+    fn kernels(set: InstructionSet) -> &'static Kernels<Self> {
+        match set {
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx512 => &avx512_64::KERNELS,
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx2 => &avx2_64::KERNELS,
+            _ => &portable64::KERNELS,
+        }
+    }
+}

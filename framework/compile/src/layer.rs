@@ -1,0 +1,572 @@
+//! One cell of the stack, compiled: the part before the time loop, the loop, and both backwards.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::{
+    body::{self, Body, Buffer, Kind, Layout, Task, View, view_of},
+    differentiate::differentiate,
+    error::{Refusal, Result},
+    fixed::Location,
+    fuse::fuse,
+    graph::{Binary, Graph, Id, Leaf, Op, Rows},
+    split::split,
+    sums::gather,
+};
+
+/// A sum over all rows of the batch and all time steps.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Reduction {
+    /// `to (+)= aᵀ · b`.
+    Outer { a: View, b: View, to: Location, add: bool },
+    /// `to (+)=` one of the chunks' sums.
+    Sum { place: usize, to: Location, add: bool },
+    /// All entries one number.
+    Fill { to: Location, value: f64 },
+}
+
+/// Steps forward and backward, and what is summed up afterwards.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Phase {
+    pub(crate) forward: Body,
+    pub(crate) backward: Body,
+    pub(crate) reductions: Vec<Reduction>,
+}
+
+/// A product with a one-hot input is a choice of a column: `table = weightᵀ + bias`, a row for each token.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Choice {
+    pub(crate) weight: Location,
+    pub(crate) bias: Option<Location>,
+    /// Where their gradients are added.
+    pub(crate) weight_gradient: Location,
+    pub(crate) bias_gradient: Option<Location>,
+    pub(crate) table: View,
+    pub(crate) table_gradient: View,
+}
+
+/// Rows of a table that each sequence's token chooses.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lookup {
+    pub(crate) table: View,
+    /// Where the rows chosen at a time step go.
+    pub(crate) to: View,
+    /// The gradient of the chosen rows, and where it is summed up for each token.
+    pub(crate) gradient: Option<(View, View)>,
+    pub(crate) width: usize,
+}
+
+/// A carried vector.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Carried {
+    pub(crate) buffer: usize,
+    /// Where its gradient is carried.
+    pub(crate) gradient: usize,
+    pub(crate) width: usize,
+    pub(crate) start: f64,
+}
+
+/// One compiled cell.
+#[derive(Clone, Debug)]
+pub(crate) struct Layer {
+    /// Before the time loop: over the rows of all time steps, or over all tokens.
+    pub(crate) before: Phase,
+    /// One time step.
+    pub(crate) step: Phase,
+    pub(crate) choices: Vec<Choice>,
+    pub(crate) lookups: Vec<Lookup>,
+    pub(crate) carried: Vec<Carried>,
+    pub(crate) output: View,
+    pub(crate) outputs: usize,
+    /// The buffer of the output's gradient.
+    pub(crate) gradient: usize,
+}
+
+/// What feeds a layer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Input {
+    /// Tokens, one-hot: the buffer of the identity, in case the cell uses its input for more than a product.
+    OneHot(View),
+    /// Tokens, through a table of vectors.
+    Embedding { table: View, gradient: View },
+    /// The output of the layer below.
+    Below { view: View, gradient: View },
+}
+
+impl Input {
+    fn view(self) -> View {
+        match self {
+            Self::OneHot(view) | Self::Embedding { table: view, .. } | Self::Below { view, .. } => view,
+        }
+    }
+
+    fn gradient(self) -> Option<View> {
+        match self {
+            Self::OneHot(_) => None,
+            Self::Embedding { gradient, .. } | Self::Below { gradient, .. } => Some(gradient),
+        }
+    }
+
+    fn of_tokens(self) -> bool {
+        !matches!(self, Self::Below { .. })
+    }
+}
+
+/// Where each parameter's gradient goes, and whether something is there already.
+pub(crate) struct Gradients<'a> {
+    pub(crate) at: &'a [Location],
+    pub(crate) begun: &'a mut [bool],
+}
+
+/// Widths and first values of a cell's carried vectors.
+pub(crate) struct Shape<'a> {
+    pub(crate) outputs: usize,
+    pub(crate) state: &'a [(usize, f64)],
+}
+
+/// Compiles a cell. Its graph has as roots the output and the next state.
+pub(crate) fn compile(
+    (graph, roots): (&Graph, &[Id]),
+    shape: &Shape<'_>,
+    input: Input,
+    layout: &mut Layout<'_>,
+    gradients: &mut Gradients<'_>,
+) -> Result<Layer> {
+    let (graph, roots) = gather(graph, roots);
+    let split = split(&graph, &roots);
+    let new_buffer = |layout: &mut Layout<'_>, width, kind| {
+        layout.buffers.push(Buffer { width, kind });
+        layout.buffers.len() - 1
+    };
+    let whole = |buffer, shift| View { buffer, shift, offset: 0 };
+
+    // The loop, differentiated.
+    let mut step = Derived::new(split.step, &split.roots, |graph| {
+        let mut seeds = vec![(split.roots[0], graph.leaf(Leaf::OutputGradient, Rows::Batch, shape.outputs))];
+        for (index, &(width, _)) in shape.state.iter().enumerate() {
+            seeds.push((split.roots[1 + index], graph.leaf(Leaf::NextGradient(index), Rows::Batch, width)));
+        }
+        seeds
+    })?;
+    // The part before it, differentiated by what the loop passes back.
+    let wanted: Vec<usize> =
+        (0..split.hoisted.len()).filter(|&index| step.gradient(Leaf::Hoisted(index)).is_some()).collect();
+    let before = Derived::new(split.before, &split.hoisted, |graph| {
+        let seed = |&index: &usize| {
+            let columns = graph[split.hoisted[index]].columns;
+            (split.hoisted[index], graph.leaf(Leaf::HoistedGradient(index), Rows::Batch, columns))
+        };
+        wanted.iter().map(seed).collect()
+    })?;
+
+    // Forward: first the hoisted values, then the loop.
+    let kind = if input.of_tokens() { Kind::Table } else { Kind::Tape };
+    let mut views = HashMap::new();
+    before.place(Leaf::X, input.view(), &mut views);
+    let choices = matches!(input, Input::OneHot(_)).then(|| choices(&before)).flatten();
+    layout.fixed.tag += 1;
+    let before_tag = layout.fixed.tag;
+    let mut phase_before = Phase::default();
+    if choices.is_none() {
+        phase_before.forward = before.forward((kind, kind), &[], &mut views, layout)?;
+    } else {
+        for &root in &before.roots {
+            let buffer = new_buffer(layout, before.graph[root].columns, Kind::Table);
+            views.insert(root, whole(buffer, 0));
+        }
+    }
+    let mut step_views = HashMap::new();
+    let mut carried = Vec::new();
+    let mut results = Vec::new();
+    for (index, &(width, start)) in shape.state.iter().enumerate() {
+        let buffer = new_buffer(layout, width, Kind::State);
+        let gradient = new_buffer(layout, width, Kind::Carry);
+        carried.push(Carried { buffer, gradient, width, start });
+        step.place(Leaf::State(index), whole(buffer, 0), &mut step_views);
+        results.push((step.roots[1 + index], whole(buffer, 1)));
+    }
+    let mut lookups = Vec::new();
+    for (index, &root) in before.roots.iter().enumerate() {
+        let table = view_of(&before.graph, &views, root)
+            .ok_or_else(|| Refusal::new("an input product that nothing computes"))?;
+        let leaf = Leaf::Hoisted(index);
+        if input.of_tokens() {
+            let mut lasting = step.used_backward();
+            lasting.insert(base(&step.graph, step.roots[0]));
+            let kept = step.leaf(leaf).is_some_and(|id| lasting.contains(&id));
+            let width = before.graph[root].columns;
+            let to = whole(new_buffer(layout, width, if kept { Kind::Tape } else { Kind::Step }), 0);
+            lookups.push(Lookup { table, to, gradient: None, width });
+            step.place(leaf, to, &mut step_views);
+        } else {
+            step.place(leaf, table, &mut step_views);
+        }
+    }
+    layout.fixed.tag += 1;
+    let step_tag = layout.fixed.tag;
+    if view_is_missing(&step.graph, step.roots[0]) {
+        let buffer = new_buffer(layout, shape.outputs, Kind::Tape);
+        results.push((step.roots[0], whole(buffer, 0)));
+        step_views.insert(usize::MAX, whole(buffer, 0));
+    }
+    let mut phase_step = Phase {
+        forward: step.forward((Kind::Tape, Kind::Step), &results, &mut step_views, layout)?,
+        ..Phase::default()
+    };
+    let output = view_of(&step.graph, &step_views, step.roots[0])
+        .or_else(|| step_views.get(&usize::MAX).copied())
+        .ok_or_else(|| Refusal::new("an output that nothing computes"))?;
+
+    // Backward: the loop, then the part before it.
+    let gradient = new_buffer(layout, shape.outputs, Kind::Tape);
+    step.place(Leaf::OutputGradient, whole(gradient, 0), &mut step_views);
+    let mut results = Vec::new();
+    for (index, state) in carried.iter().enumerate() {
+        step.place(Leaf::NextGradient(index), whole(state.gradient, 1), &mut step_views);
+        let passed = step.gradient(Leaf::State(index));
+        let passed = passed.unwrap_or_else(|| step.graph.fill(0.0, Rows::Batch, state.width));
+        results.push((passed, whole(state.gradient, 0)));
+    }
+    let kept: Vec<Id> = wanted.iter().filter_map(|&index| step.gradient(Leaf::Hoisted(index))).collect();
+    let (backward, sums) = step.backward((Kind::Tape, Kind::Step), &results, &kept, &mut step_views, layout)?;
+    phase_step.backward = backward;
+    step.reductions(&step_views, &sums, gradients, layout, &mut phase_step.reductions)?;
+    debug_assert_eq!(layout.fixed.tag, step_tag);
+
+    layout.fixed.tag = before_tag;
+    for &index in &wanted {
+        let from = step.gradient(Leaf::Hoisted(index)).and_then(|id| view_of(&step.graph, &step_views, id));
+        let from = from.ok_or_else(|| Refusal::new("the gradient of an input product that nothing computes"))?;
+        let view = if input.of_tokens() {
+            let to = whole(new_buffer(layout, lookups[index].width, Kind::Table), 0);
+            lookups[index].gradient = Some((from, to));
+            to
+        } else {
+            from
+        };
+        before.place(Leaf::HoistedGradient(index), view, &mut views);
+    }
+    let mut chosen = Vec::new();
+    if let Some(choices) = choices {
+        for (index, (weight, bias)) in choices.into_iter().enumerate() {
+            let mut place = |layout: &mut Layout<'_>, gradients: &mut Gradients<'_>, param: usize| {
+                let to = gradients.at[param];
+                if !std::mem::replace(&mut gradients.begun[param], true) {
+                    phase_before.reductions.push(Reduction::Fill { to, value: 0.0 });
+                }
+                (layout.fixed.params[param], to)
+            };
+            let (weight, weight_gradient) = place(layout, gradients, weight);
+            let bias = bias.map(|bias| place(layout, gradients, bias));
+            let Some((_, table_gradient)) = lookups[index].gradient else { continue };
+            chosen.push(Choice {
+                weight,
+                bias: bias.map(|(at, _)| at),
+                weight_gradient,
+                bias_gradient: bias.map(|(_, at)| at),
+                table: lookups[index].table,
+                table_gradient,
+            });
+        }
+    } else {
+        let results: Vec<(Id, View)> = match input.gradient() {
+            Some(view) => {
+                let mut graph_gradient = before.gradient(Leaf::X);
+                if graph_gradient.is_none() {
+                    graph_gradient = before.zero;
+                }
+                graph_gradient.map(|id| (id, view)).into_iter().collect()
+            }
+            None => vec![],
+        };
+        let (backward, sums) = before.backward((kind, kind), &results, &[], &mut views, layout)?;
+        phase_before.backward = backward;
+        before.reductions(&views, &sums, gradients, layout, &mut phase_before.reductions)?;
+    }
+    layout.fixed.tag = step_tag;
+    Ok(Layer {
+        before: phase_before,
+        step: phase_step,
+        choices: chosen,
+        lookups,
+        carried,
+        output,
+        outputs: shape.outputs,
+        gradient,
+    })
+}
+
+/// What a value is cut from.
+fn base(graph: &Graph, mut id: Id) -> Id {
+    while let Op::Slice { of, .. } = graph[id].op {
+        id = of;
+    }
+    id
+}
+
+/// Whether a value is computed nowhere: a constant, or one row for all sequences.
+fn view_is_missing(graph: &Graph, id: Id) -> bool {
+    match graph[id].op {
+        Op::Fill(_) => true,
+        Op::Slice { of, .. } => view_is_missing(graph, of),
+        _ => !graph.is_batch(id),
+    }
+}
+
+/// The parameters of each hoisted value, weight and bias, if all are products of the one-hot input with a parameter.
+fn choices(before: &Derived) -> Option<Vec<(usize, Option<usize>)>> {
+    let graph = &before.graph;
+    let param = |id: Id| match graph[id].op {
+        Op::Leaf(Leaf::Param(number)) => Some(number),
+        _ => None,
+    };
+    before
+        .roots
+        .iter()
+        .map(|&root| {
+            let Op::Linear { terms, init } = &graph[root].op else { return None };
+            let &[(x, weight)] = &terms[..] else { return None };
+            let Op::Leaf(Leaf::X) = graph[x].op else { return None };
+            let Op::Transpose(weight) = graph[weight].op else { return None };
+            let bias = match init {
+                Some(init) => Some(param(*init)?),
+                None => None,
+            };
+            Some((param(weight)?, bias))
+        })
+        .collect()
+}
+
+/// A graph with its gradients.
+struct Derived {
+    graph: Graph,
+    /// The results.
+    roots: Vec<Id>,
+    gradients: HashMap<Leaf, Id>,
+    /// The batch values computed forward, and those computed backward.
+    forward: Vec<Id>,
+    backward: Vec<Id>,
+    /// Sums over the batch that gradients of parameters are made of.
+    sums: Vec<Id>,
+    outers: Vec<(Id, Id)>,
+    /// Zeros as wide as the input, for an input that nothing depends on.
+    zero: Option<Id>,
+}
+
+impl Derived {
+    /// Differentiates a graph with the seeds that `seed` makes, and gathers and fuses what can be.
+    fn new(mut graph: Graph, roots: &[Id], seed: impl FnOnce(&mut Graph) -> Vec<(Id, Id)>) -> Result<Self> {
+        let seeds = seed(&mut graph);
+        let leaves: Vec<(Leaf, Id)> = (0..graph.len())
+            .filter_map(|id| match graph[id].op {
+                Op::Leaf(leaf) => Some((leaf, id)),
+                _ => None,
+            })
+            .collect();
+        let gradients = differentiate(&mut graph, &seeds)?;
+        let given: Vec<(Leaf, Id)> =
+            leaves.iter().filter_map(|&(leaf, id)| Some((leaf, (*gradients.get(id)?)?))).collect();
+        let zero = leaves
+            .iter()
+            .find(|(leaf, _)| *leaf == Leaf::X)
+            .map(|&(_, id)| graph[id].columns)
+            .map(|columns| graph.fill(0.0, Rows::Batch, columns));
+        let all: Vec<Id> = roots
+            .iter()
+            .copied()
+            .chain(given.iter().map(|&(_, id)| id))
+            .chain(leaves.iter().map(|&(_, id)| id))
+            .chain(zero)
+            .collect();
+        let (graph, all) = gather(&graph, &all);
+        let (graph, all) = fuse(&graph, &all);
+        let (roots, rest) = all.split_at(roots.len());
+        let gradients: HashMap<Leaf, Id> = given.iter().zip(rest).map(|(&(leaf, _), &id)| (leaf, id)).collect();
+        let zero = zero.and_then(|_| rest.last().copied());
+
+        let is_computed = |&id: &Id| graph.is_batch(id) && !matches!(graph[id].op, Op::Leaf(_) | Op::Fill(_));
+        let forward: Vec<Id> = graph.needed(roots).into_iter().filter(is_computed).collect();
+        let known: HashSet<Id> = forward.iter().copied().collect();
+        let ends: Vec<Id> = gradients
+            .iter()
+            .filter(|(leaf, _)| {
+                !matches!(leaf, Leaf::OutputGradient | Leaf::NextGradient(_) | Leaf::HoistedGradient(_))
+            })
+            .map(|(_, &id)| id)
+            .collect();
+        let needed = graph.needed(&ends);
+        let backward: Vec<Id> = needed.iter().copied().filter(is_computed).filter(|id| !known.contains(id)).collect();
+        let mut sums = Vec::new();
+        let mut outers = Vec::new();
+        for &id in &needed {
+            match graph[id].op {
+                Op::Outer(a, b) => outers.push((a, b)),
+                Op::SumRows(a) if graph.is_batch(a) => sums.push(a),
+                _ => {}
+            }
+        }
+        Ok(Self { roots: roots.to_vec(), graph, gradients, forward, backward, sums, outers, zero })
+    }
+
+    fn gradient(&self, leaf: Leaf) -> Option<Id> {
+        self.gradients.get(&leaf).copied()
+    }
+
+    fn leaf(&self, leaf: Leaf) -> Option<Id> {
+        (0..self.graph.len()).find(|&id| self.graph[id].op == Op::Leaf(leaf))
+    }
+
+    fn place(&self, leaf: Leaf, view: View, views: &mut HashMap<Id, View>) {
+        if let Some(id) = self.leaf(leaf) {
+            views.insert(id, view);
+        }
+    }
+
+    /// What the backward part uses, itself not included: slices by what they are cut from.
+    fn used_backward(&self) -> HashSet<Id> {
+        let operands = self.backward.iter().flat_map(|&id| self.graph.operands(id));
+        let outers = self.outers.iter().flat_map(|&(a, b)| [a, b]);
+        operands.chain(outers).chain(self.sums.iter().copied()).map(|id| base(&self.graph, id)).collect()
+    }
+
+    fn forward(
+        &self,
+        (kept, passing): (Kind, Kind),
+        results: &[(Id, View)],
+        views: &mut HashMap<Id, View>,
+        layout: &mut Layout<'_>,
+    ) -> Result<Body> {
+        let known: HashSet<Id> = self.forward.iter().copied().collect();
+        let keep = self.used_backward().into_iter().chain(self.roots.iter().copied());
+        let keep: HashSet<Id> = keep.filter(|id| known.contains(id)).collect();
+        let graph = &self.graph;
+        let task = Task { graph, compute: &self.forward, keep: &keep, kept, passing, results, sums: &[] };
+        Ok(body::compile(&task, views, layout)?.0)
+    }
+
+    fn backward(
+        &self,
+        (kept, passing): (Kind, Kind),
+        results: &[(Id, View)],
+        keep: &[Id],
+        views: &mut HashMap<Id, View>,
+        layout: &mut Layout<'_>,
+    ) -> Result<(Body, Vec<usize>)> {
+        let known: HashSet<Id> = self.backward.iter().copied().collect();
+        let keep = self.outers.iter().flat_map(|&(a, b)| [a, b]).chain(keep.iter().copied());
+        let keep: HashSet<Id> = keep.filter(|id| known.contains(id)).collect();
+        let graph = &self.graph;
+        let task = Task { graph, compute: &self.backward, keep: &keep, kept, passing, results, sums: &self.sums };
+        body::compile(&task, views, layout)
+    }
+
+    /// Plans the gradients of all parameters.
+    fn reductions(
+        &self,
+        views: &HashMap<Id, View>,
+        sums: &[usize],
+        gradients: &mut Gradients<'_>,
+        layout: &mut Layout<'_>,
+        reductions: &mut Vec<Reduction>,
+    ) -> Result<()> {
+        let mut params: Vec<(usize, Id)> = self
+            .gradients
+            .iter()
+            .filter_map(|(leaf, &id)| match leaf {
+                Leaf::Param(number) => Some((*number, id)),
+                _ => None,
+            })
+            .collect();
+        params.sort_unstable();
+        for (number, id) in params {
+            let add = std::mem::replace(&mut gradients.begun[number], true);
+            self.reduce(id, gradients.at[number], add, (views, sums), layout, reductions)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a fixed value depends on sums over the batch.
+    fn is_reduced(&self, id: Id) -> bool {
+        match self.graph[id].op {
+            Op::Outer(..) => true,
+            Op::SumRows(a) if self.graph.is_batch(a) => true,
+            _ => self.graph.operands(id).iter().any(|&operand| self.is_reduced(operand)),
+        }
+    }
+
+    /// Plans that a gradient is summed into a place.
+    fn reduce(
+        &self,
+        id: Id,
+        to: Location,
+        add: bool,
+        (views, sums): (&HashMap<Id, View>, &[usize]),
+        layout: &mut Layout<'_>,
+        reductions: &mut Vec<Reduction>,
+    ) -> Result<()> {
+        let graph = &self.graph;
+        let missing = || Refusal::new("the gradient of a product that nothing computes");
+        let same = |operand: Id| graph[operand].rows == graph[id].rows && graph[operand].columns == graph[id].columns;
+        match graph[id].op.clone() {
+            Op::Outer(a, b) => {
+                let a = view_of(graph, views, a).ok_or_else(missing)?;
+                let b = view_of(graph, views, b).ok_or_else(missing)?;
+                reductions.push(Reduction::Outer { a, b, to, add });
+            }
+            Op::SumRows(a) if graph.is_batch(a) => {
+                let number = self.sums.iter().position(|&sum| sum == a).ok_or_else(missing)?;
+                reductions.push(Reduction::Sum { place: sums[number], to, add });
+            }
+            Op::Zip(Binary::Add, a, b) if same(a) && same(b) && self.is_reduced(a) && self.is_reduced(b) => {
+                self.reduce(a, to, add, (views, sums), layout, reductions)?;
+                self.reduce(b, to, true, (views, sums), layout, reductions)?;
+            }
+            Op::Transpose(a) => self.reduce(a, to.transposed(), add, (views, sums), layout, reductions)?,
+            Op::Columns(parts) => {
+                let mut column = 0;
+                for part in parts {
+                    let columns = graph[part].columns;
+                    let to = to.part((0, to.rows), (column, columns));
+                    self.reduce(part, to, add, (views, sums), layout, reductions)?;
+                    column += columns;
+                }
+            }
+            Op::Stack(parts) => {
+                let mut row = 0;
+                for part in parts {
+                    let rows = graph.fixed_rows(part);
+                    let to = to.part((row, rows), (0, to.columns));
+                    self.reduce(part, to, add, (views, sums), layout, reductions)?;
+                    row += rows;
+                }
+            }
+            Op::Fill(bits) => {
+                if !add {
+                    reductions.push(Reduction::Fill { to, value: f64::from_bits(bits) });
+                }
+            }
+            _ => {
+                // What is left is computed from whole sums, after them.
+                if !add {
+                    reductions.push(Reduction::Fill { to, value: 0.0 });
+                }
+                for inner in graph.needed(&[id]) {
+                    let is_sum = match graph[inner].op {
+                        Op::Outer(..) => true,
+                        Op::SumRows(a) => graph.is_batch(a),
+                        _ => false,
+                    };
+                    if is_sum {
+                        let temporary = layout.fixed.allocate(graph.fixed_rows(inner), graph[inner].columns);
+                        self.reduce(inner, temporary, false, (views, sums), layout, reductions)?;
+                        layout.fixed.give(inner, temporary);
+                    }
+                }
+                let forward = std::mem::take(&mut layout.fixed.steps);
+                layout.fixed.into(graph, id, to, true)?;
+                layout.epilogue.append(&mut layout.fixed.steps);
+                layout.fixed.steps = forward;
+            }
+        }
+        Ok(())
+    }
+}

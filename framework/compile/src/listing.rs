@@ -1,0 +1,56 @@
+//! The compiled program of a model, for people to read.
+
+use std::fmt::Write;
+
+use crate::{
+    body::{Body, Step},
+    machine::Compiled,
+};
+
+/// Every product with its shape and every program with its operations, layer by layer.
+pub(crate) fn listing(program: &Compiled, size: usize) -> String {
+    let mut text = String::new();
+    for (prefix, layer, _) in &program.layers {
+        let parts = [
+            ("before the loop", &layer.before.forward),
+            ("a step forward", &layer.step.forward),
+            ("a step backward", &layer.step.backward),
+            ("after the loop", &layer.before.backward),
+        ];
+        for (name, body) in parts {
+            if !body.steps.is_empty() {
+                let _ = writeln!(text, "{prefix}{name}:");
+                write_body(&mut text, program, body, size);
+            }
+        }
+    }
+    text
+}
+
+fn write_body(text: &mut String, program: &Compiled, body: &Body, size: usize) {
+    for step in &body.steps {
+        let _ = match step {
+            Step::Multiply(multiply) => {
+                let at = program.weights[multiply.weight].0.at;
+                let adds = if multiply.init.is_some() { ", added" } else { "" };
+                writeln!(text, "  product [rows, {}] x [{}, {}]{adds}", at.rows, at.rows, at.columns)
+            }
+            Step::Program(list) => {
+                // What is read and written outside registers, for one row.
+                let outside = |place: &crate::program::Place| place.slot.is_some() && place.stride > 0;
+                let numbers: usize = list
+                    .instructions
+                    .iter()
+                    .map(|instruction| {
+                        let places = instruction.from.iter().chain([&instruction.to]);
+                        places.filter(|place| outside(place)).count() * instruction.width
+                    })
+                    .sum();
+                let codes: Vec<String> =
+                    list.instructions.iter().map(|instruction| format!("{:?}", instruction.code)).collect();
+                let count = codes.len();
+                writeln!(text, "  program of {count} operations, {} bytes a row: {}", numbers * size, codes.join(" "))
+            }
+        };
+    }
+}

@@ -1,0 +1,94 @@
+//! Models of other frameworks as checkpoints of ours, so that a training that began elsewhere can go on here.
+//!
+//! An import needs an experiment that describes the same model. Nothing is guessed: what the file has and the
+//! experiment lacks, or the other way round, is named.
+
+mod keras;
+mod pytorch;
+
+use std::sync::Arc;
+
+pub use self::{keras::keras, pytorch::pytorch};
+use crate::{
+    error::{Problem, Result},
+    experiment::Experiment,
+    model::Model,
+    network::Network,
+    registry::Registry,
+    run::checkpoint::{Checkpoint, Named, Progress, Values},
+    text::Vocabulary,
+};
+
+/// A checkpoint made of another framework's file.
+pub struct Imported {
+    /// The checkpoint.
+    pub checkpoint: Checkpoint,
+    /// Differences between file and experiment that change no prediction: another dropout, no optimiser state.
+    pub notes: Vec<String>,
+}
+
+/// Numbers from a file, with the name that they have there.
+struct Foreign {
+    name: String,
+    /// As in the file; a vector has one dimension.
+    shape: Vec<usize>,
+    values: Vec<f32>,
+}
+
+impl Foreign {
+    /// As `[rows, columns]`; a vector is one row.
+    fn rows_and_columns(&self) -> Option<[usize; 2]> {
+        match self.shape[..] {
+            [] => Some([1, 1]),
+            [columns] => Some([1, columns]),
+            [rows, columns] => Some([rows, columns]),
+            _ => None,
+        }
+    }
+
+    /// The matrix with rows and columns exchanged; a vector stays one row.
+    fn transposed(&self) -> Self {
+        let [rows, columns] = match self.shape[..] {
+            [rows, columns] => [rows, columns],
+            _ => return Self { name: self.name.clone(), shape: self.shape.clone(), values: self.values.clone() },
+        };
+        let entry = |index: usize| self.values[index % rows * columns + index / rows];
+        Self { name: self.name.clone(), shape: vec![columns, rows], values: (0..rows * columns).map(entry).collect() }
+    }
+
+    /// The numbers as the parameter `name` of that shape.
+    ///
+    /// # Errors
+    /// When they have another shape.
+    fn into_named(self, group: &str, name: &str, shape: [usize; 2]) -> Result<Named> {
+        if self.rows_and_columns() != Some(shape) {
+            let [rows, columns] = shape;
+            let found: Vec<_> = self.shape.iter().map(ToString::to_string).collect();
+            return Err(Problem::new(format!("`{}` has the wrong shape for `{name}`", self.name))
+                .note(format!("as it is read from the file: {}", found.join(" by ")))
+                .note(format!("as the experiment needs it: {rows} by {columns}"))
+                .hint("give cell, embedding and vocabulary the sizes that the file has")
+                .into());
+        }
+        Ok(Named { name: format!("{group}{name}"), shape, values: Values::F32(self.values) })
+    }
+}
+
+/// The checkpoint of a network that takes up these numbers.
+fn checkpoint(
+    experiment: Experiment,
+    vocabulary: Vocabulary,
+    registry: &Registry,
+    tensors: &[Named],
+    updates: u64,
+) -> Result<Checkpoint> {
+    let progress = Progress { updates, ..Progress::start(&experiment.train.smoothing, vocabulary.len()) };
+    let mut network = Network::new(experiment, Arc::new(vocabulary), registry)?;
+    network.executor.load(tensors)?;
+    network.checkpoint(&progress)
+}
+
+/// The model that the numbers are for.
+fn model(experiment: &Experiment, vocabulary: &Vocabulary, registry: &Registry) -> Result<Model> {
+    Model::new(experiment, registry, vocabulary.len())
+}

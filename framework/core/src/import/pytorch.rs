@@ -1,0 +1,178 @@
+//! A `PyTorch` state dict, saved as safetensors, with an explicit mapping: which of its tensors make up which parameter.
+//!
+//! ```toml
+//! [parameters."layers.0.wx"]
+//! from = ["rnn.weight_ih_l0"]
+//!
+//! [parameters."layers.0.b"]
+//! from = ["rnn.bias_ih_l0", "rnn.bias_hh_l0"]   # PyTorch has two biases where one would do: they are added
+//! ```
+//!
+//! `transpose = true` exchanges rows and columns; `blocks = [1, 0, 2]` takes the gates, which are blocks of rows, in
+//! another order: block 1 of theirs first.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use serde::Deserialize;
+
+use super::{Foreign, Imported, checkpoint, model};
+use crate::{
+    error::{Problem, Result},
+    experiment::Experiment,
+    registry::Registry,
+    run::checkpoint::PARAMETERS,
+    text::Vocabulary,
+};
+
+/// A mapping file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Mapping {
+    /// By the names of our parameters.
+    parameters: BTreeMap<String, Origin>,
+}
+
+/// What makes up a parameter.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Origin {
+    /// Names of their tensors, which are added.
+    from: Vec<String>,
+    /// Exchange rows and columns.
+    #[serde(default)]
+    transpose: bool,
+    /// Which of their blocks of rows come first, second, …
+    #[serde(default)]
+    blocks: Vec<usize>,
+}
+
+/// A state dict as a checkpoint of an experiment, by a mapping file. Only parameters are taken.
+///
+/// # Errors
+/// When a file cannot be read, when the mapping leaves out a parameter or names one that is not there, when the state
+/// dict lacks a tensor, and when a shape differs.
+pub fn pytorch(
+    path: &Path,
+    mapping: &Path,
+    experiment: Experiment,
+    vocabulary: Vocabulary,
+    registry: &Registry,
+) -> Result<Imported> {
+    let bytes = read(path)?;
+    if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(&[0x80]) {
+        return Err(Problem::new(format!("`{}` is a Python pickle, which only Python can read safely", path.display()))
+            .hint("in Python: safetensors.torch.save_file(torch.load(\"model.pt\", weights_only=True), \"model.safetensors\")")
+            .into());
+    }
+    let theirs = SafeTensors::deserialize(&bytes)
+        .map_err(|error| Problem::new(format!("`{}` is not a safetensors file: {error}", path.display())))?;
+    let mapping = read_mapping(mapping)?;
+    let specs = model(&experiment, &vocabulary, registry)?.params();
+    let unknown = mapping.parameters.keys().filter(|name| !specs.iter().any(|spec| spec.name == name.as_str()));
+    let mut problems: Vec<_> = unknown
+        .map(|name| {
+            let known: Vec<_> = specs.iter().map(|spec| spec.name.as_ref()).collect();
+            Problem::new(format!("the mapping names `{name}`, which the model has not"))
+                .note(format!("its parameters: {}", known.join(", ")))
+        })
+        .collect();
+    let mut tensors = Vec::new();
+    for spec in &specs {
+        let taken = match mapping.parameters.get(spec.name.as_ref()) {
+            Some(origin) => origin.take(&theirs).and_then(|sum| sum.into_named(PARAMETERS, &spec.name, spec.shape)),
+            None => Err(Problem::new(format!("the mapping says nothing of `{}`", spec.name))
+                .hint(format!("add: [parameters.\"{}\"] with from = [\"…\"]", spec.name))
+                .into()),
+        };
+        match taken {
+            Ok(tensor) => tensors.push(tensor),
+            Err(crate::error::Error::User(found)) => problems.extend(found),
+            Err(internal) => return Err(internal),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(problems.into());
+    }
+    let used = |name: &&str| mapping.parameters.values().any(|origin| origin.from.iter().any(|from| from == name));
+    let left: Vec<_> = theirs.names().into_iter().filter(|name| !used(name)).collect();
+    let notes = if left.is_empty() { Vec::new() } else { vec![format!("not used: {}", left.join(", "))] };
+    Ok(Imported { checkpoint: checkpoint(experiment, vocabulary, registry, &tensors, 0)?, notes })
+}
+
+impl Origin {
+    /// The sum of the tensors, in our order.
+    fn take(&self, theirs: &SafeTensors<'_>) -> Result<Foreign> {
+        let mut sum: Option<Foreign> = None;
+        for name in &self.from {
+            let tensor = foreign(theirs, name)?;
+            match &mut sum {
+                None => sum = Some(tensor),
+                Some(sum) if sum.shape == tensor.shape => {
+                    sum.values.iter_mut().zip(&tensor.values).for_each(|(sum, value)| *sum += value);
+                    sum.name = format!("{} + {name}", sum.name);
+                }
+                Some(sum) => {
+                    return Err(Problem::new(format!("`{}` and `{name}` cannot be added", sum.name))
+                        .note(format!("their shapes: {:?} and {:?}", sum.shape, tensor.shape))
+                        .into());
+                }
+            }
+        }
+        let sum = sum.ok_or_else(|| Problem::new("`from` names no tensor"))?;
+        let sum = if self.blocks.is_empty() { sum } else { reorder(sum, &self.blocks)? };
+        Ok(if self.transpose { sum.transposed() } else { sum })
+    }
+}
+
+fn foreign(theirs: &SafeTensors<'_>, name: &str) -> Result<Foreign> {
+    let Ok(view) = theirs.tensor(name) else {
+        let known = theirs.names().join(", ");
+        return Err(Problem::new(format!("the state dict has no `{name}`")).note(format!("it has: {known}")).into());
+    };
+    let values = numbers(&view).ok_or_else(|| {
+        Problem::new(format!("`{name}` has numbers of the kind {:?}", view.dtype()))
+            .hint("save it as 32- or 64-bit floating-point numbers")
+    })?;
+    Ok(Foreign { name: name.to_owned(), shape: view.shape().to_vec(), values })
+}
+
+fn numbers(view: &TensorView<'_>) -> Option<Vec<f32>> {
+    match view.dtype() {
+        Dtype::F32 => Some(view.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()),
+        Dtype::F64 => Some(view.data().as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes) as f32).collect()),
+        _ => None,
+    }
+}
+
+/// The blocks of the first dimension in another order.
+fn reorder(tensor: Foreign, blocks: &[usize]) -> Result<Foreign> {
+    let mut sorted = blocks.to_vec();
+    sorted.sort_unstable();
+    let rows = tensor.shape.first().copied().unwrap_or_default();
+    if sorted.iter().copied().ne(0..blocks.len()) || rows % blocks.len() != 0 {
+        return Err(Problem::new(format!("`{}` cannot be taken in blocks {blocks:?}", tensor.name))
+            .note(format!("it has {rows} rows"))
+            .hint("name every block once, counted from 0")
+            .into());
+    }
+    let size = tensor.values.len() / blocks.len();
+    let values = blocks.iter().flat_map(|&block| tensor.values[block * size..(block + 1) * size].to_vec()).collect();
+    Ok(Foreign { values, ..tensor })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(|error| Problem::new(format!("cannot read `{}`: {error}", path.display())).into())
+}
+
+fn read_mapping(path: &Path) -> Result<Mapping> {
+    let text = String::from_utf8_lossy(&read(path)?).into_owned();
+    toml::from_str(&text).map_err(|error| {
+        let place = crate::error::Place {
+            file: path.display().to_string().into(),
+            text: text.as_str().into(),
+            span: error.span().unwrap_or(0..0),
+        };
+        Problem::new(format!("the mapping cannot be read: {}", error.message())).at(place).into()
+    })
+}

@@ -1,0 +1,62 @@
+//! `copy`: a task with a known answer, to see what a cell can remember.
+
+use hatchery_plugin::{Result, prelude::*};
+
+/// Letters drawn at random, a bar, and the same letters again: `cabfde|cabfde`.
+///
+/// Nothing can predict the first letters better than chance, and a cell that remembers them predicts the rest for
+/// certain. With `n` letters out of `k` and a final newline, the best cross-entropy is `n ln k / (2 n + 2)` nats per
+/// character; a model that remembers nothing has twice that. The documents are the same on every machine; the corpus
+/// is not read.
+///
+/// ```toml
+/// [dataset]
+/// type = "copy"
+/// corpus = "none"
+/// letters = 8
+/// length = 6
+/// documents = 20000
+/// ```
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Copy {
+    /// Out of how many letters each is drawn, from `a` on.
+    #[schemars(range(min = 2, max = 26))]
+    pub letters: u8,
+    /// Letters to remember.
+    #[schemars(range(min = 1))]
+    pub length: usize,
+    /// How many documents there are.
+    #[schemars(range(min = 1))]
+    pub documents: usize,
+    /// The seed of the letters, apart from the experiment's.
+    #[serde(default)]
+    pub seed: u64,
+}
+
+// ANCHOR: dataset
+impl Dataset for Copy {
+    fn documents(&self, _: &Source<'_>) -> Result<Documents> {
+        let mut state = self.seed;
+        let mut letter = || char::from(b'a' + (draw(&mut state) % u64::from(self.letters)) as u8);
+        let mut document = || {
+            let letters: String = (0..self.length).map(|_| letter()).collect();
+            format!("{letters}|{letters}")
+        };
+        Ok(Documents::Text((0..self.documents).map(|_| document()).collect()))
+    }
+
+    fn framing(&self) -> Framing {
+        Framing::Documents { start: None, end: Some('\n'), padding: '\n', length: None, count_padding: false }
+    }
+}
+// ANCHOR_END: dataset
+
+/// SplitMix64 (Steele et al. 2014): a dataset has no generator of the framework's, and needs none better.
+fn draw(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut mixed = *state;
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
+}

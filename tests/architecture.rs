@@ -1,0 +1,148 @@
+//! What the shape of the repository promises, absences included.
+
+use std::{collections::BTreeSet, fs};
+
+use hatchery::experiment::{Experiment, read};
+use hatchery_plugin::Kind;
+
+use crate::lab::{files, root};
+
+/// Crates of plugins, by folder.
+const PLUGINS: [&str; 4] = ["cells", "clippers", "datasets", "samplers"];
+
+/// The only files with code that the compiler cannot check; each block says why it is sound.
+const UNSAFE: [&str; 1] = ["framework/core/src/text/mapped.rs"];
+
+fn text(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn sources() -> Vec<String> {
+    ["framework", "plugins", "tests"].iter().flat_map(|folder| files(folder, "rs")).collect()
+}
+
+/// The framework must work with plugins that it has never heard of.
+#[test]
+fn the_framework_names_its_plugins_in_one_place() {
+    let allowed = ["framework/cli/src/lib.rs", "framework/cli/Cargo.toml"];
+    let mut named = BTreeSet::new();
+    for path in files("framework", "rs").into_iter().chain(files("framework", "toml")) {
+        let text = text(&path);
+        for plugin in PLUGINS {
+            if text.contains(&format!("hatchery_{plugin}")) || text.contains(&format!("hatchery-{plugin}")) {
+                named.insert(path.clone());
+            }
+        }
+    }
+    assert_eq!(named, allowed.map(str::to_owned).into());
+}
+
+/// A plugin depends on the contract alone: only so can the same source be linked in and loaded.
+#[test]
+fn plugins_depend_on_nothing_but_the_contract() {
+    for plugin in PLUGINS {
+        let manifest: toml::Table = text(&format!("plugins/{plugin}/Cargo.toml")).parse().unwrap();
+        let dependencies = manifest["dependencies"].as_table().unwrap().keys();
+        let ours: Vec<_> = dependencies.filter(|name| name.starts_with("hatchery")).collect();
+        assert_eq!(ours, ["hatchery-plugin"], "{plugin}");
+    }
+}
+
+#[test]
+fn unsafe_code_is_where_it_is_known_to_be() {
+    let mut found = BTreeSet::new();
+    for path in sources() {
+        let text = text(&path);
+        let lines: Vec<_> = text.lines().collect();
+        for (number, line) in lines.iter().enumerate() {
+            let code = line.split("//").next().unwrap_or_default();
+            let opens = ["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern"];
+            if !opens.iter().any(|word| code.contains(word) && !code.contains(&format!("\"{word}"))) {
+                continue;
+            }
+            found.insert(path.clone());
+            let before = &lines[number.saturating_sub(6)..number];
+            assert!(before.iter().any(|line| line.contains("// SAFETY:")), "{path}:{}: why is it sound?", number + 1);
+        }
+    }
+    assert_eq!(found, UNSAFE.map(str::to_owned).into(), "list a file here only if there is no other way");
+}
+
+#[test]
+fn every_file_says_what_it_is() {
+    for path in sources() {
+        assert!(text(&path).starts_with("//! "), "{path} opens without `//!`");
+    }
+}
+
+/// A file of a variant that nobody registered is dead; one that no experiment uses is unproven.
+#[test]
+fn every_variant_is_registered_and_used() {
+    let registry = hatchery_cli::registry().unwrap();
+    let experiments = experiments();
+    for kind in Kind::ALL {
+        let folder = format!("plugins/{kind}s/src");
+        let variants = files(&folder, "rs").into_iter().filter(|path| !path.ends_with("/lib.rs"));
+        let written: BTreeSet<_> = variants
+            .map(|path| path.trim_start_matches(&format!("{folder}/")).trim_end_matches(".rs").replace('_', "-"))
+            .collect();
+        let registered: BTreeSet<_> = registry.of(kind).map(|entry| entry.variant.name.to_owned()).collect();
+        assert_eq!(written, registered, "a file for every {kind} and a name for every file");
+        let used: BTreeSet<_> = experiments.iter().flat_map(|(_, experiment)| names(experiment, kind)).collect();
+        assert_eq!(
+            registered.difference(&used).collect::<Vec<_>>(),
+            Vec::<&String>::new(),
+            "{kind}s without experiment"
+        );
+    }
+}
+
+fn names(experiment: &Experiment, kind: Kind) -> Vec<String> {
+    let parts = match kind {
+        Kind::Dataset => vec![&experiment.dataset.part],
+        Kind::Cell => vec![&experiment.cell],
+        Kind::Clipper => experiment.clipper.iter().collect(),
+        Kind::Sampler => experiment.sampler.iter().collect(),
+    };
+    parts.into_iter().map(|part| part.name.clone()).collect()
+}
+
+/// An experiment without a question has no answer.
+#[test]
+fn every_experiment_opens_with_its_question() {
+    for (path, _) in experiments() {
+        let text = text(&path);
+        let head: Vec<_> = text.lines().take_while(|line| line.starts_with("# ")).collect();
+        let head = head.join("\n");
+        assert!(head.starts_with("# Question: "), "{path}");
+        for part in ["Varied: ", "Fixed: ", "Expected: "] {
+            let based = part == "Fixed: " && text.contains("\nbase = ");
+            assert!(head.contains(part) || based, "{path}: `{part}` is missing");
+        }
+    }
+}
+
+/// The first thing that a newcomer copies has to work.
+#[test]
+fn the_experiment_in_the_readme_is_one() {
+    let readme = text("README.md");
+    let block = readme.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let experiment = read::from_text(block, "README.md", &[], &hatchery_cli::registry().unwrap());
+    assert_eq!(experiment.unwrap_or_else(|error| panic!("{error}")).name, "dinosaurs");
+    for device in hatchery::executor::device::KNOWN {
+        let row = format!("| `{}` | {}", device.word, device.doc);
+        assert!(readme.contains(&row), "the table of devices lacks: {row}");
+    }
+}
+
+/// Every shipped experiment, by its path.
+fn experiments() -> Vec<(String, Experiment)> {
+    let registry = hatchery_cli::registry().unwrap();
+    let experiments = files("experiments", "toml").into_iter().map(|path| {
+        let read = read::read(&root().join(&path), &[], &registry);
+        (path, read.unwrap_or_else(|error| panic!("{error}")))
+    });
+    let experiments: Vec<_> = experiments.collect();
+    assert!(experiments.len() > 1);
+    experiments
+}

@@ -1,0 +1,127 @@
+//! The pages that a program writes: keys of experiments and plugins from their schemas, the command line from its help.
+
+use std::process::Command;
+
+use hatchery::experiment::check::{Key, keys, table_keys};
+use hatchery_plugin::Kind;
+
+/// Every generated page: its path under `generated/`, and what belongs there.
+pub(super) fn pages() -> Vec<(String, String)> {
+    let registry = hatchery_cli::registry().unwrap();
+    let mut pages = vec![
+        ("experiment.md".to_owned(), experiment()),
+        ("command-line.md".to_owned(), command_line()),
+        ("plugins.md".to_owned(), plugins()),
+    ];
+    for kind in Kind::ALL {
+        for entry in registry.of(kind) {
+            let variant = &entry.variant;
+            let page = format!("{}\n\n{}", variant.doc, table(&keys(&variant.schema)));
+            pages.push((format!("plugins/{kind}-{}.md", variant.name), page));
+        }
+    }
+    pages
+}
+
+/// The tables of an experiment file, in the order of the file.
+const TABLES: [(&str, &str); 20] = [
+    ("", "Outside of all tables"),
+    ("numpy", "`[numpy]`"),
+    ("backend", "`[backend]`"),
+    ("vocabulary", "`[vocabulary]`"),
+    ("split", "`[split]`"),
+    ("model", "`[model]`"),
+    ("optimizer.sgd", "`[optimizer]` of type sgd"),
+    ("optimizer.adagrad", "`[optimizer]` of type adagrad"),
+    ("optimizer.rmsprop", "`[optimizer]` of type rmsprop"),
+    ("optimizer.adam", "`[optimizer]` of type adam"),
+    ("optimizer.adamw", "`[optimizer]` of type adamw"),
+    ("schedule.constant", "`[schedule]` of type constant"),
+    ("schedule.decay", "`[schedule]` of type decay"),
+    ("schedule.cosine", "`[schedule]` of type cosine"),
+    ("schedule.linear", "`[schedule]` of type linear"),
+    ("train", "`[train]`"),
+    ("train.smoothing", "`train.smoothing`"),
+    ("sample", "`[sample]`"),
+    ("model.initialiser.normal", "`model.initialiser` of type normal"),
+    ("model.initialiser.uniform", "`model.initialiser` of type uniform"),
+];
+
+fn experiment() -> String {
+    let known: Vec<_> = TABLES.iter().map(|(name, _)| name.split('.').next().unwrap_or_default()).collect();
+    let tables = ["dataset", "cell", "clipper", "sampler"];
+    for Key { name, kind, .. } in table_keys("") {
+        let covered = known.contains(&name.as_str()) || tables.contains(&name.as_str());
+        assert!(
+            covered || !kind.contains("table"),
+            "tests/book/generated.rs does not know the table `{name}` ({kind})"
+        );
+    }
+    TABLES.iter().map(|(name, title)| format!("## {title}\n\n{}\n", table(&table_keys(name)))).collect()
+}
+
+/// Keys as a table.
+fn table(keys: &[Key]) -> String {
+    if keys.is_empty() {
+        return "It has no keys.\n".to_owned();
+    }
+    let cell = |text: &str| text.replace('\n', " ").replace('|', "\\|");
+    let rows: String = keys
+        .iter()
+        .map(|key| {
+            let default = match (&key.default, key.required) {
+                (Some(default), _) => format!("`{default}`"),
+                (None, true) => "required".to_owned(),
+                (None, false) => "none".to_owned(),
+            };
+            format!("| `{}` | {} | {} | {} |\n", key.name, cell(&key.kind), cell(&default), cell(&key.doc))
+        })
+        .collect();
+    format!("| key | value | default | meaning |\n| --- | --- | --- | --- |\n{rows}")
+}
+
+/// A list of all plugins with links to their pages.
+fn plugins() -> String {
+    let registry = hatchery_cli::registry().unwrap();
+    let mut page = String::new();
+    for kind in Kind::ALL {
+        page.push_str(&format!("## {kind}s\n\n| name | what it is |\n| --- | --- |\n"));
+        for entry in registry.of(kind) {
+            let name = entry.variant.name;
+            let first = entry.variant.doc.split("\n\n").next().unwrap_or_default().replace('\n', " ");
+            page.push_str(&format!("| [`{name}`](../plugins/{kind}s/{name}.md) | {first} |\n"));
+        }
+        page.push('\n');
+    }
+    page
+}
+
+/// The help of every command.
+fn command_line() -> String {
+    let mut page = String::new();
+    write_help(&[], &mut page);
+    page
+}
+
+fn write_help(command: &[String], page: &mut String) {
+    let help = help(command);
+    let title = std::iter::once("hatchery").chain(command.iter().map(String::as_str)).collect::<Vec<_>>().join(" ");
+    page.push_str(&format!("## {title}\n\n```text\n{help}```\n\n"));
+    let inside = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    for line in inside {
+        let name =
+            line.strip_prefix("  ").filter(|line| !line.starts_with(' ')).and_then(|line| line.split(' ').next());
+        if let Some(name) = name.filter(|name| *name != "help") {
+            let mut longer = command.to_vec();
+            longer.push(name.to_owned());
+            write_help(&longer, page);
+        }
+    }
+}
+
+fn help(command: &[String]) -> String {
+    let output = Command::new(snapbox::cmd::cargo_bin!("hatchery")).args(command).arg("--help").output().unwrap();
+    assert!(output.status.success(), "{command:?} has no help");
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}

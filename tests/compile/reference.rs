@@ -1,0 +1,301 @@
+//! The reference: the same model step by step on Burn's tensors, gradients by autodiff, updates by burn-optim.
+
+use hatchery_compile::{Optimizer, Sequences};
+use hatchery_plugin::{
+    Cell, Clipper, Gradients, Matrices, State,
+    burn::{
+        Tensor,
+        tensor::{DType, Device, Int, TensorData, activation},
+    },
+};
+
+/// A model to compare executors on.
+pub(super) struct Case {
+    pub(super) vocabulary: usize,
+    pub(super) embedding: Option<usize>,
+    pub(super) layers: Vec<Box<dyn Cell>>,
+    pub(super) dropout: f64,
+    pub dropout_last: bool,
+    pub(super) clippers: Vec<Box<dyn Clipper>>,
+    pub(super) optimizer: Optimizer,
+}
+
+impl Case {
+    pub(super) fn new(vocabulary: usize, layers: Vec<Box<dyn Cell>>) -> Self {
+        let optimizer = Optimizer::Sgd { momentum: 0.0 };
+        Self { vocabulary, embedding: None, layers, dropout: 0.0, dropout_last: false, clippers: vec![], optimizer }
+    }
+
+    /// Names and shapes of all parameters.
+    pub(super) fn params(&self) -> Vec<(String, [usize; 2])> {
+        let mut params = Vec::new();
+        let mut width = self.vocabulary;
+        if let Some(embedding) = self.embedding {
+            params.push(("embedding".to_owned(), [self.vocabulary, embedding]));
+            width = embedding;
+        }
+        for (index, cell) in self.layers.iter().enumerate() {
+            let specs = cell.params(width);
+            params.extend(specs.into_iter().map(|spec| (format!("layers.{index}.{}", spec.name), spec.shape)));
+            width = cell.outputs();
+        }
+        params.push(("head.wya".to_owned(), [self.vocabulary, width]));
+        params.push(("head.by".to_owned(), [1, self.vocabulary]));
+        params
+    }
+
+    /// First values: small numbers that look random.
+    pub(super) fn values(&self, seed: u64) -> Vec<Vec<f64>> {
+        let mut noise = Noise(seed);
+        self.params().iter().map(|(_, [r, c])| (0..r * c).map(|_| 0.8 * (noise.uniform() - 0.5)).collect()).collect()
+    }
+}
+
+/// Numbers that look random, the same everywhere.
+pub(super) struct Noise(pub(super) u64);
+
+impl Noise {
+    pub(super) fn uniform(&mut self) -> f64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let mixed = (self.0 ^ (self.0 >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        (mixed >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    pub(super) fn below(&mut self, bound: usize) -> usize {
+        (self.uniform() * bound as f64) as usize
+    }
+}
+
+/// A batch that owns its tokens.
+#[derive(Clone)]
+pub(super) struct Batch {
+    pub(super) rows: usize,
+    pub(super) steps: usize,
+    pub(super) inputs: Vec<u32>,
+    pub(super) targets: Vec<u32>,
+    pub(super) counted: Vec<bool>,
+    pub(super) continues: bool,
+}
+
+impl Batch {
+    /// Tokens that look random; some rows begin with the zero vector, and some do not count at some steps.
+    pub(super) fn random(noise: &mut Noise, vocabulary: usize, rows: usize, steps: usize, masked: bool) -> Self {
+        let count = rows * steps;
+        let inputs = (0..count).map(|at| if at < rows { vocabulary } else { noise.below(vocabulary) } as u32).collect();
+        let targets = (0..count).map(|_| noise.below(vocabulary) as u32).collect();
+        let mut counted: Vec<bool> = (0..count).map(|_| !masked || noise.uniform() < 0.7).collect();
+        counted[count / 2] = true;
+        Self { rows, steps, inputs, targets, counted, continues: true }
+    }
+
+    pub(super) fn view(&self) -> Sequences<'_> {
+        Sequences {
+            rows: self.rows,
+            steps: self.steps,
+            inputs: &self.inputs,
+            targets: &self.targets,
+            counted: &self.counted,
+            continues: self.continues,
+            divisor: self.rows as f64,
+        }
+    }
+}
+
+/// The model on Burn.
+pub(super) struct Reference<'a> {
+    case: &'a Case,
+    device: Device,
+    dtype: DType,
+    pub(super) params: Matrices,
+    carried: Option<State>,
+    moments: Vec<[Option<Tensor<2>>; 2]>,
+    time: i32,
+    pub(super) gradients: Option<(Gradients, Gradients)>,
+}
+
+impl<'a> Reference<'a> {
+    pub(super) fn new(case: &'a Case, values: &[Vec<f64>], dtype: DType) -> Self {
+        let device = Device::flex();
+        let params = case
+            .params()
+            .into_iter()
+            .zip(values)
+            .map(|((name, shape), values)| {
+                (name, Tensor::from_data(TensorData::new(values.clone(), shape), (&device, dtype)))
+            })
+            .collect();
+        let moments = case.params().iter().map(|_| [None, None]).collect();
+        Self { case, device, dtype, params, carried: None, moments, time: 0, gradients: None }
+    }
+
+    fn start(&self, rows: usize) -> State {
+        let mut state = State::default();
+        for (index, cell) in self.case.layers.iter().enumerate() {
+            for spec in cell.state() {
+                let start = Tensor::full([rows, spec.width], spec.start, (&self.device, self.dtype));
+                state.push(format!("{index}.{}", spec.name), start);
+            }
+        }
+        state
+    }
+
+    /// Logits of every step, `[steps × rows, vocabulary]`, and the state after the last.
+    pub(super) fn forward(
+        &self,
+        params: &Matrices,
+        batch: &Batch,
+        mut state: State,
+        mut uniform: Option<&mut Noise>,
+    ) -> (Tensor<2>, State) {
+        let case = self.case;
+        let width = case.embedding.unwrap_or(case.vocabulary);
+        let zero = Tensor::<2>::zeros([1, width], (&self.device, self.dtype));
+        let table = match case.embedding {
+            Some(_) => params.get("embedding"),
+            None => Tensor::<2>::eye(case.vocabulary, &self.device).cast(self.dtype),
+        };
+        let zero = if table.is_autodiff() { zero.autodiff() } else { zero };
+        let table = Tensor::cat(vec![table, zero], 0);
+        let indices = |step: usize| {
+            let tokens: Vec<i32> = batch.inputs[step * batch.rows..][..batch.rows].iter().map(|&t| t as i32).collect();
+            Tensor::<1, Int>::from_data(TensorData::from(tokens.as_slice()), &self.device)
+        };
+        let mut sequence: Vec<Tensor<2>> =
+            (0..batch.steps).map(|step| table.clone().select(0, indices(step))).collect();
+        for (index, cell) in case.layers.iter().enumerate() {
+            let within = |matrices: &Matrices, prefix: &str| -> Matrices {
+                let own = matrices
+                    .iter()
+                    .filter_map(|(name, matrix)| Some((name.strip_prefix(prefix)?.to_owned(), matrix.clone())));
+                own.collect()
+            };
+            let own = within(params, &format!("layers.{index}."));
+            let mut carried = within(&state, &format!("{index}."));
+            for x in &mut sequence {
+                (*x, carried) = cell.step(&own, x.clone(), carried);
+            }
+            let carried: Vec<_> = carried.into_iter().collect();
+            state = state
+                .into_iter()
+                .map(|(name, old)| {
+                    let new = carried.iter().find(|(own, _)| format!("{index}.{own}") == name);
+                    let new = new.map_or(old, |(_, new)| new.clone());
+                    (name, new)
+                })
+                .collect();
+            let drops = case.dropout > 0.0 && (case.dropout_last || index + 1 < case.layers.len());
+            if let Some(noise) = uniform.as_deref_mut().filter(|_| drops) {
+                let keep = 1.0 - case.dropout;
+                for x in &mut sequence {
+                    let shape = x.dims();
+                    let mask = (0..shape[0] * shape[1]).map(|_| if noise.uniform() < keep { 1.0 / keep } else { 0.0 });
+                    let mask = TensorData::new(mask.collect::<Vec<f64>>(), shape);
+                    let mask = Tensor::<2>::from_data(mask, (&self.device, self.dtype));
+                    *x = x.clone() * mask.autodiff();
+                }
+            }
+        }
+        let outputs = Tensor::cat(sequence, 0);
+        (hatchery_plugin::linear(outputs, params.get("head.wya"), params.get("head.by")), state)
+    }
+
+    fn nats(&self, logits: Tensor<2>, batch: &Batch) -> Tensor<1> {
+        let targets: Vec<i32> = batch.targets.iter().map(|&target| target as i32).collect();
+        let targets = Tensor::<1, Int>::from_data(TensorData::from(targets.as_slice()), &self.device);
+        let mask: Vec<f64> = batch.counted.iter().map(|&counted| f64::from(u8::from(counted))).collect();
+        let mask = TensorData::new(mask, [batch.counted.len(), 1]);
+        let mask = Tensor::<2>::from_data(mask, (&self.device, self.dtype));
+        let picked = activation::log_softmax(logits, 1).gather(1, targets.unsqueeze_dim(1));
+        let mask = if picked.is_autodiff() { mask.autodiff() } else { mask };
+        (picked * mask).sum().neg()
+    }
+
+    /// One update; returns the loss in nats.
+    pub(super) fn train(&mut self, batch: &Batch, uniform: &mut Noise, rate: f64) -> f64 {
+        let tracked = self.params.clone().map(|_, matrix| matrix.autodiff().require_grad());
+        let state = match self.carried.take() {
+            Some(state) if batch.continues && state.iter().all(|(_, vector)| vector.dims()[0] == batch.rows) => state,
+            _ => self.start(batch.rows),
+        };
+        let state = state.map(|_, vector| vector.autodiff());
+        let (logits, end) = self.forward(&tracked, batch, state, Some(uniform));
+        let nats = self.nats(logits, batch);
+        // Not divided: Burn 0.22 differentiates the division by a number in 32 bits.
+        let mut all = (nats.clone() * (1.0 / batch.view().divisor)).backward();
+        let gradients: Gradients = tracked
+            .iter()
+            .map(|(name, matrix)| {
+                let gradient = matrix.grad_remove(&mut all);
+                (name.to_owned(), gradient.unwrap_or_else(|| matrix.clone().inner().zeros_like()))
+            })
+            .collect();
+        let clipped = self.case.clippers.iter().fold(gradients.clone(), |gradients, clipper| clipper.clip(gradients));
+        self.time += 1;
+        let (optimizer, time) = (self.case.optimizer, self.time);
+        let moments = &mut self.moments;
+        self.params = std::mem::take(&mut self.params)
+            .into_iter()
+            .zip(clipped.clone())
+            .zip(moments)
+            .map(|(((name, p), (_, g)), moments)| (name, update(optimizer, time, p, g, moments, rate)))
+            .collect();
+        self.carried = Some(end.map(|_, vector| vector.inner()));
+        self.gradients = Some((gradients, clipped));
+        numbers(nats.inner())[0]
+    }
+
+    /// The loss of a batch that begins anew, in nats.
+    pub(super) fn evaluate(&self, batch: &Batch) -> f64 {
+        let (logits, _) = self.forward(&self.params, batch, self.start(batch.rows), None);
+        numbers(self.nats(logits, batch))[0]
+    }
+}
+
+/// The updates as PyTorch's documentation writes them, with coefficients in 32 bits as Burn keeps them.
+fn update(
+    optimizer: Optimizer,
+    time: i32,
+    p: Tensor<2>,
+    g: Tensor<2>,
+    moments: &mut [Option<Tensor<2>>; 2],
+    rate: f64,
+) -> Tensor<2> {
+    let single = |value: f64| f64::from(value as f32);
+    let [first, second] = moments;
+    let take = |slot: &mut Option<Tensor<2>>| slot.take().unwrap_or_else(|| g.zeros_like());
+    match optimizer {
+        Optimizer::Sgd { momentum } if momentum > 0.0 => {
+            let v = take(first) * single(momentum) + g.clone();
+            *first = Some(v.clone());
+            p - v * rate
+        }
+        Optimizer::Sgd { .. } => p - g * rate,
+        Optimizer::Adagrad { epsilon } => {
+            let s = take(first) + g.clone().square();
+            *first = Some(s.clone());
+            p - g / (s.sqrt() + single(epsilon)) * rate
+        }
+        Optimizer::Rmsprop { decay, epsilon } => {
+            let s = take(first) * single(decay) + g.clone().square() * f64::from(1.0 - decay as f32);
+            *first = Some(s.clone());
+            p - g / (s.sqrt() + single(epsilon)) * rate
+        }
+        Optimizer::Adam { betas, epsilon } | Optimizer::Adamw { betas, epsilon, .. } => {
+            let m = take(first) * single(betas[0]) + g.clone() * f64::from(1.0 - betas[0] as f32);
+            let s = take(second) * single(betas[1]) + g.clone().square() * f64::from(1.0 - betas[1] as f32);
+            (*first, *second) = (Some(m.clone()), Some(s.clone()));
+            let [one, two] = betas.map(|beta| f64::from(1.0 - (beta as f32).powi(time)));
+            let step = (m / one) / ((s / two).sqrt() + single(epsilon));
+            let kept = match optimizer {
+                Optimizer::Adamw { weight_decay, .. } => 1.0 - rate * single(weight_decay),
+                _ => 1.0,
+            };
+            p * kept - step * rate
+        }
+    }
+}
+
+/// The numbers of a tensor.
+pub(super) fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
+    tensor.into_data().convert::<f64>().try_into_vec().expect("converted to f64")
+}

@@ -1,0 +1,96 @@
+//! How fast the compiled executor is: medians, printed when `HATCHERY_BENCH` is set.
+//!
+//! ```text
+//! HATCHERY_BENCH=1 cargo test --release -p hatchery-cli --test hatchery compile::speed -- --nocapture --test-threads 1
+//! ```
+
+use std::time::Instant;
+
+use hatchery_cells::{Gru, Lstm, Vanilla};
+use hatchery_clippers::Value;
+use hatchery_compile::{Options, Width};
+
+use super::{
+    cell, compiled,
+    reference::{Batch, Case, Noise},
+};
+
+/// The median time of a call in milliseconds: of 11 batches of calls, each about as long as `budget` milliseconds.
+fn median(budget: f64, mut call: impl FnMut()) -> f64 {
+    call();
+    let start = Instant::now();
+    call();
+    let once = start.elapsed().as_secs_f64() * 1e3;
+    let count = (budget / once).clamp(1.0, 1e6) as usize;
+    let mut times: Vec<f64> = (0..11)
+        .map(|_| {
+            let start = Instant::now();
+            (0..count).for_each(|_| call());
+            start.elapsed().as_secs_f64() * 1e3 / count as f64
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    times[5]
+}
+
+fn layers(kind: &str, hidden: usize, count: usize) -> Vec<Box<dyn hatchery_plugin::Cell>> {
+    let keys = format!(r#"{{"hidden": {hidden}}}"#);
+    let one = || match kind {
+        "vanilla" => cell::<Vanilla>(&keys),
+        "gru" => cell::<Gru>(&keys),
+        _ => cell::<Lstm>(&keys),
+    };
+    (0..count).map(|_| one()).collect()
+}
+
+#[test]
+fn speed() {
+    if std::env::var_os("HATCHERY_BENCH").is_none() {
+        println!("skipped: HATCHERY_BENCH is not set");
+        return;
+    }
+    let rows = [
+        ("vanilla", 27, 50, 1, 12, 1, Width::Double),
+        ("vanilla", 65, 128, 1, 100, 50, Width::Single),
+        ("lstm", 65, 128, 1, 100, 50, Width::Single),
+        ("gru", 65, 128, 1, 100, 50, Width::Single),
+        ("lstm", 65, 128, 2, 100, 50, Width::Single),
+        ("lstm", 38, 128, 2, 40, 128, Width::Single),
+        ("lstm", 65, 512, 2, 100, 50, Width::Single),
+    ];
+    let only = std::env::var("HATCHERY_BENCH").unwrap_or_default();
+    for (kind, vocabulary, hidden, count, steps, batch, width) in rows {
+        if !format!("{kind} V{vocabulary} H{hidden} L{count}").contains(only.trim_start_matches('1')) {
+            continue;
+        }
+        let mut case = Case::new(vocabulary, layers(kind, hidden, count));
+        case.clippers = vec![Box::new(Value { limit: 5.0 })];
+        let batch = Batch::random(&mut Noise(1), vocabulary, batch, steps, false);
+        let start = Instant::now();
+        let mut machine = compiled(&case, width, Options::default());
+        let compile = start.elapsed().as_secs_f64() * 1e3;
+        let mut one = compiled(&case, width, Options { threads: Some(1), ..Options::default() });
+        let time = median(60.0, || {
+            machine.train(&batch.view(), &mut || 0.5, 1e-4);
+            machine.losses();
+        });
+        let alone = median(60.0, || {
+            one.train(&batch.view(), &mut || 0.5, 1e-4);
+            one.losses();
+        });
+        let rows = batch.rows;
+        println!(
+            "{kind} V{vocabulary} H{hidden} L{count} T{steps} B{rows} {width:?}: {time:.4} ms, one thread {alone:.4} ms, \
+             compiled in {compile:.1} ms, {} MB",
+            machine.bytes() >> 20
+        );
+    }
+    for hidden in [128, 512] {
+        let mut machine = compiled(&Case::new(65, layers("lstm", hidden, 1)), Width::Single, Options::default());
+        machine.begin(1);
+        let time = median(20.0, || {
+            machine.advance(&[7]);
+        });
+        println!("generation LSTM H{hidden}: {:.0} characters a second", 1e3 / time);
+    }
+}

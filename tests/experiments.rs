@@ -1,0 +1,136 @@
+//! Every file under `experiments/` is read, resolved and trained for two updates; what they promise of short runs holds.
+
+use std::{fs, path::PathBuf};
+
+use hatchery::{
+    batches::Data,
+    error::{Error, Result},
+    experiment::{Experiment, read},
+    generate::Generated,
+    network::Network,
+    registry::Registry,
+    run::{
+        checkpoint::{Checkpoint, Progress},
+        directory::RunDirectory,
+        log::{self, Log, Metric},
+    },
+    train::{Observer, Training},
+};
+use tempfile::tempdir;
+
+/// The folder of the experiment files.
+fn folder() -> PathBuf {
+    super::lab::root().join("experiments")
+}
+
+pub(crate) fn registry() -> Registry {
+    hatchery_cli::registry().unwrap()
+}
+
+pub(crate) fn experiment(file: &str, overrides: &[&str]) -> Experiment {
+    let overrides: Vec<_> = overrides.iter().map(ToString::to_string).collect();
+    read::read(&folder().join(file), &overrides, &registry()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Nobody looks.
+struct Unwatched;
+
+impl Observer for Unwatched {
+    fn updated(&mut self, _: u64, _: u64, _: f64) {}
+    fn measured(&mut self, _: &Metric) {}
+    fn sampled(&mut self, _: u64, _: &[Generated]) {}
+    fn wants_to_stop(&self) -> bool {
+        false
+    }
+}
+
+/// Trains, from a checkpoint if there is one, and gives the lines of the log.
+pub(crate) fn train(experiment: &Experiment, data: &Data, start: Option<&Checkpoint>) -> Result<Vec<Metric>> {
+    let folder = tempdir().unwrap();
+    let directory = RunDirectory::create(folder.path(), &experiment.name)?;
+    let mut network = Network::new(experiment.clone(), data.vocabulary.clone(), &registry())?;
+    if let Some(start) = start {
+        network.executor.load(&start.tensors)?;
+    }
+    let mut training = Training::begin(network, data, &directory)?;
+    training.run(&mut Unwatched)?;
+    log::read(&directory.metrics())
+}
+
+/// The experiment files, relative to `experiments/`.
+fn files() -> Vec<String> {
+    let all = super::lab::files("experiments", "toml");
+    all.iter().map(|file| file.strip_prefix("experiments/").unwrap().to_owned()).collect()
+}
+
+/// Would catch: a key that was renamed, a plugin that is gone, a shape that does not fit, a loss that is no number.
+#[test]
+fn every_experiment_trains() {
+    let files = files();
+    assert!(files.len() > 10, "{files:?}");
+    for file in files {
+        let short = ["train.steps=2", "sample.count=1", "sample.length=3"];
+        let mut experiment = experiment(&file, &short);
+        let data = match Data::open(&experiment, &folder(), &registry(), None) {
+            Ok(data) => data,
+            Err(Error::User(problems)) if problems[0].message.contains("has not been fetched") => {
+                println!("{file}: run on the embedded given names, its own data is not here");
+                experiment = self::experiment(&file, &[&short[..], &["dataset.corpus=given-names"]].concat());
+                Data::open(&experiment, &folder(), &registry(), None).unwrap_or_else(|error| panic!("{file}: {error}"))
+            }
+            Err(error) => panic!("{file}: {error}"),
+        };
+        let metrics = train(&experiment, &data, None).unwrap_or_else(|error| panic!("{file}: {error}"));
+        assert!(metrics.iter().all(|metric| metric.loss.is_finite()), "{file}: {metrics:?}");
+    }
+}
+
+/// Would catch: an experiment that nobody knows the point of, or whose result was never measured.
+#[test]
+fn every_experiment_opens_with_its_question() {
+    for file in files() {
+        let text = fs::read_to_string(folder().join(&file)).unwrap();
+        let comment: String = text.lines().take_while(|line| line.starts_with('#')).collect();
+        assert!(comment.starts_with("# Question:") && comment.contains('?'), "{file}: {comment}");
+        assert!(comment.contains("Expected:") && !comment.contains("to be measured"), "{file}: {comment}");
+    }
+}
+
+/// The notebook's own check, on names that are always there: the mean of the last ten losses is below that of the first.
+/// Would catch: gradients of the wrong sign, an optimiser that does not reach the parameters.
+#[test]
+fn the_names_converge() {
+    let changes = ["dataset.corpus=given-names", "train.log-every=1", "train.report-every=1000", "sample.count=1"];
+    let experiment = experiment("notebooks/hse-names.toml", &changes);
+    let data = Data::open(&experiment, &folder(), &registry(), None).unwrap();
+    let metrics = train(&experiment, &data, None).unwrap();
+    assert_eq!(metrics.len(), 1000);
+    let mean = |part: &[Metric]| part.iter().map(|metric| metric.loss).sum::<f64>() / part.len() as f64;
+    let (first, last) = (mean(&metrics[..10]), mean(&metrics[990..]));
+    // The notebook asks for less at all; half is reached with room to spare.
+    assert!(last < first / 2.0, "{first} to {last}");
+}
+
+/// The sizes that the notebook prints. Would catch: a start or padding symbol that is left out or counted twice.
+#[test]
+fn the_names_have_the_notebooks_sizes() {
+    if super::text::data_folder("the_names_have_the_notebooks_sizes").is_none() {
+        return;
+    }
+    let data = Data::open(&experiment("notebooks/hse-names.toml", &[]), &folder(), &registry(), None).unwrap();
+    assert_eq!((data.train.count(), data.vocabulary.len(), data.train.facts().longest), (7944, 56, 16));
+}
+
+/// The answer of the copy task is known. Would catch: a target that is off by one, or letters that can be guessed.
+#[test]
+fn counting_cannot_solve_the_copy_task() {
+    use hatchery::baseline::{Baseline, Counts};
+    let data = Data::open(&experiment("copy.toml", &[]), &folder(), &registry(), None).unwrap();
+    let uniform = (12.0 * 8f64.ln()) / 14.0;
+    let bigram = Counts::of(Baseline::Bigram, &data.train, data.vocabulary.len(), 0.0).evaluate(&data.train);
+    // A table of pairs learns where a bar and a newline may stand, but not when: it does worse than forgetting.
+    assert!(bigram.nats_per_character > uniform, "{} nats", bigram.nats_per_character);
+    let documents: Vec<_> = data.train.documents().iter().map(|document| data.vocabulary.decode(document)).collect();
+    assert_eq!(documents.len(), 19_000);
+    assert!(documents.iter().all(|document| document.split_once('|').is_some_and(|(a, b)| a == b && a.len() == 6)));
+}
