@@ -115,9 +115,8 @@ fn every_experiment_opens_with_its_question() {
         let head: Vec<_> = text.lines().take_while(|line| line.starts_with("# ")).collect();
         let head = head.join("\n");
         assert!(head.starts_with("# Question: "), "{path}");
-        for part in ["Varied: ", "Fixed: ", "Expected: "] {
-            let based = part == "Fixed: " && text.contains("\nbase = ");
-            assert!(head.contains(part) || based, "{path}: `{part}` is missing");
+        for part in ["Varied: ", "Expected: "] {
+            assert!(head.contains(part), "{path}: `{part}` is missing");
         }
     }
 }

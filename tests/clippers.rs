@@ -37,7 +37,7 @@ fn golden() -> Golden {
 }
 
 fn clipper(name: &str, keys: Value) -> Box<dyn Clipper> {
-    match hatchery_clippers::plugins().find(Kind::Clipper, name).map(|variant| variant.build) {
+    match hatchery_clippers::plugins().find(Kind::Clipper, name).map(|variant| variant.build.clone()) {
         Some(Build::Clipper(build)) => build(keys).expect("these are its keys").0,
         _ => panic!("no clipper is named {name}"),
     }

@@ -15,7 +15,7 @@ fn train_prints_the_folder_of_the_run_and_what_to_type_next() {
     let outcome = lab.run("train tiny.toml");
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), "runs/tiny/001\n"), "{}", outcome.stderr);
     for part in [
-        "tiny: 1078 sequences of 27 symbols, 120 held out; 1 × gru, 1131 parameters, on cpu\n",
+        "tiny: 1078 sequences, 120 held out, the longest of 24 symbols; 27 different symbols; 1 × gru, 1131 parameters, on cpu\n",
         "\nstep 3  loss ",
         " nats per character, validation ",
         "Next:\n  hatchery sample runs/tiny/001 --count 10\n  hatchery eval runs/tiny/001\n",
@@ -166,7 +166,7 @@ fn texts_are_listed_with_their_places() {
     assert!(list.starts_with("dinosaurs ") && list.contains("embedded\n"), "{list}");
     assert!(list.contains("\ntinyshakespeare ") && list.contains("corpus = \"path/to/text.txt\""), "{list}");
     let shown = Lab::new().ok("data show dinosaurs");
-    assert!(shown.contains("symbols      27\n") && shown.contains("lengths of the lines"), "{shown}");
+    assert!(shown.contains("symbols      27\n") && shown.contains("characters of a line"), "{shown}");
 }
 
 /// `flex` by its own name, since `cpu` may come to mean another executor.

@@ -10,9 +10,9 @@ use hatchery::{
     network::Network,
     registry::Registry,
     run::{
-        checkpoint::{Checkpoint, Progress},
+        checkpoint::Checkpoint,
         directory::RunDirectory,
-        log::{self, Log, Metric},
+        log::{self, Metric},
     },
     train::{Observer, Training},
 };

@@ -8,7 +8,7 @@ const RULED_OUT: f64 = f64::NEG_INFINITY;
 
 fn sampler(name: &str, keys: Value) -> Box<dyn Sampler> {
     let provider = hatchery_samplers::plugins();
-    match provider.find(Kind::Sampler, name).map(|variant| variant.build) {
+    match provider.find(Kind::Sampler, name).map(|variant| variant.build.clone()) {
         Some(Build::Sampler(build)) => build(keys).expect("these are its keys").0,
         _ => panic!("no sampler is named {name}"),
     }
@@ -211,9 +211,9 @@ pub(crate) fn check_examples(provider: &Provider, build: impl Fn(Build, Value) -
         let mut example: Value = toml::from_str(example).expect("the example is TOML");
         let keys = example[variant.kind().word()][0].as_object_mut().expect("the example is one of its tables");
         assert_eq!(keys.remove("type"), Some(variant.name.into()));
-        assert_eq!(build(variant.build, Value::Object(keys.clone())), Ok(Value::Object(keys.clone())));
+        assert_eq!(build(variant.build.clone(), Value::Object(keys.clone())), Ok(Value::Object(keys.clone())));
         keys.insert("unheard-of".to_owned(), 1.into());
-        assert!(build(variant.build, Value::Object(keys.clone())).is_err(), "`{}` takes any key", variant.name);
+        assert!(build(variant.build.clone(), Value::Object(keys.clone())).is_err(), "`{}` takes any key", variant.name);
     }
 }
 

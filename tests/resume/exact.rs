@@ -70,9 +70,12 @@ fn every_cell_framing_and_optimizer_continues_exactly() {
     for cell in cells {
         for framing in framings {
             for optimizer in optimizers {
-                let cell = format!("cell={{ type = \"{cell}\", hidden = 6 }}");
-                let set = [&[cell.as_str()], framing, optimizer].concat();
-                compare(&experiment(&set), &random_kills(&mut stream));
+                // Compiled, and on Burn.
+                for device in ["backend.device=cpu", "backend.device=flex"] {
+                    let cell = format!("cell={{ type = \"{cell}\", hidden = 6 }}");
+                    let set = [&[device, cell.as_str()], framing, optimizer].concat();
+                    compare(&experiment(&set), &random_kills(&mut stream));
+                }
             }
         }
     }
@@ -92,7 +95,9 @@ fn everything_else_that_has_a_state_continues_exactly() {
     ];
     let mut stream = Stream::new(7, "more kills", 0);
     for set in others {
-        compare(&experiment(set), &random_kills(&mut stream));
+        for device in ["backend.device=cpu", "backend.device=flex"] {
+            compare(&experiment(&[&[device], set].concat()), &random_kills(&mut stream));
+        }
     }
 }
 

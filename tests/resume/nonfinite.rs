@@ -8,7 +8,7 @@ use hatchery::{
     network::Network,
     random::Stream,
     run::{
-        checkpoint::{self, Named},
+        checkpoint::{self, Named, Values},
         compare::differences,
         directory::RunDirectory,
         log::{self, Action, Event, Metric},
@@ -90,10 +90,12 @@ fn steps(run: &RunDirectory) -> Vec<u64> {
 #[test]
 fn a_dropped_update_leaves_no_trace() {
     let root = tempdir().unwrap();
-    for optimizer in ["sgd", "adagrad", "rmsprop", "adam", "adamw"] {
+    let optimizers = ["sgd", "adagrad", "rmsprop", "adam", "adamw"];
+    for (device, optimizer) in ["cpu", "flex"].into_iter().flat_map(|device| optimizers.map(|it| (device, it))) {
+        let device = format!("backend.device={device}");
         let optimizer = format!("optimizer={{ type = \"{optimizer}\", learning-rate = 0.01 }}");
         let set = [optimizer.as_str(), "train.on-nonfinite=skip", "dataset={ type = \"stream\", steps = 4 }"];
-        let experiment = experiment(&[&set[..], &["dataset.corpus=names"]].concat());
+        let experiment = experiment(&[&set[..], &["dataset.corpus=names", device.as_str()]].concat());
         let stop = |updates| Watch { stop: Some(updates), ..Watch::default() };
         let (before, _) = poisoned(root.path(), &experiment, &[], true, stop(11));
         let (after, ending) = poisoned(root.path(), &experiment, &[11], true, stop(12));
@@ -126,7 +128,17 @@ fn dropping_has_an_end() {
 #[test]
 fn a_way_back_leads_to_the_last_good_checkpoint() {
     let root = tempdir().unwrap();
-    let experiment = experiment(&["train.on-nonfinite=rewind"]);
+    let on = |device| experiment(&["train.on-nonfinite=rewind", device]);
+    let (compiled, experiment) = (on("backend.device=cpu"), on("backend.device=flex"));
+    // Before the first checkpoint there is the beginning: moments and counts are those of a run that begins.
+    for experiment in [&compiled, &experiment] {
+        let (run, ending) = poisoned(root.path(), experiment, &[2], true, Watch::default());
+        assert_eq!(ending.unwrap(), Ending::Finished);
+        assert_eq!(events(&run)[0].back_to, Some(0));
+        let saved = tensors(&run);
+        let time = saved.iter().find(|tensor| tensor.name.ends_with("by.momentum.time")).unwrap();
+        assert_eq!(time.values, Values::F64(vec![24.0]));
+    }
     for (poison, shows, seen) in [(12, true, 12), (12, false, 13), (14, false, 14)] {
         let (run, ending) = poisoned(root.path(), &experiment, &[poison], shows, Watch::default());
         assert_eq!(ending.unwrap(), Ending::Finished);
@@ -141,9 +153,6 @@ fn a_way_back_leads_to_the_last_good_checkpoint() {
         let rates: Vec<_> = log::read::<Metric>(&run.metrics()).unwrap().iter().map(|row| row.learning_rate).collect();
         assert_eq!((rates[4], rates[5]), (0.01, 0.005), "half the rate from there on, and not before");
     }
-    let (run, ending) = poisoned(root.path(), &experiment, &[2], true, Watch::default());
-    assert_eq!(ending.unwrap(), Ending::Finished, "before the first checkpoint there is the beginning");
-    assert_eq!(events(&run)[0].back_to, Some(0));
 }
 
 /// Would catch: a run taken back again and again, for ever.

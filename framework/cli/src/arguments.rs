@@ -34,6 +34,8 @@ pub(crate) enum Command {
     /// The datasets, cells, clippers and samplers that experiments may name
     #[command(subcommand)]
     Plugins(Plugins),
+    /// Begin a plugin of one's own: a crate that builds and passes its checks at once
+    New(New),
     /// The runs so far
     #[command(subcommand)]
     Runs(Runs),
@@ -81,6 +83,8 @@ pub(crate) struct Train {
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub(crate) runs: PathBuf,
     #[command(flatten)]
+    pub(crate) libraries: Libraries,
+    #[command(flatten)]
     pub(crate) progress: Progress,
 }
 
@@ -95,6 +99,15 @@ pub(crate) struct ResumeTest {
     /// Change a key of the file; may be given several times
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) overrides: Vec<String>,
+    #[command(flatten)]
+    pub(crate) libraries: Libraries,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Libraries {
+    /// Load the plugins of a library; may be given several times
+    #[arg(long = "plugin", value_name = "PATH")]
+    pub(crate) plugins: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -194,6 +207,11 @@ pub(crate) struct Place {
     /// The folder of all runs
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub(crate) runs: PathBuf,
+    /// Go on with plugins that are not those with which the checkpoint was made
+    #[arg(long)]
+    pub(crate) allow_plugin_drift: bool,
+    #[command(flatten)]
+    pub(crate) libraries: Libraries,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -247,6 +265,8 @@ pub(crate) struct Check {
     /// Change a key of the file; may be given several times
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) overrides: Vec<String>,
+    #[command(flatten)]
+    pub(crate) libraries: Libraries,
 }
 
 #[derive(Debug, Args)]
@@ -279,7 +299,10 @@ pub(crate) struct Bench {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Plugins {
     /// List them, by kind
-    List,
+    List {
+        #[command(flatten)]
+        libraries: Libraries,
+    },
     /// Keys, types, defaults and an example of one
     #[command(after_help = "Example:\n  hatchery plugins show cell lstm")]
     Show {
@@ -288,7 +311,40 @@ pub(crate) enum Plugins {
         kind: Kind,
         /// Its name
         name: String,
+        #[command(flatten)]
+        libraries: Libraries,
     },
+    /// Check every plugin of a library: does it keep to what its kind promises?
+    #[command(after_help = "Example:\n  hatchery plugins check target/release/libmgu.so")]
+    Check {
+        /// The library
+        library: PathBuf,
+    },
+    /// Say field by field why a library is refused, and what repairs it
+    Doctor {
+        /// The library
+        library: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  hatchery new cell mgu\n  cd mgu && cargo build --release\n  \
+    hatchery plugins check target/release/libmgu.so")]
+pub(crate) struct New {
+    /// dataset, cell, clipper or sampler
+    #[arg(value_parser = kind)]
+    pub(crate) kind: Kind,
+    /// Its name, as experiment files will write it
+    pub(crate) name: String,
+    /// Add it to Hatchery itself: a file in plugins/ and its line in the list there
+    #[arg(long)]
+    pub(crate) in_tree: bool,
+    /// The checkout of Hatchery; by default the one around the current folder, or that of this program
+    #[arg(long, value_name = "DIR")]
+    pub(crate) hatchery: Option<PathBuf>,
+    /// Where to make the crate; by default a folder of the plugin's name
+    #[arg(long, value_name = "DIR", conflicts_with = "in_tree")]
+    pub(crate) path: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -307,6 +363,8 @@ pub(crate) enum Runs {
         /// The folder of all runs
         #[arg(long, value_name = "DIR", default_value = "runs")]
         runs: PathBuf,
+        #[command(flatten)]
+        libraries: Libraries,
     },
     /// Set some side by side: a table, their losses over each other, and both curves in one picture
     #[command(after_help = "Example:\n  hatchery runs compare hse-names-dynamic hse-names-lstm hse-names-gru")]
@@ -351,7 +409,7 @@ pub(crate) enum Import {
         #[command(flatten)]
         into: Into,
     },
-    /// A PyTorch state dict, saved as safetensors
+    /// A state dict of Python's torch, saved as safetensors
     #[command(after_help = "A mapping file has a table for every parameter:\n\n  \
         [parameters.\"layers.0.b\"]\n  \
         from = [\"rnn.bias_ih_l0\", \"rnn.bias_hh_l0\"]   # several are added\n  \

@@ -5,16 +5,22 @@ mod commands;
 mod interrupt;
 mod progress;
 
-use std::{io::IsTerminal, process::ExitCode};
+use std::{
+    io::IsTerminal,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    process::ExitCode,
+};
 
 use clap::Parser;
+use hatchery::error::{Problem, Result};
+use hatchery_plugin::Fault;
 
 use arguments::{Arguments, Command, Data, Import, Plugins, Runs};
 
 fn main() -> ExitCode {
     end_quietly_on_a_closed_pipe();
     let arguments = Arguments::parse();
-    match run(&arguments) {
+    match catch(|| run(&arguments)) {
         Ok(code) => code,
         Err(error) => {
             let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
@@ -24,7 +30,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &Arguments) -> hatchery::error::Result<ExitCode> {
+fn run(arguments: &Arguments) -> Result<ExitCode> {
     match &arguments.command {
         Command::Train(train) => return commands::train::run(train),
         Command::ResumeTest(test) => commands::resume_test::run(test),
@@ -33,10 +39,15 @@ fn run(arguments: &Arguments) -> hatchery::error::Result<ExitCode> {
         Command::Gradients(gradients) => commands::gradients::run(gradients),
         Command::Check(check) => commands::check::run(check),
         Command::Bench(bench) => commands::bench::run(bench),
-        Command::Plugins(Plugins::List) => commands::plugins::list(),
-        Command::Plugins(Plugins::Show { kind, name }) => commands::plugins::show(*kind, name),
+        Command::Plugins(Plugins::List { libraries }) => commands::plugins::list(libraries),
+        Command::Plugins(Plugins::Show { kind, name, libraries }) => commands::plugins::show(*kind, name, libraries),
+        Command::Plugins(Plugins::Check { library }) => commands::library::check(library),
+        Command::Plugins(Plugins::Doctor { library }) => commands::library::doctor(library),
+        Command::New(new) => commands::new::run(new),
         Command::Runs(Runs::List { runs }) => commands::runs::list(runs),
-        Command::Runs(Runs::Reproduce { run, runs }) => commands::reproduce::run(run.as_deref(), runs),
+        Command::Runs(Runs::Reproduce { run, runs, libraries }) => {
+            commands::reproduce::run(run.as_deref(), runs, libraries)
+        }
         Command::Runs(Runs::Show { run, runs }) => commands::runs::show(run.as_deref(), runs),
         Command::Runs(Runs::Compare { compared, picture, runs }) => {
             commands::compare::compare(compared, picture.as_deref(), runs)
@@ -58,6 +69,17 @@ fn run(arguments: &Arguments) -> hatchery::error::Result<ExitCode> {
         }
     }?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A plugin from a library can fail where its trait has no way to say so: then the fault comes as a silent unwinding.
+fn catch<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
+    match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(result) => result,
+        Err(payload) => match payload.downcast::<Fault>() {
+            Ok(fault) => Err(Problem::from(*fault).into()),
+            Err(payload) => resume_unwind(payload),
+        },
+    }
 }
 
 /// `hatchery … | head` ends when `head` has enough, as other commands do, rather than with a panic about a closed pipe.

@@ -7,6 +7,7 @@
 use std::{fmt, ops::Range, sync::Arc};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use hatchery_plugin::Fault;
 
 /// The result of whatever can fail in Hatchery.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -138,6 +139,12 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+impl From<Fault> for Problem {
+    fn from(fault: Fault) -> Self {
+        Self { hint: fault.hint, ..Self::new(fault.message) }
+    }
+}
 
 impl From<Problem> for Error {
     fn from(problem: Problem) -> Self {

@@ -84,7 +84,7 @@ pub fn generate(
 ///
 /// # Errors
 /// When the vocabulary lacks a character of it and has no rule for such characters.
-pub(crate) fn encode_prefix(vocabulary: &Vocabulary, prefix: &str) -> Result<Vec<Token>> {
+pub fn encode_prefix(vocabulary: &Vocabulary, prefix: &str) -> Result<Vec<Token>> {
     vocabulary.encode(prefix, 0).map_err(|error| match error {
         Error::User(problems) => {
             let named = |problem: Problem| Problem {

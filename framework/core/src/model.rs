@@ -7,7 +7,8 @@
 use hatchery_plugin::{Cell, Draw, Initialiser, ParamSpec, StateSpec};
 
 use crate::{
-    error::Result,
+    error::{Problem, Result},
+    executor::device,
     experiment::{Embedding, Experiment, Rng},
     random::{Stream, numpy::RandomState},
     registry::Registry,
@@ -59,6 +60,8 @@ impl Model {
         let mut layers = Vec::with_capacity(experiment.model.layers);
         for index in 0..experiment.model.layers {
             let (cell, _) = registry.cell(&experiment.cell)?;
+            let dtype = device::dtype(experiment.backend.dtype);
+            cell.prepare(inputs, experiment.train.batch, dtype).map_err(Problem::from)?;
             let outputs = cell.outputs();
             layers.push(Layer { cell, inputs, prefix: format!("layers.{index}.") });
             inputs = outputs;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hatchery_plugin::{Clipper, Framing, Kind, Sampler};
 
 use crate::{
-    error::Result,
+    error::{Problem, Result},
     executor::{BurnExecutor, CompiledExecutor, Executor, device},
     experiment::{Experiment, read},
     generate::encode_prefix,
@@ -48,7 +48,7 @@ impl Network {
         let model = Model::new(&experiment, registry, vocabulary.len())?;
         let size = model.size();
         let values = model.initial_values(experiment.seed, experiment.rng);
-        let clippers = clippers(&experiment, registry)?;
+        let clippers = clippers(&experiment, registry, &model)?;
         let mut remark = None;
         let compiled = (experiment.backend.device == "cpu")
             .then(|| CompiledExecutor::new(&model, &values, &clippers, &experiment))
@@ -112,8 +112,14 @@ fn uncompiled(experiment: &Experiment, refusal: &hatchery_compile::Refusal) -> S
     format!("the cell `{}` runs on Burn and not compiled: {refusal}", experiment.cell.name)
 }
 
-fn clippers(experiment: &Experiment, registry: &Registry) -> Result<Vec<Box<dyn Clipper>>> {
-    experiment.clipper.iter().map(|part| Ok(registry.clipper(part)?.0)).collect()
+fn clippers(experiment: &Experiment, registry: &Registry, model: &Model) -> Result<Vec<Box<dyn Clipper>>> {
+    let shapes: Vec<_> = model.params().into_iter().map(|spec| (spec.name, spec.shape)).collect();
+    let clipper = |part| {
+        let (clipper, _) = registry.clipper(part)?;
+        clipper.prepare(&shapes, device::dtype(experiment.backend.dtype)).map_err(Problem::from)?;
+        Ok(clipper)
+    };
+    experiment.clipper.iter().map(clipper).collect()
 }
 
 /// The sampler chain of an experiment.
@@ -138,7 +144,7 @@ fn provenance(experiment: &Experiment, registry: &Registry) -> Vec<Provenance> {
                 name: part.name.clone(),
                 package: origin.package.clone(),
                 version: origin.version.clone(),
-                library: None,
+                library: origin.library.clone(),
             })
         })
         .collect()

@@ -1,11 +1,14 @@
 //! The plugins that this program knows, by kind and name.
 
-use hatchery_plugin::{Build, Cell, Clipper, Dataset, Fault, Kind, Provider, Sampler, Variant};
+use std::path::Path;
+
+use hatchery_plugin::{Build, Builder, Cell, Clipper, Dataset, Fault, Kind, Provider, Sampler, Variant};
 use serde_json::{Map, Value};
 
 use crate::{
     error::{Problem, Result},
     experiment::Part,
+    plugins::Loaded,
 };
 
 /// Who provides a plugin: it is recorded in checkpoints.
@@ -15,6 +18,8 @@ pub struct Origin {
     pub package: String,
     /// Its version.
     pub version: String,
+    /// SHA-256 of the library from which it was loaded; none when it is linked in.
+    pub library: Option<String>,
 }
 
 /// A plugin and who provides it.
@@ -53,12 +58,25 @@ impl Registry {
     /// # Errors
     /// When a plugin of that kind and name is there already.
     pub fn add(&mut self, provider: Provider) -> Result<()> {
-        let origin = Origin { package: provider.package.to_owned(), version: provider.version.to_owned() };
+        self.add_from(provider, None, None)
+    }
+
+    /// Adds the plugins of a library; the path is for messages.
+    ///
+    /// # Errors
+    /// When a plugin of that kind and name is there already.
+    pub fn add_loaded(&mut self, loaded: Loaded, path: &Path) -> Result<()> {
+        self.add_from(loaded.provider, Some(loaded.sha256), Some(path))
+    }
+
+    fn add_from(&mut self, provider: Provider, library: Option<String>, path: Option<&Path>) -> Result<()> {
+        let origin = Origin { package: provider.package.to_owned(), version: provider.version.to_owned(), library };
         for variant in provider.variants {
             if let Some(known) = self.find(variant.kind(), variant.name) {
+                let place = path.map(|path| format!(", {}", path.display())).unwrap_or_default();
                 return Err(Problem::new(format!("there are two {}s named `{}`", variant.kind(), variant.name))
                     .note(format!("from: {} {}", known.origin.package, known.origin.version))
-                    .note(format!("and: {} {}", origin.package, origin.version))
+                    .note(format!("and: {} {}{place}", origin.package, origin.version))
                     .hint("give one of them another name")
                     .into());
             }
@@ -113,12 +131,15 @@ impl Registry {
         &self,
         kind: Kind,
         part: &Part,
-        of_kind: impl Fn(Build) -> Option<hatchery_plugin::Builder<T>>,
+        of_kind: impl Fn(&Build) -> Option<&Builder<T>>,
     ) -> Result<Built<T>> {
-        let Some(build) = self.find(kind, &part.name).and_then(|entry| of_kind(entry.variant.build)) else {
+        let Some(build) = self.find(kind, &part.name).and_then(|entry| of_kind(&entry.variant.build)) else {
             let known: Vec<_> = self.of(kind).map(|entry| entry.variant.name).collect();
             return Err(Problem::new(format!("there is no {kind} named `{}`", part.name))
                 .note(format!("known {kind}s: {}", known.join(", ")))
+                .hint(
+                    "is it in a library? name that with --plugin, or by `plugins = [\"path\"]` in the experiment file",
+                )
                 .into());
         };
         let (plugin, resolved) = build(Value::Object(part.keys.clone())).map_err(|fault| refusal(kind, part, fault))?;

@@ -61,11 +61,36 @@ pub struct CapturedStep {
 /// # Errors
 /// When the step panics, reads the values of a tensor, or does not return what the cell declares.
 pub fn capture_cell(cell: &dyn Cell, inputs: usize, batch: usize, dtype: DType) -> Result<CapturedStep> {
+    let params = cell.params(inputs).len();
+    let captured = capture_step(cell, inputs, batch, dtype)?;
+    let mut ids = captured.inputs.into_iter();
+    let x = ids.next().expect("x is the first argument").1;
+    let params = ids.by_ref().take(params).collect();
+    let state = ids.collect();
+    let mut results = captured.outputs.into_iter();
+    let output = results.next().expect("the output is the first result").1;
+    Ok(CapturedStep {
+        graph: captured.graph,
+        constants: captured.constants,
+        x,
+        params,
+        state,
+        output,
+        next: results.collect(),
+    })
+}
+
+/// Records one step of a cell as a plain function: the inputs are x, the parameters and the state, the outputs are the
+/// output and the next state, in this order.
+///
+/// # Errors
+/// When the step panics, reads the values of a tensor, or does not return what the cell declares.
+pub fn capture_step(cell: &dyn Cell, inputs: usize, batch: usize, dtype: DType) -> Result<Captured> {
     let (params, state) = (cell.params(inputs), cell.state());
     let mut arguments: Vec<(Name, [usize; 2])> = vec![("x".into(), [batch, inputs])];
     arguments.extend(params.iter().map(|spec| (spec.name.clone(), spec.shape)));
     arguments.extend(state.iter().map(|spec| (spec.name.clone(), [batch, spec.width])));
-    let captured = capture(&arguments, dtype, |tensors| {
+    capture(&arguments, dtype, |tensors| {
         let mut tensors = tensors.into_iter();
         let x = tensors.next().expect("x is the first argument");
         let given = params.iter().map(|spec| spec.name.clone()).zip(tensors.by_ref()).collect();
@@ -79,21 +104,6 @@ pub fn capture_cell(cell: &dyn Cell, inputs: usize, batch: usize, dtype: DType) 
             assert!(shape == [batch, width], "`{name}` is {shape:?} after the step, declared is {:?}", [batch, width]);
         }
         results
-    })?;
-    let mut ids = captured.inputs.into_iter();
-    let x = ids.next().expect("x is the first argument").1;
-    let params = ids.by_ref().take(params.len()).collect();
-    let state = ids.collect();
-    let mut results = captured.outputs.into_iter();
-    let output = results.next().expect("the output is the first result").1;
-    Ok(CapturedStep {
-        graph: captured.graph,
-        constants: captured.constants,
-        x,
-        params,
-        state,
-        output,
-        next: results.collect(),
     })
 }
 
@@ -176,7 +186,7 @@ thread_local! {
 }
 
 /// Runs a function; a panic becomes its message, and this thread's panic hook keeps silent meanwhile.
-fn quietly<R>(function: impl FnOnce() -> R) -> std::result::Result<R, String> {
+pub fn quietly<R>(function: impl FnOnce() -> R) -> std::result::Result<R, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let before = std::panic::take_hook();

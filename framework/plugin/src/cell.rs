@@ -1,8 +1,9 @@
 //! The recurrent cell: what one time step computes.
 
-use burn::Tensor;
+use burn::{Tensor, tensor::DType};
+use serde::{Deserialize, Serialize};
 
-use crate::{Initialiser, Name, Params, State};
+use crate::{Initialiser, Name, Params, Result, State};
 
 // ANCHOR: trait
 /// A recurrent cell: named matrices, carried vectors, and the equations of one time step.
@@ -24,13 +25,25 @@ pub trait Cell: Send + Sync {
     ///
     /// `x` is `[batch, inputs]` and every vector of `state` is `[batch, width]`; returned are the output
     /// `[batch, outputs]` and the next state. The rows of a batch must not influence each other, and nothing but the
-    /// arguments may influence the result: `conformance::check` tests both.
+    /// arguments may influence the result: the conformance kit tests both. Gradients are those of the values:
+    /// `Tensor::detach` leaves no trace in a recording, so a loaded cell is differentiated through it.
     fn step(&self, params: &Params, x: Tensor<2>, state: State) -> (Tensor<2>, State);
+
+    /// Called once before a model with that input width, number of rows and kind of number is put together.
+    ///
+    /// # Errors
+    /// When the cell cannot be run there. A cell written in Rust always can; one from a library may turn out not to.
+    #[doc(hidden)]
+    fn prepare(&self, inputs: usize, batch: usize, dtype: DType) -> Result<()> {
+        let _ = (inputs, batch, dtype);
+        Ok(())
+    }
 }
 // ANCHOR_END: trait
 
 /// A matrix that a cell asks for.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ParamSpec {
     /// Its name, unique within the cell.
     pub name: Name,
@@ -39,6 +52,7 @@ pub struct ParamSpec {
     /// How its first values are drawn.
     pub initialiser: Initialiser,
     /// How many equal groups of rows are initialised each on its own, as if they were separate matrices.
+    #[serde(default = "one")]
     pub blocks: usize,
 }
 
@@ -58,13 +72,15 @@ impl ParamSpec {
 }
 
 /// A vector that a cell carries from one time step to the next.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct StateSpec {
     /// Its name, unique within the cell.
     pub name: Name,
     /// Its width.
     pub width: usize,
     /// The value of every entry before the first step.
+    #[serde(default)]
     pub start: f64,
 }
 
@@ -73,4 +89,8 @@ impl StateSpec {
     pub fn new(name: impl Into<Name>, width: usize) -> Self {
         Self { name: name.into(), width, start: 0.0 }
     }
+}
+
+fn one() -> usize {
+    1
 }

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 use crate::Result;
 
 // ANCHOR: trait
@@ -38,7 +40,8 @@ pub enum Documents {
 
 // ANCHOR: framing
 /// How documents become sequences of inputs and targets.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", rename_all_fields = "kebab-case")]
 pub enum Framing {
     /// Each document is one sequence: `start, document, end`, padded at the end. Inputs are all but the last symbol,
     /// targets all but the first.
@@ -73,7 +76,8 @@ pub enum Framing {
 // ANCHOR_END: framing
 
 /// Which predictions of a window count in the loss.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Predict {
     /// The symbol after the window only.
     Last,

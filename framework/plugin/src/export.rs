@@ -1,13 +1,16 @@
 //! How a plugin crate says what it offers: one list, from which the framework builds by name.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::{Cell, Clipper, Dataset, Fault, Result, Sampler};
 
 /// The four kinds of plugin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// How a source becomes sequences.
     Dataset,
@@ -74,20 +77,15 @@ pub struct Variant {
 impl Variant {
     /// Its kind.
     pub fn kind(&self) -> Kind {
-        match self.build {
-            Build::Dataset(_) => Kind::Dataset,
-            Build::Cell(_) => Kind::Cell,
-            Build::Clipper(_) => Kind::Clipper,
-            Build::Sampler(_) => Kind::Sampler,
-        }
+        self.build.kind()
     }
 }
 
 /// From a table of keys to the plugin and to the table with every default filled in.
-pub type Builder<T> = fn(Value) -> Result<(Box<T>, Value)>;
+pub type Builder<T> = Arc<dyn Fn(Value) -> Result<(Box<T>, Value)> + Send + Sync>;
 
 /// Builds a plugin of one kind.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub enum Build {
     /// Builds a dataset.
     Dataset(Builder<dyn Dataset>),
@@ -97,6 +95,24 @@ pub enum Build {
     Clipper(Builder<dyn Clipper>),
     /// Builds a sampler.
     Sampler(Builder<dyn Sampler>),
+}
+
+impl Build {
+    /// The kind of what is built.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Dataset(_) => Kind::Dataset,
+            Self::Cell(_) => Kind::Cell,
+            Self::Clipper(_) => Kind::Clipper,
+            Self::Sampler(_) => Kind::Sampler,
+        }
+    }
+}
+
+impl std::fmt::Debug for Build {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Build({})", self.kind())
+    }
 }
 
 /// A variant from its configuring type; [`export!`] calls it.
@@ -120,6 +136,9 @@ pub fn configure<T: DeserializeOwned + Serialize>(keys: Value) -> Result<(T, Val
 /// It writes `pub fn plugins() -> Provider`, which whoever links the crate passes to the registry. Each type is its
 /// own configuration: it derives `Serialize`, `Deserialize` and `JsonSchema`, with
 /// `#[serde(deny_unknown_fields, rename_all = "kebab-case")]`.
+///
+/// With the crate's own feature `library` it also writes the C entry points by which the crate is loaded at run time
+/// (`include/hatchery_plugin.h`). They have fixed names, so a crate that is linked into a program is built without.
 #[macro_export]
 macro_rules! export {
     ($($kind:ident $name:literal => $type:ty),+ $(,)?) => {
@@ -131,6 +150,8 @@ macro_rules! export {
                 variants: vec![$($crate::export!(@variant $kind $name $type)),+],
             }
         }
+
+        $crate::export!(@entry plugins);
     };
     (@variant dataset $name:literal $type:ty) => { $crate::export!(@build Dataset $name $type) };
     (@variant cell $name:literal $type:ty) => { $crate::export!(@build Cell $name $type) };
@@ -139,10 +160,121 @@ macro_rules! export {
     (@build $kind:ident $name:literal $type:ty) => {
         $crate::__private::variant::<$type>(
             $name,
-            $crate::Build::$kind(|keys| {
+            $crate::Build::$kind(::std::sync::Arc::new(|keys| {
                 let (plugin, resolved) = $crate::__private::configure::<$type>(keys)?;
                 Ok((Box::new(plugin), resolved))
-            }),
+            })),
         )
+    };
+    (@entry $plugins:ident) => {
+        /// The C entry points: see `include/hatchery_plugin.h` of `hatchery-plugin`.
+        #[cfg(feature = "library")]
+        #[doc(hidden)]
+        mod hatchery_entry_points {
+            use $crate::__private::entry::{self, Answer, Bytes};
+
+            /// # Safety
+            /// `out` points to a `Bytes` that may be overwritten.
+            unsafe fn put(out: *mut Bytes, (status, bytes): Answer) -> i32 {
+                // SAFETY: the caller says so.
+                unsafe { out.write(Bytes::give(bytes)) };
+                status
+            }
+
+            /// # Safety
+            /// `data` points to `length` values that stay as they are during the call, or `length` is 0.
+            unsafe fn slice<'a, T>(data: *const T, length: usize) -> &'a [T] {
+                if length == 0 {
+                    return &[];
+                }
+                // SAFETY: the caller says so.
+                unsafe { ::std::slice::from_raw_parts(data, length) }
+            }
+
+            #[unsafe(no_mangle)]
+            unsafe extern "C" fn hatchery_plugin_manifest(out: *mut Bytes) -> i32 {
+                // SAFETY: the header demands a valid `out`.
+                unsafe { put(out, entry::manifest(super::$plugins)) }
+            }
+
+            #[unsafe(no_mangle)]
+            unsafe extern "C" fn hatchery_plugin_open(
+                request: *const u8,
+                length: usize,
+                instance: *mut u64,
+                out: *mut Bytes,
+            ) -> i32 {
+                let mut number = 0;
+                // SAFETY: the header demands `length` valid bytes, and valid `instance` and `out`.
+                unsafe {
+                    let answer = entry::open(super::$plugins, slice(request, length), &mut number);
+                    instance.write(number);
+                    put(out, answer)
+                }
+            }
+
+            #[unsafe(no_mangle)]
+            extern "C" fn hatchery_plugin_close(instance: u64) {
+                entry::close(instance);
+            }
+
+            #[unsafe(no_mangle)]
+            unsafe extern "C" fn hatchery_plugin_params(instance: u64, inputs: usize, out: *mut Bytes) -> i32 {
+                // SAFETY: the header demands a valid `out`.
+                unsafe { put(out, entry::declare(instance, inputs)) }
+            }
+
+            #[unsafe(no_mangle)]
+            unsafe extern "C" fn hatchery_plugin_capture(
+                instance: u64,
+                request: *const u8,
+                length: usize,
+                out: *mut Bytes,
+            ) -> i32 {
+                // SAFETY: the header demands `length` valid bytes and a valid `out`.
+                unsafe { put(out, entry::capture(instance, slice(request, length))) }
+            }
+
+            #[unsafe(no_mangle)]
+            unsafe extern "C" fn hatchery_plugin_reshape(
+                instance: u64,
+                logits: *mut f64,
+                vocabulary: usize,
+                history: *const u32,
+                length: usize,
+                out: *mut Bytes,
+            ) -> i32 {
+                // SAFETY: the header demands `vocabulary` numbers that nobody else looks at, `length` tokens and a
+                // valid `out`.
+                unsafe {
+                    let logits =
+                        if vocabulary == 0 { &mut [] } else { ::std::slice::from_raw_parts_mut(logits, vocabulary) };
+                    put(out, entry::reshape(instance, logits, slice(history, length)))
+                }
+            }
+
+            #[unsafe(no_mangle)]
+            unsafe extern "C" fn hatchery_plugin_documents(
+                instance: u64,
+                name: *const u8,
+                name_length: usize,
+                text: *const u8,
+                text_length: usize,
+                out: *mut Bytes,
+            ) -> i32 {
+                // SAFETY: the header demands that many valid bytes and a valid `out`.
+                unsafe { put(out, entry::documents(instance, slice(name, name_length), slice(text, text_length))) }
+            }
+
+            #[unsafe(no_mangle)]
+            unsafe extern "C" fn hatchery_plugin_free(bytes: Bytes) {
+                if !bytes.data.is_null() {
+                    // SAFETY: the header demands bytes that this library gave: `Bytes::give` made them of a box.
+                    drop(unsafe {
+                        ::std::boxed::Box::from_raw(::std::ptr::slice_from_raw_parts_mut(bytes.data, bytes.length))
+                    });
+                }
+            }
+        }
     };
 }

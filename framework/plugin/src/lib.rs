@@ -56,12 +56,15 @@ mod clipper;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod dataset;
+#[doc(hidden)]
+pub mod entry;
 mod export;
 mod fault;
 mod initialiser;
 mod math;
 mod matrices;
 mod sampler;
+pub mod wire;
 
 pub use cell::{Cell, ParamSpec, StateSpec};
 pub use clipper::Clipper;
@@ -75,7 +78,10 @@ pub use sampler::{Sampler, Token};
 
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::export::{configure, variant};
+    pub use crate::{
+        entry,
+        export::{configure, variant},
+    };
 }
 
 pub use burn;

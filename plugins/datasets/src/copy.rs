@@ -52,7 +52,7 @@ impl Dataset for Copy {
 }
 // ANCHOR_END: dataset
 
-/// SplitMix64 (Steele et al. 2014): a dataset has no generator of the framework's, and needs none better.
+/// `SplitMix64` (Steele et al. 2014): a dataset has no generator of the framework's, and needs none better.
 fn draw(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
     let mut mixed = *state;

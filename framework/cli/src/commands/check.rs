@@ -2,10 +2,12 @@
 
 use hatchery::{error::Result, experiment::read};
 
+use super::registry;
 use crate::arguments::Check;
 
 pub(crate) fn run(arguments: &Check) -> Result<()> {
-    let registry = hatchery_cli::registry()?;
+    let libraries = read::libraries(&arguments.experiment, &arguments.overrides)?;
+    let registry = registry(&arguments.libraries, &libraries)?;
     let experiment = read::read(&arguments.experiment, &arguments.overrides, &registry)?;
     print!("{}", experiment.to_toml());
     Ok(())

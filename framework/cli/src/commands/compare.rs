@@ -26,6 +26,7 @@ struct Row {
     cell: String,
     parameters: Option<usize>,
     updates: u64,
+    epochs: f64,
     seconds: f64,
     /// Nats per character of the last line of the log.
     train: f64,
@@ -94,7 +95,7 @@ pub(crate) fn table(experiments: &Path, root: &Path) -> Result<()> {
             "| [{shown}]({shown}) | {question} | {} | {} | {} | {:.0} | {:.4} | {} |",
             row.cell,
             row.parameters.map_or(String::new(), |parameters| parameters.to_string()),
-            row.updates,
+            row.length(&experiment),
             row.seconds,
             row.train,
             row.valid.map_or(String::new(), |valid| format!("{valid:.4}")),
@@ -118,12 +119,25 @@ impl Row {
             cell: cell(&experiment),
             parameters: parameters(&experiment, registry),
             updates: metrics.last().map_or(0, |metric| metric.step + 1),
+            epochs: metrics.last().map_or(0.0, |metric| metric.epoch),
             seconds: environment.wall_seconds,
             train: metrics.last().map_or(f64::NAN, nats),
             valid: held_out.iter().map(|(_, nats)| *nats).reduce(f64::min),
             curve: metrics.iter().map(|metric| (metric.step as f64, nats(metric))).collect(),
             held_out,
         })
+    }
+
+    /// The updates, and what the file asks for if the run was shorter or longer.
+    fn length(&self, experiment: &Experiment) -> String {
+        let updates = self.updates;
+        match (experiment.train.steps, experiment.train.epochs) {
+            (Some(steps), _) if steps != updates => format!("{updates} of {steps}"),
+            (None, Some(epochs)) if (self.epochs - epochs as f64).abs() > 0.5 => {
+                format!("{updates} ({:.0} of {epochs} epochs)", self.epochs)
+            }
+            _ => updates.to_string(),
+        }
     }
 }
 

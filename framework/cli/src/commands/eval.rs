@@ -13,13 +13,13 @@ use hatchery::{
 };
 use serde_json::json;
 
-use super::overrides;
+use super::{overrides, registry, registry_for};
 use crate::arguments::{self, Eval, Split};
 
 pub(crate) fn run(arguments: &Eval) -> Result<()> {
-    let registry = hatchery_cli::registry()?;
     if let Some(path) = &arguments.experiment {
         let seed: Vec<_> = arguments.seed.iter().map(|seed| format!("seed={seed}")).collect();
+        let registry = registry(&arguments.place.libraries, &read::libraries(path, &seed)?)?;
         let experiment = read::read(path, &seed, &registry)?;
         let folder = path.parent().unwrap_or(Path::new("."));
         let data = Data::open(&experiment, folder, &registry, None)?;
@@ -28,6 +28,7 @@ pub(crate) fn run(arguments: &Eval) -> Result<()> {
     }
     let path = directory::resolve(arguments.run.as_deref(), &arguments.place.runs)?.checkpoint();
     let checkpoint = checkpoint::read(&path)?;
+    let registry = registry_for(&checkpoint, &arguments.place)?;
     let seed: Vec<_> = arguments.seed.iter().map(|seed| format!("seed={seed}")).collect();
     let overrides = overrides(&seed, arguments.place.device.as_deref());
     let (mut network, progress) = Network::restore(&checkpoint, &overrides, &registry)?;

@@ -7,6 +7,8 @@ pub(crate) mod data;
 pub(crate) mod eval;
 pub(crate) mod gradients;
 pub(crate) mod import;
+pub(crate) mod library;
+pub(crate) mod new;
 pub(crate) mod plugins;
 pub(crate) mod reproduce;
 pub(crate) mod resume_test;
@@ -14,14 +16,38 @@ pub(crate) mod runs;
 pub(crate) mod sample;
 pub(crate) mod train;
 
-use clap::CommandFactory;
-use hatchery::error::{Error, Result};
+use std::path::PathBuf;
 
-use crate::arguments::Arguments;
+use clap::CommandFactory;
+use hatchery::{
+    error::{Error, Result},
+    experiment::read,
+    plugins::{check_drift, complete},
+    registry::Registry,
+    run::checkpoint::Checkpoint,
+};
+
+use crate::arguments::{Arguments, Libraries, Place};
 
 /// Prints a completion script.
 pub(crate) fn completions(shell: clap_complete::Shell) {
     clap_complete::generate(shell, &mut Arguments::command(), "hatchery", &mut std::io::stdout());
+}
+
+/// The linked-in plugins, and those of every library that the search folders hold or that is named here.
+pub(crate) fn registry(libraries: &Libraries, more: &[PathBuf]) -> Result<Registry> {
+    let mut registry = hatchery_cli::registry()?;
+    complete(&mut registry, &[&libraries.plugins, more].concat())?;
+    Ok(registry)
+}
+
+/// The plugins for going on with a checkpoint.
+pub(crate) fn registry_for(checkpoint: &Checkpoint, place: &Place) -> Result<Registry> {
+    let registry = registry(&place.libraries, &read::recorded_libraries(&checkpoint.meta.experiment))?;
+    if !place.allow_plugin_drift {
+        check_drift(&checkpoint.meta.plugins, &registry)?;
+    }
+    Ok(registry)
 }
 
 /// The overrides of a command line, `--device` among them.

@@ -6,9 +6,12 @@ use hatchery::{
 };
 use hatchery_plugin::Kind;
 
+use super::registry;
+use crate::arguments::Libraries;
+
 /// Lists every plugin with the first sentence of its documentation.
-pub(crate) fn list() -> Result<()> {
-    let registry = hatchery_cli::registry()?;
+pub(crate) fn list(libraries: &Libraries) -> Result<()> {
+    let registry = registry(libraries, &[])?;
     for kind in Kind::ALL {
         println!("{kind}s");
         for entry in registry.of(kind) {
@@ -21,8 +24,8 @@ pub(crate) fn list() -> Result<()> {
 }
 
 /// Prints the documentation and the keys of a plugin.
-pub(crate) fn show(kind: Kind, name: &str) -> Result<()> {
-    let registry = hatchery_cli::registry()?;
+pub(crate) fn show(kind: Kind, name: &str, libraries: &Libraries) -> Result<()> {
+    let registry = registry(libraries, &[])?;
     let Some(entry) = registry.find(kind, name) else {
         let known: Vec<_> = registry.of(kind).map(|entry| entry.variant.name).collect();
         let problem = Problem::new(format!("there is no {kind} named `{name}`"))

@@ -19,13 +19,15 @@ use hatchery::{
 };
 use indicatif::{ProgressBar, ProgressStyle};
 
-pub(crate) fn run(run: Option<&Path>, root: &Path) -> Result<()> {
-    let registry = hatchery_cli::registry()?;
+use crate::arguments::Libraries;
+
+pub(crate) fn run(run: Option<&Path>, root: &Path, libraries: &Libraries) -> Result<()> {
     let Where::Run(run) = directory::resolve(run, root)? else {
         return Err(Problem::new("a checkpoint alone cannot be reproduced").hint("name the folder of a run").into());
     };
     let checkpoint = checkpoint::read(&run.checkpoint())?;
     let updates = checkpoint.meta.progress.updates;
+    let registry = super::registry(libraries, &read::recorded_libraries(&checkpoint.meta.experiment))?;
     let experiment = read::from_text(&checkpoint.meta.experiment, "the experiment in the checkpoint", &[], &registry)?;
     let data = Data::open(&experiment, Path::new("."), &registry, None)?;
     let network = Network::new(experiment, data.vocabulary.clone(), &registry)?;

@@ -27,7 +27,8 @@ const ATTEMPTS: u32 = 6;
 
 pub(crate) fn run(arguments: &ResumeTest) -> Result<()> {
     // What is wrong with the file is told once and before anything runs.
-    read::read(&arguments.experiment, &arguments.overrides, &hatchery_cli::registry()?)?;
+    let libraries = read::libraries(&arguments.experiment, &arguments.overrides)?;
+    read::read(&arguments.experiment, &arguments.overrides, &super::registry(&arguments.libraries, &libraries)?)?;
     for steps in (0..ATTEMPTS).map(|attempt| arguments.steps << attempt) {
         if let Some(differences) = attempt(arguments, steps)? {
             return judge(steps, &differences);
@@ -65,12 +66,12 @@ fn attempt(arguments: &ResumeTest, steps: u64) -> Result<Option<Vec<String>>> {
         return Ok(None);
     }
     let run = run_in(&killed)?;
-    finish(resume(run.path())?)?;
+    finish(resume(arguments, run.path())?)?;
     Ok(Some(differences(&run_in(&alone)?, &run, u64::MAX)?))
 }
 
 fn start(arguments: &ResumeTest, steps: u64, root: &Path) -> Result<Child> {
-    let mut command = hatchery()?;
+    let mut command = hatchery(arguments)?;
     command.arg(&arguments.experiment).arg("--runs").arg(root);
     for set in &arguments.overrides {
         command.args(["--set", set]);
@@ -86,15 +87,18 @@ fn start(arguments: &ResumeTest, steps: u64, root: &Path) -> Result<Child> {
     command.spawn().map_err(failed)
 }
 
-fn resume(run: &Path) -> Result<Child> {
-    hatchery()?.arg("--resume").arg(run).spawn().map_err(failed)
+fn resume(arguments: &ResumeTest, run: &Path) -> Result<Child> {
+    hatchery(arguments)?.arg("--resume").arg(run).spawn().map_err(failed)
 }
 
 /// This program, about to train.
-fn hatchery() -> Result<Command> {
+fn hatchery(arguments: &ResumeTest) -> Result<Command> {
     let program = std::env::current_exe().map_err(failed)?;
     let mut command = Command::new(program);
     command.args(["train", "--quiet"]).stdout(Stdio::null()).stdin(Stdio::null());
+    for library in &arguments.libraries.plugins {
+        command.arg("--plugin").arg(library);
+    }
     Ok(command)
 }
 

@@ -12,13 +12,13 @@ use hatchery::{
 };
 use serde_json::json;
 
-use super::overrides;
+use super::{overrides, registry_for};
 use crate::arguments::Sample;
 
 pub(crate) fn run(arguments: &Sample) -> Result<()> {
-    let registry = hatchery_cli::registry()?;
     let path = directory::resolve(arguments.run.as_deref(), &arguments.place.runs)?.checkpoint();
     let checkpoint = checkpoint::read(&path)?;
+    let registry = registry_for(&checkpoint, &arguments.place)?;
     let overrides = overrides(&[], arguments.place.device.as_deref());
     let (mut network, _) = Network::restore(&checkpoint, &overrides, &registry)?;
     super::remark(&network);

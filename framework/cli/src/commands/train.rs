@@ -21,26 +21,24 @@ use hatchery::{
     train::{Ending, Training},
 };
 
-use super::overrides;
+use super::{overrides, registry};
 use crate::{arguments::Train, interrupt::Interrupt, progress::Display};
 
 pub(crate) fn run(arguments: &Train) -> Result<ExitCode> {
-    let registry = hatchery_cli::registry()?;
     match (&arguments.experiment, &arguments.resume) {
-        (Some(experiment), None) => begin(arguments, experiment, &registry),
+        (Some(experiment), None) => begin(arguments, experiment),
         // `--resume experiments/names.toml`: the value is meant to be the experiment.
         (None, Some(Some(file))) if file.is_file() && file.extension().is_some_and(|end| end == "toml") => {
-            resume(arguments, Some(file), None, &registry)
+            resume(arguments, Some(file), None)
         }
-        (experiment, run) => {
-            resume(arguments, experiment.as_deref(), run.as_ref().and_then(|it| it.as_deref()), &registry)
-        }
+        (experiment, run) => resume(arguments, experiment.as_deref(), run.as_ref().and_then(|it| it.as_deref())),
     }
 }
 
 /// Trains from the first step.
-fn begin(arguments: &Train, file: &Path, registry: &Registry) -> Result<ExitCode> {
+fn begin(arguments: &Train, file: &Path) -> Result<ExitCode> {
     let overrides = overrides(&arguments.overrides, arguments.device.as_deref());
+    let registry = &registry(&arguments.libraries, &read::libraries(file, &overrides)?)?;
     let (written, experiment) = read_file(file, &overrides, registry)?;
     let start = match &arguments.from {
         Some(run) => Some(checkpoint::read(&directory::resolve(Some(run), &arguments.runs)?.checkpoint())?),
@@ -85,15 +83,23 @@ fn begin(arguments: &Train, file: &Path, registry: &Registry) -> Result<ExitCode
 }
 
 /// Goes on with a run.
-fn resume(arguments: &Train, file: Option<&Path>, run: Option<&Path>, registry: &Registry) -> Result<ExitCode> {
+fn resume(arguments: &Train, file: Option<&Path>, run: Option<&Path>) -> Result<ExitCode> {
     let overrides = overrides(&arguments.overrides, arguments.device.as_deref());
-    let (written, wanted) = file.map(|file| read_file(file, &overrides, registry)).transpose()?.unzip();
+    // Only with a file is the name of the experiment known before the run is.
+    let libraries = file.map(|file| read::libraries(file, &overrides)).transpose()?.unwrap_or_default();
+    let named = registry(&arguments.libraries, &libraries)?;
+    let (written, wanted) = file.map(|file| read_file(file, &overrides, &named)).transpose()?.unzip();
     let run = match run {
         Some(run) => directory::resolve(Some(run), &arguments.runs)?,
         None => match cut_short(&arguments.runs, wanted.as_ref().map(|wanted| wanted.name.as_str()))? {
             Some(run) => Where::Run(RunDirectory::open(&run.path)?),
             None => return Err(nothing_to_resume(arguments, wanted.as_ref()).into()),
         },
+    };
+    let recorded = std::fs::read_to_string(run.directory()?.experiment()).unwrap_or_default();
+    let registry = match file {
+        Some(_) => &named,
+        None => &registry(&arguments.libraries, &read::recorded_libraries(&recorded))?,
     };
     let directory = run.directory()?;
     let lock = directory.lock()?;

@@ -3,7 +3,7 @@
 //! The schema is put together from the types that serde reads and from the plugins' own, so that parsing, "did you
 //! mean", `plugins show` and the tables of the book all come from one definition.
 
-use hatchery_plugin::Kind;
+use hatchery_plugin::{Kind, Variant};
 use schemars::{JsonSchema, SchemaGenerator, schema_for};
 use serde_json::{Map, Value, json};
 
@@ -12,7 +12,10 @@ use super::{
     schema::{Schemas, alternatives, properties, required},
     write,
 };
-use crate::registry::Registry;
+use crate::{
+    error::{Problem, Result},
+    registry::Registry,
+};
 
 /// A key of a table, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +60,31 @@ pub fn schema(registry: &Registry) -> Value {
         "description": "Another experiment file, relative to this one, over which this one is laid."
     });
     schema
+}
+
+/// The keys of the example in a plugin's documentation: of its table for this plugin, without `type` and `corpus`. None
+/// at all when it has no example.
+///
+/// # Errors
+/// When the example is no TOML, or has no table for the plugin.
+pub fn example(variant: &Variant) -> Result<Value> {
+    let (kind, name) = (variant.kind(), variant.name);
+    let broken =
+        |what: String| Problem::new(format!("the example in the documentation of the {kind} `{name}`: {what}"));
+    let Some(text) = variant.doc.split_once("```toml\n").and_then(|(_, rest)| rest.split("```").next()) else {
+        return Ok(json!({}));
+    };
+    let mut page: toml::Table = text.parse().map_err(|error| broken(format!("{error}")))?;
+    let is_own = |table: &toml::Table| table.get("type").and_then(toml::Value::as_str) == Some(name);
+    let table = match page.remove(kind.word()) {
+        Some(toml::Value::Table(table)) => Some(table).filter(is_own),
+        Some(toml::Value::Array(tables)) => tables.into_iter().filter_map(|table| table.try_into().ok()).find(is_own),
+        _ => None,
+    };
+    let mut table = table.ok_or_else(|| broken(format!("it has no {kind} of this name")))?;
+    table.remove("type");
+    table.remove("corpus");
+    serde_json::to_value(table).map_err(|error| broken(error.to_string()).into())
 }
 
 /// The keys of a table with this schema; `$ref`s are looked up in it. Where the table has several forms, the keys of

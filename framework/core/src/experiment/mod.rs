@@ -33,6 +33,9 @@ pub struct Experiment {
     /// From this one number every random stream is derived.
     #[serde(default = "default::seed")]
     pub seed: u64,
+    /// Libraries of plugins to load, each a path relative to this file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plugins: Vec<String>,
     /// The random generator.
     #[serde(default)]
     pub rng: Rng,

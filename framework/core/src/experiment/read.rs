@@ -5,7 +5,7 @@
 //! check the result along the schema and against the rules, let every plugin read its keys, deserialise. Problems of
 //! all steps that could run come together.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use hatchery_plugin::Kind;
 use serde_json::{Map, Value as Json, json};
@@ -37,7 +37,60 @@ use crate::{
 /// Everything that is wrong, each problem at its place.
 pub fn read(path: &Path, overrides: &[String], registry: &Registry) -> Result<Experiment> {
     let source = files::load(path)?;
-    resolve(&source, Chain::starting_at(path), overrides, registry)
+    let mut experiment = resolve(&source, Chain::starting_at(path), overrides, registry)?;
+    // What is recorded of a run is found from the folder in which it was started, and names no absolute path.
+    experiment.plugins = libraries(path, overrides)?.iter().map(|path| portable(path)).collect();
+    Ok(experiment)
+}
+
+fn portable(path: &Path) -> String {
+    let told = if path.is_absolute() { path.file_name().map(Path::new).unwrap_or(path) } else { path };
+    told.display().to_string()
+}
+
+/// The libraries that an experiment file names, read before anything else of it, for they hold what the rest may name.
+/// A path is looked for beside the file that it stands in, then in the current folder. What else is wrong with the file
+/// is left to [`read()`].
+///
+/// # Errors
+/// When the file cannot be read, or a library is not there.
+pub fn libraries(path: &Path, overrides: &[String]) -> Result<Vec<PathBuf>> {
+    named_libraries(&files::load(path)?, Chain::starting_at(path), overrides)
+}
+
+fn named_libraries(source: &Source, chain: Chain, overrides: &[String]) -> Result<Vec<PathBuf>> {
+    let schema = check::schema(&Registry::default());
+    let mut elsewhere = Vec::new();
+    let Some(mut experiment) = files::layered(source, chain, &[], &mut elsewhere) else { return Ok(Vec::new()) };
+    for argument in overrides {
+        // A bad argument is told by `read`.
+        let _ = overrides::apply(argument, &mut experiment, Schemas::new(&schema), &schema);
+    }
+    let Some(Value::Array(items)) = experiment.find(&["plugins"]).map(|entry| &entry.node.value) else {
+        return Ok(Vec::new());
+    };
+    let mut found = Vec::new();
+    for (node, named) in items.iter().filter_map(|node| Some((node, node.as_str()?))) {
+        let beside = Path::new(&*node.place.file).parent().unwrap_or(Path::new("")).join(named);
+        match [beside, PathBuf::from(named)].into_iter().find(|path| path.is_file()) {
+            Some(path) => found.push(path),
+            None => {
+                return Err(Problem::new(format!("there is no plugin library `{named}`"))
+                    .at(node.place.clone())
+                    .hint("build it, or correct the path, which is relative to this file")
+                    .into());
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The libraries that the experiment of a checkpoint names, as far as they are where they were.
+pub fn recorded_libraries(text: &str) -> Vec<PathBuf> {
+    let recorded = toml::from_str::<toml::Table>(text).ok();
+    let named = recorded.as_ref().and_then(|table| table.get("plugins")).and_then(toml::Value::as_array);
+    let paths = named.into_iter().flatten().filter_map(toml::Value::as_str).map(PathBuf::from);
+    paths.filter(|path| path.is_file()).collect()
 }
 
 /// Reads an experiment from a text, as [`read()`] does from a file. `name` stands for the file in messages, and files

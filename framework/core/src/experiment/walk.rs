@@ -71,8 +71,7 @@ impl<'s> Walk<'s> {
                 None => self.unknown(&frame, entry),
             }
         }
-        // What a misspelt `base` would have brought is not missing.
-        let is_based = at.path.is_empty() && self.proposed.iter().any(|proposed| proposed == "base");
+        let is_based = self.misspells_base();
         for key in &fields.required {
             let is_proposed = is_based || self.proposed.contains(&at.path) || self.proposed.contains(&at.inner(key));
             if table.get(key).is_none() && !is_proposed {
@@ -196,6 +195,11 @@ impl<'s> Walk<'s> {
         (!tables.is_empty()).then(|| format!("`{key}` is a key of {}", super::suggest::either(&tables)))
     }
 
+    /// What a misspelt `base` would have brought is not missing.
+    fn misspells_base(&self) -> bool {
+        self.proposed.iter().any(|proposed| proposed == "base")
+    }
+
     fn missing(&mut self, frame: &Frame<'_, 's>, key: &str, header: &Place) {
         let schema = frame.fields.get(key);
         let is_table = schema.is_some_and(|schema| self.schemas.is_tabular(schema));
@@ -228,7 +232,7 @@ impl<'s> Walk<'s> {
         let label = format!(" in {}", at.header());
         let Some(entry) = table.entry(tag.key) else {
             // The rest of this table stands under a header that is misspelt.
-            if self.proposed.contains(&at.path) {
+            if self.proposed.contains(&at.path) || self.misspells_base() {
                 return;
             }
             // Without its tag nothing is known about the table, but a key that looks like the tag surely is meant as it.

@@ -15,9 +15,10 @@ use super::{
 };
 use crate::{
     batches::Data,
-    error::{Problem, Result},
+    error::{Error, Problem, Result},
     experiment::{Experiment, compare, read},
     network::Network,
+    plugins::check_drift,
     registry::Registry,
     text::Vocabulary,
     train::Training,
@@ -43,7 +44,7 @@ impl Plan {
     ///
     /// # Errors
     /// When the experiment has other values than the recorded one, apart from a longer training; when the checkpoint is
-    /// of another experiment; and the errors of [`keep::newest`].
+    /// of another experiment or of other plugins; and the errors of [`keep::newest`].
     pub fn new(
         run: &Where,
         _lock: &Lock,
@@ -70,6 +71,7 @@ impl Plan {
             },
         };
         if let Some(checkpoint) = &search.checkpoint {
+            check_drift(&checkpoint.meta.plugins, registry).map_err(with_its_own)?;
             let of = read::from_text(&checkpoint.meta.experiment, "the experiment in the checkpoint", &[], registry)?;
             // The run may have been lengthened before, so that either has more steps.
             let obstacles = compare::obstacles(&of, &recorded);
@@ -194,6 +196,14 @@ fn same_text(before: Option<&str>, data: &Data, directory: &RunDirectory) -> Res
         .into()),
         _ => Ok(()),
     }
+}
+
+/// Another plugin may be good enough to sample with, but not to go on exactly.
+fn with_its_own(drift: Error) -> Error {
+    let Error::User(problems) = drift else { return drift };
+    Error::User(
+        problems.into_iter().map(|problem| problem.hint("a run goes on with the plugin of then only")).collect(),
+    )
 }
 
 fn refusal(what: String, notes: Vec<String>) -> Problem {

@@ -137,7 +137,7 @@ fn built_again(variant: &Variant, keys: &Value) -> Verdict {
 
 /// The keys with every default filled in.
 fn resolve(variant: &Variant, keys: Value) -> crate::Result<Value> {
-    match variant.build {
+    match &variant.build {
         Build::Dataset(build) => build(keys).map(|(_, resolved)| resolved),
         Build::Cell(build) => build(keys).map(|(_, resolved)| resolved),
         Build::Clipper(build) => build(keys).map(|(_, resolved)| resolved),

@@ -62,7 +62,7 @@ use crate::{Build, Builder, Kind, Provider, Variant};
 pub fn check(variant: &Variant, keys: Value) -> Report {
     let mut report = Report::new(format!("{} \"{}\"", variant.kind(), variant.name));
     keys::check(&mut report, variant, &keys);
-    match variant.build {
+    match &variant.build {
         Build::Dataset(build) => {
             if let Some([dataset, twin]) = built(&mut report, build, keys) {
                 dataset::check(&mut report, &*dataset, &*twin);
@@ -88,7 +88,7 @@ pub fn check(variant: &Variant, keys: Value) -> Report {
 }
 
 /// Builds the plugin twice, so that a kind can tell whether two of the same keys are the same.
-fn built<T: ?Sized>(report: &mut Report, build: Builder<T>, keys: Value) -> Option<[Box<T>; 2]> {
+fn built<T: ?Sized>(report: &mut Report, build: &Builder<T>, keys: Value) -> Option<[Box<T>; 2]> {
     let given = keys.to_string();
     let mut plugins = None;
     report.run("built", || {

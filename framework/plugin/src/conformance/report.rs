@@ -89,6 +89,7 @@ fn message(payload: &(dyn Any + Send)) -> String {
         .downcast_ref::<String>()
         .map(String::as_str)
         .or_else(|| payload.downcast_ref::<&str>().copied())
+        .or_else(|| payload.downcast_ref::<crate::Fault>().map(|fault| fault.message.as_str()))
         .unwrap_or("(no message)");
     // Burn's messages span several lines; the table has one.
     text.split_whitespace().collect::<Vec<_>>().join(" ")

@@ -25,6 +25,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+pub(crate) use self::header::hexadecimal;
 use super::replace;
 use crate::{
     error::{Problem, Result},

@@ -1,0 +1,183 @@
+//! A library file and its C entry points: the only place in the framework that calls foreign code.
+//!
+//! Whoever loads a library trusts it as a program: its code runs with all of ours' rights. What is guarded against here
+//! is everything that an honest but wrong library may do: be no plugin, be one of another version, panic, answer
+//! garbage. A library is never unloaded, for its threads and its static data may be in use.
+
+use std::{ffi::c_void, path::Path};
+
+use hatchery_plugin::{
+    Fault, Result, Token,
+    entry::Bytes,
+    wire::{self, DONE, PANICKED, REFUSED, Refusal},
+};
+use libloading::Library as Loaded;
+
+type ManifestFn = unsafe extern "C" fn(*mut Bytes) -> i32;
+type OpenFn = unsafe extern "C" fn(*const u8, usize, *mut u64, *mut Bytes) -> i32;
+type CloseFn = unsafe extern "C" fn(u64);
+type ParamsFn = unsafe extern "C" fn(u64, usize, *mut Bytes) -> i32;
+type CaptureFn = unsafe extern "C" fn(u64, *const u8, usize, *mut Bytes) -> i32;
+type ReshapeFn = unsafe extern "C" fn(u64, *mut f64, usize, *const u32, usize, *mut Bytes) -> i32;
+type DocumentsFn = unsafe extern "C" fn(u64, *const u8, usize, *const u8, usize, *mut Bytes) -> i32;
+type FreeFn = unsafe extern "C" fn(Bytes);
+
+/// Bytes of the longest answer: documents of a large text are ranges of it.
+const LONGEST: usize = 1 << 32;
+
+/// A loaded library.
+pub(super) struct Library {
+    manifest: ManifestFn,
+    free: FreeFn,
+    open: Option<OpenFn>,
+    close: Option<CloseFn>,
+    params: Option<ParamsFn>,
+    capture: Option<CaptureFn>,
+    reshape: Option<ReshapeFn>,
+    documents: Option<DocumentsFn>,
+}
+
+/// Why a file is no plugin library.
+#[derive(Debug)]
+pub(super) enum NotAPlugin {
+    /// The system cannot load it.
+    NoLibrary(String),
+    /// It has no such entry point.
+    Lacks(&'static str),
+}
+
+impl Library {
+    /// Loads a file for the rest of the program's life.
+    pub(super) fn load(path: &Path) -> std::result::Result<&'static Self, NotAPlugin> {
+        // A path without a separator would be looked for in the system's folders.
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        // SAFETY: loading runs the library's initialisers: whoever names a library trusts its code.
+        let loaded = unsafe { Loaded::new(&path) }.map_err(|error| NotAPlugin::NoLibrary(error.to_string()))?;
+        let loaded: &'static Loaded = Box::leak(Box::new(loaded));
+        // SAFETY: the types are those of the header, which these names belong to.
+        let library = unsafe {
+            Self {
+                manifest: symbol(loaded, "hatchery_plugin_manifest")
+                    .ok_or(NotAPlugin::Lacks("hatchery_plugin_manifest"))?,
+                free: symbol(loaded, "hatchery_plugin_free").ok_or(NotAPlugin::Lacks("hatchery_plugin_free"))?,
+                open: symbol(loaded, "hatchery_plugin_open"),
+                close: symbol(loaded, "hatchery_plugin_close"),
+                params: symbol(loaded, "hatchery_plugin_params"),
+                capture: symbol(loaded, "hatchery_plugin_capture"),
+                reshape: symbol(loaded, "hatchery_plugin_reshape"),
+                documents: symbol(loaded, "hatchery_plugin_documents"),
+            }
+        };
+        Ok(Box::leak(Box::new(library)))
+    }
+
+    /// What the library says about itself.
+    pub(super) fn manifest(&self) -> Result<Vec<u8>> {
+        // SAFETY: `out` is valid during the call.
+        self.answer("manifest", |out| unsafe { (self.manifest)(out) })
+    }
+
+    /// Builds a plugin; returned are its number and what it is like.
+    pub(super) fn open(&self, request: &[u8]) -> Result<(u64, Vec<u8>)> {
+        let open = present(self.open, "open")?;
+        let mut number = 0;
+        let number_at = &raw mut number;
+        // SAFETY: `request`, `number` and `out` are valid during the call.
+        let answer = self.answer("open", |out| unsafe { open(request.as_ptr(), request.len(), number_at, out) })?;
+        Ok((number, answer))
+    }
+
+    /// Drops a plugin.
+    pub(super) fn close(&self, number: u64) {
+        if let Some(close) = self.close {
+            // SAFETY: the number came from `open`, and nobody uses it after this.
+            unsafe { close(number) };
+        }
+    }
+
+    /// The parameters of a cell.
+    pub(super) fn params(&self, number: u64, inputs: usize) -> Result<Vec<u8>> {
+        let params = present(self.params, "params")?;
+        // SAFETY: `out` is valid during the call.
+        self.answer("params", |out| unsafe { params(number, inputs, out) })
+    }
+
+    /// The graph of a cell's step or of a clipper.
+    pub(super) fn capture(&self, number: u64, request: &[u8]) -> Result<Vec<u8>> {
+        let capture = present(self.capture, "capture")?;
+        // SAFETY: `request` and `out` are valid during the call.
+        self.answer("capture", |out| unsafe { capture(number, request.as_ptr(), request.len(), out) })
+    }
+
+    /// Lets a sampler change logits.
+    pub(super) fn reshape(&self, number: u64, logits: &mut [f64], history: &[Token]) -> Result<()> {
+        let reshape = present(self.reshape, "reshape")?;
+        let (vocabulary, tokens) = (logits.len(), history.len());
+        // SAFETY: both slices and `out` are valid during the call, and nobody else looks at the logits.
+        let call = |out| unsafe { reshape(number, logits.as_mut_ptr(), vocabulary, history.as_ptr(), tokens, out) };
+        self.answer("reshape", call).map(drop)
+    }
+
+    /// The documents of a text.
+    pub(super) fn documents(&self, number: u64, name: &str, text: &str) -> Result<Vec<u8>> {
+        let documents = present(self.documents, "documents")?;
+        // SAFETY: both texts and `out` are valid during the call.
+        let call = |out| unsafe { documents(number, name.as_ptr(), name.len(), text.as_ptr(), text.len(), out) };
+        self.answer("documents", call)
+    }
+
+    /// The entry points that a plugin of this kind needs and the library lacks.
+    pub(super) fn lacks(&self, kind: hatchery_plugin::Kind) -> Option<&'static str> {
+        use hatchery_plugin::Kind;
+        let needed: &[(&'static str, bool)] = match kind {
+            Kind::Cell => &[
+                ("hatchery_plugin_params", self.params.is_some()),
+                ("hatchery_plugin_capture", self.capture.is_some()),
+            ],
+            Kind::Clipper => &[("hatchery_plugin_capture", self.capture.is_some())],
+            Kind::Sampler => &[("hatchery_plugin_reshape", self.reshape.is_some())],
+            Kind::Dataset => &[("hatchery_plugin_documents", self.documents.is_some())],
+        };
+        let common = [("hatchery_plugin_open", self.open.is_some()), ("hatchery_plugin_close", self.close.is_some())];
+        common.iter().chain(needed).find(|(_, there)| !there).map(|(name, _)| *name)
+    }
+
+    /// Makes a call and takes its answer over.
+    fn answer(&self, call: &str, body: impl FnOnce(*mut Bytes) -> i32) -> Result<Vec<u8>> {
+        let mut out = Bytes { data: std::ptr::null_mut(), length: 0 };
+        let status = body(&raw mut out);
+        if out.length > LONGEST || (out.data.is_null() && out.length > 0) {
+            return Err(Fault::new(format!("`{call}` gave {} bytes, which cannot be", out.length)));
+        }
+        let bytes = if out.length == 0 {
+            Vec::new()
+        } else {
+            // SAFETY: the header demands that `data` points to `length` bytes until they are freed.
+            unsafe { std::slice::from_raw_parts(out.data, out.length) }.to_vec()
+        };
+        if !out.data.is_null() {
+            // SAFETY: they came from this library and were copied.
+            unsafe { (self.free)(out) };
+        }
+        match status {
+            DONE => Ok(bytes),
+            REFUSED | PANICKED => match wire::read::<Refusal>(&bytes) {
+                Ok(refusal) => Err(refusal.into()),
+                Err(_) => Err(Fault::new(format!("`{call}` failed without saying why"))),
+            },
+            other => Err(Fault::new(format!("`{call}` ended with the unknown status {other}"))),
+        }
+    }
+}
+
+fn present<F>(function: Option<F>, name: &str) -> Result<F> {
+    function.ok_or_else(|| Fault::new(format!("the library has no `hatchery_plugin_{name}`")))
+}
+
+/// # Safety
+/// `F` is the type of the function of that name.
+unsafe fn symbol<F: Copy>(library: &'static Loaded, name: &str) -> Option<F> {
+    const { assert!(size_of::<F>() == size_of::<*const c_void>(), "F is a pointer to a function") };
+    // SAFETY: the caller says so.
+    unsafe { library.get::<F>(name.as_bytes()) }.ok().map(|symbol| *symbol)
+}

@@ -1,0 +1,94 @@
+/* The C interface of a Hatchery plugin library, version 1.
+ *
+ * A Rust plugin never sees it: `hatchery_plugin::export!` writes these functions. A plugin in any other language defines
+ * them itself; plugins/examples/elman-c is one in C.
+ *
+ * Every function but `close` and `free` returns a status and writes an answer to `*out`. The answer belongs to the
+ * library until the host hands it back to `hatchery_plugin_free`, which the host does before its next call in the same
+ * thread. A status other than HATCHERY_DONE comes with {"message": "…", "hint": "…"}; the hint may be left out. No
+ * exception and no panic may leave a function: catch it and return HATCHERY_PANICKED. Calls may come from several
+ * threads at once.
+ *
+ * Requests are JSON. Answers are JSON, or MessagePack with maps of the same keys.
+ */
+#ifndef HATCHERY_PLUGIN_H
+#define HATCHERY_PLUGIN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define HATCHERY_INTERFACE 1
+#define HATCHERY_BURN_IR "0.22.1"
+
+enum { HATCHERY_DONE = 0, HATCHERY_REFUSED = 1, HATCHERY_PANICKED = 2 };
+
+/* `data` may be NULL when `length` is 0. */
+typedef struct {
+    uint8_t *data;
+    size_t length;
+} hatchery_bytes;
+
+/* What the library offers. Called first; the host uses nothing else before it has checked it.
+ *
+ *   {"interface": 1, "burn-ir": "0.22.1", "package": "elman-c", "version": "0.1.0",
+ *    "variants": [{"kind": "cell", "name": "elman-c", "doc": "…", "schema": {…}}]}
+ *
+ * A kind is one of dataset, cell, clipper, sampler. A schema is the JSON schema of the plugin's keys; `properties` and
+ * `required` are what the host reads. A doc with a ```toml example is checked with the example's keys. */
+int32_t hatchery_plugin_manifest(hatchery_bytes *out);
+
+/* Gives back an answer's bytes. */
+void hatchery_plugin_free(hatchery_bytes bytes);
+
+/* Builds a plugin. Request: {"kind": "cell", "name": "elman-c", "keys": {"hidden": 4}}. `*instance` is a number of the
+ * library's choice. Answer: {"keys": {…}} with every default filled in;
+ *   of a cell also    "outputs": 4, "state": [{"name": "h", "width": 4, "start": 0.0}]
+ *   of a dataset also "framing": {"stream": {"steps": 100}}
+ *                  or "framing": {"windows": {"length": 40, "stride": 3, "predict": "last" or "all"}}
+ *                  or "framing": {"documents": {"start": null, "end": "\n", "padding": "\n", "length": null,
+ *                                               "count-padding": false}} */
+int32_t hatchery_plugin_open(const uint8_t *request, size_t length, uint64_t *instance, hatchery_bytes *out);
+
+/* Drops it. */
+void hatchery_plugin_close(uint64_t instance);
+
+/* Cells only: the matrices for inputs of that width. Weights are [outputs, inputs], biases [1, outputs].
+ *   {"params": [{"name": "wx", "shape": [4, 27], "initialiser": {"type": "xavier-uniform"}, "blocks": 1}]} */
+int32_t hatchery_plugin_params(uint64_t instance, size_t inputs, hatchery_bytes *out);
+
+/* Cells and clippers: what they compute, as a graph of Burn's operations (crate burn-ir, in serde's form).
+ *
+ * Request of a cell:    {"of": "cell", "inputs": 27, "batch": 32, "dtype": "F64" or "F32"}
+ *            a clipper: {"of": "clipper", "gradients": [["head.by", [1, 27]], …], "dtype": "F32"}
+ * Answer: {"graph": {"operations": […], "inputs": [id, …], "outputs": [id, …]},
+ *          "inputs": [["x", id], …], "outputs": [["output", id], …], "constants": […]}
+ *
+ * An id is {"value": 7}. Arguments of a cell: x [batch, inputs], the parameters as declared, the state, each
+ * [batch, width]; its results: output [batch, outputs], the next state. A clipper's arguments and results are the
+ * gradients. A constant is {"id": id, "shape": [2], "dtype": "F64", "values": {"floats": [1.0, 2.0]}}, or "integers", or
+ * "truths". In an operation a tensor is
+ *   {"id": id, "shape": {"dims": [2, 3]}, "status": "ReadOnly", "dtype": "F64"}
+ * and operations are written so (the host ignores `status`):
+ *   {"Float": ["F64", {"Matmul": {"lhs": tensor, "rhs": tensor, "out": tensor}}]}
+ *   {"NumericFloat": ["F64", {"Add": {"lhs": tensor, "rhs": tensor, "out": tensor}}]}
+ *   {"BaseFloat": {"SwapDims": {"input": tensor, "out": tensor, "dim1": 0, "dim2": 1}}}
+ *   {"Float": ["F64", {"Tanh": {"input": tensor, "out": tensor}}]} */
+int32_t hatchery_plugin_capture(uint64_t instance, const uint8_t *request, size_t length, hatchery_bytes *out);
+
+/* Samplers: changes the logits in place. `history` holds the tokens so far, oldest first. The answer is empty. */
+int32_t hatchery_plugin_reshape(uint64_t instance, double *logits, size_t vocabulary, const uint32_t *history,
+                                size_t length, hatchery_bytes *out);
+
+/* Datasets: the documents of a text in UTF-8. Answer: {"ranges": [[from, to], …]} in bytes, or {"text": ["…", …]}. */
+int32_t hatchery_plugin_documents(uint64_t instance, const uint8_t *name, size_t name_length, const uint8_t *text,
+                                  size_t text_length, hatchery_bytes *out);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

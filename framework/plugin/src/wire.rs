@@ -1,0 +1,311 @@
+//! What crosses the boundary of a loaded library: the manifest, requests and answers, and how they are written.
+//!
+//! No tensor and no Rust type crosses it, only numbers and bytes, because a library has its own copy of Burn with its
+//! own autodiff graph and devices. The C side of the same interface is `include/hatchery_plugin.h`. An answer is JSON or
+//! `MessagePack`: JSON begins with `{` or `[`, which no `MessagePack` map or array of ours does.
+
+use std::collections::BTreeMap;
+
+use burn::{
+    backend::ir::{GraphIr, TensorId},
+    tensor::{DType, TensorData},
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
+
+use crate::{Fault, Framing, Kind, Name, ParamSpec, Result, StateSpec, capture::Captured};
+
+/// The version of the C interface. It changes when a function or the meaning of a field does.
+pub const INTERFACE: u32 = 1;
+
+/// The version of the crate `burn-ir` whose graphs are exchanged. It is that of Burn, which is pinned.
+pub const BURN_IR: &str = "0.22.1";
+
+/// Status of a call that gave its answer.
+pub const DONE: i32 = 0;
+/// Status of a call that was refused: the answer is a [`Refusal`].
+pub const REFUSED: i32 = 1;
+/// Status of a call in which the plugin panicked: the answer is a [`Refusal`].
+pub const PANICKED: i32 = 2;
+
+/// What a library says about itself, read and checked before anything else.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Manifest {
+    /// The version of the C interface: [`INTERFACE`].
+    pub interface: u32,
+    /// The version of `burn-ir`: [`BURN_IR`].
+    pub burn_ir: String,
+    /// The crate.
+    pub package: String,
+    /// The crate's version.
+    pub version: String,
+    /// Its plugins.
+    pub variants: Vec<Listed>,
+}
+
+/// A plugin in a manifest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Listed {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub doc: String,
+    /// JSON schema of its keys.
+    pub schema: Value,
+}
+
+/// The request for an instance of a plugin.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Open {
+    /// The plugin's kind.
+    pub kind: Kind,
+    /// The plugin's name.
+    pub name: String,
+    /// Its keys.
+    pub keys: Value,
+}
+
+/// What an instance is like.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Opened {
+    /// The keys, every default filled in.
+    pub keys: Map<String, Value>,
+    /// Of a cell: the width of its output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outputs: Option<usize>,
+    /// Of a cell: the vectors that it carries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<Vec<StateSpec>>,
+    /// Of a dataset: how documents become sequences.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub framing: Option<Framing>,
+}
+
+/// The answer to the question for a cell's parameters.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Declared {
+    /// The matrices.
+    pub params: Vec<ParamSpec>,
+}
+
+/// The request for a graph.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", rename_all_fields = "kebab-case", tag = "of")]
+pub enum Capture {
+    /// One step of a cell.
+    Cell {
+        /// Width of the input.
+        inputs: usize,
+        /// Rows.
+        batch: usize,
+        /// Kind of number.
+        dtype: Float,
+    },
+    /// A clipper on gradients of these names and shapes.
+    Clipper {
+        /// The gradients.
+        gradients: Vec<(String, [usize; 2])>,
+        /// Kind of number.
+        dtype: Float,
+    },
+}
+
+/// The kind of number of a graph's arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Float {
+    /// 32 bits.
+    F32,
+    /// 64 bits.
+    F64,
+}
+
+/// A recorded function as it crosses the boundary: [`Captured`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Graph {
+    /// The operations, in the order of execution.
+    pub graph: GraphIr,
+    /// The arguments. Of a cell: `x`, the parameters, the state.
+    pub inputs: Vec<(Name, TensorId)>,
+    /// The results. Of a cell: `output`, the next state.
+    pub outputs: Vec<(Name, TensorId)>,
+    /// Numbers that the function itself brings along.
+    #[serde(default)]
+    pub constants: Vec<Constant>,
+}
+
+/// A tensor of given numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Constant {
+    /// The tensor.
+    pub id: TensorId,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Its kind of number.
+    pub dtype: DType,
+    /// Its numbers, row by row.
+    pub values: Numbers,
+}
+
+/// Numbers in their widest form.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Numbers {
+    /// Floating point.
+    Floats(Vec<f64>),
+    /// Whole numbers.
+    Integers(Vec<i64>),
+    /// True or false.
+    Truths(Vec<bool>),
+}
+
+/// The documents of a source.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub enum Cut {
+    /// Byte ranges of the source: from, to.
+    Ranges(Vec<(usize, usize)>),
+    /// Made-up text.
+    Text(Vec<String>),
+}
+
+/// Why a call has no answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Refusal {
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+/// Reads an answer or a request in either encoding.
+///
+/// # Errors
+/// When the bytes are neither JSON nor `MessagePack`, or not of this form.
+pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> std::result::Result<T, String> {
+    match bytes.first() {
+        None => Err("it is empty".to_owned()),
+        Some(b'{' | b'[' | b' ' | b'\n') => serde_json::from_slice(bytes).map_err(|error| error.to_string()),
+        Some(_) => {
+            let mut reader = rmp_serde::Deserializer::from_read_ref(bytes);
+            // What is nested more deeply than any graph is an attempt to exhaust the stack.
+            reader.set_max_depth(64);
+            T::deserialize(&mut reader).map_err(|error| error.to_string())
+        }
+    }
+}
+
+/// Writes an answer that a person may want to read.
+///
+/// # Errors
+/// When the value has no form in JSON.
+pub fn write_json<T: Serialize>(value: &T) -> Result<Vec<u8>> {
+    serde_json::to_vec(value).map_err(|error| Fault::new(error.to_string()))
+}
+
+/// Writes an answer of many numbers: JSON has no word for infinity.
+///
+/// # Errors
+/// When the value has no form in `MessagePack`.
+pub fn write_binary<T: Serialize>(value: &T) -> Result<Vec<u8>> {
+    rmp_serde::to_vec_named(value).map_err(|error| Fault::new(error.to_string()))
+}
+
+impl Float {
+    /// As Burn names it.
+    pub fn dtype(self) -> DType {
+        match self {
+            Self::F32 => DType::F32,
+            Self::F64 => DType::F64,
+        }
+    }
+
+    /// From Burn's name; none for kinds in which nothing is trained here.
+    pub fn of(dtype: DType) -> Option<Self> {
+        match dtype {
+            DType::F32 => Some(Self::F32),
+            DType::F64 => Some(Self::F64),
+            _ => None,
+        }
+    }
+}
+
+impl TryFrom<Captured> for Graph {
+    type Error = Fault;
+
+    fn try_from(captured: Captured) -> Result<Self> {
+        let constants = captured.constants.iter().map(|(id, data)| constant(*id, data)).collect::<Result<_>>()?;
+        Ok(Self { graph: captured.graph, inputs: captured.inputs, outputs: captured.outputs, constants })
+    }
+}
+
+impl Graph {
+    /// The recorded function.
+    ///
+    /// # Errors
+    /// When a constant has another number of values than its shape.
+    pub fn captured(self) -> Result<Captured> {
+        let constants = self.constants.into_iter().map(|constant| Ok((constant.id, constant.data()?)));
+        let constants = constants.collect::<Result<BTreeMap<_, _>>>()?;
+        Ok(Captured { graph: self.graph, inputs: self.inputs, outputs: self.outputs, constants })
+    }
+}
+
+impl Constant {
+    fn data(self) -> Result<TensorData> {
+        let count = self.shape.iter().try_fold(1usize, |count, size| count.checked_mul(*size));
+        let given = match &self.values {
+            Numbers::Floats(values) => values.len(),
+            Numbers::Integers(values) => values.len(),
+            Numbers::Truths(values) => values.len(),
+        };
+        if count != Some(given) {
+            return Err(Fault::new(format!("constant {} has {given} values for shape {:?}", self.id, self.shape)));
+        }
+        let dtype = self.dtype;
+        match self.values {
+            Numbers::Floats(values) if dtype.is_float() => Ok(TensorData::new(values, self.shape).convert_dtype(dtype)),
+            Numbers::Integers(values) if dtype.is_int() || dtype.is_uint() => {
+                Ok(TensorData::new(values, self.shape).convert_dtype(dtype))
+            }
+            Numbers::Truths(values) if dtype.is_bool() => Ok(TensorData::new(values, self.shape)),
+            _ => Err(Fault::new(format!("constant {} holds other values than its dtype {dtype:?}", self.id))),
+        }
+    }
+}
+
+fn constant(id: TensorId, data: &TensorData) -> Result<Constant> {
+    let dtype = data.dtype();
+    let values = if dtype.is_float() {
+        Numbers::Floats(data.iter::<f64>().collect())
+    } else if dtype.is_int() || dtype.is_uint() {
+        Numbers::Integers(data.iter::<i64>().collect())
+    } else if dtype.is_bool() {
+        Numbers::Truths(data.iter::<bool>().collect())
+    } else {
+        return Err(Fault::new(format!("a constant of {dtype:?} cannot cross the boundary")));
+    };
+    Ok(Constant { id, shape: data.shape().iter().copied().collect(), dtype, values })
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self { message: fault.message, hint: fault.hint }
+    }
+}
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Self {
+        Self { message: refusal.message, hint: refusal.hint }
+    }
+}

@@ -1,0 +1,66 @@
+//! The functions of the host that take a library's bytes never panic, whatever the bytes are.
+
+use std::sync::OnceLock;
+
+use hatchery::{plugins::read_manifest, replay::Program};
+use hatchery_plugin::{
+    Kind, Name,
+    burn::tensor::DType,
+    capture::capture_step,
+    serde_json::json,
+    wire::{self, Cut, Declared, Graph, Opened},
+};
+use proptest::prelude::*;
+
+type Shapes = Vec<(Name, [usize; 2])>;
+
+/// A GRU's step as bytes, with the shapes of its arguments and results.
+fn step() -> &'static (Vec<u8>, Shapes, Shapes) {
+    static STEP: OnceLock<(Vec<u8>, Shapes, Shapes)> = OnceLock::new();
+    STEP.get_or_init(|| {
+        let provider = hatchery_cells::plugins();
+        let hatchery_plugin::Build::Cell(build) = &provider.find(Kind::Cell, "gru").unwrap().build else { panic!() };
+        let (cell, _) = build(json!({ "hidden": 3 })).unwrap();
+        let captured = capture_step(&*cell, 4, 2, DType::F64).unwrap();
+        let mut arguments = vec![(Name::from("x"), [2, 4])];
+        arguments.extend(cell.params(4).into_iter().map(|spec| (spec.name, spec.shape)));
+        arguments.push(("h".into(), [2, 3]));
+        let results = vec![("output".into(), [2, 3]), ("h".into(), [2, 3])];
+        (wire::write_binary(&Graph::try_from(captured).unwrap()).unwrap(), arguments, results)
+    })
+}
+
+fn take(bytes: &[u8]) -> bool {
+    let (_, arguments, results) = step();
+    let _ = read_manifest(bytes, "fuzzed");
+    let _ = wire::read::<Opened>(bytes);
+    let _ = wire::read::<Declared>(bytes);
+    let _ = wire::read::<Cut>(bytes);
+    let captured = wire::read::<Graph>(bytes).ok().and_then(|graph| graph.captured().ok());
+    captured.is_some_and(|captured| Program::new(&captured, arguments, results, DType::F64).is_ok())
+}
+
+#[test]
+fn the_bytes_as_they_are_give_a_program() {
+    assert!(take(&step().0));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bytes_are_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        prop_assert!(!take(&bytes));
+    }
+
+    #[test]
+    fn a_changed_graph_is_refused_or_runs(changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4), cut in 0..3usize) {
+        let mut bytes = step().0.clone();
+        for (at, byte) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        bytes.truncate(bytes.len() - cut / 2 * 7);
+        take(&bytes);
+    }
+}
