@@ -17,7 +17,6 @@
 #![expect(
     clippy::match_same_arms,
     clippy::cast_possible_wrap,
-    clippy::float_cmp,
     clippy::return_self_not_must_use,
     clippy::unnecessary_wraps,
     clippy::type_complexity,
@@ -25,7 +24,7 @@
     clippy::manual_is_multiple_of,
     clippy::maybe_infinite_iter,
     clippy::too_many_lines,
-    reason = "an arm for every operation; strides fit; scalars are compared with themselves; lanes are arithmetic; a pass over \
+    reason = "an arm for every operation; strides fit; lanes are arithmetic; a pass over \
               all operations is one function"
 )]
 

@@ -112,7 +112,7 @@ impl Executor for CompiledExecutor {
             self.run.parameters().into_iter().map(|matrix| self.named("parameters", matrix)).collect();
         for matrix in self.run.optimizer_state() {
             // A count is kept in 64 bits whatever the run's width.
-            saved.push(if matrix.name.ends_with(".time") {
+            saved.push(if matrix.name.rsplit('.').next() == Some("time") {
                 let name = format!("optimizer.{}", matrix.name);
                 Named { name, shape: matrix.shape, values: Values::F64(matrix.values) }
             } else {
