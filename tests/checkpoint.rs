@@ -36,6 +36,10 @@ fn checkpoint() -> Checkpoint {
                 smoothed_loss: 0.1 + 0.2,
                 best: Some(Best { updates: 3, nats: 2.0 / 3.0 }),
                 rate_factor: 1.0,
+                stale: 1,
+                skipped: 2,
+                rewinds: 3,
+                events: 4,
                 interval: Interval { updates: 3, characters: 41, nats: 97.125, loss: 7.5 },
             },
             plugins: vec![Provenance {
@@ -45,6 +49,7 @@ fn checkpoint() -> Checkpoint {
                 version: "0.1.0".to_owned(),
                 library: None,
             }],
+            data: Some("00ff".to_owned()),
         },
     }
 }

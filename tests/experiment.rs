@@ -280,6 +280,8 @@ loss = "mean"
 log-every = 100
 report-every = 1000
 checkpoint-every = 1000
+keep = 2
+on-nonfinite = "stop"
 
 [train.smoothing]
 decay = 0.99

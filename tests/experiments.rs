@@ -10,9 +10,9 @@ use hatchery::{
     network::Network,
     registry::Registry,
     run::{
-        checkpoint::{Checkpoint, Progress},
+        checkpoint::Checkpoint,
         directory::RunDirectory,
-        log::{self, Log, Metric},
+        log::{self, Metric},
     },
     train::{Observer, Training},
 };
@@ -52,14 +52,7 @@ pub(crate) fn train(experiment: &Experiment, data: &Data, start: Option<&Checkpo
     if let Some(start) = start {
         network.executor.load(&start.tensors)?;
     }
-    let mut training = Training {
-        progress: Progress::start(&experiment.train.smoothing, network.vocabulary.len()),
-        network,
-        data,
-        directory: &directory,
-        metrics: Log::open(directory.metrics())?,
-        samples: Log::open(directory.samples())?,
-    };
+    let mut training = Training::begin(network, data, &directory)?;
     training.run(&mut Unwatched)?;
     log::read(&directory.metrics())
 }

@@ -34,7 +34,7 @@ fn golden() -> Value {
 /// Any slip in the order of drawing, in carrying the state, in clipping or in smoothing shows in the first thousand steps;
 /// sampling that is re-seeded otherwise shows in the names.
 ///
-/// Rounding grows a millionfold between steps 12,000 and 14,000: there NumPy has 23.38233882, this program 23.38233856 on a
+/// Rounding grows a millionfold between steps 12,000 and 14,000: there `NumPy` has 23.38233882, this program 23.38233856 on a
 /// processor with AVX-512 and 23.38233878 on Burn's backend. All print 23.382339, but another processor may add in another
 /// order, so the last report alone may be off by one in its last digit.
 #[test]

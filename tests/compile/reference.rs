@@ -172,7 +172,8 @@ impl<'a> Reference<'a> {
         let zero = if table.is_autodiff() { zero.autodiff() } else { zero };
         let table = Tensor::cat(vec![table, zero], 0);
         let indices = |step: usize| {
-            let tokens: Vec<i32> = batch.inputs[step * batch.rows..][..batch.rows].iter().map(|&t| t as i32).collect();
+            let tokens: Vec<i32> =
+                batch.inputs[step * batch.rows..][..batch.rows].iter().map(|&t| t.cast_signed()).collect();
             Tensor::<1, Int>::from_data(TensorData::from(tokens.as_slice()), &self.device)
         };
         let mut sequence: Vec<Tensor<2>> =
@@ -215,7 +216,7 @@ impl<'a> Reference<'a> {
     }
 
     fn nats(&self, logits: Tensor<2>, batch: &Batch) -> Tensor<1> {
-        let targets: Vec<i32> = batch.targets.iter().map(|&target| target as i32).collect();
+        let targets: Vec<i32> = batch.targets.iter().map(|&target| target.cast_signed()).collect();
         let targets = Tensor::<1, Int>::from_data(TensorData::from(targets.as_slice()), &self.device);
         let mask: Vec<f64> = batch.counted.iter().map(|&counted| f64::from(u8::from(counted))).collect();
         let mask = TensorData::new(mask, [batch.counted.len(), 1]);

@@ -19,6 +19,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Train the model of an experiment file
     Train(Train),
+    /// Kill a training on purpose, resume it, and compare it with one that was left alone
+    ResumeTest(ResumeTest),
     /// Draw samples from a trained model
     Sample(Sample),
     /// Measure a trained model on a held-out split
@@ -56,11 +58,18 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  hatchery train experiments/dinosaurs.toml\n  \
     hatchery train experiments/dinosaurs.toml --set cell.type=lstm --set train.steps=5000\n  \
-    hatchery train experiments/notebooks/sonnets.toml --from sonnets.safetensors\n\n\
+    hatchery train experiments/notebooks/sonnets.toml --from sonnets.safetensors\n  \
+    hatchery train --resume runs/dinosaurs/001\n\n\
+    Ctrl-C finishes the step and writes a checkpoint; a second Ctrl-C stops at once.\n\
     The last line on standard output is the run's folder.")]
 pub(crate) struct Train {
-    /// The experiment file
-    pub(crate) experiment: PathBuf,
+    /// The experiment file; with --resume it may be left out
+    #[arg(required_unless_present = "resume")]
+    pub(crate) experiment: Option<PathBuf>,
+    /// Go on with a run that was cut short: its folder, or one of its checkpoints; without a value the newest
+    #[arg(long, value_name = "RUN", num_args = 0..=1, conflicts_with = "from")]
+    #[expect(clippy::option_option, reason = "absent, without a value, with one")]
+    pub(crate) resume: Option<Option<PathBuf>>,
     /// Change a key of the file; may be given several times
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) overrides: Vec<String>,
@@ -77,6 +86,21 @@ pub(crate) struct Train {
     pub(crate) libraries: Libraries,
     #[command(flatten)]
     pub(crate) progress: Progress,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  hatchery resume-test experiments/dinosaurs.toml --steps 200")]
+pub(crate) struct ResumeTest {
+    /// The experiment file
+    pub(crate) experiment: PathBuf,
+    /// Steps before the kill; as many follow
+    #[arg(long, value_name = "K", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub(crate) steps: u64,
+    /// Change a key of the file; may be given several times
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) overrides: Vec<String>,
+    #[command(flatten)]
+    pub(crate) libraries: Libraries,
 }
 
 #[derive(Debug, Args)]
@@ -333,6 +357,17 @@ pub(crate) enum Runs {
         /// The folder of all runs
         #[arg(long, value_name = "DIR", default_value = "runs")]
         runs: PathBuf,
+    },
+    /// Run the experiment of one again and compare metrics, samples and checkpoint, bit for bit
+    #[command(after_help = "Example:\n  hatchery runs reproduce runs/dinosaurs/001")]
+    Reproduce {
+        /// A run's folder; the newest run if it is left out
+        run: Option<PathBuf>,
+        /// The folder of all runs
+        #[arg(long, value_name = "DIR", default_value = "runs")]
+        runs: PathBuf,
+        #[command(flatten)]
+        libraries: Libraries,
     },
     /// Set some side by side: a table, their losses over each other, and both curves in one picture
     #[command(after_help = "Example:\n  hatchery runs compare hse-names-dynamic hse-names-lstm hse-names-gru")]

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod commands;
+mod interrupt;
 mod progress;
 
 use std::{
@@ -20,7 +21,7 @@ fn main() -> ExitCode {
     end_quietly_on_a_closed_pipe();
     let arguments = Arguments::parse();
     match catch(|| run(&arguments)) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
             eprintln!("{}", error.render(color));
@@ -29,9 +30,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &Arguments) -> Result<()> {
+fn run(arguments: &Arguments) -> Result<ExitCode> {
     match &arguments.command {
-        Command::Train(train) => commands::train::run(train),
+        Command::Train(train) => return commands::train::run(train),
+        Command::ResumeTest(test) => commands::resume_test::run(test),
         Command::Sample(sample) => commands::sample::run(sample),
         Command::Eval(eval) => commands::eval::run(eval),
         Command::Gradients(gradients) => commands::gradients::run(gradients),
@@ -45,6 +47,9 @@ fn run(arguments: &Arguments) -> Result<()> {
         Command::Plugins(Plugins::Doctor { library }) => commands::library::doctor(library),
         Command::New(new) => commands::new::run(new),
         Command::Runs(Runs::List { runs }) => commands::runs::list(runs),
+        Command::Runs(Runs::Reproduce { run, runs, libraries }) => {
+            commands::reproduce::run(run.as_deref(), runs, libraries)
+        }
         Command::Runs(Runs::Show { run, runs }) => commands::runs::show(run.as_deref(), runs),
         Command::Runs(Runs::Compare { compared, picture, runs }) => {
             commands::compare::compare(compared, picture.as_deref(), runs)
@@ -64,11 +69,12 @@ fn run(arguments: &Arguments) -> Result<()> {
             commands::completions(*shell);
             Ok(())
         }
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// A plugin from a library can fail where its trait has no way to say so: then the fault comes as a silent unwinding.
-fn catch(body: impl FnOnce() -> Result<()>) -> Result<()> {
+fn catch<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(result) => result,
         Err(payload) => match payload.downcast::<Fault>() {

@@ -6,13 +6,16 @@ use hatchery::{
     batches::Data,
     generate::Generated,
     network::Network,
-    run::log::Metric,
+    run::log::{Event, Metric},
     train::{Ending, Observer, Training},
 };
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
-use crate::arguments::{Form, Progress};
+use crate::{
+    arguments::{Form, Progress},
+    interrupt::Interrupt,
+};
 
 /// Shows a training.
 pub(crate) struct Display {
@@ -22,6 +25,7 @@ pub(crate) struct Display {
     report_every: u64,
     done: u64,
     total: u64,
+    interrupted: Interrupt,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -34,7 +38,7 @@ enum Shown {
 
 impl Display {
     /// Announces what is going to be trained.
-    pub(crate) fn new(progress: &Progress, network: &Network, data: &Data) -> Self {
+    pub(crate) fn new(progress: &Progress, network: &Network, data: &Data, interrupted: Interrupt) -> Self {
         let form = match progress.progress {
             _ if progress.quiet => Shown::Nothing,
             Form::Json => Shown::Json,
@@ -53,6 +57,7 @@ impl Display {
             report_every: network.experiment.train.report_every,
             done: 0,
             total: 0,
+            interrupted,
         };
         if matches!(form, Shown::Bar | Shown::Lines) {
             let experiment = &network.experiment;
@@ -82,7 +87,19 @@ impl Display {
         let updates = training.progress.updates;
         match ending {
             Ending::Finished => eprintln!("\n{updates} steps in {seconds:.1} s. Losses: {folder}/loss.svg. Next:"),
-            Ending::Stopped => eprintln!("\nstopped after {updates} steps; a checkpoint is written. Next:"),
+            Ending::Early => {
+                let patience = training.network.experiment.train.patience.unwrap_or_default();
+                eprintln!(
+                    "\nended after {updates} steps in {seconds:.1} s: no better validation in {patience} reports."
+                );
+                eprintln!("The best is kept: {folder}/best.safetensors. Next:");
+            }
+            Ending::Stopped => {
+                eprintln!(
+                    "\nstopped after {updates} steps; a checkpoint is written. To go on:\n  hatchery train --resume {folder}"
+                );
+                return;
+            }
         }
         eprintln!("  hatchery sample {folder} --count 10\n  hatchery eval {folder}");
     }
@@ -150,7 +167,23 @@ impl Observer for Display {
     }
 
     fn wants_to_stop(&self) -> bool {
-        false
+        self.interrupted.is_asked()
+    }
+
+    fn recovered(&mut self, event: &Event) {
+        let Event { step, loss, rate_factor, .. } = event;
+        let what = if loss.is_finite() {
+            "a gradient or a parameter is not finite".to_owned()
+        } else {
+            format!("the loss is {loss}")
+        };
+        match (self.form, event.back_to) {
+            (Shown::Json, _) => eprintln!("{}", serde_json::to_string(event).unwrap_or_default()),
+            (_, None) => self.say(&format!("step {step}: {what}; the update is dropped")),
+            (_, Some(updates)) => self.say(&format!(
+                "step {step}: {what}; back to the checkpoint after {updates} updates, with {rate_factor} times the learning rate"
+            )),
+        }
     }
 }
 

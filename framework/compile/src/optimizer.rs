@@ -150,6 +150,12 @@ impl<T: Number> State<T> {
         saved
     }
 
+    /// As before the first update.
+    pub(crate) fn forget(&mut self) {
+        self.time = 0;
+        self.slots.iter_mut().flatten().for_each(|slot| slot.fill(T::default()));
+    }
+
     /// Takes one state up again. Whether it is one of this optimiser's.
     pub(crate) fn load(&mut self, params: &[&str], name: &str, values: &[f64]) -> bool {
         for (index, param) in params.iter().enumerate() {

@@ -37,6 +37,8 @@ pub trait Run: Send {
     fn set_parameter(&mut self, name: &str, shape: [usize; 2], values: &[f64]) -> bool;
     /// See [`Machine::optimizer_state`].
     fn optimizer_state(&self) -> Vec<Matrix<f64>>;
+    /// See [`Machine::forget`].
+    fn forget(&mut self);
     /// See [`Machine::set_optimizer_state`].
     fn set_optimizer_state(&mut self, name: &str, values: &[f64]) -> bool;
     /// See [`Machine::carried`].
@@ -96,6 +98,10 @@ impl<T: Float> Run for Machine<T> {
 
     fn optimizer_state(&self) -> Vec<Matrix<f64>> {
         self.optimizer_state()
+    }
+
+    fn forget(&mut self) {
+        self.forget();
     }
 
     fn set_optimizer_state(&mut self, name: &str, values: &[f64]) -> bool {

@@ -101,6 +101,7 @@ impl Network {
                 vocabulary: self.vocabulary.to_text(),
                 progress: progress.clone(),
                 plugins: self.plugins.clone(),
+                data: None,
             },
         })
     }

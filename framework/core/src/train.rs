@@ -1,17 +1,23 @@
 //! Training: the loop, readable from top to bottom, and what it reports on the way.
 
+mod divergence;
+
+use std::time::Instant;
+
 use crate::{
     batches::Data,
-    error::{Problem, Result},
+    error::Result,
     evaluate::evaluate,
     experiment::Smoothing,
     generate::{Generated, Request, generate},
     network::Network,
     random::Stream,
     run::{
-        checkpoint::{self, Best, Interval, Progress},
+        checkpoint::{self, Best, Checkpoint, Interval, Progress},
         directory::RunDirectory,
-        log::{Log, Metric, SampleRow},
+        keep,
+        log::{Event, Log, Metric, SampleRow},
+        replace,
     },
     schedule,
 };
@@ -26,6 +32,8 @@ pub trait Observer {
     fn sampled(&mut self, step: u64, samples: &[Generated]);
     /// Whether to end after this update, with a checkpoint.
     fn wants_to_stop(&self) -> bool;
+    /// A number was not finite, and training went on all the same.
+    fn recovered(&mut self, _event: &Event) {}
 }
 
 /// How a training ended.
@@ -33,6 +41,8 @@ pub trait Observer {
 pub enum Ending {
     /// All updates are done.
     Finished,
+    /// The validation has not become better for as many reports as `train.patience` says.
+    Early,
     /// The observer asked for it; a checkpoint holds everything to continue.
     Stopped,
 }
@@ -51,6 +61,10 @@ pub struct Training<'a> {
     pub metrics: Log<Metric>,
     /// `samples.jsonl`.
     pub samples: Log<SampleRow>,
+    /// Updates of the newest checkpoint of the run, if it has one.
+    saved: Option<u64>,
+    /// SHA-256 of the text, for the checkpoints.
+    digest: String,
 }
 
 // ANCHOR: train
@@ -58,42 +72,53 @@ impl Training<'_> {
     /// Trains until all updates are done or the observer has enough.
     ///
     /// # Errors
-    /// When the loss is no longer a number, or the device or the disk fails. The last good checkpoint stays.
+    /// When a number is no longer finite and the experiment says no more than to stop, or when the device or the disk
+    /// fails. The last good checkpoint stays.
     pub fn run(&mut self, observer: &mut dyn Observer) -> Result<Ending> {
         let train = self.network.experiment.train.clone();
         let total = self.updates();
-        for step in self.progress.updates..total {
+        let mut saved = Instant::now();
+        self.prepare()?;
+        while self.progress.updates < total && !self.is_out_of_patience() {
+            let step = self.progress.updates;
             let batch = self.data.train.batch(step);
             let dropout = Stream::new(self.network.experiment.seed, "dropout", step);
             self.network.executor.train(&batch, dropout, self.learning_rate(step))?;
+            let nats = self.network.executor.losses()?[0];
 
-            let nats = self.network.executor.losses()?;
-            self.account(step, nats[0], batch.counted(), batch.divisor)?;
+            let (last, stop) = (step + 1 == total, observer.wants_to_stop());
+            let report = step.is_multiple_of(train.report_every) || last;
+            let overdue = train.checkpoint_minutes.is_some_and(|most| saved.elapsed().as_secs_f64() >= 60.0 * most);
+            let due = (step + 1).is_multiple_of(train.checkpoint_every) || overdue || last || stop;
+            if let Some(event) = self.judge(step, nats / batch.divisor, report || due)? {
+                observer.recovered(&event);
+                if event.back_to.is_some() {
+                    continue;
+                }
+            } else {
+                self.account(nats, nats / batch.divisor, batch.counted());
+            }
+            self.progress.updates = step + 1;
             observer.updated(step + 1, total, self.progress.smoothed_loss);
 
-            let last = step + 1 == total;
-            let stop = observer.wants_to_stop();
-            let report = step % train.report_every == 0 || last;
-            let checkpoint = (step + 1) % train.checkpoint_every == 0 || last || stop;
-            if report || checkpoint {
-                self.check_parameters(step)?;
-            }
-            if step % train.log_every == 0 || report {
+            if step.is_multiple_of(train.log_every) || report {
                 let metric = self.measure(step, report)?;
                 observer.measured(&metric);
             }
             if report {
                 let samples = self.sample(step)?;
                 observer.sampled(step, &samples);
+                self.save_best()?;
             }
-            if checkpoint {
-                self.save("checkpoint.safetensors")?;
+            if due || self.is_out_of_patience() {
+                self.save()?;
+                saved = Instant::now();
             }
             if stop && !last {
                 return Ok(Ending::Stopped);
             }
         }
-        Ok(Ending::Finished)
+        Ok(if self.progress.updates < total { Ending::Early } else { Ending::Finished })
     }
     // ANCHOR_END: train
 
@@ -112,12 +137,8 @@ impl Training<'_> {
         experiment.optimizer.learning_rate() * factor * self.progress.rate_factor
     }
 
-    /// Enters the loss of an update into the running means.
-    fn account(&mut self, step: u64, nats: f64, characters: u64, divisor: f64) -> Result<()> {
-        let loss = nats / divisor;
-        if !loss.is_finite() {
-            return Err(self.diverged(format!("the loss is {loss} at step {step}"))?.into());
-        }
+    /// Enters the loss of an update into the running means: in nats over the batch, and in the experiment's unit.
+    fn account(&mut self, nats: f64, loss: f64, characters: u64) {
         let Smoothing { decay, .. } = self.network.experiment.train.smoothing;
         let progress = &mut self.progress;
         progress.smoothed_loss = progress.smoothed_loss * decay + loss * (1.0 - decay);
@@ -125,34 +146,7 @@ impl Training<'_> {
         progress.interval.loss += loss;
         progress.interval.nats += nats;
         progress.interval.characters += characters;
-        progress.updates = step + 1;
-        Ok(())
-    }
-
-    /// An update with a finite loss may still end in parameters that are not: they must neither be sampled from nor take
-    /// the place of the last good checkpoint.
-    fn check_parameters(&mut self, step: u64) -> Result<()> {
-        let saved = self.network.executor.save()?;
-        match saved.iter().find(|named| !named.values.are_finite()) {
-            Some(named) => Err(self.diverged(format!("`{}` is not finite after step {step}", named.name))?.into()),
-            None => Ok(()),
-        }
-    }
-
-    /// Says that training has diverged, and what is left of it.
-    fn diverged(&mut self, found: String) -> Result<Problem> {
-        let (norm, _) = self.network.executor.gradient_norms()?;
-        self.metrics.flush()?;
-        let checkpoint = self.directory.checkpoint();
-        let kept = if checkpoint.exists() {
-            format!("the last good checkpoint is kept: {}", checkpoint.display())
-        } else {
-            "no checkpoint had been written yet: train.checkpoint-every sets how often".to_owned()
-        };
-        Ok(Problem::new(format!("{found}: the training has diverged"))
-            .note(format!("norm of the gradients before clipping: {norm:e}"))
-            .note(kept)
-            .hint("lower optimizer.learning-rate, or clip gradients: [[clipper]] type = \"norm\", limit = 1.0"))
+        progress.skipped = 0;
     }
 
     /// A line of `metrics.jsonl`: means over the updates since the line before, validation if it is due.
@@ -180,12 +174,18 @@ impl Training<'_> {
         self.metrics.flush()?;
         if let Some(valid) = metric.valid.as_ref() {
             let nats = valid.nats_per_character;
-            if self.progress.best.as_ref().is_none_or(|best| nats < best.nats) {
+            if nats.is_finite() && self.progress.best.as_ref().is_none_or(|best| nats < best.nats) {
                 self.progress.best = Some(Best { updates: step + 1, nats });
-                self.save("best.safetensors")?;
+                self.progress.stale = 0;
+            } else {
+                self.progress.stale += 1;
             }
         }
         Ok(metric)
+    }
+
+    fn is_out_of_patience(&self) -> bool {
+        self.network.experiment.train.patience.is_some_and(|patience| self.progress.stale >= patience)
     }
 
     /// Draws the samples of a report.
@@ -207,8 +207,60 @@ impl Training<'_> {
         Ok(generated)
     }
 
-    fn save(&self, name: &str) -> Result<()> {
-        checkpoint::write(&self.directory.path().join(name), &self.network.checkpoint(&self.progress)?)
+    /// Writes the newest checkpoint, after the rows that it counts on.
+    ///
+    /// # Errors
+    /// When the device or the disk fails.
+    pub fn save(&mut self) -> Result<()> {
+        self.metrics.sync()?;
+        self.samples.sync()?;
+        let checkpoint = self.checkpoint()?;
+        keep::write(self.directory, &checkpoint, self.saved, self.network.experiment.train.keep)?;
+        self.saved = Some(self.progress.updates);
+        Ok(())
+    }
+
+    /// Writes the best checkpoint, if this is it.
+    fn save_best(&mut self) -> Result<()> {
+        match self.progress.best {
+            Some(best) if best.updates == self.progress.updates => {
+                checkpoint::write(&self.directory.best(), &self.checkpoint()?)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn checkpoint(&self) -> Result<Checkpoint> {
+        let mut checkpoint = self.network.checkpoint(&self.progress)?;
+        checkpoint.meta.data = Some(self.digest.clone());
+        Ok(checkpoint)
+    }
+}
+
+impl<'a> Training<'a> {
+    /// A training that begins, in a folder that its experiment is written into.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn begin(network: Network, data: &'a Data, directory: &'a RunDirectory) -> Result<Self> {
+        replace::text(&directory.experiment(), &network.experiment.to_toml())?;
+        let progress = Progress::start(&network.experiment.train.smoothing, network.vocabulary.len());
+        Self::of(network, data, progress, directory, None)
+    }
+
+    /// A training that has come so far; `saved` are the updates of the newest checkpoint in the folder.
+    ///
+    /// # Errors
+    /// When the logs cannot be opened.
+    pub(crate) fn of(
+        network: Network,
+        data: &'a Data,
+        progress: Progress,
+        directory: &'a RunDirectory,
+        saved: Option<u64>,
+    ) -> Result<Self> {
+        let (metrics, samples) = (Log::open(directory.metrics())?, Log::open(directory.samples())?);
+        Ok(Self { network, data, progress, directory, metrics, samples, saved, digest: data.digest() })
     }
 }
 
@@ -221,6 +273,10 @@ impl Progress {
             interval: Interval::default(),
             best: None,
             rate_factor: 1.0,
+            stale: 0,
+            skipped: 0,
+            rewinds: 0,
+            events: 0,
         }
     }
 }

@@ -10,6 +10,8 @@ pub(crate) mod import;
 pub(crate) mod library;
 pub(crate) mod new;
 pub(crate) mod plugins;
+pub(crate) mod reproduce;
+pub(crate) mod resume_test;
 pub(crate) mod runs;
 pub(crate) mod sample;
 pub(crate) mod train;
@@ -18,7 +20,7 @@ use std::path::PathBuf;
 
 use clap::CommandFactory;
 use hatchery::{
-    error::Result,
+    error::{Error, Result},
     experiment::read,
     plugins::{check_drift, complete},
     registry::Registry,
@@ -51,6 +53,11 @@ pub(crate) fn registry_for(checkpoint: &Checkpoint, place: &Place) -> Result<Reg
 /// The overrides of a command line, `--device` among them.
 pub(crate) fn overrides(set: &[String], device: Option<&str>) -> Vec<String> {
     set.iter().cloned().chain(device.map(|device| format!("backend.device={device}"))).collect()
+}
+
+/// A folder that is removed with everything in it when it is dropped.
+pub(crate) fn temporary_folder() -> Result<tempfile::TempDir> {
+    tempfile::tempdir().map_err(|error| Error::internal("cannot make a temporary folder", error))
 }
 
 /// Says on standard error why a model runs slower than it could.

@@ -1,41 +1,54 @@
-//! `hatchery train`: from an experiment file to a run directory.
+//! `hatchery train`: from an experiment file, or from a run that was cut short, to a run directory.
 
-use std::{path::Path, time::Instant};
+use std::{path::Path, process::ExitCode, time::Instant};
 
 use hatchery::{
     batches::Data,
-    error::{Error, Result},
+    error::{Error, Problem, Result},
     experiment::{Experiment, read},
     network::Network,
+    registry::Registry,
     run::{
-        checkpoint::{self, Progress},
-        directory::{self, RunDirectory},
+        checkpoint,
+        directory::{self, RunDirectory, Summary, Where},
         environment::Environment,
         log::{self, Metric},
         picture::{Histogram, Series, histogram_svg, loss_curve},
         replace,
+        resume::Plan,
     },
     text::{self, Vocabulary},
     train::{Ending, Training},
 };
 
 use super::{overrides, registry};
-use crate::{arguments::Train, progress::Display};
+use crate::{arguments::Train, interrupt::Interrupt, progress::Display};
 
-pub(crate) fn run(arguments: &Train) -> Result<()> {
+pub(crate) fn run(arguments: &Train) -> Result<ExitCode> {
+    match (&arguments.experiment, &arguments.resume) {
+        (Some(experiment), None) => begin(arguments, experiment),
+        // `--resume experiments/names.toml`: the value is meant to be the experiment.
+        (None, Some(Some(file))) if file.is_file() && file.extension().is_some_and(|end| end == "toml") => {
+            resume(arguments, Some(file), None)
+        }
+        (experiment, run) => resume(arguments, experiment.as_deref(), run.as_ref().and_then(|it| it.as_deref())),
+    }
+}
+
+/// Trains from the first step.
+fn begin(arguments: &Train, file: &Path) -> Result<ExitCode> {
     let overrides = overrides(&arguments.overrides, arguments.device.as_deref());
-    let registry = registry(&arguments.libraries, &read::libraries(&arguments.experiment, &overrides)?)?;
-    let mut experiment = read::read(&arguments.experiment, &overrides, &registry)?;
-    let folder = arguments.experiment.parent().unwrap_or(Path::new("."));
+    let registry = &registry(&arguments.libraries, &read::libraries(file, &overrides)?)?;
+    let (written, experiment) = read_file(file, &overrides, registry)?;
     let start = match &arguments.from {
         Some(run) => Some(checkpoint::read(&directory::resolve(Some(run), &arguments.runs)?.checkpoint())?),
         None => None,
     };
     // What was learned belongs to symbols: those of the checkpoint stay.
     let vocabulary = start.as_ref().map(|start| Vocabulary::from_text(&start.meta.vocabulary, &experiment.vocabulary));
-    let data = Data::open(&experiment, folder, &registry, vocabulary.transpose()?)?;
-    experiment.dataset.corpus = text::seen_from_here(&experiment.dataset.corpus, folder);
-    let mut network = Network::new(experiment, data.vocabulary.clone(), &registry)?;
+    let data = Data::open(&written, folder_of(file), registry, vocabulary.transpose()?)?;
+    let mut network = Network::new(experiment, data.vocabulary.clone(), registry)?;
+    let learned = start.is_some();
     if let Some(start) = start {
         // A state carried over belongs to the place in the text where the other training stood.
         let tensors: Vec<_> =
@@ -43,49 +56,135 @@ pub(crate) fn run(arguments: &Train) -> Result<()> {
         network.executor.load(&tensors)?;
     }
     super::remark(&network);
-
-    let directory = RunDirectory::create(&arguments.runs, &network.experiment.name)?;
-    let mut display = Display::new(&arguments.progress, &network, &data);
-    match train(network, &data, &directory, &mut display) {
-        Ok(()) => {
-            println!("{}", directory.path().display());
-            Ok(())
-        }
-        Err(error) => {
-            if !directory.checkpoint().exists() && !directory.metrics().exists() {
-                directory.discard()?;
-            }
-            Err(error)
-        }
+    if !arguments.progress.quiet
+        && let Some(run) = cut_short(&arguments.runs, Some(&network.experiment.name))?
+    {
+        let folder = run.path.display();
+        eprintln!("the last run, {folder}, was cut short after {} updates; to go on with it instead:", run.updates);
+        eprintln!("  hatchery train --resume {folder}\n");
     }
+    let interrupt = Interrupt::watch()?;
+    let directory = RunDirectory::create(&arguments.runs, &network.experiment.name)?;
+    let lock = directory.lock()?;
+    let mut display = Display::new(&arguments.progress, &network, &data, interrupt);
+    let trained = Training::begin(network, &data, &directory).and_then(|mut training| {
+        if learned {
+            // What was learned elsewhere is not in the experiment: without this the run could not be begun anew.
+            training.save()?;
+        }
+        train(training, environment_of, &mut display)
+    });
+    drop(lock);
+    if trained.is_err() && !directory.checkpoint().exists() {
+        // It removes nothing that holds a result.
+        directory.discard()?;
+    }
+    trained
 }
 
-fn train(network: Network, data: &Data, directory: &RunDirectory, display: &mut Display) -> Result<()> {
-    let experiment = network.experiment.clone();
-    std::fs::write(directory.experiment(), experiment.to_toml())
-        .map_err(|error| Error::internal(format!("cannot write {}", directory.experiment().display()), error))?;
-    let mut environment = Environment::begin(&experiment.backend.device, dtype(&experiment), std::env::args());
-    environment.write(&directory.environment())?;
-
-    let progress = Progress::start(&experiment.train.smoothing, network.vocabulary.len());
-    let mut training = Training {
-        network,
-        data,
-        progress,
-        directory,
-        metrics: log::Log::open(directory.metrics())?,
-        samples: log::Log::open(directory.samples())?,
+/// Goes on with a run.
+fn resume(arguments: &Train, file: Option<&Path>, run: Option<&Path>) -> Result<ExitCode> {
+    let overrides = overrides(&arguments.overrides, arguments.device.as_deref());
+    // Only with a file is the name of the experiment known before the run is.
+    let libraries = file.map(|file| read::libraries(file, &overrides)).transpose()?.unwrap_or_default();
+    let named = registry(&arguments.libraries, &libraries)?;
+    let (written, wanted) = file.map(|file| read_file(file, &overrides, &named)).transpose()?.unzip();
+    let run = match run {
+        Some(run) => directory::resolve(Some(run), &arguments.runs)?,
+        None => match cut_short(&arguments.runs, wanted.as_ref().map(|wanted| wanted.name.as_str()))? {
+            Some(run) => Where::Run(RunDirectory::open(&run.path)?),
+            None => return Err(nothing_to_resume(arguments, wanted.as_ref()).into()),
+        },
     };
+    let recorded = std::fs::read_to_string(run.directory()?.experiment()).unwrap_or_default();
+    let registry = match file {
+        Some(_) => &named,
+        None => &registry(&arguments.libraries, &read::recorded_libraries(&recorded))?,
+    };
+    let directory = run.directory()?;
+    let lock = directory.lock()?;
+    let recorded = |text: &str| match wanted {
+        Some(wanted) => Ok(wanted),
+        None => read::from_text(text, &directory.experiment().display().to_string(), &overrides, registry),
+    };
+    let plan = Plan::new(&run, &lock, recorded, registry)?;
+    plan.reports.iter().for_each(|report| eprintln!("{}", report.render(false).replacen("error", "warning", 1)));
+    let from = plan.checkpoint.as_ref().map(|checkpoint| checkpoint.meta.progress.updates);
+    let folder = file.map_or(Path::new("."), folder_of);
+    let data = Data::open(written.as_ref().unwrap_or(&plan.experiment), folder, registry, plan.vocabulary()?)?;
+    let training = plan.start(&data, &directory, registry)?;
+    super::remark(&training.network);
+    let interrupt = Interrupt::watch()?;
+    if !arguments.progress.quiet {
+        let folder = directory.path().display();
+        match from {
+            Some(updates) if updates >= training.updates() => {
+                eprintln!("{folder} has all its {updates} updates already; more: --set train.steps=…");
+            }
+            Some(updates) => eprintln!("going on with {folder} after {updates} of {} updates", training.updates()),
+            None => eprintln!("{folder} has no checkpoint yet: it begins anew"),
+        }
+    }
+    let mut display = Display::new(&arguments.progress, &training.network, &data, interrupt);
+    let before = Environment::read(&directory.environment()).ok();
+    let trained = train(training, |experiment| environment_of(experiment).after(before), &mut display);
+    drop(lock);
+    trained
+}
+
+/// Trains and leaves everything behind that a run leaves.
+fn train(
+    mut training: Training<'_>,
+    environment: impl FnOnce(&Experiment) -> Environment,
+    display: &mut Display,
+) -> Result<ExitCode> {
+    let directory = training.directory;
+    let experiment = training.network.experiment.clone();
+    let mut environment = environment(&experiment);
+    environment.write(&directory.environment())?;
     let start = Instant::now();
     let ending = training.run(display);
     let seconds = start.elapsed().as_secs_f64();
-    let finished = matches!(ending, Ok(Ending::Finished));
+    let finished = matches!(ending, Ok(Ending::Finished | Ending::Early));
     environment.end(training.progress.updates, seconds, finished);
     environment.write(&directory.environment())?;
     draw(directory, &experiment)?;
-    draw_lengths(directory, &experiment, data)?;
-    display.finished(&training, ending?, seconds);
-    Ok(())
+    draw_lengths(directory, &experiment, training.data)?;
+    let ending = ending?;
+    display.finished(&training, ending, seconds);
+    println!("{}", directory.path().display());
+    Ok(if ending == Ending::Stopped { ExitCode::from(Interrupt::STATUS) } else { ExitCode::SUCCESS })
+}
+
+fn environment_of(experiment: &Experiment) -> Environment {
+    Environment::begin(&experiment.backend.device, dtype(experiment), std::env::args())
+}
+
+/// The newest run, of that name if one is given, if it did not come to its end and nobody is at work on it.
+fn cut_short(root: &Path, name: Option<&str>) -> Result<Option<Summary>> {
+    let mut runs = directory::list(root)?;
+    runs.retain(|run| name.is_none_or(|name| run.name == name));
+    let last = runs.pop().filter(|run| !run.finished);
+    Ok(last.filter(|run| RunDirectory::open(&run.path).is_ok_and(|directory| !directory.is_locked())))
+}
+
+fn nothing_to_resume(arguments: &Train, wanted: Option<&Experiment>) -> Problem {
+    let of = wanted.map_or(String::new(), |wanted| format!(" of `{}`", wanted.name));
+    Problem::new(format!("the last run{of} in `{}` was not cut short, or is still going on", arguments.runs.display()))
+        .hint("`hatchery runs list` shows all of them; name one: --resume RUN")
+}
+
+/// The experiment of a file, and the same with its texts named as they are seen from here: so a run records it, that its
+/// texts may be found without the file.
+fn read_file(file: &Path, overrides: &[String], registry: &Registry) -> Result<(Experiment, Experiment)> {
+    let written = read::read(file, overrides, registry)?;
+    let mut recorded = written.clone();
+    recorded.dataset.corpus = text::seen_from_here(&written.dataset.corpus, folder_of(file));
+    Ok((written, recorded))
+}
+
+fn folder_of(file: &Path) -> &Path {
+    file.parent().unwrap_or(Path::new("."))
 }
 
 /// The picture of the losses.

@@ -286,6 +286,11 @@ impl<T: Float> Machine<T> {
         self.optimizer.save(&params)
     }
 
+    /// Lets the optimiser forget everything, as before the first update.
+    pub fn forget(&mut self) {
+        self.optimizer.forget();
+    }
+
     /// Takes a matrix of the optimiser's state up again. Whether it is one.
     pub fn set_optimizer_state(&mut self, name: &str, values: &[f64]) -> bool {
         let names: Vec<_> = self.program.params.iter().map(|(name, _)| name.as_str()).collect();

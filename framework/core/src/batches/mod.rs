@@ -14,6 +14,7 @@ mod windows;
 use std::{collections::BTreeMap, ops::Range, path::Path, sync::Arc};
 
 use hatchery_plugin::{Dataset, Framing, Token};
+use sha2::{Digest, Sha256};
 
 use self::{
     documents::Documents,
@@ -64,6 +65,7 @@ pub struct Data {
     pub valid: Option<Sequences>,
     /// What never guides a choice.
     pub test: Option<Sequences>,
+    text: Text,
 }
 
 /// The sequences of one split.
@@ -162,7 +164,18 @@ impl Data {
             test: sequences(test, Role::Test)?,
             vocabulary,
             framing,
+            text,
         })
+    }
+
+    /// The SHA-256 of the text as the dataset reads it, in hexadecimal digits: what is trained on, apart from the keys
+    /// of the experiment.
+    pub fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        for (_, chunk) in self.text.chunks(0..self.text.as_str().len()) {
+            hash.update(chunk.as_bytes());
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 

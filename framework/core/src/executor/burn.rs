@@ -9,13 +9,13 @@ use burn::{
 use hatchery_plugin::{Clipper, Gradients, Matrices, Params, State, Token};
 
 use super::{
-    Executor, Totals,
+    Executor, OTHER, Totals,
     optimizer::{Saved, Update, optimizer},
 };
 use crate::{
     batches::Batch,
     error::{Error, Problem, Result},
-    experiment::Experiment,
+    experiment::{Experiment, OnNonfinite},
     model::{EMBEDDING, HEAD_BIAS, HEAD_WEIGHTS, Model},
     random::Stream,
     run::checkpoint::{Named, Values},
@@ -38,6 +38,10 @@ pub struct BurnExecutor {
     evaluated: Option<State>,
     /// The state of the sequences being generated.
     generated: State,
+    /// Whether an update may have to be taken back.
+    undoable: bool,
+    /// Parameters and carried state before the last update. Tensors are handles: keeping them copies nothing.
+    before: Option<(Matrices, Option<State>)>,
     /// Loss of every update that has not been asked for yet.
     losses: Vec<Tensor<1>>,
     /// Gradients of the last update, before and after the clippers.
@@ -74,6 +78,8 @@ impl BurnExecutor {
             carried: None,
             evaluated: None,
             generated: State::default(),
+            undoable: experiment.train.on_nonfinite == OnNonfinite::Skip,
+            before: None,
             losses: Vec::new(),
             gradients: None,
         }
@@ -185,6 +191,10 @@ impl BurnExecutor {
 // ANCHOR: train
 impl Executor for BurnExecutor {
     fn train(&mut self, batch: &Batch, dropout: Stream, learning_rate: f64) -> Result<()> {
+        if self.undoable {
+            self.before = Some((self.params.clone(), self.carried.clone()));
+            self.optimizer.remember();
+        }
         let tracked = self.params.clone().map(|_, matrix| matrix.autodiff().require_grad());
         let carried = self.carried.take();
         let state = self.begin_with(carried, batch).map(|_, vector| vector.autodiff());
@@ -220,6 +230,15 @@ impl Executor for BurnExecutor {
         Ok(())
     }
     // ANCHOR_END: train
+
+    fn undo(&mut self) -> Result<()> {
+        let Some((params, carried)) = self.before.take() else {
+            return Err(Error::Internal { message: "there is no update to take back".to_owned(), cause: None });
+        };
+        (self.params, self.carried) = (params, carried);
+        self.optimizer.undo();
+        Ok(())
+    }
 
     fn losses(&mut self) -> Result<Vec<f64>> {
         if self.losses.is_empty() {
@@ -283,13 +302,13 @@ impl Executor for BurnExecutor {
         for spec in self.model.params() {
             let full = format!("parameters.{}", spec.name);
             let Some(found) = saved.iter().find(|named| named.name == full) else {
-                return Err(Problem::new(format!("the checkpoint has no `{full}`")).into());
+                return Err(Problem::new(format!("the checkpoint has no `{full}`")).hint(OTHER).into());
             };
             if found.shape != spec.shape {
                 let ([r, c], [rows, columns]) = (found.shape, spec.shape);
                 let message =
                     format!("`{full}` is {r} by {c} in the checkpoint and {rows} by {columns} in the experiment");
-                return Err(Problem::new(message).into());
+                return Err(Problem::new(message).hint(OTHER).into());
             }
             params.push(spec.name, place(found));
         }

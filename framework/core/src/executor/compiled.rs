@@ -5,11 +5,11 @@
 use hatchery_compile::{Description, Matrix, Options, Refusal, Run, Sequences, Width};
 use hatchery_plugin::{Cell, Clipper, Token};
 
-use super::{Executor, Totals};
+use super::{Executor, OTHER, Totals};
 use crate::{
     batches::Batch,
-    error::{Problem, Result},
-    experiment::{Dtype, Experiment, Optimizer},
+    error::{Error, Problem, Result},
+    experiment::{Dtype, Experiment, OnNonfinite, Optimizer},
     model::Model,
     random::Stream,
     run::checkpoint::{Named, Values},
@@ -21,6 +21,10 @@ pub struct CompiledExecutor {
     dtype: Dtype,
     /// Names and shapes of the parameters.
     params: Vec<(String, [usize; 2])>,
+    /// Whether an update may have to be taken back.
+    undoable: bool,
+    /// Everything as it was before the last update, if so.
+    before: Option<Vec<Named>>,
 }
 
 impl CompiledExecutor {
@@ -53,7 +57,8 @@ impl CompiledExecutor {
         for ((name, shape), values) in params.iter().zip(values) {
             run.set_parameter(name, *shape, values);
         }
-        Ok(Self { run, dtype, params })
+        let undoable = experiment.train.on_nonfinite == OnNonfinite::Skip;
+        Ok(Self { run, dtype, params, undoable, before: None })
     }
 
     fn named(&self, group: &str, matrix: Matrix<f64>) -> Named {
@@ -67,8 +72,18 @@ impl CompiledExecutor {
 
 impl Executor for CompiledExecutor {
     fn train(&mut self, batch: &Batch, mut dropout: Stream, learning_rate: f64) -> Result<()> {
+        if self.undoable {
+            self.before = Some(self.save()?);
+        }
         self.run.train(&sequences(batch), &mut || dropout.uniform(), learning_rate);
         Ok(())
+    }
+
+    fn undo(&mut self) -> Result<()> {
+        match self.before.take() {
+            Some(before) => self.load(&before),
+            None => Err(Error::Internal { message: "there is no update to take back".to_owned(), cause: None }),
+        }
     }
 
     fn losses(&mut self) -> Result<Vec<f64>> {
@@ -97,7 +112,7 @@ impl Executor for CompiledExecutor {
             self.run.parameters().into_iter().map(|matrix| self.named("parameters", matrix)).collect();
         for matrix in self.run.optimizer_state() {
             // A count is kept in 64 bits whatever the run's width.
-            saved.push(if matrix.name.ends_with(".time") {
+            saved.push(if matrix.name.rsplit('.').next() == Some("time") {
                 let name = format!("optimizer.{}", matrix.name);
                 Named { name, shape: matrix.shape, values: Values::F64(matrix.values) }
             } else {
@@ -113,19 +128,21 @@ impl Executor for CompiledExecutor {
         for (name, shape) in &self.params {
             let full = format!("parameters.{name}");
             let Some(named) = saved.iter().find(|named| named.name == full) else {
-                return Err(Problem::new(format!("the checkpoint has no `{full}`")).into());
+                return Err(Problem::new(format!("the checkpoint has no `{full}`")).hint(OTHER).into());
             };
             if named.shape != *shape {
                 let ([r, c], [rows, columns]) = (named.shape, *shape);
                 let message =
                     format!("`{full}` is {r} by {c} in the checkpoint and {rows} by {columns} in the experiment");
-                return Err(Problem::new(message).into());
+                return Err(Problem::new(message).hint(OTHER).into());
             }
             found.push((name.clone(), *shape, numbers(&named.values)));
         }
         for (name, shape, values) in found {
             self.run.set_parameter(&name, shape, &values);
         }
+        // A checkpoint before the first update holds nothing of the optimiser's.
+        self.run.forget();
         let mut carried = Vec::new();
         for named in saved {
             if let Some(name) = named.name.strip_prefix("optimizer.") {

@@ -27,6 +27,13 @@ pub trait Executor {
     /// When the device fails.
     fn train(&mut self, batch: &Batch, dropout: Stream, learning_rate: f64) -> Result<()>;
 
+    /// Takes the last update back: parameters, what the optimiser remembers and the carried state are, bit for bit,
+    /// those before it. Only with `train.on-nonfinite = "skip"`, and once after an update.
+    ///
+    /// # Errors
+    /// When there is nothing to go back to.
+    fn undo(&mut self) -> Result<()>;
+
     /// The cross-entropy, summed over the counted characters, in nats, of every update since the last call.
     ///
     /// # Errors
@@ -67,6 +74,9 @@ pub trait Executor {
     /// When a parameter is missing or of another shape.
     fn load(&mut self, saved: &[Named]) -> Result<()>;
 }
+
+/// What to do about a checkpoint that does not fit.
+const OTHER: &str = "take a checkpoint that this experiment wrote";
 
 /// Sums over the counted characters of an evaluation.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

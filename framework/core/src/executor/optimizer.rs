@@ -25,6 +25,10 @@ use crate::{
 pub(super) trait Update {
     /// The parameter of that index after one step.
     fn step(&mut self, index: usize, learning_rate: f64, parameter: Tensor<2>, gradient: Tensor<2>) -> Tensor<2>;
+    /// Keeps the states as they are now for [`Update::undo`].
+    fn remember(&mut self);
+    /// Takes the steps since [`Update::remember`] back.
+    fn undo(&mut self);
     /// The state of the parameter of that index, as matrices whose names begin with `prefix`.
     fn save(&self, index: usize, prefix: &str) -> Vec<Named>;
     /// Takes the state up again; without one, the parameter begins anew.
@@ -106,12 +110,13 @@ impl Saved<'_> {
 struct States<R: Rule> {
     rule: R,
     reached: Vec<Option<R::State<2>>>,
+    remembered: Vec<Option<R::State<2>>>,
     restore: fn(&Saved<'_>) -> Option<R::State<2>>,
 }
 
 impl<R: Rule> States<R> {
     fn of(rule: R, parameters: usize, restore: fn(&Saved<'_>) -> Option<R::State<2>>) -> Box<dyn Update> {
-        Box::new(Self { rule, reached: vec![None; parameters], restore })
+        Box::new(Self { rule, reached: vec![None; parameters], remembered: Vec::new(), restore })
     }
 }
 
@@ -120,6 +125,14 @@ impl<R: Rule> Update for States<R> {
         let (updated, state) = self.rule.step(learning_rate, parameter, gradient, self.reached[index].take());
         self.reached[index] = state;
         updated
+    }
+
+    fn remember(&mut self) {
+        self.remembered.clone_from(&self.reached);
+    }
+
+    fn undo(&mut self) {
+        self.reached = std::mem::take(&mut self.remembered);
     }
 
     fn save(&self, index: usize, prefix: &str) -> Vec<Named> {

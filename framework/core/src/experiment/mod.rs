@@ -5,6 +5,7 @@
 //! reading that text again gives the same experiment.
 
 pub mod check;
+pub mod compare;
 mod files;
 mod overrides;
 pub mod part;
@@ -348,6 +349,34 @@ pub struct Train {
     #[serde(default = "default::checkpoint_every")]
     #[schemars(range(min = 1))]
     pub checkpoint_every: u64,
+    /// Minutes after which a checkpoint is written at the latest, beside those of `checkpoint-every`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    pub checkpoint_minutes: Option<f64>,
+    /// How many checkpoints are kept: the last ones. The best is kept besides.
+    #[serde(default = "default::keep")]
+    #[schemars(range(min = 1))]
+    pub keep: usize,
+    /// End after so many reports in a row in which the validation was no better than the best before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub patience: Option<u64>,
+    /// What to do when the loss or a gradient is no longer a finite number.
+    #[serde(default)]
+    pub on_nonfinite: OnNonfinite,
+}
+
+/// What to do when the loss or a gradient is no longer a finite number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnNonfinite {
+    /// End with an error; the last good checkpoint is kept.
+    #[default]
+    Stop,
+    /// Drop the update: parameters, optimiser and carried state stay as they were before it.
+    Skip,
+    /// Go back to the last good checkpoint, and on from there with half the learning rate.
+    Rewind,
 }
 
 /// The order in which sequences are trained on.
@@ -444,6 +473,9 @@ mod default {
     }
     pub(super) fn checkpoint_every() -> u64 {
         1000
+    }
+    pub(super) fn keep() -> usize {
+        2
     }
     pub(super) fn epsilon() -> f64 {
         1e-8

@@ -16,7 +16,7 @@ pub(super) fn check(experiment: &Node, proposed: &[String]) -> Vec<Problem> {
     let rules = Rules { experiment, proposed };
     [rules.length(), rules.numpy(), rules.numpy_seed(), rules.split(), rules.device(), rules.dtype()]
         .into_iter()
-        .chain([rules.dropout(), rules.initialiser()])
+        .chain([rules.dropout(), rules.initialiser(), rules.patience()])
         .flatten()
         .collect()
 }
@@ -162,6 +162,20 @@ impl Rules<'_> {
                 .at(kind.node.place.clone())
                 .hint("use an initialiser that fills matrices of any shape, for example `xavier-uniform`")
         })
+    }
+
+    /// Patience is with the validation, so there must be one.
+    fn patience(&self) -> Option<Problem> {
+        let patience = self.entry(&["train", "patience"])?;
+        let valid = self.entry(&["split", "valid"]).map_or(Some(0.0), |valid| number(&valid.node))?;
+        if valid > 0.0 || self.is_proposed("split.valid") || self.is_proposed("split") {
+            return None;
+        }
+        Some(
+            Problem::new("`patience` in [train] has no effect: nothing is held out for validation")
+                .at(patience.place.clone())
+                .hint("hold something out: `valid = 0.1` in [split]"),
+        )
     }
 
     fn entry(&self, path: &[&str]) -> Option<&Entry> {

@@ -63,6 +63,15 @@ impl Environment {
         }
     }
 
+    /// The environment of a run that goes on now: begun when it began, with the seconds that it took before.
+    #[must_use]
+    pub fn after(self, before: Option<Self>) -> Self {
+        match before {
+            Some(before) => Self { start: before.start, wall_seconds: before.wall_seconds, ..self },
+            None => self,
+        }
+    }
+
     /// Notes that training ended now, after `updates` updates and `seconds` more seconds.
     pub fn end(&mut self, updates: u64, seconds: f64, finished: bool) {
         self.end = Some(now());

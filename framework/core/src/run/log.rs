@@ -81,6 +81,37 @@ pub struct SampleRow {
     pub text: String,
 }
 
+/// A line of `events.jsonl`: a loss or a gradient that was no longer a finite number, and what was done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Zero-based index of the update at which it was seen.
+    pub step: u64,
+    /// What was done.
+    pub action: Action,
+    /// Loss of the update's batch, in the unit of the experiment's loss.
+    #[serde(deserialize_with = "number")]
+    pub loss: f64,
+    /// Global norm of the gradients before they were clipped.
+    #[serde(deserialize_with = "number")]
+    pub gradient_norm: f64,
+    /// Updates of the checkpoint to which training went back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub back_to: Option<u64>,
+    /// Factor on the scheduled learning rate from then on.
+    #[serde(deserialize_with = "number")]
+    pub rate_factor: f64,
+}
+
+/// What was done about a number that is not finite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// The update was dropped.
+    Skip,
+    /// Training went back to a checkpoint.
+    Rewind,
+}
+
 /// What can stand on a line of a log.
 pub trait Row: Serialize + DeserializeOwned {
     /// Zero-based index of the update after which the row was written.
@@ -94,6 +125,12 @@ impl Row for Metric {
 }
 
 impl Row for SampleRow {
+    fn step(&self) -> u64 {
+        self.step
+    }
+}
+
+impl Row for Event {
     fn step(&self) -> u64 {
         self.step
     }
@@ -138,6 +175,20 @@ impl<R: Row> Log<R> {
     pub fn flush(&mut self) -> Result<()> {
         self.file.flush().map_err(|error| failure("write", &self.path, error))
     }
+
+    /// Brings all rows to the disk. To be called before a checkpoint is written: rows that it counts on are then there
+    /// even if the machine stops.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn sync(&mut self) -> Result<()> {
+        self.flush()?;
+        match self.file.get_ref().sync_data() {
+            // Pipes and devices, to which a log may have been redirected, know no such thing.
+            Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
+            result => result.map_err(|error| failure("write", &self.path, error)),
+        }
+    }
 }
 
 /// All rows of a log. A last line that is only half written, as while training goes on, is left out; a log that was
@@ -146,8 +197,19 @@ impl<R: Row> Log<R> {
 /// # Errors
 /// When the file cannot be read or a line of it is not a row.
 pub fn read<R: Row>(path: &Path) -> Result<Vec<R>> {
-    let Some(text) = contents(path)? else { return Ok(Vec::new()) };
-    let rows = lines(&text).map(|(start, line)| parse(path, &text, start, line));
+    contents(path)?.map_or(Ok(Vec::new()), |text| rows(path, &text))
+}
+
+/// All rows of a log that is in memory, as [`read`] gives those of a file. `path` stands for the file in messages.
+///
+/// # Errors
+/// When it is no text or a line of it is not a row.
+pub fn from_bytes<R: Row>(bytes: Vec<u8>, path: &Path) -> Result<Vec<R>> {
+    rows(path, &whole_lines(bytes).map_err(|error| failure("read", path, error))?)
+}
+
+fn rows<R: Row>(path: &Path, text: &str) -> Result<Vec<R>> {
+    let rows = lines(text).map(|(start, line)| parse(path, text, start, line));
     Ok(rows.collect::<std::result::Result<_, Problem>>()?)
 }
 
@@ -185,12 +247,24 @@ pub fn last<R: Row>(path: &Path) -> Result<Option<R>> {
 /// # Errors
 /// When the file cannot be read or written, or a line before the last is not a row.
 pub fn truncate_after<R: Row>(path: &Path, updates: u64) -> Result<()> {
+    truncate::<R>(path, |_, row| row.step() < updates)
+}
+
+/// Cuts off all rows but the first `rows`, and a last line that is only half written.
+///
+/// # Errors
+/// Those of [`truncate_after`].
+pub fn truncate_to<R: Row>(path: &Path, rows: u64) -> Result<()> {
+    truncate::<R>(path, |index, _| (index as u64) < rows)
+}
+
+fn truncate<R: Row>(path: &Path, stays: impl Fn(usize, &R) -> bool) -> Result<()> {
     let Some(text) = contents(path)? else { return Ok(()) };
     let mut keep = 0;
-    let mut rest = lines(&text).peekable();
-    while let Some((start, line)) = rest.next() {
+    let mut rest = lines(&text).enumerate().peekable();
+    while let Some((index, (start, line))) = rest.next() {
         match parse::<R>(path, &text, start, line) {
-            Ok(row) if row.step() < updates => keep = start + line.len() + 1,
+            Ok(row) if stays(index, &row) => keep = start + line.len() + 1,
             Ok(_) => break,
             // What stood at the end when the machine stopped.
             Err(_) if rest.peek().is_none() => break,
@@ -207,15 +281,16 @@ pub fn truncate_after<R: Row>(path: &Path, updates: u64) -> Result<()> {
 /// The text of the file, if there is one; bytes that are no text are at fault on their line.
 fn contents(path: &Path) -> Result<Option<String>> {
     match fs::read(path) {
-        Ok(mut bytes) => {
-            // A character may be cut in two where the last line ends early; such a line is not read anyway.
-            bytes.truncate(bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1));
-            let text = String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error));
-            text.map(Some).map_err(|error| failure("read", path, error))
-        }
+        Ok(bytes) => whole_lines(bytes).map(Some).map_err(|error| failure("read", path, error)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(failure("read", path, error)),
     }
+}
+
+/// A character may be cut in two where the last line ends early; such a line is not read anyway.
+fn whole_lines(mut bytes: Vec<u8>) -> io::Result<String> {
+    bytes.truncate(bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1));
+    String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
 /// The whole lines, each with the byte where it starts and without its end.

@@ -2,14 +2,18 @@
 //!
 //! A run is a folder `runs/<name>/<id>/` ([`directory`]). Numbers and samples are appended to it line by line ([`log`]),
 //! everything else is replaced whole ([`replace`]), so that a run that is cut off at any moment can be continued from its
-//! [`checkpoint`]. Nothing in it names an absolute path: the folder may be moved.
+//! [`checkpoint`] ([`resume`]). Nothing in it names an absolute path: the folder may be moved.
 
 pub mod checkpoint;
+pub mod compare;
 pub mod directory;
 pub mod environment;
+pub mod keep;
+pub mod lock;
 pub mod log;
 pub mod picture;
 pub mod replace;
+pub mod resume;
 
 use std::{io, path::Path};
 

@@ -19,6 +19,7 @@ pub(super) mod key {
     pub(in super::super) const VOCABULARY: &str = "hatchery.vocabulary";
     pub(in super::super) const PROGRESS: &str = "hatchery.progress";
     pub(in super::super) const PLUGINS: &str = "hatchery.plugins";
+    pub(in super::super) const DATA: &str = "hatchery.data";
 }
 
 /// What the header begins with; the digits of the checksum follow.
@@ -82,7 +83,9 @@ fn metadata(checkpoint: &Checkpoint) -> Result<Value> {
         (key::PROGRESS, serde_json::to_string(&meta.progress).map_err(encode)?),
         (key::PLUGINS, serde_json::to_string(&meta.plugins).map_err(encode)?),
     ];
-    Ok(Value::Object(entries.into_iter().map(|(key, text)| (key.to_owned(), Value::String(text))).collect()))
+    let data = meta.data.clone().map(|digest| (key::DATA, digest));
+    let entries = entries.into_iter().chain(data);
+    Ok(Value::Object(entries.map(|(key, text)| (key.to_owned(), Value::String(text))).collect()))
 }
 
 fn mistake(tensor: &Named, what: &str) -> Error {

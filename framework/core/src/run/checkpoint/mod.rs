@@ -8,7 +8,7 @@
 //! - The header begins with `{"__metadata__":{"hatchery.sha256":"`, followed by 64 hexadecimal digits: the SHA-256 of the
 //!   whole file with these 64 digits replaced by zeros. So not one bit can change unnoticed.
 //! - Then `hatchery.format` (`1`), `hatchery.experiment` (TOML), `hatchery.vocabulary`, `hatchery.progress` (JSON),
-//!   `hatchery.plugins` (JSON), and the tensors in the order of their bytes, each `F32` or `F64` and of two dimensions.
+//!   `hatchery.plugins` (JSON), `hatchery.data` (if it is known), and the tensors in the order of their bytes, each `F32` or `F64` and of two dimensions.
 //!
 //! The same checkpoint always gives the same bytes.
 
@@ -27,7 +27,10 @@ use sha2::{Digest, Sha256};
 
 pub(crate) use self::header::hexadecimal;
 use super::replace;
-use crate::{error::Result, experiment::Dtype};
+use crate::{
+    error::{Problem, Result},
+    experiment::Dtype,
+};
 
 /// Prefix of the names of the model's parameters.
 pub const PARAMETERS: &str = "parameters.";
@@ -79,6 +82,8 @@ pub struct Meta {
     pub progress: Progress,
     /// Who provided the plugins.
     pub plugins: Vec<Provenance>,
+    /// The SHA-256 of the text that was trained on, as its dataset reads it, in hexadecimal digits.
+    pub data: Option<String>,
 }
 
 /// How far training was.
@@ -97,6 +102,18 @@ pub struct Progress {
     /// Factor on the scheduled learning rate: 1 unless training was taken back after it diverged.
     #[serde(serialize_with = "write_number", deserialize_with = "read_number")]
     pub rate_factor: f64,
+    /// Reports in a row in which the validation was no better than the best.
+    #[serde(default)]
+    pub stale: u64,
+    /// Updates in a row that were dropped because they were not finite.
+    #[serde(default)]
+    pub skipped: u64,
+    /// How often training was taken back.
+    #[serde(default)]
+    pub rewinds: u64,
+    /// Lines of `events.jsonl`.
+    #[serde(default)]
+    pub events: u64,
 }
 
 /// Sums over the updates since the last line of the metrics.
@@ -161,7 +178,35 @@ pub fn write(path: &Path, checkpoint: &Checkpoint) -> Result<()> {
 /// # Errors
 /// When there is no such file, when it is not a checkpoint or one of a newer Hatchery, and when any of its bytes changed.
 pub fn read(path: &Path) -> Result<Checkpoint> {
+    match examine(path)? {
+        Found::Good(checkpoint) => Ok(*checkpoint),
+        Found::Damaged(problem) => Err(problem.into()),
+    }
+}
+
+/// What is found where a checkpoint should be.
+#[derive(Debug)]
+pub enum Found {
+    /// A checkpoint, bit for bit as it was written.
+    Good(Box<Checkpoint>),
+    /// Something that no Hatchery wrote like this.
+    Damaged(Problem),
+}
+
+/// Reads a checkpoint, telling damage from other faults, which another checkpoint would not mend.
+///
+/// # Errors
+/// When there is no such file, when it cannot be read, and when it is one of a newer Hatchery.
+pub fn examine(path: &Path) -> Result<Found> {
     parse::file(path)
+}
+
+/// Reads a checkpoint that is in memory. `name` stands for the file in messages.
+///
+/// # Errors
+/// When it is not a checkpoint or one of a newer Hatchery, and when any of its bytes changed.
+pub fn from_bytes(bytes: &[u8], name: &str) -> Result<Checkpoint> {
+    Ok(parse::parse(bytes).map_err(|fault| fault.problem(name))?)
 }
 
 /// Writes header and matrices, and gives the digest of it all.
@@ -186,6 +231,18 @@ impl Checkpoint {
     pub fn group<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a Named)> {
         self.tensors.iter().filter_map(move |tensor| Some((tensor.name.strip_prefix(prefix)?, tensor)))
     }
+
+    /// The first matrix with a number that is not finite, if there is one: such a run has diverged.
+    pub fn diverged(&self) -> Option<&str> {
+        self.tensors.iter().find(|tensor| !tensor.values.are_finite()).map(|tensor| tensor.name.as_str())
+    }
+}
+
+impl Named {
+    /// Whether name, shape and every bit of the numbers are the same.
+    pub fn is_identical(&self, other: &Self) -> bool {
+        self.name == other.name && self.shape == other.shape && self.values.first_difference(&other.values).is_none()
+    }
 }
 
 impl Values {
@@ -207,6 +264,26 @@ impl Values {
         match self {
             Self::F32(values) => values.iter().all(|value| value.is_finite()),
             Self::F64(values) => values.iter().all(|value| value.is_finite()),
+        }
+    }
+
+    /// Where the bits of two lists first differ. Lists of other lengths differ where the shorter one ends, those of
+    /// other widths at 0.
+    pub fn first_difference(&self, other: &Self) -> Option<usize> {
+        let shorter = self.len().min(other.len());
+        let at = match (self, other) {
+            (Self::F32(a), Self::F32(b)) => a.iter().zip(b).position(|(a, b)| a.to_bits() != b.to_bits()),
+            (Self::F64(a), Self::F64(b)) => a.iter().zip(b).position(|(a, b)| a.to_bits() != b.to_bits()),
+            _ => Some(0),
+        };
+        at.or((self.len() != other.len()).then_some(shorter))
+    }
+
+    /// The number at an index, if there is one.
+    pub fn get(&self, index: usize) -> Option<f64> {
+        match self {
+            Self::F32(values) => values.get(index).map(|&value| f64::from(value)),
+            Self::F64(values) => values.get(index).copied(),
         }
     }
 

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Checkpoint, FORMAT, Meta, Named, Values,
+    Checkpoint, FORMAT, Found, Meta, Named, Values,
     header::{DIGEST_AT, DIGITS, LONGEST, OPENING, PREFIX, hexadecimal, key},
 };
 use crate::{
@@ -27,14 +27,22 @@ const DAMAGED: &str = "take another checkpoint: this one cannot be trusted";
 const FOREIGN: &str = "name a checkpoint that `hatchery train` wrote";
 
 /// What is wrong with the file, and what to do.
-struct Fault {
+pub(super) struct Fault {
     what: String,
     hint: &'static str,
+    /// Whether a newer Hatchery wrote it: then nothing is wrong with the file.
+    newer: bool,
+}
+
+impl Fault {
+    pub(super) fn problem(&self, name: &str) -> Problem {
+        Problem::new(format!("cannot read the checkpoint `{name}`: {}", self.what)).hint(self.hint)
+    }
 }
 
 type Parsed<T> = std::result::Result<T, Fault>;
 
-pub(super) fn file(path: &Path) -> Result<Checkpoint> {
+pub(super) fn file(path: &Path) -> Result<Found> {
     let status = fs::metadata(path).map_err(|error| failure("read", path, error))?;
     if status.is_dir() {
         return Err(Problem::new(format!("`{}` is a folder, not a checkpoint", path.display()))
@@ -48,15 +56,21 @@ pub(super) fn file(path: &Path) -> Result<Checkpoint> {
         file.take(count).read_to_end(bytes).map_err(|error| failure("read", path, error))
     };
     take(PREFIX as u64 + 1, &mut bytes, &mut file)?;
-    let refuse = |fault: Fault| {
-        Problem::new(format!("cannot read the checkpoint `{}`: {}", path.display(), fault.what)).hint(fault.hint)
+    let parsed = match header_length(&bytes, status.len()) {
+        Ok(_) => {
+            take(u64::MAX, &mut bytes, &mut file)?;
+            parse(&bytes)
+        }
+        Err(fault) => Err(fault),
     };
-    header_length(&bytes, status.len()).map_err(refuse)?;
-    take(u64::MAX, &mut bytes, &mut file)?;
-    Ok(parse(&bytes).map_err(refuse)?)
+    match parsed {
+        Ok(checkpoint) => Ok(Found::Good(Box::new(checkpoint))),
+        Err(fault) if fault.newer => Err(fault.problem(&path.display().to_string()).into()),
+        Err(fault) => Ok(Found::Damaged(fault.problem(&path.display().to_string()))),
+    }
 }
 
-fn parse(bytes: &[u8]) -> Parsed<Checkpoint> {
+pub(super) fn parse(bytes: &[u8]) -> Parsed<Checkpoint> {
     let length = header_length(bytes, bytes.len() as u64)?;
     let (head, data) = bytes.split_at_checked(PREFIX + length).ok_or_else(cut_off)?;
     let broken = |error: &dyn std::fmt::Display| damaged(format!("its header is broken: {error}"));
@@ -78,6 +92,7 @@ fn parse(bytes: &[u8]) -> Parsed<Checkpoint> {
         vocabulary: text(&metadata, key::VOCABULARY)?.to_owned(),
         progress: json(&metadata, key::PROGRESS)?,
         plugins: json(&metadata, key::PLUGINS)?,
+        data: metadata.get(key::DATA).cloned(),
     };
     let tensors = contents
         .offset_keys()
@@ -108,6 +123,7 @@ fn format(metadata: &HashMap<String, String>) -> Parsed<()> {
         return Err(Fault {
             what: format!("it is a safetensors file, but not of Hatchery (it has no `{}`)", key::FORMAT),
             hint: FOREIGN,
+            newer: false,
         });
     };
     match format.parse::<u64>() {
@@ -115,6 +131,7 @@ fn format(metadata: &HashMap<String, String>) -> Parsed<()> {
         Ok(newer) if newer > FORMAT => Err(Fault {
             what: format!("it has format {newer}, and this Hatchery reads formats up to {FORMAT}"),
             hint: "read it with the Hatchery that wrote it, or a later one",
+            newer: true,
         }),
         _ => Err(damaged(format!("its format is {format:?}"))),
     }
@@ -127,6 +144,7 @@ fn checksum(bytes: &[u8]) -> Parsed<()> {
         return Err(Fault {
             what: "another program has rewritten it, so that its checksum cannot be compared".to_owned(),
             hint: FOREIGN,
+            newer: false,
         });
     };
     let mut hash = Sha256::new();
@@ -162,7 +180,7 @@ fn json<T: DeserializeOwned>(metadata: &HashMap<String, String>, key: &str) -> P
 }
 
 fn damaged(what: String) -> Fault {
-    Fault { what, hint: DAMAGED }
+    Fault { what, hint: DAMAGED, newer: false }
 }
 
 fn cut_off() -> Fault {
@@ -170,5 +188,5 @@ fn cut_off() -> Fault {
 }
 
 fn not_safetensors() -> Fault {
-    Fault { what: "it is not a safetensors file".to_owned(), hint: FOREIGN }
+    Fault { what: "it is not a safetensors file".to_owned(), hint: FOREIGN, newer: false }
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 pub use self::find::{Summary, Where, list, newest, resolve};
-use super::failure;
+use super::{failure, lock};
 use crate::error::{Problem, Result};
 
 /// The folder of a run.
@@ -82,7 +82,8 @@ impl RunDirectory {
         if started {
             return Ok(());
         }
-        for path in [self.experiment(), self.environment(), self.metrics(), self.samples()] {
+        let written = [self.experiment(), self.environment(), self.metrics(), self.samples()];
+        for path in written.into_iter().chain([self.path.join(lock::FILE)]) {
             if let Err(error) = fs::remove_file(&path)
                 && error.kind() != io::ErrorKind::NotFound
             {
@@ -127,9 +128,19 @@ impl RunDirectory {
         self.path.join("samples.jsonl")
     }
 
+    /// The log of what was done about numbers that were not finite; there only if there were any.
+    pub fn events(&self) -> PathBuf {
+        self.path.join("events.jsonl")
+    }
+
     /// The checkpoint.
     pub fn checkpoint(&self) -> PathBuf {
         self.path.join("checkpoint.safetensors")
+    }
+
+    /// The checkpoint with the best validation; there only if something is held out.
+    pub fn best(&self) -> PathBuf {
+        self.path.join("best.safetensors")
     }
 
     /// The curve of the loss.

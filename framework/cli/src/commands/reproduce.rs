@@ -1,0 +1,92 @@
+//! `hatchery runs reproduce`: the recorded experiment once more, in a folder of its own, and what came out differently.
+
+use std::path::Path;
+
+use hatchery::{
+    batches::Data,
+    error::{Error, Problem, Result},
+    experiment::read,
+    generate::Generated,
+    network::Network,
+    run::{
+        checkpoint,
+        compare::differences,
+        directory::{self, RunDirectory, Where},
+        environment::{BURN, Environment},
+        log::Metric,
+    },
+    train::{Observer, Training},
+};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::arguments::Libraries;
+
+pub(crate) fn run(run: Option<&Path>, root: &Path, libraries: &Libraries) -> Result<()> {
+    let Where::Run(run) = directory::resolve(run, root)? else {
+        return Err(Problem::new("a checkpoint alone cannot be reproduced").hint("name the folder of a run").into());
+    };
+    let checkpoint = checkpoint::read(&run.checkpoint())?;
+    let updates = checkpoint.meta.progress.updates;
+    let registry = super::registry(libraries, &read::recorded_libraries(&checkpoint.meta.experiment))?;
+    let experiment = read::from_text(&checkpoint.meta.experiment, "the experiment in the checkpoint", &[], &registry)?;
+    let data = Data::open(&experiment, Path::new("."), &registry, None)?;
+    let network = Network::new(experiment, data.vocabulary.clone(), &registry)?;
+
+    let temporary = super::temporary_folder()?;
+    let again = RunDirectory::create(temporary.path(), &network.experiment.name)?;
+    let bar = ProgressBar::new(updates);
+    let style = ProgressStyle::with_template("{bar:32} {pos}/{len} steps  {eta} left");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let mut observer = Until { updates, done: 0, bar };
+    Training::begin(network, &data, &again)?.run(&mut observer)?;
+    observer.bar.finish_and_clear();
+
+    let found = differences(&run, &again, updates)?;
+    let name = run.path().display();
+    if found.is_empty() {
+        println!("{name} is reproduced: {updates} updates, every bit of metrics, samples and checkpoint");
+        return Ok(());
+    }
+    found.iter().for_each(|difference| println!("{difference}"));
+    let elsewhere = elsewhere(&run);
+    let why =
+        if elsewhere.is_empty() { "program and machine are of the same kind".to_owned() } else { elsewhere.join("; ") };
+    Err(Error::internal(format!("{name} is not reproduced: what differs stands above"), why))
+}
+
+/// In what this program and this machine differ from those of the run.
+fn elsewhere(run: &RunDirectory) -> Vec<String> {
+    let Ok(then) = Environment::read(&run.environment()) else { return Vec::new() };
+    let now = Environment::begin(&then.device, &then.dtype, []);
+    let pairs = [
+        ("hatchery", then.hatchery, now.hatchery),
+        ("burn", then.burn, BURN.to_owned()),
+        ("operating system", then.operating_system, now.operating_system),
+        ("architecture", then.architecture, now.architecture),
+        ("processors", then.processors.to_string(), now.processors.to_string()),
+    ];
+    let differing = pairs.into_iter().filter(|(_, then, now)| then != now);
+    differing.map(|(what, then, now)| format!("{what}: {then} then, {now} now")).collect()
+}
+
+/// Ends a training after so many updates, as that which it repeats was ended.
+struct Until {
+    updates: u64,
+    done: u64,
+    bar: ProgressBar,
+}
+
+impl Observer for Until {
+    fn updated(&mut self, updates: u64, _total: u64, _smoothed_loss: f64) {
+        self.done = updates;
+        self.bar.set_position(updates);
+    }
+
+    fn measured(&mut self, _metric: &Metric) {}
+
+    fn sampled(&mut self, _step: u64, _samples: &[Generated]) {}
+
+    fn wants_to_stop(&self) -> bool {
+        self.done + 1 >= self.updates
+    }
+}

@@ -1,0 +1,142 @@
+//! Which checkpoints of a run are kept, and which of them a run goes on from.
+//!
+//! `checkpoint.safetensors` is the newest; before it is replaced it gets a second name, `checkpoint-<updates>.safetensors`,
+//! and of those the oldest are removed. At no moment is there no checkpoint, and a full disk costs none.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    checkpoint::{self, Checkpoint, Found},
+    directory::RunDirectory,
+    failure,
+};
+use crate::error::{Problem, Result};
+
+/// The best checkpoint to go on from, and what was found on the way to it.
+#[derive(Debug)]
+pub struct Search {
+    /// The newest that is whole; none if the run has none at all.
+    pub checkpoint: Option<Checkpoint>,
+    /// Every newer one that is damaged or missing, and which one is used in its place.
+    pub reports: Vec<Problem>,
+    /// Files that are damaged.
+    pub damaged: Vec<PathBuf>,
+}
+
+/// Writes the newest checkpoint of a run and keeps `keep` of them. `previous` are the updates of the one that is there.
+///
+/// # Errors
+/// When it cannot be written; those that are there then stay.
+pub fn write(directory: &RunDirectory, checkpoint: &Checkpoint, previous: Option<u64>, keep: usize) -> Result<()> {
+    let newest = directory.checkpoint();
+    if let Some(previous) = previous.filter(|previous| *previous != checkpoint.meta.progress.updates && keep > 1) {
+        set_aside(&newest, &older_path(directory, previous))?;
+    }
+    checkpoint::write(&newest, checkpoint)?;
+    for (_, path) in older(directory)?.into_iter().skip(keep.saturating_sub(1)) {
+        fs::remove_file(&path).map_err(|error| failure("remove", &path, error))?;
+    }
+    Ok(())
+}
+
+/// The newest whole checkpoint of a run. Damaged ones are passed over and reported.
+///
+/// # Errors
+/// When there are checkpoints but all are damaged, when one is of a newer Hatchery, and when one cannot be read.
+pub fn newest(directory: &RunDirectory) -> Result<Search> {
+    let mut search = Search { checkpoint: None, reports: Vec::new(), damaged: Vec::new() };
+    let older: Vec<_> = older(directory)?.into_iter().map(|(_, path)| path).collect();
+    let newest = directory.checkpoint();
+    if !newest.exists() && !older.is_empty() {
+        search.reports.push(Problem::new(format!("there is no `{}` any more", newest.display())));
+    }
+    for path in std::iter::once(newest).chain(older).filter(|path| path.exists()) {
+        match checkpoint::examine(&path)? {
+            Found::Good(checkpoint) => {
+                if let Some(report) = search.reports.last_mut() {
+                    let updates = checkpoint.meta.progress.updates;
+                    report.hint = Some(format!("the one before is used: `{}`, {updates} updates", path.display()));
+                }
+                search.checkpoint = Some(*checkpoint);
+                return Ok(search);
+            }
+            Found::Damaged(problem) => {
+                search.reports.push(problem);
+                search.damaged.push(path);
+            }
+        }
+    }
+    if search.reports.is_empty() {
+        return Ok(search);
+    }
+    if let Some(last) = search.reports.last_mut() {
+        last.hint = Some("no other checkpoint is left; train anew, or take the folder from a copy".to_owned());
+    }
+    Err(search.reports.into())
+}
+
+/// Renames a checkpoint to `checkpoint.damaged-1` or the like, so that it is neither taken for a good one nor overwritten.
+///
+/// # Errors
+/// When it cannot be renamed.
+pub fn rename(path: &Path, word: &str) -> Result<()> {
+    let mut to = path.to_owned();
+    for number in 1_u32.. {
+        to = path.with_extension(format!("{word}-{number}"));
+        if !to.exists() {
+            break;
+        }
+    }
+    fs::rename(path, &to).map_err(|error| failure("rename", path, error))
+}
+
+/// Removes what a program that was killed while it wrote a file left behind.
+///
+/// # Errors
+/// When a file cannot be removed.
+pub fn sweep(directory: &RunDirectory) -> Result<()> {
+    for path in files(directory)? {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        if name.starts_with('.') && name.ends_with(".partial") {
+            fs::remove_file(&path).map_err(|error| failure("remove", &path, error))?;
+        }
+    }
+    Ok(())
+}
+
+/// The older checkpoints of a run with their updates, newest first.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn older(directory: &RunDirectory) -> Result<Vec<(u64, PathBuf)>> {
+    let updates = |path: &Path| {
+        let name = path.file_name()?.to_str()?;
+        name.strip_prefix("checkpoint-")?.strip_suffix(".safetensors")?.parse::<u64>().ok()
+    };
+    let mut found: Vec<_> = files(directory)?.into_iter().filter_map(|path| Some((updates(&path)?, path))).collect();
+    found.sort_by_key(|(updates, _)| std::cmp::Reverse(*updates));
+    Ok(found)
+}
+
+fn older_path(directory: &RunDirectory, updates: u64) -> PathBuf {
+    directory.path().join(format!("checkpoint-{updates}.safetensors"))
+}
+
+/// Gives a file a second name; a copy, where the file system knows no second names.
+fn set_aside(newest: &Path, older: &Path) -> Result<()> {
+    match fs::hard_link(newest, older) {
+        Ok(()) => Ok(()),
+        // The first name is gone: somebody removed it, and there is nothing to set aside.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(_) => fs::copy(newest, older).map(|_| ()).map_err(|error| failure("write", older, error)),
+    }
+}
+
+fn files(directory: &RunDirectory) -> Result<Vec<PathBuf>> {
+    let read = || fs::read_dir(directory.path())?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>();
+    read().map_err(|error| failure("read", directory.path(), error))
+}

@@ -1,0 +1,147 @@
+//! A run that was cut short continues exactly: the same bits as one that was left alone, whatever cut it short; and what
+//! cannot be continued exactly is refused.
+
+mod exact;
+mod faults;
+mod nonfinite;
+mod program;
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    path::Path,
+};
+
+use hatchery::{
+    batches::Data,
+    error::Result,
+    experiment::{Experiment, read},
+    generate::Generated,
+    network::Network,
+    registry::Registry,
+    run::{
+        directory::{RunDirectory, Where},
+        log::{Event, Metric},
+        resume::Plan,
+    },
+    text::Text,
+    train::{Ending, Observer, Training},
+};
+
+/// Forty made-up names: enough for several batches and something held out.
+const NAMES: &str = "anka\nboru\ncelo\ndimat\nelun\nfarok\ngilda\nhoren\nisto\njarun\nkelta\nlomir\nmandu\nnerik\norban\n\
+    pilan\nqueto\nrunal\nsabor\ntelmi\nubran\nvelto\nwirun\nxanto\nyorel\nzamin\nalbor\nbrena\ncurto\ndolan\neskar\n\
+    fintu\ngarol\nhelum\nirsan\njobel\nkurta\nlatim\nmorun\nnalto\n";
+
+/// An experiment on [`NAMES`] of 24 steps, with reports, lines and checkpoints out of step with each other.
+pub(super) fn experiment(set: &[&str]) -> Experiment {
+    let text = r#"
+        name = "small"
+        dataset = { type = "lines", corpus = "names" }
+        split = { valid = 0.2, shuffle = true }
+        cell = { type = "gru", hidden = 6 }
+        optimizer = { type = "adam", learning-rate = 0.01 }
+        train = { steps = 24, batch = 4, log-every = 3, report-every = 7, checkpoint-every = 5 }
+        sample = { count = 2, length = 8 }
+    "#;
+    let overrides: Vec<_> = set.iter().map(|set| (*set).to_owned()).collect();
+    read::from_text(text, "test", &overrides, &registry()).unwrap_or_else(|error| panic!("{set:?}: {error}"))
+}
+
+fn registry() -> Registry {
+    hatchery_cli::registry().unwrap()
+}
+
+fn data(experiment: &Experiment, plan: Option<&Plan>, text: &str) -> Result<Data> {
+    let (dataset, _) = registry().dataset(&experiment.dataset.part)?;
+    let text = Text::new("names", text);
+    match plan.map(Plan::vocabulary).transpose()?.flatten() {
+        Some(vocabulary) => Data::with_vocabulary(dataset.as_ref(), &text, experiment, vocabulary),
+        None => Data::new(dataset.as_ref(), &text, experiment),
+    }
+}
+
+/// Where a program is killed: in the middle of the reports of an update, before its checkpoint.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Watch {
+    /// Killed when so many updates are done, before they are logged.
+    kill_updated: Option<u64>,
+    /// Killed after the line of this step, before its samples.
+    kill_measured: Option<u64>,
+    /// Killed after the samples of this step, before its checkpoint.
+    kill_sampled: Option<u64>,
+    /// Stopped by the user when so many updates are done.
+    stop: Option<u64>,
+    done: u64,
+    recovered: u64,
+}
+
+/// What ends a training that is killed; no code between here and the test runs, but for memory and files let go.
+struct Killed;
+
+impl Watch {
+    fn kill(when: bool) {
+        if when {
+            resume_unwind(Box::new(Killed));
+        }
+    }
+}
+
+impl Observer for Watch {
+    fn updated(&mut self, updates: u64, _total: u64, _smoothed_loss: f64) {
+        self.done = updates;
+        Self::kill(self.kill_updated == Some(updates));
+    }
+    fn measured(&mut self, metric: &Metric) {
+        Self::kill(self.kill_measured == Some(metric.step));
+    }
+    fn sampled(&mut self, step: u64, _samples: &[Generated]) {
+        Self::kill(self.kill_sampled == Some(step));
+    }
+    fn wants_to_stop(&self) -> bool {
+        self.stop == Some(self.done + 1)
+    }
+    fn recovered(&mut self, _event: &Event) {
+        self.recovered += 1;
+    }
+}
+
+/// Trains from the beginning in a new folder under `root`. None if it was killed.
+pub(super) fn begin(root: &Path, experiment: &Experiment, watch: Watch) -> (RunDirectory, Option<Result<Ending>>) {
+    let directory = RunDirectory::create(root, &experiment.name).unwrap();
+    let data = data(experiment, None, NAMES).unwrap();
+    let network = Network::new(experiment.clone(), data.vocabulary.clone(), &registry()).unwrap();
+    let training = Training::begin(network, &data, &directory).unwrap();
+    let ending = drive(training, watch);
+    (directory, ending)
+}
+
+fn drive(mut training: Training<'_>, mut watch: Watch) -> Option<Result<Ending>> {
+    match catch_unwind(AssertUnwindSafe(|| training.run(&mut watch))) {
+        Ok(ending) => Some(ending),
+        Err(panic) if panic.is::<Killed>() => None,
+        Err(panic) => resume_unwind(panic),
+    }
+}
+
+/// Goes on with a run as the experiment that it was begun as.
+fn go_on(directory: &RunDirectory, watch: Watch) -> Result<Option<Ending>> {
+    go_on_with(&Where::Run(directory.clone()), None, NAMES, watch)
+}
+
+fn go_on_with(run: &Where, wanted: Option<Experiment>, text: &str, watch: Watch) -> Result<Option<Ending>> {
+    let (directory, registry) = (run.directory()?, registry());
+    let lock = directory.lock()?;
+    let recorded = |toml: &str| wanted.map_or_else(|| read::from_text(toml, "recorded", &[], &registry), Ok);
+    let plan = Plan::new(run, &lock, recorded, &registry)?;
+    let data = data(&plan.experiment, Some(&plan), text)?;
+    drive(plan.start(&data, &directory, &registry)?, watch).transpose()
+}
+
+/// The whole text of a problem, with which the program would end with status 2.
+fn refusal<T>(result: Result<T>) -> String {
+    let Err(error) = result else { panic!("it was not refused") };
+    assert_eq!(error.exit_code(), 2, "{error}");
+    let text = error.to_string();
+    assert!(text.contains("hint: "), "no hint: {text}");
+    text
+}

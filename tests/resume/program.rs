@@ -1,0 +1,212 @@
+//! The program itself: real kills, real signals, and what it says.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+};
+
+use hatchery::run::{checkpoint, compare::differences, directory::RunDirectory};
+use tempfile::{TempDir, tempdir};
+
+const SMALL: &str = r#"
+name = "small"
+dataset = { type = "lines", corpus = "dinosaurs" }
+split = { valid = 0.05 }
+cell = { type = "lstm", hidden = 12 }
+optimizer = { type = "adam", learning-rate = 0.01 }
+train = { steps = 300, batch = 8, log-every = 7, report-every = 50, checkpoint-every = 20 }
+sample = { count = 2, length = 10 }
+"#;
+
+fn hatchery(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hatchery"));
+    command.current_dir(folder).env("NO_COLOR", "1");
+    command
+}
+
+fn folder() -> (TempDir, PathBuf) {
+    let folder = tempdir().unwrap();
+    fs::write(folder.path().join("small.toml"), SMALL).unwrap();
+    let path = folder.path().to_owned();
+    (folder, path)
+}
+
+fn output(command: &mut Command) -> (i32, String, String) {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (status.code().unwrap_or(-1), text(stdout), text(stderr))
+}
+
+fn signal(child: &Child, name: &str) {
+    assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
+}
+
+/// Starts a training that will not end by itself soon, and waits until it says that so many lines of metrics are there.
+fn started(folder: &Path, set: &[&str], lines: usize) -> (Child, BufReader<std::process::ChildStderr>) {
+    let mut command = hatchery(folder);
+    command.args(["train", "small.toml", "--progress", "json", "--set", "train.steps=1000000"]);
+    set.iter().for_each(|set| {
+        command.args(["--set", set]);
+    });
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut told = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    for _ in 0..lines {
+        line.clear();
+        assert!(told.read_line(&mut line).unwrap() > 0, "it ended");
+    }
+    (child, told)
+}
+
+/// Would catch: a resumed training that is not the same, with a real kill and through all of the program.
+#[test]
+fn resume_test_kills_and_compares() {
+    let (_folder, folder) = folder();
+    let test = |set: &[&str]| output(hatchery(&folder).args(["resume-test", "small.toml", "--steps", "30"]).args(set));
+    let (status, told, errors) = test(&[]);
+    assert_eq!(status, 0, "{errors}");
+    assert!(told.contains("every bit is the same"), "{told}");
+    let (status, _, errors) = test(&["--set", "cell.hiden=3"]);
+    assert_eq!(status, 2, "{errors}");
+    assert!(errors.contains("hiden"), "{errors}");
+}
+
+/// Would catch: a signal that loses the step, a status that lets scripts go on, or silence about what to type.
+#[test]
+fn signals_stop_with_a_checkpoint() {
+    for name in ["-INT", "-TERM"] {
+        let (_folder, folder) = folder();
+        let (mut child, mut told) = started(&folder, &["train.checkpoint-every=1000000"], 5);
+        signal(&child, name);
+        std::io::copy(&mut told, &mut std::io::sink()).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{name}");
+        let run = RunDirectory::open(&folder.join("runs/small/001")).unwrap();
+        let updates = checkpoint::read(&run.checkpoint()).unwrap().meta.progress.updates;
+        assert!(updates > 0);
+        let (status, list, _) = output(hatchery(&folder).args(["runs", "list"]));
+        assert!(status == 0 && list.contains("cut short"), "{list}");
+
+        // Whoever trains again is told, and whoever resumes it gets it.
+        let again = ["--set", "train.steps=1000001", "--set", "train.checkpoint-every=1000000"];
+        let (status, _, errors) =
+            output(hatchery(&folder).args(["train", "small.toml"]).args(["--set", "train.steps=1"]));
+        assert_eq!(status, 0, "{errors}");
+        assert!(
+            errors.contains("was cut short") && errors.contains("hatchery train --resume runs/small/001"),
+            "{errors}"
+        );
+        fs::remove_dir_all(folder.join("runs/small/002")).unwrap();
+        let (mut child, mut told) = {
+            let mut command = hatchery(&folder);
+            command.args(["train", "small.toml", "--resume"]).args(again).args(["--progress", "plain"]);
+            let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            let told = BufReader::new(child.stderr.take().unwrap());
+            (child, told)
+        };
+        let mut line = String::new();
+        told.read_line(&mut line).unwrap();
+        assert_eq!(line, format!("going on with runs/small/001 after {updates} of 1000001 updates\n"));
+        told.read_line(&mut line).unwrap();
+        signal(&child, name);
+        line.clear();
+        std::io::Read::read_to_string(&mut told, &mut line).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{line}");
+        assert!(line.contains("To go on:\n  hatchery train --resume runs/small/001"), "{line}");
+    }
+}
+
+/// Would catch: a second Ctrl-C that is only noted, while a step takes long.
+#[test]
+fn the_second_signal_stops_at_once() {
+    let (_folder, folder) = folder();
+    // Steps that take long: both signals come within one.
+    let slow =
+        ["cell.hidden=400", "train.batch=500", "split.valid=0.0", "train.log-every=1", "train.report-every=1000000"];
+    let (mut child, _told) = started(&folder, &slow, 3);
+    // Two signals, as two of one kind may come as one; from one shell, as starting a program may take as long as a step.
+    let both = format!("kill -INT {0}; kill -TERM {0}", child.id());
+    assert!(Command::new("sh").args(["-c", &both]).status().unwrap().success());
+    let status = child.wait().unwrap().code();
+    assert!(matches!(status, Some(130 | 143)), "that of the signal that was handled last: {status:?}");
+    assert!(!folder.join("runs/small/001/checkpoint.safetensors").exists(), "the step was not finished");
+}
+
+/// Would catch: two programs in one folder, and a training that is going on taken for one that was cut short.
+#[test]
+fn a_second_program_is_refused() {
+    let (_folder, folder) = folder();
+    let (mut child, _told) = started(&folder, &[], 3);
+    let (status, _, errors) = output(hatchery(&folder).args(["train", "--resume", "runs/small/001"]));
+    assert_eq!(status, 2, "{errors}");
+    assert!(
+        errors.contains(&format!("another program is training `runs/small/001` (process {})", child.id())),
+        "{errors}"
+    );
+    let (status, _, errors) = output(hatchery(&folder).args(["train", "small.toml", "--resume"]));
+    assert_eq!(status, 2, "{errors}");
+    assert!(errors.contains("was not cut short, or is still going on"), "{errors}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // The lock died with the program.
+    let directory = RunDirectory::open(&folder.join("runs/small/001")).unwrap();
+    assert!(directory.path().join("lock").exists() && directory.lock().is_ok());
+}
+
+/// Would catch: a run that is reproduced although a bit differs, or not although none does.
+#[test]
+fn runs_are_reproduced_bit_for_bit() {
+    let (_folder, folder) = folder();
+    let (status, _, errors) = output(hatchery(&folder).args(["train", "small.toml", "--quiet"]));
+    assert_eq!(status, 0, "{errors}");
+    let (status, told, errors) = output(hatchery(&folder).args(["runs", "reproduce"]));
+    assert_eq!(status, 0, "{told}{errors}");
+    assert!(told.contains("300 updates, every bit of metrics, samples and checkpoint"), "{told}");
+
+    let run = RunDirectory::open(&folder.join("runs/small/001")).unwrap();
+    let mut changed = checkpoint::read(&run.checkpoint()).unwrap();
+    let checkpoint::Values::F32(values) = &mut changed.tensors[1].values else { panic!("32 bits") };
+    values[3] = f32::from_bits(values[3].to_bits() ^ 1);
+    checkpoint::write(&run.checkpoint(), &changed).unwrap();
+    let samples = fs::read_to_string(run.samples()).unwrap();
+    fs::write(run.samples(), samples.replacen("\"index\":1", "\"index\":7", 1)).unwrap();
+    let (status, told, errors) = output(hatchery(&folder).args(["runs", "reproduce", "runs/small/001"]));
+    assert_eq!(status, 1, "{told}{errors}");
+    let name = &changed.tensors[1].name;
+    assert!(told.contains(&format!("tensor `{name}`")) && told.contains("0 more tensors differ"), "{told}");
+    assert!(told.contains("samples, line 2:"), "{told}");
+    assert!(errors.contains("is not reproduced"), "{errors}");
+}
+
+/// Would catch: a kill at a moment that nobody thought of. The soak script kills a hundred times; this does five.
+#[test]
+fn a_short_soak() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/soak.sh");
+    let mut command = Command::new("bash");
+    command.arg(script).arg("5").env("HATCHERY", env!("CARGO_BIN_EXE_hatchery"));
+    // A kill asks nothing of the disk; where there is a faster place, the wait for it is saved.
+    if Path::new("/dev/shm").is_dir() {
+        command.env("TMPDIR", "/dev/shm");
+    }
+    let output = command.output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(told.contains("5 kills"), "{told}");
+}
+
+/// Would catch: a comparison that finds nothing because it compares nothing.
+#[test]
+fn different_runs_are_found_different() {
+    let (_folder, folder) = folder();
+    for set in ["seed=1", "seed=2"] {
+        let (status, _, errors) =
+            output(hatchery(&folder).args(["train", "small.toml", "-q", "--set", "train.steps=20", "--set", set]));
+        assert_eq!(status, 0, "{errors}");
+    }
+    let run = |id: &str| RunDirectory::open(&folder.join("runs/small").join(id)).unwrap();
+    let found = differences(&run("001"), &run("002"), u64::MAX).unwrap().join("\n");
+    for part in ["tensor `", "metrics, line 1", "samples, line 1", "experiment, line"] {
+        assert!(found.contains(part), "no {part} in:\n{found}");
+    }
+}
