@@ -9,6 +9,7 @@ root="$(cd "$(dirname "$0")/.." && pwd)"
 program="${HATCHERY:-$root/target/release/hatchery}"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
+if [ -n "${HATCHERY_DATA:-}" ]; then HATCHERY_DATA="$(realpath "$HATCHERY_DATA")"; export HATCHERY_DATA; fi
 mkdir "$work/bin"
 ln -s "$program" "$work/bin/hatchery"
 ln -s "$root/experiments" "$work/experiments"
@@ -34,7 +35,7 @@ part() {
 # show COMMAND: runs it and records it with all that it prints.
 show() {
     echo "\$ $1" >> "$out"
-    bash -c "exec 2>&1; $1" | sed 's/[[:space:]]*$//' >> "$out"
+    { bash -c "exec 2>&1; $1" || echo "[status: $?]"; } | sed 's/[[:space:]]*$//' >> "$out"
 }
 
 if begin dinosaurs; then
@@ -62,12 +63,12 @@ fi
 
 if begin sonnets; then
     part train
-    show 'hatchery train experiments/notebooks/sonnets.toml'
+    show 'hatchery train experiments/notebooks/sonnets.toml --set train.log-every=246'
     part import
     show 'hatchery import keras "$HATCHERY_DATA/model_shakespeare_kiank_350_epoch.h5" --experiment experiments/notebooks/sonnets.toml --output imported.safetensors'
     show 'hatchery eval imported.safetensors --split train'
     show 'hatchery sample imported.safetensors --prefix "darkness came" --next 3'
-    show 'hatchery train experiments/notebooks/sonnets.toml --from imported.safetensors --set name=continued'
+    show 'hatchery train experiments/notebooks/sonnets.toml --from imported.safetensors --set name=continued --set train.log-every=246'
     show 'hatchery sample continued --prefix "darkness came" --length 300'
     part ''
 fi

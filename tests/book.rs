@@ -230,12 +230,14 @@ fn headings(page: &Path) -> BTreeSet<String> {
 
 /// A page without its code, in which brackets are no links and `#` opens no heading.
 fn without_code(text: &str) -> String {
-    let mut inside = false;
+    // The length of the fence that is open: shorter ones within it are its text.
+    let mut fence = 0;
     let mut kept = String::new();
     for line in text.lines() {
-        if line.trim_start().starts_with("```") {
-            inside = !inside;
-        } else if !inside {
+        let ticks = line.trim_start().bytes().take_while(|byte| *byte == b'`').count();
+        if ticks >= fence.max(3) {
+            fence = if fence == 0 { ticks } else { 0 };
+        } else if fence == 0 {
             kept.push_str(line);
             kept.push('\n');
         }

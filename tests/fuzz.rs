@@ -40,7 +40,10 @@ fn fuzz(name: &str, seeds: &[Vec<u8>], words: &[&str], reader: &mut dyn FnMut(Ve
                 assert_eq!(error.exit_code(), 2, "input {number}: {error}\n{}", String::from_utf8_lossy(&input));
                 tally.refused += 1;
             }
-            Err(_) => panic!("input {number} of {name} made it panic:\n{}", String::from_utf8_lossy(&input)),
+            Err(panic) => {
+                println!("input {number} of {name} made it panic:\n{}", String::from_utf8_lossy(&input));
+                std::panic::resume_unwind(panic);
+            }
         }
     }
     let Tally { read, refused } = tally;

@@ -1,4 +1,4 @@
-//! Cells and optimisers against PyTorch: `golden/cells.json` and `golden/optimizers.json`, made by the scripts beside them.
+//! Cells and optimisers against `PyTorch`: `golden/cells.json` and `golden/optimizers.json`, made by the scripts beside them.
 
 use std::{
     collections::VecDeque,

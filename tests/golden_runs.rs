@@ -32,7 +32,11 @@ fn golden() -> Value {
 }
 
 /// Any slip in the order of drawing, in carrying the state, in clipping or in smoothing shows in the first thousand steps;
-/// sampling that is re-seeded otherwise shows in the names. Past step 14,000 the order of additions decides.
+/// sampling that is re-seeded otherwise shows in the names.
+///
+/// Rounding grows a millionfold between steps 12,000 and 14,000: there `NumPy` has 23.38233882, this program 23.38233856 on a
+/// processor with AVX-512 and 23.38233878 on Burn's backend. All print 23.382339, but another processor may add in another
+/// order, so the last report alone may be off by one in its last digit.
 #[test]
 fn the_notebook_comes_out_digit_for_digit() {
     if data_folder("the_notebook_comes_out_digit_for_digit").is_none() {
@@ -49,8 +53,14 @@ fn the_notebook_comes_out_digit_for_digit() {
     for report in transcript.as_array().unwrap() {
         let step = report["iteration"].clone();
         let metric = metrics.iter().find(|row| row["step"] == step).unwrap_or_else(|| panic!("no metrics at {step}"));
-        let smoothed = format!("{:.6}", metric["smoothed_loss"].as_f64().unwrap());
-        assert_eq!(Value::from(smoothed), report["smoothed_loss"], "smoothed loss at step {step}");
+        let smoothed = metric["smoothed_loss"].as_f64().unwrap();
+        let printed = report["smoothed_loss"].as_str().unwrap();
+        if step == 14_000 {
+            let distance = (smoothed - printed.parse::<f64>().unwrap()).abs();
+            assert!(distance < 1.5e-6, "smoothed loss at step {step}: {smoothed}, not {printed}");
+        } else {
+            assert_eq!(format!("{smoothed:.6}"), printed, "smoothed loss at step {step}");
+        }
         let drawn: Vec<_> = samples.iter().filter(|row| row["step"] == step).map(|row| row["text"].clone()).collect();
         assert_eq!(Value::from(drawn), report["names"], "names at step {step}");
         names += report["names"].as_array().unwrap().len();

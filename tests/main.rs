@@ -19,6 +19,7 @@ mod fetch;
 mod fuzz;
 mod golden_cells;
 mod golden_runs;
+mod gradients;
 mod import;
 mod lab;
 mod notebook_commands;

@@ -5,6 +5,8 @@ use std::process::Command;
 use hatchery::experiment::check::{Key, keys, table_keys};
 use hatchery_plugin::Kind;
 
+use super::root;
+
 /// Every generated page: its path under `generated/`, and what belongs there.
 pub(super) fn pages() -> Vec<(String, String)> {
     let registry = hatchery_cli::registry().unwrap();
@@ -12,6 +14,7 @@ pub(super) fn pages() -> Vec<(String, String)> {
         ("experiment.md".to_owned(), experiment()),
         ("command-line.md".to_owned(), command_line()),
         ("plugins.md".to_owned(), plugins()),
+        ("conformance.md".to_owned(), conformance()),
     ];
     for kind in Kind::ALL {
         for entry in registry.of(kind) {
@@ -94,6 +97,25 @@ fn plugins() -> String {
         page.push('\n');
     }
     page
+}
+
+/// What the conformance kit looks for: the tables that open its files.
+fn conformance() -> String {
+    let files = [
+        ("Every plugin", "keys.rs"),
+        ("A cell", "cell/mod.rs"),
+        ("A clipper", "clipper.rs"),
+        ("A sampler", "sampler.rs"),
+        ("A dataset", "dataset.rs"),
+    ];
+    let section = |(title, file): (&str, &str)| {
+        let source = std::fs::read_to_string(root().join("framework/plugin/src/conformance").join(file)).unwrap();
+        let table: String =
+            source.lines().filter_map(|line| line.strip_prefix("//! |")).map(|row| format!("|{row}\n")).collect();
+        assert!(!table.is_empty(), "{file} opens with no table");
+        format!("### {title}\n\n{table}\n")
+    };
+    files.into_iter().map(section).collect()
 }
 
 /// The help of every command.

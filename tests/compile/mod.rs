@@ -1,10 +1,12 @@
 //! The compiled executor against a reference on Burn's tensors: losses, gradients, weights.
 
+mod generated;
 mod reference;
 mod speed;
 
 use hatchery_cells::{Gru, Lstm, Vanilla};
-use hatchery_compile::{Description, Float, Machine, Options, Run, Width};
+use hatchery_clippers::{Norm, TensorNorm, Value};
+use hatchery_compile::{Description, Float, InstructionSet, Machine, Optimizer, Options, Run, Width};
 use hatchery_plugin::{Cell, burn::tensor::DType, serde_json};
 
 use reference::{Batch, Case, Noise, Reference, numbers};
@@ -65,8 +67,8 @@ fn compare<T: Float>(case: &Case, shapes: &[(usize, usize)], steps: usize, toler
         let batch = Batch::random(&mut noise, case.vocabulary, rows, length, step % 2 == 1);
         let mut dropout = [Noise(step as u64), Noise(step as u64)];
         let [one, two] = &mut dropout;
-        machine.train(&batch.view(), &mut || one.uniform(), 0.05);
-        let expected = reference.train(&batch, two, 0.05);
+        machine.train(&batch.view(), &mut || one.uniform(), case.rate);
+        let expected = reference.train(&batch, two, case.rate);
         let losses = machine.losses();
         assert!(difference(&losses, &[expected]) < tolerance, "step {step}: loss {losses:?}, expected {expected}");
         let (raw, clipped) = machine.gradients();
@@ -120,4 +122,200 @@ fn gru_agrees_with_burn() {
         compare::<f64>(&case, &[(4, 6), (1, 3)], 50, 1e-12);
         compare::<f32>(&case, &[(4, 6)], 50, 1e-5);
     }
+}
+
+#[test]
+fn stacked_layers_with_embedding_and_dropout_agree_with_burn() {
+    let mut case = Case::new(8, vec![cell::<Gru>(r#"{"hidden": 6}"#), cell::<Lstm>(r#"{"hidden": 5}"#)]);
+    case.layers.push(cell::<Vanilla>(r#"{"hidden": 7}"#));
+    compare::<f64>(&case, &[(3, 4), (2, 1), (5, 3)], 50, 1e-12);
+    case.embedding = Some(4);
+    compare::<f64>(&case, &[(3, 4), (2, 1), (5, 3)], 50, 1e-12);
+    (case.dropout, case.dropout_last) = (0.4, false);
+    compare::<f64>(&case, &[(3, 4)], 50, 1e-12);
+    case.dropout_last = true;
+    compare::<f64>(&case, &[(3, 4), (5, 3)], 50, 1e-12);
+    compare::<f32>(&case, &[(3, 4)], 50, 1e-5);
+}
+
+/// Enough rows and steps for several chunks, large products and tiles with a rest.
+#[test]
+fn large_batches_agree_with_burn() {
+    for mut case in [
+        Case::new(33, vec![cell::<Lstm>(r#"{"hidden": 37}"#), cell::<Gru>(r#"{"hidden": 65, "reset": "before"}"#)]),
+        Case::new(33, vec![cell::<Vanilla>(r#"{"hidden": 70}"#)]),
+    ] {
+        compare::<f64>(&case, &[(53, 21), (26, 9)], 3, 1e-12);
+        // A thousand rows are summed up in another order than Burn's.
+        compare::<f32>(&case, &[(53, 21)], 3, 3e-5);
+        (case.embedding, case.dropout) = (Some(17), 0.25);
+        compare::<f64>(&case, &[(53, 21)], 3, 1e-12);
+    }
+}
+
+#[test]
+fn clippers_agree_with_burn() {
+    let chains: [Vec<Box<dyn hatchery_plugin::Clipper>>; 4] = [
+        vec![Box::new(Value { limit: 0.05 })],
+        vec![Box::new(Norm { limit: 0.1 })],
+        vec![Box::new(TensorNorm { limit: 0.05 })],
+        vec![Box::new(Norm { limit: 0.3 }), Box::new(Value { limit: 0.02 })],
+    ];
+    for chain in chains {
+        let mut case = Case::new(7, vec![cell::<Lstm>(r#"{"hidden": 6}"#)]);
+        case.clippers = chain;
+        compare::<f64>(&case, &[(3, 5)], 50, 1e-12);
+    }
+}
+
+#[test]
+fn gradient_norms_are_those_of_the_last_update() {
+    let mut case = Case::new(7, vec![cell::<Vanilla>(r#"{"hidden": 6}"#)]);
+    case.clippers = vec![Box::new(Norm { limit: 0.1 })];
+    let mut machine = machine::<f64>(&case, &case.values(1), Options::default());
+    assert!(machine.gradient_norms().0.is_nan(), "nothing was trained yet");
+    let batch = Batch::random(&mut Noise(4), 7, 3, 5, false);
+    machine.train(&batch.view(), &mut || 0.0, 0.1);
+    let (before, after) = machine.gradient_norms();
+    assert!(before > 0.1 && (after - 0.1).abs() < 1e-5, "{before} {after}");
+}
+
+#[test]
+fn optimizers_agree_with_burn() {
+    let (betas, epsilon) = ([0.9, 0.999], 1e-3);
+    for optimizer in [
+        Optimizer::Sgd { momentum: 0.9 },
+        Optimizer::Adagrad { epsilon: 1e-3 },
+        Optimizer::Rmsprop { decay: 0.99, epsilon: 1e-3 },
+        Optimizer::Adam { betas, epsilon },
+        Optimizer::Adamw { betas, epsilon, weight_decay: 0.01 },
+    ] {
+        let mut case = Case::new(7, vec![cell::<Vanilla>(r#"{"hidden": 6}"#)]);
+        (case.optimizer, case.rate) = (optimizer, 0.002);
+        // With a small epsilon the direction of a gradient that is nearly zero, mere rounding, would decide.
+        compare::<f64>(&case, &[(3, 5)], 50, 1e-12);
+    }
+}
+
+/// A machine that takes up another's numbers goes on like it, to the last bit.
+#[test]
+fn saved_numbers_continue_exactly() {
+    let mut case = Case::new(7, vec![cell::<Lstm>(r#"{"hidden": 6}"#)]);
+    case.optimizer = Optimizer::Adam { betas: [0.9, 0.999], epsilon: 1e-8 };
+    let mut first = compiled(&case, Width::Single, Options::default());
+    let mut noise = Noise(9);
+    let batches: Vec<Batch> = (0..6).map(|_| Batch::random(&mut noise, 7, 3, 5, true)).collect();
+    batches[..3].iter().for_each(|batch| first.train(&batch.view(), &mut || 0.0, 0.01));
+    let mut second = compiled(&case, Width::Single, Options::default());
+    for matrix in first.parameters() {
+        assert!(second.set_parameter(&matrix.name, matrix.shape, &matrix.values));
+    }
+    for matrix in first.optimizer_state() {
+        assert!(second.set_optimizer_state(&matrix.name, &matrix.values), "{}", matrix.name);
+    }
+    second.set_carried(&first.carried());
+    first.losses();
+    for batch in &batches[3..] {
+        first.train(&batch.view(), &mut || 0.0, 0.01);
+        second.train(&batch.view(), &mut || 0.0, 0.01);
+    }
+    assert_eq!(first.losses(), second.losses());
+    assert_eq!(first.parameters(), second.parameters());
+}
+
+#[test]
+fn the_number_of_threads_changes_no_bit() {
+    let case = Case::new(33, vec![cell::<Lstm>(r#"{"hidden": 37}"#), cell::<Gru>(r#"{"hidden": 40}"#)]);
+    let mut noise = Noise(5);
+    let batches: Vec<Batch> = (0..3).map(|_| Batch::random(&mut noise, 33, 53, 17, true)).collect();
+    let run = |threads: usize| {
+        let options = Options { threads: Some(threads), ..Options::default() };
+        let mut machine = compiled(&case, Width::Single, options);
+        batches.iter().for_each(|batch| machine.train(&batch.view(), &mut || 0.0, 0.1));
+        (machine.losses(), machine.parameters(), machine.carried())
+    };
+    let alone = run(1);
+    assert_eq!(alone, run(2));
+    assert_eq!(alone, run(3));
+}
+
+#[test]
+fn every_instruction_set_agrees() {
+    let mut case =
+        Case::new(19, vec![cell::<Lstm>(r#"{"hidden": 21, "peepholes": true}"#), cell::<Gru>(r#"{"hidden": 10}"#)]);
+    case.clippers = vec![Box::new(Norm { limit: 0.5 })];
+    case.optimizer = Optimizer::Adam { betas: [0.9, 0.999], epsilon: 1e-3 };
+    let mut noise = Noise(6);
+    let batches: Vec<Batch> = (0..5).map(|step| Batch::random(&mut noise, 19, 1 + 13 * (step % 3), 7, true)).collect();
+    let run = |set: InstructionSet, width: Width| {
+        let mut machine = compiled(&case, width, Options { instructions: Some(set), ..Options::default() });
+        batches.iter().for_each(|batch| machine.train(&batch.view(), &mut || 0.0, 0.01));
+        machine.parameters()
+    };
+    for (width, tolerance) in [(Width::Double, 1e-12), (Width::Single, 1e-4)] {
+        let portable = run(InstructionSet::Portable, width);
+        for set in InstructionSet::available() {
+            for (got, expected) in run(set, width).iter().zip(&portable) {
+                let off = difference(&got.values, &expected.values);
+                assert!(off < tolerance, "{set:?} {width:?}: {} is off by {off:e}", got.name);
+            }
+        }
+    }
+}
+
+/// Generated step by step, one or many sequences, the logits are those of the reference.
+#[test]
+fn generation_agrees_with_burn() {
+    let case = Case::new(9, vec![cell::<Lstm>(r#"{"hidden": 8}"#), cell::<Vanilla>(r#"{"hidden": 5}"#)]);
+    let values = case.values(2);
+    let mut machine = machine::<f64>(&case, &values, Options::default());
+    let reference = Reference::new(&case, &values, DType::F64);
+    for rows in [1, 4, 40] {
+        let batch = Batch::random(&mut Noise(8), 9, rows, 6, false);
+        let expected = reference.logits(&batch);
+        machine.begin(rows);
+        let got: Vec<f64> = batch.inputs.chunks(rows).flat_map(|tokens| machine.advance(tokens)).collect();
+        let off = difference(&got, &expected);
+        assert!(off < 1e-12, "{rows} rows: off by {off:e}");
+    }
+}
+
+/// A state that has run away shows as NaN, and a row that does not count never does.
+#[test]
+fn nan_and_infinity_pass_through() {
+    let case = Case::new(5, vec![cell::<Vanilla>(r#"{"hidden": 3}"#)]);
+    for bad in [f64::NAN, f64::INFINITY] {
+        let mut values = case.values(1);
+        values[3][0] = bad; // the head's first weight
+        let mut machine = machine::<f64>(&case, &values, Options::default());
+        let mut batch = Batch::random(&mut Noise(8), 5, 2, 4, false);
+        machine.train(&batch.view(), &mut || 0.0, 0.1);
+        assert!(machine.losses()[0].is_nan(), "{bad} must be seen in the loss");
+        batch.counted.fill(false);
+        assert_eq!(machine.evaluate(&batch.view()).nats, 0.0, "nothing counts");
+    }
+    // Logits far below the largest: their exp is 0 and not NaN.
+    let mut values = case.values(1);
+    values[4][2] = -1e6;
+    let mut machine = machine::<f32>(&case, &values, Options::default());
+    let mut batch = Batch::random(&mut Noise(8), 5, 2, 4, false);
+    batch.targets.fill(0);
+    machine.train(&batch.view(), &mut || 0.0, 0.1);
+    assert!(machine.losses()[0].is_finite());
+    assert!(machine.parameters().iter().all(|matrix| matrix.values.iter().all(|value| value.is_finite())));
+}
+
+#[test]
+fn three_layers_compile_quickly() {
+    let layers = (0..3).map(|_| cell::<Lstm>(r#"{"hidden": 128}"#)).collect();
+    let case = Case::new(65, layers);
+    let mut times: Vec<f64> = (0..5)
+        .map(|_| {
+            let start = std::time::Instant::now();
+            hatchery_compile::compile(&description(&case), Width::Single, Options::default()).expect("it compiles");
+            start.elapsed().as_secs_f64()
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    assert!(times[0] < 0.05, "{times:?}");
 }

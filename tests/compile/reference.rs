@@ -1,5 +1,8 @@
 //! The reference: the same model step by step on Burn's tensors, gradients by autodiff, updates by burn-optim.
 
+use burn::optim::{
+    AdaGradConfig, AdamConfig, AdamWConfig, Optimizer as Rule, RmsPropConfig, SgdConfig, momentum::MomentumConfig,
+};
 use hatchery_compile::{Optimizer, Sequences};
 use hatchery_plugin::{
     Cell, Clipper, Gradients, Matrices, State,
@@ -18,12 +21,22 @@ pub(super) struct Case {
     pub dropout_last: bool,
     pub(super) clippers: Vec<Box<dyn Clipper>>,
     pub(super) optimizer: Optimizer,
+    pub(super) rate: f64,
 }
 
 impl Case {
     pub(super) fn new(vocabulary: usize, layers: Vec<Box<dyn Cell>>) -> Self {
         let optimizer = Optimizer::Sgd { momentum: 0.0 };
-        Self { vocabulary, embedding: None, layers, dropout: 0.0, dropout_last: false, clippers: vec![], optimizer }
+        Self {
+            vocabulary,
+            embedding: None,
+            layers,
+            dropout: 0.0,
+            dropout_last: false,
+            clippers: vec![],
+            optimizer,
+            rate: 0.05,
+        }
     }
 
     /// Names and shapes of all parameters.
@@ -47,7 +60,10 @@ impl Case {
     /// First values: small numbers that look random.
     pub(super) fn values(&self, seed: u64) -> Vec<Vec<f64>> {
         let mut noise = Noise(seed);
-        self.params().iter().map(|(_, [r, c])| (0..r * c).map(|_| 0.8 * (noise.uniform() - 0.5)).collect()).collect()
+        let scale = |columns: usize| if columns > 16 { 3.0 / (columns as f64).sqrt() } else { 0.8 };
+        let matrix =
+            |(_, [r, c]): &(String, [usize; 2])| (0..r * c).map(|_| scale(*c) * (noise.uniform() - 0.5)).collect();
+        self.params().iter().map(matrix).collect()
     }
 }
 
@@ -108,8 +124,7 @@ pub(super) struct Reference<'a> {
     dtype: DType,
     pub(super) params: Matrices,
     carried: Option<State>,
-    moments: Vec<[Option<Tensor<2>>; 2]>,
-    time: i32,
+    update: Box<dyn Update>,
     pub(super) gradients: Option<(Gradients, Gradients)>,
 }
 
@@ -124,8 +139,8 @@ impl<'a> Reference<'a> {
                 (name, Tensor::from_data(TensorData::new(values.clone(), shape), (&device, dtype)))
             })
             .collect();
-        let moments = case.params().iter().map(|_| [None, None]).collect();
-        Self { case, device, dtype, params, carried: None, moments, time: 0, gradients: None }
+        let update = update(case.optimizer, case.params().len());
+        Self { case, device, dtype, params, carried: None, update, gradients: None }
     }
 
     fn start(&self, rows: usize) -> State {
@@ -157,7 +172,8 @@ impl<'a> Reference<'a> {
         let zero = if table.is_autodiff() { zero.autodiff() } else { zero };
         let table = Tensor::cat(vec![table, zero], 0);
         let indices = |step: usize| {
-            let tokens: Vec<i32> = batch.inputs[step * batch.rows..][..batch.rows].iter().map(|&t| t as i32).collect();
+            let tokens: Vec<i32> =
+                batch.inputs[step * batch.rows..][..batch.rows].iter().map(|&t| t.cast_signed()).collect();
             Tensor::<1, Int>::from_data(TensorData::from(tokens.as_slice()), &self.device)
         };
         let mut sequence: Vec<Tensor<2>> =
@@ -200,7 +216,7 @@ impl<'a> Reference<'a> {
     }
 
     fn nats(&self, logits: Tensor<2>, batch: &Batch) -> Tensor<1> {
-        let targets: Vec<i32> = batch.targets.iter().map(|&target| target as i32).collect();
+        let targets: Vec<i32> = batch.targets.iter().map(|&target| target.cast_signed()).collect();
         let targets = Tensor::<1, Int>::from_data(TensorData::from(targets.as_slice()), &self.device);
         let mask: Vec<f64> = batch.counted.iter().map(|&counted| f64::from(u8::from(counted))).collect();
         let mask = TensorData::new(mask, [batch.counted.len(), 1]);
@@ -230,18 +246,21 @@ impl<'a> Reference<'a> {
             })
             .collect();
         let clipped = self.case.clippers.iter().fold(gradients.clone(), |gradients, clipper| clipper.clip(gradients));
-        self.time += 1;
-        let (optimizer, time) = (self.case.optimizer, self.time);
-        let moments = &mut self.moments;
+        let update = &mut self.update;
         self.params = std::mem::take(&mut self.params)
             .into_iter()
             .zip(clipped.clone())
-            .zip(moments)
-            .map(|(((name, p), (_, g)), moments)| (name, update(optimizer, time, p, g, moments, rate)))
+            .enumerate()
+            .map(|(index, ((name, p), (_, g)))| (name, update.step(index, rate, p, g)))
             .collect();
         self.carried = Some(end.map(|_, vector| vector.inner()));
         self.gradients = Some((gradients, clipped));
         numbers(nats.inner())[0]
+    }
+
+    /// Logits of every step of a batch that begins anew.
+    pub(super) fn logits(&self, batch: &Batch) -> Vec<f64> {
+        numbers(self.forward(&self.params, batch, self.start(batch.rows), None).0)
     }
 
     /// The loss of a batch that begins anew, in nats.
@@ -251,46 +270,42 @@ impl<'a> Reference<'a> {
     }
 }
 
-/// The updates as PyTorch's documentation writes them, with coefficients in 32 bits as Burn keeps them.
-fn update(
-    optimizer: Optimizer,
-    time: i32,
-    p: Tensor<2>,
-    g: Tensor<2>,
-    moments: &mut [Option<Tensor<2>>; 2],
-    rate: f64,
-) -> Tensor<2> {
-    let single = |value: f64| f64::from(value as f32);
-    let [first, second] = moments;
-    let take = |slot: &mut Option<Tensor<2>>| slot.take().unwrap_or_else(|| g.zeros_like());
+/// One of burn-optim's optimisers with the state of every parameter.
+trait Update {
+    fn step(&mut self, index: usize, rate: f64, p: Tensor<2>, g: Tensor<2>) -> Tensor<2>;
+}
+
+struct States<R: Rule>(R, Vec<Option<R::State<2>>>);
+
+impl<R: Rule> Update for States<R> {
+    fn step(&mut self, index: usize, rate: f64, p: Tensor<2>, g: Tensor<2>) -> Tensor<2> {
+        let (p, state) = self.0.step(rate, p, g, self.1[index].take());
+        self.1[index] = state;
+        p
+    }
+}
+
+fn update(optimizer: Optimizer, count: usize) -> Box<dyn Update> {
+    fn states<R: Rule + 'static>(rule: R, count: usize) -> Box<dyn Update> {
+        Box::new(States(rule, vec![None; count]))
+    }
     match optimizer {
-        Optimizer::Sgd { momentum } if momentum > 0.0 => {
-            let v = take(first) * single(momentum) + g.clone();
-            *first = Some(v.clone());
-            p - v * rate
+        Optimizer::Sgd { momentum } => {
+            let momentum = (momentum > 0.0).then(|| MomentumConfig::new().with_momentum(momentum).with_dampening(0.0));
+            states(SgdConfig::new().with_momentum(momentum).build(), count)
         }
-        Optimizer::Sgd { .. } => p - g * rate,
-        Optimizer::Adagrad { epsilon } => {
-            let s = take(first) + g.clone().square();
-            *first = Some(s.clone());
-            p - g / (s.sqrt() + single(epsilon)) * rate
-        }
+        Optimizer::Adagrad { epsilon } => states(AdaGradConfig::new().with_epsilon(epsilon as f32).build(), count),
         Optimizer::Rmsprop { decay, epsilon } => {
-            let s = take(first) * single(decay) + g.clone().square() * f64::from(1.0 - decay as f32);
-            *first = Some(s.clone());
-            p - g / (s.sqrt() + single(epsilon)) * rate
+            let config = RmsPropConfig::new().with_alpha(decay as f32).with_epsilon(epsilon as f32);
+            states(config.with_momentum(0.0).build(), count)
         }
-        Optimizer::Adam { betas, epsilon } | Optimizer::Adamw { betas, epsilon, .. } => {
-            let m = take(first) * single(betas[0]) + g.clone() * f64::from(1.0 - betas[0] as f32);
-            let s = take(second) * single(betas[1]) + g.clone().square() * f64::from(1.0 - betas[1] as f32);
-            (*first, *second) = (Some(m.clone()), Some(s.clone()));
-            let [one, two] = betas.map(|beta| f64::from(1.0 - (beta as f32).powi(time)));
-            let step = (m / one) / ((s / two).sqrt() + single(epsilon));
-            let kept = match optimizer {
-                Optimizer::Adamw { weight_decay, .. } => 1.0 - rate * single(weight_decay),
-                _ => 1.0,
-            };
-            p * kept - step * rate
+        Optimizer::Adam { betas, epsilon } => {
+            let config = AdamConfig::new().with_beta_1(betas[0] as f32).with_beta_2(betas[1] as f32);
+            states(config.with_epsilon(epsilon as f32).build(), count)
+        }
+        Optimizer::Adamw { betas, epsilon, weight_decay } => {
+            let config = AdamWConfig::new().with_beta_1(betas[0] as f32).with_beta_2(betas[1] as f32);
+            states(config.with_epsilon(epsilon as f32).with_weight_decay(weight_decay as f32).build(), count)
         }
     }
 }

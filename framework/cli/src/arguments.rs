@@ -311,6 +311,9 @@ pub(crate) enum Plugins {
         kind: Kind,
         /// Its name
         name: String,
+        /// For a cell: print the program that it is compiled to
+        #[arg(long)]
+        program: bool,
         #[command(flatten)]
         libraries: Libraries,
     },

@@ -40,7 +40,9 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         Command::Check(check) => commands::check::run(check),
         Command::Bench(bench) => commands::bench::run(bench),
         Command::Plugins(Plugins::List { libraries }) => commands::plugins::list(libraries),
-        Command::Plugins(Plugins::Show { kind, name, libraries }) => commands::plugins::show(*kind, name, libraries),
+        Command::Plugins(Plugins::Show { kind, name, program, libraries }) => {
+            commands::plugins::show(*kind, name, *program, libraries)
+        }
         Command::Plugins(Plugins::Check { library }) => commands::library::check(library),
         Command::Plugins(Plugins::Doctor { library }) => commands::library::doctor(library),
         Command::New(new) => commands::new::run(new),

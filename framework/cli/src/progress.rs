@@ -24,6 +24,7 @@ pub(crate) struct Display {
     start: Instant,
     report_every: u64,
     done: u64,
+    total: u64,
     interrupted: Interrupt,
 }
 
@@ -55,6 +56,7 @@ impl Display {
             start: Instant::now(),
             report_every: network.experiment.train.report_every,
             done: 0,
+            total: 0,
             interrupted,
         };
         if matches!(form, Shown::Bar | Shown::Lines) {
@@ -112,7 +114,7 @@ impl Display {
 
 impl Observer for Display {
     fn updated(&mut self, updates: u64, total: u64, smoothed_loss: f64) {
-        self.done = updates;
+        (self.done, self.total) = (updates, total);
         if self.form == Shown::Bar {
             self.bar.set_length(total);
             self.bar.set_position(updates);
@@ -128,7 +130,9 @@ impl Observer for Display {
             Shown::Json => {
                 eprintln!("{}", serde_json::to_string(metric).unwrap_or_default());
             }
-            Shown::Bar | Shown::Lines if metric.step.is_multiple_of(self.report_every) || metric.valid.is_some() => {
+            Shown::Bar | Shown::Lines
+                if metric.step.is_multiple_of(self.report_every) || metric.step + 1 == self.total =>
+            {
                 let elapsed = clock(self.start.elapsed().as_secs());
                 let nats = metric.bits_per_character * std::f64::consts::LN_2;
                 let valid = metric

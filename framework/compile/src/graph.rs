@@ -255,15 +255,33 @@ impl Graph {
         self.add(Op::Fuse(Ternary::Select, mask, yes, no), rows, columns)
     }
 
+    /// The same numbers in memory, for what cannot take one number for all.
+    pub(crate) fn spread(&mut self, a: Id) -> Id {
+        let Node { rows, columns, .. } = self.nodes[a];
+        if self.fill_of(a).is_some() && rows == Rows::Batch {
+            self.add(Op::Map(Unary::Copy, a), rows, columns)
+        } else {
+            a
+        }
+    }
+
     /// `a · b`.
     pub(crate) fn product(&mut self, a: Id, b: Id) -> Id {
         let (rows, columns) = (self.nodes[a].rows, self.nodes[b].columns);
+        if self.fill_of(a) == Some(0.0) {
+            return self.fill(0.0, rows, columns);
+        }
+        let a = self.spread(a);
         self.add(Op::Linear { terms: vec![(a, b)], init: None }, rows, columns)
     }
 
     /// `aᵀ · b` over the rows of the batch.
     pub(crate) fn outer(&mut self, a: Id, b: Id) -> Id {
         let (rows, columns) = (Rows::Fixed(self.nodes[a].columns), self.nodes[b].columns);
+        if self.fill_of(a) == Some(0.0) || self.fill_of(b) == Some(0.0) {
+            return self.fill(0.0, rows, columns);
+        }
+        let (a, b) = (self.spread(a), self.spread(b));
         self.add(Op::Outer(a, b), rows, columns)
     }
 
@@ -327,6 +345,10 @@ impl Graph {
         if self.nodes[a].rows == Rows::Fixed(1) {
             return a;
         }
+        if self.fill_of(a) == Some(0.0) {
+            return self.fill(0.0, Rows::Fixed(1), columns);
+        }
+        let a = self.spread(a);
         self.add(Op::SumRows(a), Rows::Fixed(1), columns)
     }
 

@@ -37,9 +37,9 @@ pub(crate) struct Phase {
 pub(crate) struct Choice {
     pub(crate) weight: Location,
     pub(crate) bias: Option<Location>,
-    /// Where their gradients are added.
-    pub(crate) weight_gradient: Location,
-    pub(crate) bias_gradient: Option<Location>,
+    /// Where their gradients go, and whether they are added to what is there.
+    pub(crate) weight_gradient: (Location, bool),
+    pub(crate) bias_gradient: Option<(Location, bool)>,
     pub(crate) table: View,
     pub(crate) table_gradient: View,
 }
@@ -131,7 +131,7 @@ pub(crate) fn compile(
     layout: &mut Layout<'_>,
     gradients: &mut Gradients<'_>,
 ) -> Result<Layer> {
-    let (graph, roots) = gather(graph, roots);
+    let (graph, roots) = gather(graph, roots, true);
     let split = split(&graph, &roots);
     let new_buffer = |layout: &mut Layout<'_>, width, kind| {
         layout.buffers.push(Buffer { width, kind });
@@ -248,12 +248,9 @@ pub(crate) fn compile(
     let mut chosen = Vec::new();
     if let Some(choices) = choices {
         for (index, (weight, bias)) in choices.into_iter().enumerate() {
-            let mut place = |layout: &mut Layout<'_>, gradients: &mut Gradients<'_>, param: usize| {
-                let to = gradients.at[param];
-                if !std::mem::replace(&mut gradients.begun[param], true) {
-                    phase_before.reductions.push(Reduction::Fill { to, value: 0.0 });
-                }
-                (layout.fixed.params[param], to)
+            let place = |layout: &Layout<'_>, gradients: &mut Gradients<'_>, param: usize| {
+                let add = std::mem::replace(&mut gradients.begun[param], true);
+                (layout.fixed.params[param], (gradients.at[param], add))
             };
             let (weight, weight_gradient) = place(layout, gradients, weight);
             let bias = bias.map(|bias| place(layout, gradients, bias));
@@ -377,7 +374,7 @@ impl Derived {
             .chain(leaves.iter().map(|&(_, id)| id))
             .chain(zero)
             .collect();
-        let (graph, all) = gather(&graph, &all);
+        let (graph, all) = gather(&graph, &all, false);
         let (graph, all) = fuse(&graph, &all);
         let (roots, rest) = all.split_at(roots.len());
         let gradients: HashMap<Leaf, Id> = given.iter().zip(rest).map(|(&(leaf, _), &id)| (leaf, id)).collect();

@@ -10,6 +10,24 @@
 //!
 //! What is not known is refused with the operation's name, and the caller runs it on Burn.
 
+#![expect(
+    clippy::inline_always,
+    reason = "a kernel is compiled once for every instruction set, which only works when all of it is inlined there"
+)]
+#![expect(
+    clippy::match_same_arms,
+    clippy::cast_possible_wrap,
+    clippy::return_self_not_must_use,
+    clippy::unnecessary_wraps,
+    clippy::type_complexity,
+    clippy::struct_field_names,
+    clippy::manual_is_multiple_of,
+    clippy::maybe_infinite_iter,
+    clippy::too_many_lines,
+    reason = "an arm for every operation; strides fit; lanes are arithmetic; a pass over \
+              all operations is one function"
+)]
+
 mod body;
 mod differentiate;
 mod error;

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use crate::{
     body::{Body, Step},
+    layer::Reduction,
     machine::Compiled,
 };
 
@@ -23,8 +24,24 @@ pub(crate) fn listing(program: &Compiled, size: usize) -> String {
                 write_body(&mut text, program, body, size);
             }
         }
+        let outers: Vec<_> =
+            layer.step.reductions.iter().chain(&layer.before.reductions).filter_map(of_outer).collect();
+        if !outers.is_empty() {
+            let _ = writeln!(text, "{prefix}gradients, over all rows of all steps:");
+        }
+        for (rows, columns) in outers {
+            let _ = writeln!(text, "  product [{rows}, rows x steps] x [rows x steps, {columns}]");
+        }
     }
     text
+}
+
+/// The shape of a gradient that is a product.
+fn of_outer(reduction: &Reduction) -> Option<(usize, usize)> {
+    match reduction {
+        Reduction::Outer { to, .. } => Some((to.rows, to.columns)),
+        _ => None,
+    }
 }
 
 fn write_body(text: &mut String, program: &Compiled, body: &Body, size: usize) {
@@ -47,7 +64,7 @@ fn write_body(text: &mut String, program: &Compiled, body: &Body, size: usize) {
                     })
                     .sum();
                 let codes: Vec<String> =
-                    list.instructions.iter().map(|instruction| format!("{:?}", instruction.code)).collect();
+                    list.instructions.iter().map(|instruction| instruction.code.to_string()).collect();
                 let count = codes.len();
                 writeln!(text, "  program of {count} operations, {} bytes a row: {}", numbers * size, codes.join(" "))
             }

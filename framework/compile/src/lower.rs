@@ -448,7 +448,7 @@ impl Lowering<'_> {
             }
             ActivationOperationIr::Softmax(op) if op.axis == 1 => {
                 let a = self.tensor(op.input.id)?;
-                let (rows, _) = (self.graph[a].rows, ());
+                let rows = self.graph[a].rows;
                 // The largest entry only keeps exp in range: the result does not depend on it, so nor does a gradient.
                 let largest = self.graph.add(Op::MaxColumns(a), rows, 1);
                 let shifted = self.graph.zip(Binary::Sub, a, largest);

@@ -434,7 +434,7 @@ impl<T: Float> Machine<T> {
         self.draw_masks(&chunks, uniform);
         self.begin_with(before.as_deref(), batch, &chunks);
         let loss = self.run_chunks(&chunks, batch, Purpose::Train);
-        self.carried = Some(self.end_of(&chunks));
+        self.carried = Some(self.end_of(&chunks, before));
         self.losses.push(loss.nats);
         let span = span(batch);
         self.sum_gradients(&chunks, batch.inputs, span);
@@ -472,7 +472,7 @@ impl<T: Float> Machine<T> {
         let chunks = self.prepare(batch);
         self.begin_with(before.as_deref(), batch, &chunks);
         let loss = self.run_chunks(&chunks, batch, Purpose::Evaluate);
-        self.evaluated = Some(self.end_of(&chunks));
+        self.evaluated = Some(self.end_of(&chunks, before));
         Totals { nats: loss.nats, correct: loss.correct, characters: loss.characters }
     }
 
@@ -598,7 +598,7 @@ impl<T: Float> Machine<T> {
     /// worth reading the weights for.
     fn chunks(&self, rows: usize, steps: usize) -> Vec<Chunk> {
         let bytes = self.program.work * size_of::<T>();
-        let least = if bytes > 4 << 20 { 32 } else { 12 };
+        let least = if bytes > 4 << 20 { 24 } else { 12 };
         let is_small = self.program.work * rows * steps < 1 << 19;
         let mut count = 1;
         while !is_small && count < 64 && rows / (2 * count) >= least {
@@ -672,6 +672,7 @@ impl<T: Float> Machine<T> {
         // SAFETY: the steps and places were planned for this memory.
         unsafe { fixed::run(&program.prologue, memory.fixed, kernels) };
         let pack = |&(weight, to): &(Weight, usize)| {
+            #[expect(clippy::redundant_locals, reason = "the closure takes the whole of it, not the pointer inside")]
             let memory = memory;
             // SAFETY: every weight has a place of its own.
             unsafe {
@@ -751,11 +752,15 @@ impl<T: Float> Machine<T> {
         }
     }
 
-    /// The state after the last step.
-    fn end_of(&self, chunks: &[Chunk]) -> Vec<Vec<T>> {
+    /// The state after the last step, in the memory of the one before if that is as large.
+    fn end_of(&self, chunks: &[Chunk], before: Option<Vec<Vec<T>>>) -> Vec<Vec<T>> {
         let carried = self.program.layers.iter().flat_map(|(_, layer, _)| &layer.carried);
         let rows: usize = chunks.iter().map(|chunk| chunk.rows).sum();
-        let mut end = carried.map(|state| vec![T::default(); rows * state.width]).collect::<Vec<_>>();
+        let mut end = before.unwrap_or_default();
+        end.resize_with(carried.clone().count(), Vec::new);
+        for (end, state) in end.iter_mut().zip(carried) {
+            end.resize(rows * state.width, T::default());
+        }
         self.end_into(chunks, &mut end);
         end
     }
@@ -843,7 +848,7 @@ impl<T: Float> Machine<T> {
                 if let Some((Input::Embedding { gradient, .. }, Some(param))) = program.input {
                     let (from, to) = (bases[gradient.buffer], program.gradients[param]);
                     let count = to.rows * to.columns;
-                    self.memory[to.offset..to.offset + count].copy_from_slice(&self.work[from..from + count]);
+                    std::ptr::copy_nonoverlapping(memory.work.add(from), memory.fixed.add(to.offset), count);
                 }
             }
             for (index, (_, layer, _)) in program.layers.iter().enumerate() {
@@ -995,7 +1000,7 @@ impl<T: Float> Runner<'_, T> {
             for step in &body.steps {
                 match step {
                     Step::Program(program) => {
-                        (self.kernels.run)(program, &space.frame, space.scratch.as_mut_ptr(), rows)
+                        (self.kernels.run)(program, &space.frame, space.scratch.as_mut_ptr(), rows);
                     }
                     Step::Multiply(multiply) => {
                         let place = |place: &crate::program::Place| {
@@ -1259,7 +1264,7 @@ impl<T: Float> Summing<'_, T> {
                     self.outer((a, b), to, false, rows, span);
                 }
                 Job::Fill { to, value } => {
-                    fixed::run(&[FixedStep::Fill { to, value }], self.memory.fixed, self.kernels)
+                    fixed::run(&[FixedStep::Fill { to, value }], self.memory.fixed, self.kernels);
                 }
                 Job::SumRows { from, to } => {
                     let span = counted_span;
@@ -1377,17 +1382,20 @@ impl<T: Float> Summing<'_, T> {
         unsafe {
             let runner = self.runner(self.chunks[0]);
             let (table, width) = (runner.at(choice.table_gradient, 0), runner.width(choice.table_gradient));
-            let to = choice.weight_gradient;
+            let (to, add) = choice.weight_gradient;
             for unit in 0..width {
                 let row = self.memory.fixed.add(to.offset + unit * to.row);
                 for token in 0..vocabulary {
-                    let entry = row.add(token * to.column);
-                    *entry = T::from_f64((*entry).to_f64() + (*table.add(token * width + unit)).to_f64());
+                    let (entry, sum) = (row.add(token * to.column), *table.add(token * width + unit));
+                    *entry = if add { T::from_f64((*entry).to_f64() + sum.to_f64()) } else { sum };
                 }
             }
-            if let Some(to) = choice.bias_gradient {
+            if let Some((to, add)) = choice.bias_gradient {
                 let source = Source { start: table.cast_const(), stride: width, single: false };
                 let target = Target { start: self.memory.fixed.add(to.offset), stride: 0 };
+                if !add {
+                    std::slice::from_raw_parts_mut(target.start, width).fill(T::default());
+                }
                 (self.kernels.execute)(Code::AddRows, (vocabulary + 1, width), target, [source; 3]);
             }
         }

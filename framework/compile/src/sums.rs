@@ -2,16 +2,19 @@
 
 use crate::graph::{Binary, Graph, Id, Node, Op, Rows};
 
-/// The same graph with every sum of products and one bias as one [`Op::Linear`], and with products of columns put side
-/// by side as sums of products.
-pub(crate) fn gather(graph: &Graph, roots: &[Id]) -> (Graph, Vec<Id>) {
+/// The same graph with every sum of products and one bias as one [`Op::Linear`]. With `cut`, a product with columns put
+/// side by side becomes a sum of products too, so that each can be computed when its columns are known.
+pub(crate) fn gather(graph: &Graph, roots: &[Id], cut: bool) -> (Graph, Vec<Id>) {
     let uses = uses(graph, roots);
     let is_sum = |id: Id| matches!(graph[id].op, Op::Zip(Binary::Add, ..)) && graph.is_batch(id);
     graph.rebuild(roots, |new, id, op| match op {
         Op::Linear { terms, init } => {
             let Node { rows, columns, .. } = graph[id];
-            let terms = terms.into_iter().flat_map(|term| parts(new, term)).collect();
-            new.add(Op::Linear { terms, init }, rows, columns)
+            let terms: Vec<_> = if cut { terms.into_iter().flat_map(|term| parts(new, term)).collect() } else { terms };
+            match init {
+                None if terms.is_empty() => new.fill(0.0, rows, columns),
+                _ => new.add(Op::Linear { terms, init }, rows, columns),
+            }
         }
         Op::Zip(Binary::Add, a, b) if is_sum(id) => {
             let Op::Zip(_, old_a, old_b) = graph[id].op else { unreachable!("it is the same operation") };
@@ -73,7 +76,10 @@ pub(crate) fn uses(graph: &Graph, roots: &[Id]) -> Vec<usize> {
 
 /// A product with columns side by side is a sum of products.
 fn parts(graph: &mut Graph, (a, b): (Id, Id)) -> Vec<(Id, Id)> {
-    let Op::Columns(columns) = graph[a].op.clone() else { return vec![(a, b)] };
+    if graph.fill_of(a) == Some(0.0) && graph.is_batch(a) {
+        return vec![];
+    }
+    let Op::Columns(columns) = graph[a].op.clone() else { return vec![(graph.spread(a), b)] };
     let mut row = 0;
     let mut terms = Vec::new();
     for part in columns {

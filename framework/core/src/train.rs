@@ -96,9 +96,9 @@ impl Training<'_> {
             let nats = self.network.executor.losses()?[0];
 
             let (last, stop) = (step + 1 == total, observer.wants_to_stop());
-            let report = step % train.report_every == 0 || last;
+            let report = step.is_multiple_of(train.report_every) || last;
             let overdue = train.checkpoint_minutes.is_some_and(|most| saved.elapsed().as_secs_f64() >= 60.0 * most);
-            let due = (step + 1) % train.checkpoint_every == 0 || overdue || last || stop;
+            let due = (step + 1).is_multiple_of(train.checkpoint_every) || overdue || last || stop;
             if let Some(event) = self.judge(step, nats / batch.divisor, report || due)? {
                 observer.recovered(&event);
                 if event.back_to.is_some() {
@@ -110,7 +110,7 @@ impl Training<'_> {
             self.progress.updates = step + 1;
             observer.updated(step + 1, total, self.progress.smoothed_loss);
 
-            if step % train.log_every == 0 || report {
+            if step.is_multiple_of(train.log_every) || report {
                 let metric = self.measure(step, report)?;
                 observer.measured(&metric);
             }

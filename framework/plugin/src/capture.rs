@@ -186,6 +186,9 @@ thread_local! {
 }
 
 /// Runs a function; a panic becomes its message, and this thread's panic hook keeps silent meanwhile.
+///
+/// # Errors
+/// The message of the panic.
 pub fn quietly<R>(function: impl FnOnce() -> R) -> std::result::Result<R, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {

@@ -48,7 +48,7 @@ fn train(network: &mut Network, data: &Data, arguments: &Bench) -> Result<Traini
     let rate = network.experiment.optimizer.learning_rate();
     let (mut milliseconds, mut speeds) = (Vec::new(), Vec::new());
     let mut step = 0;
-    for repeat in 0..WARM_UP + arguments.repeats {
+    for repeat in 0..=arguments.repeats {
         let mut characters = 0;
         let start = Instant::now();
         for _ in 0..arguments.steps {
@@ -71,7 +71,7 @@ fn train(network: &mut Network, data: &Data, arguments: &Bench) -> Result<Traini
 fn write(network: &mut Network, arguments: &Bench) -> Result<f64> {
     let mut speeds = Vec::new();
     let wanted = arguments.characters as usize;
-    for repeat in 0..WARM_UP + arguments.repeats {
+    for repeat in 0..=arguments.repeats {
         let (mut drawn, mut seed) = (0, 0);
         let start = Instant::now();
         while drawn < wanted {

@@ -2,9 +2,11 @@
 
 use hatchery::{
     error::{Problem, Result},
-    experiment::{check, suggest},
+    executor,
+    experiment::{Part, check, suggest},
+    registry::Registry,
 };
-use hatchery_plugin::Kind;
+use hatchery_plugin::{Kind, serde_json::Map};
 
 use super::registry;
 use crate::arguments::Libraries;
@@ -23,8 +25,8 @@ pub(crate) fn list(libraries: &Libraries) -> Result<()> {
     Ok(())
 }
 
-/// Prints the documentation and the keys of a plugin.
-pub(crate) fn show(kind: Kind, name: &str, libraries: &Libraries) -> Result<()> {
+/// Prints the documentation and the keys of a plugin, and the program of a cell.
+pub(crate) fn show(kind: Kind, name: &str, program: bool, libraries: &Libraries) -> Result<()> {
     let registry = registry(libraries, &[])?;
     let Some(entry) = registry.find(kind, name) else {
         let known: Vec<_> = registry.of(kind).map(|entry| entry.variant.name).collect();
@@ -49,6 +51,26 @@ pub(crate) fn show(kind: Kind, name: &str, libraries: &Libraries) -> Result<()> 
         };
         println!("  {}: {}{default}", key.name, key.kind);
         println!("      {}", key.doc.replace('\n', "\n      "));
+    }
+    if program { show_program(&registry, kind, name) } else { Ok(()) }
+}
+
+/// Prints what a cell is compiled to. Widths that must be given are 128, and so is that of the input.
+fn show_program(registry: &Registry, kind: Kind, name: &str) -> Result<()> {
+    const WIDTH: usize = 128;
+    if kind != Kind::Cell {
+        return Err(Problem::new(format!("a {kind} has no program")).hint("only cells are compiled").into());
+    }
+    let mut keys = Map::new();
+    if let Some(entry) = registry.find(kind, name) {
+        let required = check::keys(&entry.variant.schema).into_iter().filter(|key| key.required);
+        keys.extend(required.map(|key| (key.name, WIDTH.into())));
+    }
+    let (cell, _) = registry.cell(&Part { name: name.to_owned(), keys })?;
+    println!("\nprogram for inputs and widths of {WIDTH}, in 32 bits:");
+    match executor::program(&*cell, WIDTH) {
+        Ok(listing) => print!("{listing}"),
+        Err(refusal) => println!("  none: {refusal}; the cell runs on Burn"),
     }
     Ok(())
 }

@@ -23,6 +23,19 @@ pub(crate) enum Code {
     AddRows,
 }
 
+impl std::fmt::Display for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Map(function) => write!(f, "{function:?}"),
+            Self::Zip(function) => write!(f, "{function:?}"),
+            Self::Fuse(Ternary::TanhGradient) => f.write_str("TanhGradientOfProduct"),
+            Self::Fuse(Ternary::SigmoidGradient) => f.write_str("SigmoidGradientOfProduct"),
+            Self::Fuse(function) => write!(f, "{function:?}"),
+            Self::SumColumns | Self::MaxColumns | Self::AddRows => write!(f, "{self:?}"),
+        }
+    }
+}
+
 /// Numbers of a tile: row r begins at `start + r · stride`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Source<T> {

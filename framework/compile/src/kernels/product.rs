@@ -189,6 +189,18 @@ unsafe fn tile<V: Lanes, const ROWS: usize, const WIDE: usize, const PART: bool>
     // SAFETY: the caller's; parts read and write no more columns than there are.
     unsafe {
         let mut sums = [[V::splat(V::Number::default()); WIDE]; ROWS];
+        if !product.init.is_null() {
+            for (index, sums) in sums.iter_mut().enumerate() {
+                let init = product.init.add((row + index) * product.init_stride + first);
+                for (register, sum) in sums.iter_mut().enumerate() {
+                    *sum = if PART {
+                        V::load_part(init.add((register * V::COUNT).min(columns)), there(register))
+                    } else {
+                        V::load(init.add(register * V::COUNT))
+                    };
+                }
+            }
+        }
         let [a_row, a_column] = product.a_strides;
         let [b_row, b_panel] = product.b_strides;
         let mut a = product.a.add(row * a_row);
@@ -211,20 +223,6 @@ unsafe fn tile<V: Lanes, const ROWS: usize, const WIDE: usize, const PART: bool>
             }
             a = a.add(a_column);
             b = b.add(b_row);
-        }
-        if !product.init.is_null() {
-            // Added last: what a long sum begins with would lose more digits on the way.
-            for (index, sums) in sums.iter_mut().enumerate() {
-                let init = product.init.add((row + index) * product.init_stride + first);
-                for (register, sum) in sums.iter_mut().enumerate() {
-                    let init = if PART {
-                        V::load_part(init.add((register * V::COUNT).min(columns)), there(register))
-                    } else {
-                        V::load(init.add(register * V::COUNT))
-                    };
-                    *sum = init.add(*sum);
-                }
-            }
         }
         for (index, sums) in sums.iter().enumerate() {
             let c = product.c.add((row + index) * product.c_stride + first);

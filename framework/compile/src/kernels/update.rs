@@ -43,12 +43,13 @@ pub(crate) unsafe fn update<V: Lanes>(rule: &Rule, slots: &Slots<V::Number>) {
         let number = |value: f64| V::splat(V::Number::from_f64(value));
         match *rule {
             Rule::Sgd { rate } => {
+                // Rounded twice, as burn-optim and NumPy do: the dinosaur notebook's sixth decimal depends on it.
                 let rate = number(rate);
                 each::<V>(
                     slots,
                     0,
                     #[inline(always)]
-                    |p, g, state| (rate.neg_mul_add(g, p), state),
+                    |p, g, state| (p.sub(rate.mul(g)), state),
                 );
             }
             Rule::Momentum { rate, momentum } => {

@@ -1,5 +1,7 @@
 //! [`Lanes`] for AVX-512 and for AVX2 with fused multiply-add.
 
+// Tests import by wildcard without a remark from clippy.
+#[cfg_attr(not(test), expect(clippy::wildcard_imports, reason = "the intrinsics are a language of their own"))]
 use std::arch::x86_64::*;
 
 use super::lanes::Lanes;

@@ -203,7 +203,8 @@ impl Executor for BurnExecutor {
         let (outputs, end) = self.forward(&tracked, (&batch.inputs, batch.rows), &state, &counted.steps, Some(dropout));
         let nats = self.cross_entropy(Self::head(&tracked, outputs), &counted); // [1]
 
-        let mut all = (nats.clone() / batch.divisor).backward();
+        // Not divided: Burn 0.22 differentiates a division by a number in 32 bits.
+        let mut all = (nats.clone() * (1.0 / batch.divisor)).backward();
         let gradients: Gradients = tracked
             .iter()
             .map(|(name, matrix)| {

@@ -3,7 +3,7 @@
 //! The compiling and the running are `hatchery-compile`'s; here its numbers get the names of checkpoints.
 
 use hatchery_compile::{Description, Matrix, Options, Refusal, Run, Sequences, Width};
-use hatchery_plugin::{Clipper, Token};
+use hatchery_plugin::{Cell, Clipper, Token};
 
 use super::{Executor, OTHER, Totals};
 use crate::{
@@ -61,11 +61,6 @@ impl CompiledExecutor {
         Ok(Self { run, dtype, params, undoable, before: None })
     }
 
-    /// The compiled program, for people to read.
-    pub fn listing(&self) -> String {
-        self.run.listing()
-    }
-
     fn named(&self, group: &str, matrix: Matrix<f64>) -> Named {
         let values = match self.dtype {
             Dtype::F32 => Values::F32(matrix.values.iter().map(|&value| value as f32).collect()),
@@ -117,7 +112,7 @@ impl Executor for CompiledExecutor {
             self.run.parameters().into_iter().map(|matrix| self.named("parameters", matrix)).collect();
         for matrix in self.run.optimizer_state() {
             // A count is kept in 64 bits whatever the run's width.
-            saved.push(if matrix.name.ends_with(".time") {
+            saved.push(if matrix.name.rsplit('.').next() == Some("time") {
                 let name = format!("optimizer.{}", matrix.name);
                 Named { name, shape: matrix.shape, values: Values::F64(matrix.values) }
             } else {
@@ -158,6 +153,53 @@ impl Executor for CompiledExecutor {
         }
         self.run.set_carried(&carried);
         Ok(())
+    }
+}
+
+/// The program that a cell is compiled to for inputs of that width, for people to read.
+///
+/// # Errors
+/// When the cell uses an operation that the compiler does not know.
+pub fn program(cell: &dyn Cell, inputs: usize) -> std::result::Result<String, Refusal> {
+    let below = Below(inputs);
+    let description = Description {
+        vocabulary: 2,
+        embedding: Some(inputs),
+        // The first of two: a cell that is fed by another shows its product with the input too.
+        layers: vec![(&below as &dyn Cell, String::new()), (cell, "cell, ".to_owned())],
+        dropout: 0.0,
+        dropout_last: false,
+        clippers: vec![],
+        optimizer: hatchery_compile::Optimizer::Sgd { momentum: 0.0 },
+    };
+    let run = hatchery_compile::compile(&description, Width::Single, Options { threads: Some(1), instructions: None })?;
+    let listing = run.listing();
+    Ok(listing.split_inclusive('\n').skip_while(|line| !line.starts_with("cell, ")).collect())
+}
+
+/// Passes its input on.
+struct Below(usize);
+
+impl Cell for Below {
+    fn params(&self, _: usize) -> Vec<hatchery_plugin::ParamSpec> {
+        vec![]
+    }
+
+    fn state(&self) -> Vec<hatchery_plugin::StateSpec> {
+        vec![]
+    }
+
+    fn outputs(&self) -> usize {
+        self.0
+    }
+
+    fn step(
+        &self,
+        _: &hatchery_plugin::Params,
+        x: burn::Tensor<2>,
+        state: hatchery_plugin::State,
+    ) -> (burn::Tensor<2>, hatchery_plugin::State) {
+        (x, state)
     }
 }
 

@@ -9,7 +9,10 @@ mod compiled;
 pub mod device;
 mod optimizer;
 
-pub use self::{burn::BurnExecutor, compiled::CompiledExecutor};
+pub use self::{
+    burn::BurnExecutor,
+    compiled::{CompiledExecutor, program},
+};
 
 use hatchery_plugin::Token;
 

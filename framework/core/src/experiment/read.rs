@@ -44,7 +44,7 @@ pub fn read(path: &Path, overrides: &[String], registry: &Registry) -> Result<Ex
 }
 
 fn portable(path: &Path) -> String {
-    let told = if path.is_absolute() { path.file_name().map(Path::new).unwrap_or(path) } else { path };
+    let told = if path.is_absolute() { path.file_name().map_or(path, Path::new) } else { path };
     told.display().to_string()
 }
 

@@ -48,9 +48,8 @@ impl Foreign {
 
     /// The matrix with rows and columns exchanged; a vector stays one row.
     fn transposed(&self) -> Self {
-        let [rows, columns] = match self.shape[..] {
-            [rows, columns] => [rows, columns],
-            _ => return Self { name: self.name.clone(), shape: self.shape.clone(), values: self.values.clone() },
+        let [rows, columns] = self.shape[..] else {
+            return Self { name: self.name.clone(), shape: self.shape.clone(), values: self.values.clone() };
         };
         let entry = |index: usize| self.values[index % rows * columns + index / rows];
         Self { name: self.name.clone(), shape: vec![columns, rows], values: (0..rows * columns).map(entry).collect() }

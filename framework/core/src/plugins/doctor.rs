@@ -37,7 +37,7 @@ pub fn examine(path: &Path, registry: &Registry) -> Vec<Finding> {
     match &size {
         Ok(size) => note("file", format!("{size} bytes"), "a file", None),
         Err(error) => {
-            note("file", error.to_string(), "a file", Some("check the path, or build it: cargo build --release"))
+            note("file", error.to_string(), "a file", Some("check the path, or build it: cargo build --release"));
         }
     }
     if size.is_err() {
@@ -110,7 +110,7 @@ pub fn examine(path: &Path, registry: &Registry) -> Vec<Finding> {
                         Some("give it another name in `export!`"),
                     ),
                     (None, Some(name)) => {
-                        note(field(listed.kind), found, &format!("`{name}`"), Some("add the entry point"))
+                        note(field(listed.kind), found, &format!("`{name}`"), Some("add the entry point"));
                     }
                     (None, None) => note(field(listed.kind), found, "a name that is free", None),
                 }

@@ -112,6 +112,7 @@ pub(super) fn int(operation: &IntOperationIr, machine: &mut Machine) -> Option<(
     Some(())
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as its siblings, which do not know every operation")]
 pub(super) fn bool(operation: &BoolOperationIr, machine: &mut Machine) -> Option<()> {
     use BoolOperationIr as Op;
     match operation {

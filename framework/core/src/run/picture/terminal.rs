@@ -37,6 +37,7 @@ pub fn charts(curves: &[(char, &[(f64, f64)])], width: usize, height: usize) -> 
     draw(&curves, width, height)
 }
 
+#[expect(clippy::type_complexity, reason = "a mark and its points, nowhere else")]
 fn draw(curves: &[(Option<char>, &[(f64, f64)])], width: usize, height: usize) -> String {
     let finite = |(x, y): &(f64, f64)| x.is_finite() && y.is_finite();
     let curves: Vec<(_, Vec<_>)> = curves
