@@ -1,9 +1,11 @@
 //! Training: the loop, readable from top to bottom, and what it reports on the way.
 
 mod divergence;
+mod writer;
 
 use std::time::Instant;
 
+use self::writer::Writer;
 use crate::{
     batches::Data,
     error::Result,
@@ -65,6 +67,7 @@ pub struct Training<'a> {
     saved: Option<u64>,
     /// SHA-256 of the text, for the checkpoints.
     digest: String,
+    writer: Writer,
 }
 
 // ANCHOR: train
@@ -75,6 +78,12 @@ impl Training<'_> {
     /// When a number is no longer finite and the experiment says no more than to stop, or when the device or the disk
     /// fails. The last good checkpoint stays.
     pub fn run(&mut self, observer: &mut dyn Observer) -> Result<Ending> {
+        let ending = self.update(observer);
+        let written = self.writer.wait();
+        ending.and_then(|ending| written.map(|()| ending))
+    }
+
+    fn update(&mut self, observer: &mut dyn Observer) -> Result<Ending> {
         let train = self.network.experiment.train.clone();
         let total = self.updates();
         let mut saved = Instant::now();
@@ -207,15 +216,19 @@ impl Training<'_> {
         Ok(generated)
     }
 
-    /// Writes the newest checkpoint, after the rows that it counts on.
+    /// Begins to write the newest checkpoint, after the rows that it counts on. [`Training::run`] does not end before it
+    /// is written.
     ///
     /// # Errors
-    /// When the device or the disk fails.
+    /// When the device fails, and when the checkpoint before could not be written.
     pub fn save(&mut self) -> Result<()> {
-        self.metrics.sync()?;
-        self.samples.sync()?;
-        let checkpoint = self.checkpoint()?;
-        keep::write(self.directory, &checkpoint, self.saved, self.network.experiment.train.keep)?;
+        let (rows, samples, checkpoint) = (self.metrics.settle()?, self.samples.settle()?, self.checkpoint()?);
+        let (directory, before, keep) = (self.directory.clone(), self.saved, self.network.experiment.train.keep);
+        self.writer.start(move || {
+            rows.wait()?;
+            samples.wait()?;
+            keep::write(&directory, &checkpoint, before, keep)
+        })?;
         self.saved = Some(self.progress.updates);
         Ok(())
     }
@@ -260,7 +273,17 @@ impl<'a> Training<'a> {
         saved: Option<u64>,
     ) -> Result<Self> {
         let (metrics, samples) = (Log::open(directory.metrics())?, Log::open(directory.samples())?);
-        Ok(Self { network, data, progress, directory, metrics, samples, saved, digest: data.digest() })
+        Ok(Self {
+            network,
+            data,
+            progress,
+            directory,
+            metrics,
+            samples,
+            saved,
+            digest: data.digest(),
+            writer: Writer::default(),
+        })
     }
 }
 

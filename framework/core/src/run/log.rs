@@ -176,14 +176,32 @@ impl<R: Row> Log<R> {
         self.file.flush().map_err(|error| failure("write", &self.path, error))
     }
 
-    /// Brings all rows to the disk. To be called before a checkpoint is written: rows that it counts on are then there
-    /// even if the machine stops.
+    /// Hands all rows to the operating system and gives what brings them to the disk.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn sync(&mut self) -> Result<()> {
+    pub fn settle(&mut self) -> Result<Settle> {
         self.flush()?;
-        match self.file.get_ref().sync_data() {
+        let file = self.file.get_ref().try_clone().map_err(|error| failure("write", &self.path, error))?;
+        Ok(Settle { path: self.path.clone(), file })
+    }
+}
+
+/// Rows on their way to the disk: to be brought there before a checkpoint is written, so that the rows that it counts on
+/// are there even if the machine stops.
+#[derive(Debug)]
+pub struct Settle {
+    path: PathBuf,
+    file: File,
+}
+
+impl Settle {
+    /// Waits until they are there.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn wait(self) -> Result<()> {
+        match self.file.sync_data() {
             // Pipes and devices, to which a log may have been redirected, know no such thing.
             Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
             result => result.map_err(|error| failure("write", &self.path, error)),

@@ -45,6 +45,8 @@ impl Training<'_> {
         if sound {
             return Ok(None);
         }
+        // Messages and ways back are about what is on the disk.
+        self.writer.wait()?;
         let (gradient_norm, _) = self.network.executor.gradient_norms()?;
         let rate_factor = self.progress.rate_factor;
         let event = Event { step, action: Action::Skip, loss, gradient_norm, back_to: None, rate_factor };
@@ -94,7 +96,7 @@ impl Training<'_> {
     fn note(&mut self, event: Event) -> Result<Event> {
         let mut events = Log::open(self.directory.events())?;
         events.append(&event)?;
-        events.sync()?;
+        events.settle()?.wait()?;
         self.progress.events += 1;
         Ok(event)
     }
