@@ -30,15 +30,20 @@ def dinos():
     sys.exit("the list of names is not here: hatchery data fetch dinos")
 
 
-def torch_step(cell, threads):
-    shape = ["--vocabulary", "65", "--hidden", "128", "--layers", "1", "--steps", "100", "--batch", "50", "--dtype", "f32"]
+def torch_step(cell, threads, hidden=128, layers=1):
+    shape = ["--vocabulary", "65", "--hidden", str(hidden), "--layers", str(layers), "--steps", "100", "--batch", "50", "--dtype", "f32"]
     return ["torch_step.py", "--cell", cell, *shape, "--threads", threads, "--repeats", "10"]
 
 
-def shakespeare(cell):
+def shakespeare(cell, hidden=128, layers=1):
     """tinyshakespeare has 65 symbols; SGD, as in the peer's script."""
     sgd = ["--set", "optimizer.type=sgd", "--set", "optimizer.learning-rate=0.01"]
-    return ["experiments/shakespeare.toml", "--set", f"cell.type={cell}", *sgd, "--steps", "5", "--repeats", "5"]
+    shape = ["--set", f"cell.type={cell}", "--set", f"cell.hidden={hidden}", "--set", f"model.layers={layers}"]
+    return ["experiments/shakespeare.toml", *shape, *sgd, "--steps", "5", "--repeats", "5"]
+
+
+def training(cell, **shape):
+    return shakespeare(cell, **shape), "milliseconds_per_step", lambda threads: torch_step(cell, threads, **shape)
 
 
 NOTEBOOK = ["experiments/notebooks/coursera-dinos.toml", "--steps", "300", "--repeats", "10"]
@@ -46,8 +51,11 @@ NOTEBOOK = ["experiments/notebooks/coursera-dinos.toml", "--steps", "300", "--re
 # name: (ours: arguments of `hatchery bench`, the number that counts, theirs by number of threads)
 WORK = {
     "notebook": (NOTEBOOK, "milliseconds_per_step", lambda threads: ["numpy_dinosaurs.py", dinos(), "--steps", "3000", "--threads", threads]),
-    "lstm": (shakespeare("lstm"), "milliseconds_per_step", lambda threads: torch_step("lstm", threads)),
-    "gru": (shakespeare("gru"), "milliseconds_per_step", lambda threads: torch_step("gru", threads)),
+    "vanilla": training("vanilla"),
+    "lstm": training("lstm"),
+    "gru": training("gru"),
+    "lstm-2": training("lstm", layers=2),
+    "lstm-512": training("lstm", hidden=512, layers=2),
     "generate": (shakespeare("lstm"), "generated_characters_per_second", lambda threads: ["torch_generate.py", "--hidden", "128", "--threads", threads]),
 }
 
