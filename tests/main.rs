@@ -12,6 +12,7 @@ mod command_line;
 mod compile;
 mod conformance;
 mod determinism;
+mod devices;
 mod divergence;
 mod experiment;
 mod experiments;
@@ -30,3 +31,5 @@ mod resume;
 mod run_directory;
 mod samplers;
 mod text;
+#[cfg(feature = "wgpu")]
+mod wgpu;

@@ -58,7 +58,7 @@ fn built_in_cells() -> &'static Path {
 }
 
 /// A library of a C source.
-fn c_library(name: &str, source: &str) -> PathBuf {
+pub(crate) fn c_library(name: &str, source: &str) -> PathBuf {
     let folder = built().join("c");
     std::fs::create_dir_all(&folder).unwrap();
     let (file, library) = (folder.join(format!("{name}.c")), folder.join(format!("{name}{DLL_SUFFIX}")));
@@ -77,7 +77,7 @@ fn c_library(name: &str, source: &str) -> PathBuf {
 }
 
 /// The example in C.
-fn elman() -> String {
+pub(crate) fn elman() -> String {
     std::fs::read_to_string(root().join("plugins/examples/elman-c/elman.c")).unwrap()
 }
 

@@ -1,7 +1,7 @@
 //! A run that was cut short continues exactly: the same bits as one that was left alone, whatever cut it short; and what
 //! cannot be continued exactly is refused.
 
-mod exact;
+pub(crate) mod exact;
 mod faults;
 mod nonfinite;
 mod program;
@@ -33,7 +33,7 @@ const NAMES: &str = "anka\nboru\ncelo\ndimat\nelun\nfarok\ngilda\nhoren\nisto\nj
     fintu\ngarol\nhelum\nirsan\njobel\nkurta\nlatim\nmorun\nnalto\n";
 
 /// An experiment on [`NAMES`] of 24 steps, with reports, lines and checkpoints out of step with each other.
-pub(super) fn experiment(set: &[&str]) -> Experiment {
+pub(crate) fn experiment(set: &[&str]) -> Experiment {
     let text = r#"
         name = "small"
         dataset = { type = "lines", corpus = "names" }

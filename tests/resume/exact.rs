@@ -33,6 +33,11 @@ fn compare(experiment: &Experiment, kills: &[Watch]) {
     assert_eq!(whole(alone.best()), whole(killed.best()), "the best checkpoint");
 }
 
+/// As [`compare`], killed twice at random moments.
+pub(crate) fn continues_exactly(experiment: &Experiment) {
+    compare(experiment, &random_kills(&mut Stream::new(7, "kills elsewhere", 0)));
+}
+
 fn cut(root: &std::path::Path, experiment: &Experiment, kills: &[Watch]) -> RunDirectory {
     let (killed, _) = begin(root, experiment, kills[0]);
     for kill in &kills[1..] {

@@ -31,6 +31,20 @@ pub(crate) enum Command {
     Check(Check),
     /// Measure how fast an experiment trains and generates
     Bench(Bench),
+    /// The devices of this build and of this machine
+    #[command(
+        after_help = "Examples:\n  hatchery devices\n  hatchery train experiments/dinosaurs.toml --device wgpu:1\n  \
+        hatchery train experiments/dinosaurs.toml --device wgpu:radeon\n\n\
+        What stands at the beginning of a line is what `[backend] device` and --device take. An index or a part of the\n\
+        name after the colon chooses one of several; the word alone takes the first."
+    )]
+    Devices {
+        /// Print one JSON object a word
+        #[arg(long)]
+        json: bool,
+    },
+    /// Train on two devices in step and show how far they part
+    Drift(Drift),
     /// The datasets, cells, clippers and samplers that experiments may name
     #[command(subcommand)]
     Plugins(Plugins),
@@ -265,6 +279,36 @@ pub(crate) struct Check {
     /// Change a key of the file; may be given several times
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) overrides: Vec<String>,
+    #[command(flatten)]
+    pub(crate) libraries: Libraries,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  hatchery drift experiments/dinosaurs.toml --devices flex,wgpu --steps 100 --svg drift.svg\n\n\
+    After every update the parameters are compared, and the text that each device finds most likely."
+)]
+pub(crate) struct Drift {
+    /// The experiment file
+    pub(crate) experiment: PathBuf,
+    /// The devices; each is compared with the first
+    #[arg(long, value_delimiter = ',', required = true)]
+    pub(crate) devices: Vec<String>,
+    /// Updates on each device
+    #[arg(long, default_value_t = 100)]
+    pub(crate) steps: u64,
+    /// Characters of the text that is compared
+    #[arg(long, default_value_t = 40)]
+    pub(crate) length: usize,
+    /// Change a key of the file; may be given several times
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) overrides: Vec<String>,
+    /// Draw the differences into this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+    /// Print one JSON object a device
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) libraries: Libraries,
 }

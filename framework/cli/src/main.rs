@@ -39,6 +39,8 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         Command::Gradients(gradients) => commands::gradients::run(gradients),
         Command::Check(check) => commands::check::run(check),
         Command::Bench(bench) => commands::bench::run(bench),
+        Command::Devices { json } => commands::devices::run(*json),
+        Command::Drift(drift) => commands::drift::run(drift),
         Command::Plugins(Plugins::List { libraries }) => commands::plugins::list(libraries),
         Command::Plugins(Plugins::Show { kind, name, program, libraries }) => {
             commands::plugins::show(*kind, name, *program, libraries)

@@ -4,6 +4,7 @@ use std::{io::IsTerminal, time::Instant};
 
 use hatchery::{
     batches::Data,
+    executor::device::card,
     generate::Generated,
     network::Network,
     run::log::{Event, Metric},
@@ -61,6 +62,8 @@ impl Display {
         };
         if matches!(form, Shown::Bar | Shown::Lines) {
             let experiment = &network.experiment;
+            let device = &experiment.backend.device;
+            let device = card(device).map_or(device.clone(), |card| format!("{device} ({card})"));
             let held_out = data.valid.as_ref().map_or(String::new(), |valid| format!(", {} held out", valid.count()));
             eprintln!(
                 "{}: {} sequences{held_out}, the longest of {} symbols; {} different symbols; {} × {}, {} parameters, on {}",
@@ -71,7 +74,7 @@ impl Display {
                 experiment.model.layers,
                 experiment.cell.name,
                 network.size,
-                experiment.backend.device,
+                device,
             );
         }
         display

@@ -2,6 +2,7 @@
 
 pub mod baseline;
 pub mod batches;
+pub mod drift;
 pub mod error;
 pub mod evaluate;
 pub mod executor;

@@ -46,6 +46,7 @@ impl Network {
         // The samples of the first report would find it out too late: there is a run directory by then.
         encode_prefix(&vocabulary, &experiment.sample.prefix)?;
         let model = Model::new(&experiment, registry, vocabulary.len())?;
+        device::memory::fits(&model, &experiment)?;
         let size = model.size();
         let values = model.initial_values(experiment.seed, experiment.rng);
         let clippers = clippers(&experiment, registry, &model)?;

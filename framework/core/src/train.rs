@@ -10,10 +10,13 @@ use crate::{
     batches::Data,
     error::Result,
     evaluate::evaluate,
-    experiment::Smoothing,
+    executor::device::memory,
+    experiment::{Experiment, OnNonfinite, Smoothing},
     generate::{Generated, Request, generate},
+    model::Model,
     network::Network,
     random::Stream,
+    registry::Registry,
     run::{
         checkpoint::{self, Best, Checkpoint, Interval, Progress},
         directory::RunDirectory,
@@ -63,12 +66,35 @@ pub struct Training<'a> {
     pub metrics: Log<Metric>,
     /// `samples.jsonl`.
     pub samples: Log<SampleRow>,
+    /// Updates whose losses are still on the device.
+    unread: Vec<Unread>,
     /// Updates of the newest checkpoint of the run, if it has one.
     saved: Option<u64>,
     /// SHA-256 of the text, for the checkpoints.
     digest: String,
     writer: Writer,
 }
+
+/// Makes sure that a training has a chance to fit its device, before anything is
+/// set aside for it.
+///
+/// # Errors
+/// When it has not.
+pub fn fits(experiment: &Experiment, data: &Data, registry: &Registry) -> Result<()> {
+    let model = Model::new(experiment, registry, data.vocabulary.len())?;
+    let batch = data.train.batch(0);
+    memory::fits_training(&model, experiment, batch.rows, batch.steps)
+}
+
+/// What must be known of an update to make something of its loss.
+struct Unread {
+    step: u64,
+    divisor: f64,
+    characters: u64,
+}
+
+/// Losses that are left on the device at most: a training that has diverged shall not go on for long.
+const MOST_UNREAD: usize = 100;
 
 // ANCHOR: train
 impl Training<'_> {
@@ -93,24 +119,25 @@ impl Training<'_> {
             let batch = self.data.train.batch(step);
             let dropout = Stream::new(self.network.experiment.seed, "dropout", step);
             self.network.executor.train(&batch, dropout, self.learning_rate(step))?;
-            let nats = self.network.executor.losses()?[0];
+            self.unread.push(Unread { step, divisor: batch.divisor, characters: batch.counted() });
 
             let (last, stop) = (step + 1 == total, observer.wants_to_stop());
             let report = step.is_multiple_of(train.report_every) || last;
             let overdue = train.checkpoint_minutes.is_some_and(|most| saved.elapsed().as_secs_f64() >= 60.0 * most);
             let due = (step + 1).is_multiple_of(train.checkpoint_every) || overdue || last || stop;
-            if let Some(event) = self.judge(step, nats / batch.divisor, report || due)? {
+            let log = step.is_multiple_of(train.log_every) || report;
+            if (log || due || self.reads_at_once())
+                && let Some(event) = self.read_losses(report || due)?
+            {
                 observer.recovered(&event);
                 if event.back_to.is_some() {
                     continue;
                 }
-            } else {
-                self.account(nats, nats / batch.divisor, batch.counted());
             }
             self.progress.updates = step + 1;
             observer.updated(step + 1, total, self.progress.smoothed_loss);
 
-            if step.is_multiple_of(train.log_every) || report {
+            if log {
                 let metric = self.measure(step, report)?;
                 observer.measured(&metric);
             }
@@ -144,6 +171,27 @@ impl Training<'_> {
         let experiment = &self.network.experiment;
         let factor = schedule::factor(&experiment.schedule, step, self.updates(), self.data.train.steps_per_epoch());
         experiment.optimizer.learning_rate() * factor * self.progress.rate_factor
+    }
+
+    /// Whether every loss is looked at before the next update. Where asking for a number makes the device wait, only
+    /// those updates do that must be taken back if they fail.
+    fn reads_at_once(&self) -> bool {
+        let skips = self.network.experiment.train.on_nonfinite == OnNonfinite::Skip;
+        skips || !self.network.executor.lags() || self.unread.len() >= MOST_UNREAD
+    }
+
+    /// Reads the losses of the updates since the last time, judges them, and enters the sound ones into the means.
+    fn read_losses(&mut self, thoroughly: bool) -> Result<Option<Event>> {
+        let (losses, unread) = (self.network.executor.losses()?, std::mem::take(&mut self.unread));
+        let last = unread.len().saturating_sub(1);
+        for (index, (nats, update)) in losses.into_iter().zip(unread).enumerate() {
+            let loss = nats / update.divisor;
+            if let Some(event) = self.judge(update.step, loss, thoroughly && index == last)? {
+                return Ok(Some(event));
+            }
+            self.account(nats, loss, update.characters);
+        }
+        Ok(None)
     }
 
     /// Enters the loss of an update into the running means: in nats over the batch, and in the experiment's unit.
@@ -280,6 +328,7 @@ impl<'a> Training<'a> {
             directory,
             metrics,
             samples,
+            unread: Vec::new(),
             saved,
             digest: data.digest(),
             writer: Writer::default(),

@@ -4,6 +4,8 @@ pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod compare;
 pub(crate) mod data;
+pub(crate) mod devices;
+pub(crate) mod drift;
 pub(crate) mod eval;
 pub(crate) mod gradients;
 pub(crate) mod import;

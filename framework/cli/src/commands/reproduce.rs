@@ -63,6 +63,7 @@ fn elsewhere(run: &RunDirectory) -> Vec<String> {
         ("burn", then.burn, BURN.to_owned()),
         ("operating system", then.operating_system, now.operating_system),
         ("architecture", then.architecture, now.architecture),
+        ("card", then.card.unwrap_or_default(), now.card.unwrap_or_default()),
         ("processors", then.processors.to_string(), now.processors.to_string()),
     ];
     let differing = pairs.into_iter().filter(|(_, then, now)| then != now);

@@ -18,7 +18,7 @@ use hatchery::{
         resume::Plan,
     },
     text::{self, Vocabulary},
-    train::{Ending, Training},
+    train::{Ending, Training, fits},
 };
 
 use super::{overrides, registry};
@@ -47,6 +47,7 @@ fn begin(arguments: &Train, file: &Path) -> Result<ExitCode> {
     // What was learned belongs to symbols: those of the checkpoint stay.
     let vocabulary = start.as_ref().map(|start| Vocabulary::from_text(&start.meta.vocabulary, &experiment.vocabulary));
     let data = Data::open(&written, folder_of(file), registry, vocabulary.transpose()?)?;
+    fits(&experiment, &data, registry)?;
     let mut network = Network::new(experiment, data.vocabulary.clone(), registry)?;
     let learned = start.is_some();
     if let Some(start) = start {

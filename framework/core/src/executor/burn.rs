@@ -27,6 +27,8 @@ pub struct BurnExecutor {
     clippers: Vec<Box<dyn Clipper>>,
     optimizer: Box<dyn Update>,
     device: Device,
+    /// Whether the device computes behind the program's back.
+    lags: bool,
     dtype: DType,
     /// The identity over the symbols and a row of zeros, when inputs are one-hot: `[vocabulary + 1, vocabulary]`.
     one_hot: Option<Tensor<2>>,
@@ -72,6 +74,7 @@ impl BurnExecutor {
             clippers,
             optimizer,
             device,
+            lags: super::device::lags(&experiment.backend),
             dtype,
             one_hot,
             params,
@@ -157,11 +160,14 @@ impl BurnExecutor {
     /// Sets a share of the outputs to zero and scales the others up, so that their expectation stays.
     fn drop_out(&self, sequence: &mut [Tensor<2>], stream: &mut Stream) {
         let keep = 1.0 - self.model.dropout;
-        for x in sequence {
-            let [rows, width] = x.dims();
-            let mask = (0..rows * width).map(|_| if stream.uniform() < keep { 1.0 / keep } else { 0.0 }).collect();
-            let mask = Tensor::<2>::from_data(TensorData::new(mask, [rows, width]), (&self.device, self.dtype));
-            *x = x.clone() * mask.autodiff(); // [rows, width]
+        let [rows, width] = sequence[0].dims();
+        // One upload for all steps: a graphics card waits longer for the asking than for the bytes.
+        let shape = [sequence.len() * rows, width];
+        let mask =
+            (0..shape[0] * width).map(|_| if stream.uniform() < keep { 1.0 / keep } else { 0.0 }).collect::<Vec<_>>();
+        let mask = Tensor::<2>::from_data(TensorData::new(mask, shape), (&self.device, self.dtype)).autodiff();
+        for (step, x) in sequence.iter_mut().enumerate() {
+            *x = x.clone() * mask.clone().narrow(0, step * rows, rows); // [rows, width]
         }
     }
 
@@ -247,6 +253,10 @@ impl Executor for BurnExecutor {
         read(Tensor::cat(std::mem::take(&mut self.losses), 0))
     }
 
+    fn lags(&self) -> bool {
+        self.lags
+    }
+
     fn gradient_norms(&mut self) -> Result<(f64, f64)> {
         let Some((before, after)) = &self.gradients else { return Ok((f64::NAN, f64::NAN)) };
         let norms = read(Tensor::cat(vec![before.global_norm(), after.global_norm()], 0))?;
@@ -260,9 +270,8 @@ impl Executor for BurnExecutor {
         let (outputs, end) = self.forward(&self.params, (&batch.inputs, batch.rows), &state, &counted.steps, None);
         self.evaluated = Some(end);
         let logits = Self::head(&self.params, outputs); // [counted rows, vocabulary]
-        let guesses = logits.clone().argmax(1).into_data().convert::<i32>();
-        let guesses: Vec<i32> =
-            guesses.try_into_vec().map_err(|error| Error::internal("cannot read predictions", error.to_string()))?;
+        let guesses = logits.clone().argmax(1).try_into_data().map_err(failed)?;
+        let guesses: Vec<i32> = guesses.try_into_vec_as().map_err(failed)?;
         let right = |row: usize| guesses[row].cast_unsigned() == counted.targets[row];
         let counts = |row: usize| counted.mask.as_ref().is_none_or(|mask| mask[row] != 0.0);
         Ok(Totals {
@@ -285,13 +294,13 @@ impl Executor for BurnExecutor {
     fn save(&self) -> Result<Vec<Named>> {
         let mut saved = Vec::new();
         for (name, matrix) in self.params.iter() {
-            saved.push(named(format!("parameters.{name}"), &download(matrix.clone())?));
+            saved.push(named(format!("parameters.{name}"), &download(matrix.clone())?)?);
         }
         for (index, name) in self.params.names().enumerate() {
-            saved.extend(self.optimizer.save(index, &format!("optimizer.{name}")));
+            saved.extend(self.optimizer.save(index, &format!("optimizer.{name}"))?);
         }
         for (name, vector) in self.carried.iter().flat_map(Matrices::iter) {
-            saved.push(named(format!("state.{name}"), &download(vector.clone())?));
+            saved.push(named(format!("state.{name}"), &download(vector.clone())?)?);
         }
         Ok(saved)
     }
@@ -368,24 +377,28 @@ fn rows(state: &State) -> Option<usize> {
 
 /// Waits for the device and reads numbers back, row by row.
 fn read<const RANK: usize>(tensor: Tensor<RANK>) -> Result<Vec<f64>> {
-    download(tensor)?
-        .convert::<f64>()
-        .try_into_vec()
-        .map_err(|error| Error::internal("cannot read numbers", format!("{error:?}")))
+    download(tensor)?.try_into_vec_as().map_err(failed)
 }
 
 fn download<const RANK: usize>(tensor: Tensor<RANK>) -> Result<TensorData> {
-    tensor.try_into_data().map_err(|error| Error::internal("the device failed", error.to_string()))
+    tensor.try_into_data().map_err(failed)
 }
 
-/// A matrix as it is saved.
-pub(super) fn named(name: String, data: &TensorData) -> Named {
+fn failed(error: impl std::fmt::Display) -> Error {
+    Error::internal("the device failed", error.to_string())
+}
+
+/// A matrix as it is saved. Numbers may come from the device only now.
+///
+/// # Errors
+/// When the device fails.
+pub(super) fn named(name: String, data: &TensorData) -> Result<Named> {
     let shape = [data.shape()[0], data.shape()[1]];
     let values = match data.dtype() {
-        DType::F64 => Values::F64(data.iter::<f64>().collect()),
-        _ => Values::F32(data.iter::<f32>().collect()),
+        DType::F64 => Values::F64(data.try_to_vec_as().map_err(failed)?),
+        _ => Values::F32(data.try_to_vec_as().map_err(failed)?),
     };
-    Named { name, shape, values }
+    Ok(Named { name, shape, values })
 }
 
 /// Saved numbers as Burn takes them.

@@ -40,6 +40,12 @@ pub trait Executor {
     /// When the device fails.
     fn losses(&mut self) -> Result<Vec<f64>>;
 
+    /// Whether updates are still being computed when [`Executor::train`] returns, so that asking for a number makes the
+    /// device wait.
+    fn lags(&self) -> bool {
+        false
+    }
+
     /// The global norm of the gradients of the last update, before and after the clippers.
     ///
     /// # Errors

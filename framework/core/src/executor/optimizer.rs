@@ -17,6 +17,7 @@ use burn::{
 
 use super::burn::{data, named};
 use crate::{
+    error::Result,
     experiment::Optimizer,
     run::checkpoint::{Named, Values},
 };
@@ -30,7 +31,10 @@ pub(super) trait Update {
     /// Takes the steps since [`Update::remember`] back.
     fn undo(&mut self);
     /// The state of the parameter of that index, as matrices whose names begin with `prefix`.
-    fn save(&self, index: usize, prefix: &str) -> Vec<Named>;
+    ///
+    /// # Errors
+    /// When the device fails.
+    fn save(&self, index: usize, prefix: &str) -> Result<Vec<Named>>;
     /// Takes the state up again; without one, the parameter begins anew.
     fn load(&mut self, index: usize, saved: &Saved<'_>);
 }
@@ -135,11 +139,11 @@ impl<R: Rule> Update for States<R> {
         self.reached = std::mem::take(&mut self.remembered);
     }
 
-    fn save(&self, index: usize, prefix: &str) -> Vec<Named> {
-        let Some(state) = &self.reached[index] else { return Vec::new() };
+    fn save(&self, index: usize, prefix: &str) -> Result<Vec<Named>> {
+        let Some(state) = &self.reached[index] else { return Ok(Vec::new()) };
         let mut sink = StateSink::default();
         state.state_flatten(prefix, &mut sink);
-        let scalar = |(name, value)| Named { name, shape: [1, 1], values: Values::F64(vec![number(value)]) };
+        let scalar = |(name, value)| Ok(Named { name, shape: [1, 1], values: Values::F64(vec![number(value)]) });
         let scalars = sink.scalars.into_iter().map(scalar);
         sink.tensors.into_iter().map(|(name, data)| named(name, &data)).chain(scalars).collect()
     }

@@ -4,11 +4,10 @@ use super::{
     suggest::{nearest, question},
     tree::{Entry, Node, Value},
 };
-use crate::error::{Place, Problem};
-
-/// The words that `backend.device` may begin with, and whether an index or a name may follow after a colon.
-const DEVICES: [(&str, bool); 5] =
-    [("cpu", false), ("flex", false), ("ndarray", false), ("wgpu", true), ("cuda", true)];
+use crate::{
+    error::{Place, Problem},
+    executor::device::KNOWN,
+};
 
 /// Everything wrong with the combination of values. `proposed` are the keys that are missing only because they are
 /// misspelt.
@@ -103,8 +102,8 @@ impl Rules<'_> {
             Some((word, which)) => (word, Some(which)),
             None => (text, None),
         };
-        let words = || DEVICES.iter().map(|(word, _)| *word);
-        let problem = match (DEVICES.iter().find(|(known, _)| *known == word), which) {
+        let words = || KNOWN.iter().map(|known| known.word);
+        let problem = match (KNOWN.iter().find(|known| known.word == word).map(|known| known.several), which) {
             (None, _) => {
                 let known = words().collect::<Vec<_>>().join(", ");
                 let problem =
@@ -112,11 +111,11 @@ impl Rules<'_> {
                 let near = nearest(word, words());
                 if near.is_empty() { problem } else { problem.hint(question(&near)) }
             }
-            (Some((_, true)), Some(which)) if which.trim().is_empty() => {
+            (Some(true), Some(which)) if which.trim().is_empty() => {
                 Problem::new(format!("no index or name after the colon in device \"{text}\""))
                     .hint(format!("write \"{word}\", or \"{word}:0\""))
             }
-            (Some((_, false)), Some(_)) => {
+            (Some(false), Some(_)) => {
                 Problem::new(format!("device \"{word}\" takes no index")).hint(format!("write \"{word}\""))
             }
             _ => return None,

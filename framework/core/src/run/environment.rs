@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{failure, replace};
-use crate::error::{Error, Problem, Result};
+use crate::{
+    error::{Error, Problem, Result},
+    executor::device::card,
+};
 
 /// The version of Burn that this program is built on; the workspace pins it.
 pub const BURN: &str = "0.22.1";
@@ -27,6 +30,9 @@ pub struct Environment {
     pub processors: usize,
     /// The device that computed.
     pub device: String,
+    /// The graphics card that it is, as it names itself, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card: Option<String>,
     /// Width of its numbers.
     pub dtype: String,
     /// The command line, of paths from the root only their last part.
@@ -53,6 +59,7 @@ impl Environment {
             architecture: std::env::consts::ARCH.to_owned(),
             processors: std::thread::available_parallelism().map_or(1, usize::from),
             device: device.to_owned(),
+            card: card(device),
             dtype: dtype.to_owned(),
             command: arguments.into_iter().map(|argument| without_root(&argument)).collect(),
             start: now(),

@@ -1,0 +1,44 @@
+//! `hatchery devices`: what `[backend] device` may name in this build on this machine, and what a rebuild would add.
+
+use std::io::Write;
+
+use hatchery::{
+    error::{Error, Result},
+    executor::device::{Found, KNOWN, Known, memory},
+};
+use serde_json::json;
+
+pub(crate) fn run(as_json: bool) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    for known in &KNOWN {
+        let text = if as_json { json_line(known, &known.found()) } else { lines(known, &known.found()) };
+        writeln!(out, "{text}").map_err(|error| Error::internal("cannot write to standard output", error))?;
+    }
+    Ok(())
+}
+
+fn lines(known: &Known, found: &[Found]) -> String {
+    let head = format!("{:<9}{}", known.word, known.doc);
+    if !known.built {
+        return format!("{head}\n  not in this build: cargo install --path framework/cli --features {}", known.feature);
+    }
+    if found.is_empty() {
+        return format!("{head}\n  none on this machine");
+    }
+    let line = |found: &Found| {
+        let memory = found.memory.map_or("unknown memory".to_owned(), |bytes| memory::bytes(bytes as f64));
+        format!("\n  {:<9}{}, {memory}, {}", found.selector, found.name, found.about)
+    };
+    head + &found.iter().map(line).collect::<String>()
+}
+
+fn json_line(known: &Known, found: &[Found]) -> String {
+    let found: Vec<_> = found
+        .iter()
+        .map(|found| {
+            json!({ "device": found.selector, "name": found.name, "about": found.about, "memory_bytes": found.memory })
+        })
+        .collect();
+    json!({ "word": known.word, "about": known.doc, "feature": known.feature, "built": known.built, "found": found })
+        .to_string()
+}
