@@ -159,13 +159,13 @@ fn damaged_files_of_torch_are_refused() {
     let lab = Lab::new();
     for (file, key) in [("state_dict.pt", None), ("state_dict_stream.pt", Some("model_state_dict"))] {
         let whole = bytes(file);
-        for length in (0..whole.len()).step_by(3) {
+        for length in (0..whole.len()).step_by(11) {
             let message = lab.refusal(&whole[..length], key, "[parameters]");
             assert!(!message.contains("says nothing of"), "{length} bytes of {file} are taken for all of it");
         }
-        for place in 0..whole.len() {
+        for place in (0..whole.len()).step_by(4) {
             let mut changed = whole.clone();
-            changed[place] ^= [0x01, 0x80, 0xff][place % 3];
+            changed[place] ^= [0x01, 0x80, 0xff][place / 4 % 3];
             lab.refusal(&changed, key, "[parameters]");
         }
     }

@@ -2,7 +2,7 @@
 
 use hatchery_plugin::{Result, prelude::*};
 
-use crate::random::draw;
+use crate::draw;
 
 /// Balanced brackets of several kinds, nested to a bounded depth: `([]{[]})`.
 ///

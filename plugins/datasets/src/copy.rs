@@ -2,7 +2,7 @@
 
 use hatchery_plugin::{Result, prelude::*};
 
-use crate::random::draw;
+use crate::draw;
 
 /// Letters drawn at random, a bar, and the same letters again: `cabfde|cabfde`.
 ///
