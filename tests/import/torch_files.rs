@@ -8,6 +8,7 @@ use hatchery::{
     evaluate::evaluate,
     experiment::{Experiment, read},
     import::{Imported, pytorch},
+    registry::Registry,
 };
 use serde::Deserialize;
 use tempfile::{TempDir, tempdir};
@@ -59,6 +60,7 @@ from = ["head.bias"]
 /// A folder with the experiment that describes the script's model, and its text.
 struct Lab {
     folder: TempDir,
+    registry: Registry,
     experiment: Experiment,
     data: Data,
 }
@@ -74,9 +76,10 @@ impl Lab {
         );
         fs::write(folder.path().join("text.txt"), text).unwrap();
         fs::write(folder.path().join("torch.toml"), experiment).unwrap();
-        let experiment = read::read(&folder.path().join("torch.toml"), &[], &registry()).unwrap();
-        let data = Data::open(&experiment, folder.path(), &registry(), None).unwrap();
-        Self { folder, experiment, data }
+        let registry = registry();
+        let experiment = read::read(&folder.path().join("torch.toml"), &[], &registry).unwrap();
+        let data = Data::open(&experiment, folder.path(), &registry, None).unwrap();
+        Self { folder, registry, experiment, data }
     }
 
     fn import(&self, bytes: &[u8], key: Option<&str>, mapping: &str) -> Result<Imported> {
@@ -84,7 +87,7 @@ impl Lab {
         fs::write(file("model.pt"), bytes).unwrap();
         fs::write(file("mapping.toml"), mapping).unwrap();
         let vocabulary = self.data.vocabulary.as_ref().clone();
-        pytorch(&file("model.pt"), key, &file("mapping.toml"), self.experiment.clone(), vocabulary, &registry())
+        pytorch(&file("model.pt"), key, &file("mapping.toml"), self.experiment.clone(), vocabulary, &self.registry)
     }
 
     #[track_caller]
