@@ -8,7 +8,8 @@ one-hot characters, with random weights; a line begins with the zero vector and 
 all characters and newlines of the text, computed in float64 from the float32 weights.
 
 state_dict.pt         a state dict in the zip form, its tensors stored in awkward ways: one transposed, one a part of a larger
-                      storage, one in float64, a counter of integers, one of half precision
+                      storage, one in float64; beside them a counter of integers, one of half precision, and
+                      one of a single number repeated
 state_dict_stream.pt  a checkpoint in the form before PyTorch 1.6, with the state dict under "model_state_dict"
 state_dict_module.pt  a module saved as a whole, which is no state dict
 """
@@ -53,6 +54,7 @@ def awkward(state_dict):
     assert stored["head.weight"].storage_offset() == 2 * HIDDEN
     stored["head.bias"] = state_dict["head.bias"].double()
     stored["steps"] = torch.tensor(7)
+    stored["repeated"] = torch.zeros(1).expand(len(SYMBOLS))
     stored["half"] = torch.zeros(len(SYMBOLS), dtype=torch.float16)
     return stored
 

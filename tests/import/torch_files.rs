@@ -108,7 +108,8 @@ fn bytes(file: &str) -> Vec<u8> {
 fn a_file_of_torch_has_the_loss_that_pytorch_has() {
     let lab = Lab::new();
     let expected = numbers().loss;
-    let files = [("state_dict.pt", None, "half, steps"), ("state_dict_stream.pt", Some("model_state_dict"), "")];
+    let files =
+        [("state_dict.pt", None, "half, repeated, steps"), ("state_dict_stream.pt", Some("model_state_dict"), "")];
     for (file, key, left) in files {
         let imported = lab.import(&bytes(file), key, MAPPING).unwrap_or_else(|error| panic!("{file}: {error}"));
         let notes: Vec<_> =
@@ -151,6 +152,7 @@ fn tensors_that_do_not_fit_are_named() {
     let refused = |from: &str, to: &str| lab.refusal(&file, None, &MAPPING.replace(from, to));
     has(&refused("\"head.bias\"", "\"steps\""), &["`steps` has numbers of the kind Long", "floating-point"]);
     has(&refused("\"head.bias\"", "\"half\""), &["`half` has numbers of the kind Half"]);
+    has(&refused("\"head.bias\"", "\"repeated\""), &["`repeated` has more numbers than its storage", "contiguous()"]);
     has(&refused("\"head.bias\"", "\"head.b\""), &["no `head.b`", "head.bias, head.weight"]);
     has(&refused("\"head.weight\"", "\"rnn.weight_hh_l1\""), &["wrong shape for `head.wya`", "12 by 3"]);
 }
@@ -162,13 +164,13 @@ fn damaged_files_of_torch_are_refused() {
     let lab = Lab::new();
     for (file, key) in [("state_dict.pt", None), ("state_dict_stream.pt", Some("model_state_dict"))] {
         let whole = bytes(file);
-        for length in (0..whole.len()).step_by(11) {
+        for length in (0..whole.len()).step_by(17) {
             let message = lab.refusal(&whole[..length], key, "[parameters]");
             assert!(!message.contains("says nothing of"), "{length} bytes of {file} are taken for all of it");
         }
-        for place in (0..whole.len()).step_by(4) {
+        for place in (0..whole.len()).step_by(7) {
             let mut changed = whole.clone();
-            changed[place] ^= [0x01, 0x80, 0xff][place / 4 % 3];
+            changed[place] ^= [0x01, 0x80, 0xff][place % 3];
             lab.refusal(&changed, key, "[parameters]");
         }
     }

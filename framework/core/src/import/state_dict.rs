@@ -14,8 +14,8 @@ pub(super) type StateDict = BTreeMap<String, Tensor>;
 pub(super) struct Tensor {
     /// As in the file; a vector has one dimension.
     pub(super) shape: Vec<usize>,
-    /// Row by row, or the kind of its numbers where it is none that a model here has.
-    pub(super) numbers: std::result::Result<Vec<f32>, String>,
+    /// Row by row, or why they cannot be had.
+    pub(super) numbers: std::result::Result<Vec<f32>, Problem>,
 }
 
 /// Reads a state dict, or the one that a file of `torch.save` keeps under a key.
@@ -37,8 +37,16 @@ pub(super) fn read(path: &Path, bytes: &[u8], key: Option<&str>) -> Result<State
         )
         .into());
     }
-    let tensor = |view: TensorView<'_>| Tensor { shape: view.shape().to_vec(), numbers: numbers(&view) };
-    Ok(theirs.tensors().into_iter().map(|(name, view)| (name, tensor(view))).collect())
+    let tensor =
+        |name: &str, view: &TensorView<'_>| Tensor { shape: view.shape().to_vec(), numbers: numbers(name, view) };
+    Ok(theirs
+        .tensors()
+        .into_iter()
+        .map(|(name, view)| {
+            let tensor = tensor(&name, &view);
+            (name, tensor)
+        })
+        .collect())
 }
 
 /// The tensor of that name.
@@ -54,16 +62,20 @@ pub(super) fn tensor(theirs: &StateDict, name: &str) -> Result<Foreign> {
     };
     match &tensor.numbers {
         Ok(values) => Ok(Foreign { name: name.to_owned(), shape: tensor.shape.clone(), values: values.clone() }),
-        Err(kind) => Err(Problem::new(format!("`{name}` has numbers of the kind {kind}"))
-            .hint("save it as 32- or 64-bit floating-point numbers")
-            .into()),
+        Err(problem) => Err(problem.clone().into()),
     }
 }
 
-fn numbers(view: &TensorView<'_>) -> std::result::Result<Vec<f32>, String> {
+/// A refusal of numbers that no model here has.
+pub(super) fn unsupported(name: &str, kind: &str) -> Problem {
+    Problem::new(format!("`{name}` has numbers of the kind {kind}"))
+        .hint("save it as 32- or 64-bit floating-point numbers")
+}
+
+fn numbers(name: &str, view: &TensorView<'_>) -> std::result::Result<Vec<f32>, Problem> {
     match view.dtype() {
         Dtype::F32 => Ok(view.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()),
         Dtype::F64 => Ok(view.data().as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes) as f32).collect()),
-        other => Err(format!("{other:?}")),
+        other => Err(unsupported(name, &format!("{other:?}"))),
     }
 }

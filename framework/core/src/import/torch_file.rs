@@ -9,7 +9,7 @@ use rawzip::{CompressionMethod, ZipArchive};
 
 use super::{
     pickle::{Id, Node, Pickle},
-    state_dict::{StateDict, Tensor},
+    state_dict::{self, StateDict, Tensor},
 };
 use crate::error::Problem;
 
@@ -42,16 +42,13 @@ pub(super) fn read(bytes: &[u8], key: Option<&str>) -> Result<StateDict, Problem
             .hint("copy it again, or save it again; files of other programs are not read")
     })?;
     let members = choose(&pickle, key)?;
-    let mut tensors = StateDict::new();
-    for &(name, value) in members {
-        if let (Some(name), Some(tensor)) = (pickle.text(name), tensor(&pickle, value, &storages)) {
-            let tensor = tensor.map_err(|why| {
-                Problem::new(format!("`{name}` in the file cannot be read: {why}"))
-                    .hint("copy the file again, or save it again")
-            })?;
-            tensors.insert(name.to_owned(), tensor);
-        }
-    }
+    let tensors: StateDict = members
+        .iter()
+        .filter_map(|&(name, value)| {
+            let name = pickle.text(name)?;
+            Some((name.to_owned(), tensor(&pickle, name, value, &storages)?))
+        })
+        .collect();
     if tensors.is_empty() {
         return Err(nested(&pickle, members, "the file has no tensors where a state dict has them"));
     }
@@ -63,6 +60,9 @@ fn choose<'a>(pickle: &'a Pickle, key: Option<&str>) -> Result<&'a [(Id, Id)], P
     let root = match pickle.node(pickle.root()) {
         Node::Dictionary(members) => members,
         Node::Call { function, .. } => {
+            if pickle.rebuilt(pickle.root()).is_some() {
+                return Err(Problem::new("the file holds a single tensor, not a state dict").hint(SAVE));
+            }
             let class = pickle.global(*function).unwrap_or("unknown");
             return Err(Problem::new(format!("the file holds an object of the class `{class}`, not a state dict"))
                 .note("a module that was saved as a whole can only be loaded beside its Python source")
@@ -102,6 +102,9 @@ fn archive(bytes: &[u8]) -> Result<(Pickle, Storages<'_>), String> {
         let path = String::from_utf8_lossy(entry.file_path().as_bytes()).into_owned();
         // Every path begins with the name that the file had when it was saved.
         let name = path.split_once('/').map_or(path.as_str(), |(_, name)| name);
+        if !["data.pkl", "byteorder"].contains(&name) && !name.starts_with("data/") {
+            continue;
+        }
         if entry.compression_method() != CompressionMethod::STORE {
             return Err(format!("`{path}` is compressed, as torch.save never does"));
         }
@@ -201,57 +204,74 @@ fn element(class: &str) -> Option<usize> {
     })
 }
 
-/// The tensor that a value stands for, if it stands for one.
-fn tensor(pickle: &Pickle, value: Id, storages: &Storages<'_>) -> Option<Result<Tensor, String>> {
+/// The tensor that a value stands for, if it stands for one. What is wrong with it is told when it is asked for.
+fn tensor(pickle: &Pickle, name: &str, value: Id, storages: &Storages<'_>) -> Option<Tensor> {
     let (function, arguments) = match pickle.rebuilt(value)? {
         ("parameter", [tensor, ..]) => pickle.rebuilt(*tensor)?,
         other => other,
     };
-    match (function, arguments) {
-        ("tensor" | "tensor_v2", [storage, offset, shape, strides, ..]) => Some((|| {
-            let said = "it is not described as tensors are";
-            let storage = pickle.storage(*storage).ok_or(said)?;
-            let bytes = storages.get(storage.key).ok_or_else(|| format!("its storage {} is missing", storage.key))?;
-            let layout = Layout {
-                offset: pickle.size(*offset).ok_or(said)?,
-                shape: pickle.sizes(*shape).ok_or(said)?,
-                strides: pickle.sizes(*strides).ok_or(said)?,
-            };
-            let numbers = match storage.class {
-                "FloatStorage" => Ok(layout.gather(bytes, f32::from_le_bytes)?),
-                "DoubleStorage" => Ok(layout.gather(bytes, |bytes| f64::from_le_bytes(bytes) as f32)?),
-                other => Err(other.trim_end_matches("Storage").to_owned()),
-            };
-            Ok(Tensor { shape: layout.shape, numbers })
-        })()),
+    let shape = arguments.get(2).and_then(|shape| pickle.sizes(*shape)).unwrap_or_default();
+    let numbers = match (function, arguments) {
+        ("tensor" | "tensor_v2", [storage, offset, _, strides, ..]) => {
+            let layout = (pickle.size(*offset), pickle.sizes(*strides));
+            match (pickle.storage(*storage), layout) {
+                (Some(storage), (Some(offset), Some(strides))) => {
+                    let layout = Layout { offset, shape: &shape, strides: &strides };
+                    numbers(name, &storage, &layout, storages)
+                }
+                _ => Err(Problem::new(format!("`{name}` is not described as tensors are")).hint(SAVE)),
+            }
+        }
         // Sparse, quantised and the like.
-        (other, _) => Some(Ok(Tensor { shape: Vec::new(), numbers: Err(other.to_owned()) })),
-    }
+        (other, _) => Err(state_dict::unsupported(name, other)),
+    };
+    Some(Tensor { shape, numbers })
+}
+
+fn numbers(
+    name: &str,
+    storage: &Storage<'_>,
+    layout: &Layout<'_>,
+    storages: &Storages<'_>,
+) -> Result<Vec<f32>, Problem> {
+    let Some(bytes) = storages.get(storage.key) else {
+        return Err(Problem::new(format!("the file lacks the storage {} of `{name}`", storage.key))
+            .hint("copy the file again, or save it again"));
+    };
+    let gathered = match storage.class {
+        "FloatStorage" => layout.gather(bytes, f32::from_le_bytes),
+        "DoubleStorage" => layout.gather(bytes, |bytes| f64::from_le_bytes(bytes) as f32),
+        other => return Err(state_dict::unsupported(name, other.trim_end_matches("Storage"))),
+    };
+    gathered.ok_or_else(|| {
+        Problem::new(format!("`{name}` has more numbers than its storage"))
+            .note(format!("its shape: {:?}", layout.shape))
+            .hint("save `tensor.contiguous()` of what was expanded; if nothing was, copy the file again")
+    })
 }
 
 /// Where the entries of a tensor lie in its storage, counted in elements.
-struct Layout {
+struct Layout<'a> {
     offset: usize,
-    shape: Vec<usize>,
-    strides: Vec<usize>,
+    shape: &'a [usize],
+    strides: &'a [usize],
 }
 
-impl Layout {
-    /// The entries, row by row, whatever the order in which they lie.
-    fn gather<const N: usize>(&self, bytes: &[u8], number: impl Fn([u8; N]) -> f32) -> Result<Vec<f32>, String> {
+impl Layout<'_> {
+    /// The entries, row by row, whatever the order in which they lie; nothing if there are not as many.
+    fn gather<const N: usize>(&self, bytes: &[u8], number: impl Fn([u8; N]) -> f32) -> Option<Vec<f32>> {
         let elements = bytes.as_chunks().0;
-        let count = self.shape.iter().try_fold(1_usize, |count, size| count.checked_mul(*size));
-        let last = self.shape.iter().zip(&self.strides).try_fold(self.offset, |last, (size, stride)| {
+        let count = self.shape.iter().try_fold(1_usize, |count, size| count.checked_mul(*size))?;
+        let last = self.shape.iter().zip(self.strides).try_fold(self.offset, |last, (size, stride)| {
             last.checked_add(size.saturating_sub(1).checked_mul(*stride)?)
-        });
-        let (Some(count), Some(last)) = (count, last) else { return Err("its shape is too large".to_owned()) };
+        })?;
         // A stride of 0 repeats numbers without end: no more than the storage has are taken.
         let fits = self.shape.len() == self.strides.len() && (count == 0 || last < elements.len());
         if !fits || count > elements.len() {
-            return Err(format!("it has {count} numbers and its storage {}", elements.len()));
+            return None;
         }
         let place = |mut index: usize| {
-            let sizes = self.shape.iter().zip(&self.strides).rev();
+            let sizes = self.shape.iter().zip(self.strides).rev();
             self.offset
                 + sizes.fold(0, |place, (size, stride)| {
                     let along = index % size;
@@ -259,6 +279,6 @@ impl Layout {
                     place + along * stride
                 })
         };
-        Ok((0..count).map(|index| number(elements[place(index)])).collect())
+        Some((0..count).map(|index| number(elements[place(index)])).collect())
     }
 }
