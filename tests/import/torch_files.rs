@@ -135,6 +135,11 @@ fn a_file_of_torch_that_is_no_state_dict_is_named() {
         &[&["`epoch` in the file is no dictionary"], &nested[..]].concat(),
     );
     has(&lab.refusal(&stream, Some("optimizer"), MAPPING), &["no tensors", "it has: lr"]);
+    // One tensor under so many names that all of them together would not fit into memory.
+    has(
+        &lab.refusal(&repeating(&stream, 1_000), Some("model_state_dict"), MAPPING),
+        &["far more numbers than the file"],
+    );
     // What `pickle.dump([1, 2], file)` writes.
     has(&lab.refusal(b"\x80\x02]q\x00(K\x01K\x02e.", None, MAPPING), &["none that torch.save wrote"]);
     has(&lab.refusal(b"PK\x03\x04 and so on", None, MAPPING), &["it is cut off"]);
@@ -155,6 +160,22 @@ fn tensors_that_do_not_fit_are_named() {
     has(&refused("\"head.bias\"", "\"repeated\""), &["`repeated` has more numbers than its storage", "contiguous()"]);
     has(&refused("\"head.bias\"", "\"head.b\""), &["no `head.b`", "head.bias, head.weight"]);
     has(&refused("\"head.weight\"", "\"rnn.weight_hh_l1\""), &["wrong shape for `head.wya`", "12 by 3"]);
+}
+
+/// The stream form with `count` more names for the first tensor of its state dict.
+fn repeating(stream: &[u8], count: u32) -> Vec<u8> {
+    // Before the name of the second tensor the first is put into the memo: `q` and its number there.
+    let second = b"X\x10\x00\x00\x00rnn.weight_hh_l0";
+    let place = stream.windows(second.len()).position(|bytes| bytes == second).unwrap();
+    let memo = stream[..place].iter().rposition(|byte| *byte == b'q').unwrap();
+    let mut repeated = stream[..place].to_vec();
+    for name in 0..count {
+        repeated.extend(b"X\x04\x00\x00\x00");
+        repeated.extend(format!("{name:04}").bytes());
+        repeated.extend([b'h', stream[memo + 1]]);
+    }
+    repeated.extend(&stream[place..]);
+    repeated
 }
 
 /// A file that is cut or changed anywhere is read or refused; the mapping is empty, so that nothing is done beyond

@@ -115,7 +115,8 @@ impl<'a> Machine<'a> {
                 0x80 => drop(self.take(1)?),
                 0x95 => drop(self.take(8)?),
                 b'(' => self.marks.push(self.stack.len()),
-                b'0' => drop(self.pop()?),
+                // POP; BUILD: the attributes of an object, of which state dicts have none that matter.
+                b'0' | b'b' => drop(self.pop()?),
                 b'1' => drop(self.marked()?),
                 b'2' => self.stack.push(self.top()?),
                 b'N' => self.push(Node::Nothing),
@@ -174,8 +175,6 @@ impl<'a> Machine<'a> {
                 }
                 // REDUCE, NEWOBJ.
                 b'R' | 0x81 => self.call()?,
-                // BUILD: the attributes of an object, of which state dicts have none that matter.
-                b'b' => drop(self.pop()?),
                 other => return Err(format!("it has the instruction 0x{other:02x}, which is not one of a state dict")),
             }
         }

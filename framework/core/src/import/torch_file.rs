@@ -15,6 +15,8 @@ use crate::error::Problem;
 
 /// The number that the stream form begins with, as a pickle.
 const MAGIC: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
+/// No tensor of torch has more.
+const MOST_DIMENSIONS: usize = 64;
 const SAVE: &str = "in Python: torch.save(model.state_dict(), \"model.pt\")";
 
 /// Bytes by the keys that the pickle has for them.
@@ -42,13 +44,18 @@ pub(super) fn read(bytes: &[u8], key: Option<&str>) -> Result<StateDict, Problem
             .hint("copy it again, or save it again; files of other programs are not read")
     })?;
     let members = choose(&pickle, key)?;
-    let tensors: StateDict = members
-        .iter()
-        .filter_map(|&(name, value)| {
-            let name = pickle.text(name)?;
-            Some((name.to_owned(), tensor(&pickle, name, value, &storages)?))
-        })
-        .collect();
+    let mut tensors = StateDict::new();
+    // Tensors may share a storage. Without a limit a small file could name a large one without end.
+    let mut left = bytes.len();
+    for &(name, value) in members {
+        let Some(name) = pickle.text(name) else { continue };
+        let Some(tensor) = tensor(&pickle, name, value, &storages) else { continue };
+        let count = tensor.numbers.as_ref().map_or(0, Vec::len);
+        left = left
+            .checked_sub(count)
+            .ok_or_else(|| Problem::new("the tensors in the file have far more numbers than the file").hint(SAVE))?;
+        tensors.insert(name.to_owned(), tensor);
+    }
     if tensors.is_empty() {
         return Err(nested(&pickle, members, "the file has no tensors where a state dict has them"));
     }
@@ -215,7 +222,7 @@ fn tensor(pickle: &Pickle, name: &str, value: Id, storages: &Storages<'_>) -> Op
         ("tensor" | "tensor_v2", [storage, offset, _, strides, ..]) => {
             let layout = (pickle.size(*offset), pickle.sizes(*strides));
             match (pickle.storage(*storage), layout) {
-                (Some(storage), (Some(offset), Some(strides))) => {
+                (Some(storage), (Some(offset), Some(strides))) if shape.len() <= MOST_DIMENSIONS => {
                     let layout = Layout { offset, shape: &shape, strides: &strides };
                     numbers(name, &storage, &layout, storages)
                 }
