@@ -456,8 +456,10 @@ pub(crate) enum Import {
         #[command(flatten)]
         into: Into,
     },
-    /// A state dict of Python's torch, saved as safetensors
-    #[command(after_help = "A mapping file has a table for every parameter:\n\n  \
+    /// A state dict of Python's torch, as torch.save writes it or as safetensors; nothing in it is run
+    #[command(after_help = "Example:\n  hatchery import pytorch model.pt --mapping mapping.toml \
+        --experiment experiments/shakespeare.toml --output model.safetensors\n\n\
+        A mapping file has a table for every parameter:\n\n  \
         [parameters.\"layers.0.b\"]\n  \
         from = [\"rnn.bias_ih_l0\", \"rnn.bias_hh_l0\"]   # several are added\n  \
         transpose = false                                 # exchange rows and columns\n  \
@@ -465,6 +467,9 @@ pub(crate) enum Import {
     Pytorch {
         /// The file
         model: PathBuf,
+        /// Where the file keeps the state dict among other things: model_state_dict
+        #[arg(long, value_name = "NAME")]
+        key: Option<String>,
         /// The mapping file
         #[arg(long, value_name = "FILE")]
         mapping: PathBuf,

@@ -66,7 +66,9 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
             commands::data::show(corpus.as_deref(), experiment.as_deref(), picture.as_deref())
         }
         Command::Import(Import::Keras { model, into }) => commands::import::keras(model, into),
-        Command::Import(Import::Pytorch { model, mapping, into }) => commands::import::pytorch(model, mapping, into),
+        Command::Import(Import::Pytorch { model, key, mapping, into }) => {
+            commands::import::pytorch(model, key.as_deref(), mapping, into)
+        }
         Command::Completions { shell } => {
             commands::completions(*shell);
             Ok(())

@@ -92,7 +92,7 @@ pub(crate) fn table(experiments: &Path, root: &Path) -> Result<()> {
         };
         let row = Row::of(&RunDirectory::open(&newest.path)?, &registry)?;
         println!(
-            "| [{shown}]({shown}) | {question} | {} | {} | {} | {:.0} | {:.4} | {} |",
+            "| [{shown}]({shown}) | {question} | {} | {} | {} | {:.1} | {:.4} | {} |",
             row.cell,
             row.parameters.map_or(String::new(), |parameters| parameters.to_string()),
             row.length(&experiment),

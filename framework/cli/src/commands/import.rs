@@ -22,10 +22,10 @@ pub(crate) fn keras(model: &Path, into: &Into) -> Result<()> {
 }
 
 /// A state dict of `PyTorch`.
-pub(crate) fn pytorch(model: &Path, mapping: &Path, into: &Into) -> Result<()> {
+pub(crate) fn pytorch(model: &Path, key: Option<&str>, mapping: &Path, into: &Into) -> Result<()> {
     let registry = hatchery_cli::registry()?;
     let (experiment, vocabulary) = target(into, &registry)?;
-    write(&import::pytorch(model, mapping, experiment, vocabulary, &registry)?, &into.output)
+    write(&import::pytorch(model, key, mapping, experiment, vocabulary, &registry)?, &into.output)
 }
 
 /// What the model becomes: the experiment, and the vocabulary of its text.

@@ -4,7 +4,10 @@
 //! experiment lacks, or the other way round, is named.
 
 mod keras;
+mod pickle;
 mod pytorch;
+mod state_dict;
+mod torch_file;
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! A `PyTorch` state dict, saved as safetensors, with an explicit mapping: which of its tensors make up which parameter.
+//! A `PyTorch` state dict with an explicit mapping: which of its tensors make up which parameter.
 //!
 //! ```toml
 //! [parameters."layers.0.wx"]
@@ -13,10 +13,12 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::Deserialize;
 
-use super::{Foreign, Imported, checkpoint, model};
+use super::{
+    Foreign, Imported, checkpoint, model,
+    state_dict::{self, StateDict},
+};
 use crate::{
     error::{Problem, Result},
     experiment::Experiment,
@@ -47,26 +49,21 @@ struct Origin {
     blocks: Vec<usize>,
 }
 
-/// A state dict as a checkpoint of an experiment, by a mapping file. Only parameters are taken.
+/// A state dict as a checkpoint of an experiment, by a mapping file. Only parameters are taken. The file is one of
+/// safetensors or of `torch.save`; in the latter the state dict may lie under a key.
 ///
 /// # Errors
 /// When a file cannot be read, when the mapping leaves out a parameter or names one that is not there, when the state
 /// dict lacks a tensor, and when a shape differs.
 pub fn pytorch(
     path: &Path,
+    key: Option<&str>,
     mapping: &Path,
     experiment: Experiment,
     vocabulary: Vocabulary,
     registry: &Registry,
 ) -> Result<Imported> {
-    let bytes = read(path)?;
-    if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(&[0x80]) {
-        return Err(Problem::new(format!("`{}` is a Python pickle, which only Python can read safely", path.display()))
-            .hint("in Python: safetensors.torch.save_file(torch.load(\"model.pt\", weights_only=True), \"model.safetensors\")")
-            .into());
-    }
-    let theirs = SafeTensors::deserialize(&bytes)
-        .map_err(|error| Problem::new(format!("`{}` is not a safetensors file: {error}", path.display())))?;
+    let theirs = state_dict::read(path, &read(path)?, key)?;
     let mapping = read_mapping(mapping)?;
     let specs = model(&experiment, &vocabulary, registry)?.params();
     let unknown = mapping.parameters.keys().filter(|name| !specs.iter().any(|spec| spec.name == name.as_str()));
@@ -95,17 +92,17 @@ pub fn pytorch(
         return Err(problems.into());
     }
     let used = |name: &&str| mapping.parameters.values().any(|origin| origin.from.iter().any(|from| from == name));
-    let left: Vec<_> = theirs.names().into_iter().filter(|name| !used(name)).collect();
+    let left: Vec<_> = theirs.keys().map(String::as_str).filter(|name| !used(name)).collect();
     let notes = if left.is_empty() { Vec::new() } else { vec![format!("not used: {}", left.join(", "))] };
     Ok(Imported { checkpoint: checkpoint(experiment, vocabulary, registry, &tensors, 0)?, notes })
 }
 
 impl Origin {
     /// The sum of the tensors, in our order.
-    fn take(&self, theirs: &SafeTensors<'_>) -> Result<Foreign> {
+    fn take(&self, theirs: &StateDict) -> Result<Foreign> {
         let mut sum: Option<Foreign> = None;
         for name in &self.from {
-            let tensor = foreign(theirs, name)?;
+            let tensor = state_dict::tensor(theirs, name)?;
             match &mut sum {
                 None => sum = Some(tensor),
                 Some(sum) if sum.shape == tensor.shape => {
@@ -122,26 +119,6 @@ impl Origin {
         let sum = sum.ok_or_else(|| Problem::new("`from` names no tensor"))?;
         let sum = if self.blocks.is_empty() { sum } else { reorder(sum, &self.blocks)? };
         Ok(if self.transpose { sum.transposed() } else { sum })
-    }
-}
-
-fn foreign(theirs: &SafeTensors<'_>, name: &str) -> Result<Foreign> {
-    let Ok(view) = theirs.tensor(name) else {
-        let known = theirs.names().join(", ");
-        return Err(Problem::new(format!("the state dict has no `{name}`")).note(format!("it has: {known}")).into());
-    };
-    let values = numbers(&view).ok_or_else(|| {
-        Problem::new(format!("`{name}` has numbers of the kind {:?}", view.dtype()))
-            .hint("save it as 32- or 64-bit floating-point numbers")
-    })?;
-    Ok(Foreign { name: name.to_owned(), shape: view.shape().to_vec(), values })
-}
-
-fn numbers(view: &TensorView<'_>) -> Option<Vec<f32>> {
-    match view.dtype() {
-        Dtype::F32 => Some(view.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()),
-        Dtype::F64 => Some(view.data().as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes) as f32).collect()),
-        _ => None,
     }
 }
 

@@ -1,0 +1,81 @@
+//! A state dict of `PyTorch`: tensors by name, from a safetensors file or from one of `torch.save`.
+
+use std::{collections::BTreeMap, path::Path};
+
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+
+use super::{Foreign, torch_file};
+use crate::error::{Problem, Result};
+
+/// Tensors by name.
+pub(super) type StateDict = BTreeMap<String, Tensor>;
+
+/// A tensor.
+pub(super) struct Tensor {
+    /// As in the file; a vector has one dimension.
+    pub(super) shape: Vec<usize>,
+    /// Row by row, or why they cannot be had.
+    pub(super) numbers: std::result::Result<Vec<f32>, Problem>,
+}
+
+/// Reads a state dict, or the one that a file of `torch.save` keeps under a key.
+///
+/// # Errors
+/// When the file is damaged or holds something else.
+pub(super) fn read(path: &Path, bytes: &[u8], key: Option<&str>) -> Result<StateDict> {
+    let named = |problem: Problem| problem.note(format!("the file: `{}`", path.display()));
+    if torch_file::is_one(bytes) {
+        return Ok(torch_file::read(bytes, key).map_err(named)?);
+    }
+    let theirs = SafeTensors::deserialize(bytes).map_err(|error| {
+        Problem::new(format!("`{}` is neither a safetensors file nor one of torch.save", path.display()))
+            .note(format!("as a safetensors file: {error}"))
+    })?;
+    if key.is_some() {
+        return Err(named(
+            Problem::new("a safetensors file has no dictionaries to choose from").hint("leave out --key"),
+        )
+        .into());
+    }
+    let tensor =
+        |name: &str, view: &TensorView<'_>| Tensor { shape: view.shape().to_vec(), numbers: numbers(name, view) };
+    Ok(theirs
+        .tensors()
+        .into_iter()
+        .map(|(name, view)| {
+            let tensor = tensor(&name, &view);
+            (name, tensor)
+        })
+        .collect())
+}
+
+/// The tensor of that name.
+///
+/// # Errors
+/// When there is none, or it has numbers of another kind.
+pub(super) fn tensor(theirs: &StateDict, name: &str) -> Result<Foreign> {
+    let Some(tensor) = theirs.get(name) else {
+        let known: Vec<_> = theirs.keys().map(String::as_str).collect();
+        return Err(Problem::new(format!("the state dict has no `{name}`"))
+            .note(format!("it has: {}", known.join(", ")))
+            .into());
+    };
+    match &tensor.numbers {
+        Ok(values) => Ok(Foreign { name: name.to_owned(), shape: tensor.shape.clone(), values: values.clone() }),
+        Err(problem) => Err(problem.clone().into()),
+    }
+}
+
+/// A refusal of numbers that no model here has.
+pub(super) fn unsupported(name: &str, kind: &str) -> Problem {
+    Problem::new(format!("`{name}` has numbers of the kind {kind}"))
+        .hint("save it as 32- or 64-bit floating-point numbers")
+}
+
+fn numbers(name: &str, view: &TensorView<'_>) -> std::result::Result<Vec<f32>, Problem> {
+    match view.dtype() {
+        Dtype::F32 => Ok(view.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()),
+        Dtype::F64 => Ok(view.data().as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes) as f32).collect()),
+        other => Err(unsupported(name, &format!("{other:?}"))),
+    }
+}
