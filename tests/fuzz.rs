@@ -70,12 +70,12 @@ fn fuzz_with(
         }
         longest = longest.max(begin.elapsed());
         assert!(longest < LONG, "input {number} of {name} took {longest:.0?}:\n{}", String::from_utf8_lossy(&input));
+        let done = number + 1;
+        if done == count || done % 100_000 == 0 {
+            let (Tally { read, refused }, time) = (&tally, start.elapsed());
+            println!("{name}: {done} inputs in {time:.0?}, {read} read, {refused} refused, the longest {longest:.1?}");
+        }
     }
-    let Tally { read, refused } = tally;
-    println!(
-        "{name}: {count} inputs in {:.0?}, {read} read, {refused} refused, the longest {longest:.1?}",
-        start.elapsed()
-    );
     tally
 }
 

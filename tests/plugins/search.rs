@@ -65,7 +65,7 @@ fn a_broken_library_is_reported_and_breaks_nothing_else() {
     let home = home("beside-broken");
     let broken = home.path().join("hatchery/plugins").join(format!("broken{DLL_SUFFIX}"));
     fs::write(&broken, "not a library").unwrap();
-    let words = ["warning: ", "is not a library that can be loaded", "left out: ", "take it out of the folder"];
+    let words = ["warning: ", "is not a library that can be loaded", "left out: ", "hatchery plugins doctor"];
     for command in [
         &["check", "experiment.toml"][..],
         &["plugins", "list"],

@@ -115,11 +115,10 @@ pub fn complete(registry: &mut Registry, named: &[PathBuf]) -> Result<Vec<Proble
 }
 
 fn lying_about(problem: Problem, path: &Path) -> Problem {
-    let hint = match &problem.hint {
-        Some(hint) => format!("{hint}; or take it out of the folder"),
-        None => "take it out of the folder".to_owned(),
-    };
-    problem.note(format!("left out: `{}`, which lies in a search folder", path.display())).hint(hint)
+    let path = path.display();
+    problem
+        .note(format!("left out: `{path}`, which lies in a search folder"))
+        .hint(format!("take it out of the folder, or see what repairs it: hatchery plugins doctor {path}"))
 }
 
 /// Where libraries are found without being named: the folders of `HATCHERY_PLUGINS`, or else `hatchery/plugins` in the
