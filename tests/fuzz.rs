@@ -1,10 +1,18 @@
-//! Random and changed inputs for everything that reads our own files: no panic, no memory taken for a length that is
-//! only claimed, never an internal error, always a message with something to do.
+//! Random and changed inputs for everything that reads bytes: our own files, those of other programs, and what plugin
+//! libraries answer. No panic, no memory taken for a length that is only claimed, no input that takes long, never an
+//! internal error, always a message with something to do.
 //!
 //! Two thousand inputs for each reader run with the other tests; `HATCHERY_FUZZ=1000000` asks for more. The same
 //! readers are targets for cargo-fuzz in `tests/fuzz/`. Figures of long runs stand in `tests/README.md`.
 
-use std::{fs, path::Path, time::Instant};
+mod foreign;
+mod plugins;
+
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use hatchery::{
     error::Error,
@@ -17,6 +25,9 @@ use hatchery::{
     },
 };
 
+/// No input may take longer, on however busy a machine.
+const LONG: Duration = Duration::from_secs(60);
+
 /// What a reader made of its inputs.
 #[derive(Default)]
 struct Tally {
@@ -26,14 +37,26 @@ struct Tally {
 
 /// Gives a reader as many inputs as are asked for: seeds changed at a few places, and every eighth made up from nothing.
 fn fuzz(name: &str, seeds: &[Vec<u8>], words: &[&str], reader: &mut dyn FnMut(Vec<u8>) -> Result<(), Error>) -> Tally {
+    let make = |number: u64, stream: &mut Stream| {
+        let mut bytes = if number % 8 == 7 { made_up(stream) } else { seeds[stream.below(seeds.len())].clone() };
+        (0..=stream.below(4)).for_each(|_| change(&mut bytes, words, stream));
+        bytes
+    };
+    fuzz_with(name, &make, reader)
+}
+
+/// Gives a reader as many inputs as are asked for, which `make` makes by their numbers.
+fn fuzz_with(
+    name: &str,
+    make: &dyn Fn(u64, &mut Stream) -> Vec<u8>,
+    reader: &mut dyn FnMut(Vec<u8>) -> Result<(), Error>,
+) -> Tally {
     let count = std::env::var("HATCHERY_FUZZ").ok().and_then(|count| count.parse().ok()).unwrap_or(2000_u64);
-    let start = Instant::now();
+    let (start, mut longest) = (Instant::now(), Duration::ZERO);
     let mut tally = Tally::default();
     for number in 0..count {
-        let mut stream = Stream::new(1, name, number);
-        let mut bytes = if number % 8 == 7 { made_up(&mut stream) } else { seeds[stream.below(seeds.len())].clone() };
-        (0..=stream.below(4)).for_each(|_| change(&mut bytes, words, &mut stream));
-        let input = bytes.clone();
+        let bytes = make(number, &mut Stream::new(1, name, number));
+        let (input, begin) = (bytes.clone(), Instant::now());
         match std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| reader(bytes))) {
             Ok(Ok(())) => tally.read += 1,
             Ok(Err(error)) => {
@@ -45,9 +68,14 @@ fn fuzz(name: &str, seeds: &[Vec<u8>], words: &[&str], reader: &mut dyn FnMut(Ve
                 std::panic::resume_unwind(panic);
             }
         }
+        longest = longest.max(begin.elapsed());
+        assert!(longest < LONG, "input {number} of {name} took {longest:.0?}:\n{}", String::from_utf8_lossy(&input));
+        let done = number + 1;
+        if done == count || done % 100_000 == 0 {
+            let (Tally { read, refused }, time) = (&tally, start.elapsed());
+            println!("{name}: {done} inputs in {time:.0?}, {read} read, {refused} refused, the longest {longest:.1?}");
+        }
     }
-    let Tally { read, refused } = tally;
-    println!("{name}: {count} inputs in {:.0?}, {read} read, {refused} refused", start.elapsed());
     tally
 }
 

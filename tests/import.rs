@@ -1,6 +1,6 @@
 //! Models of other frameworks become checkpoints that compute the same.
 
-mod torch_files;
+pub(crate) mod torch_files;
 
 use std::{
     collections::BTreeMap,
@@ -91,7 +91,12 @@ fn small(overrides: &[&str]) -> (Experiment, Vocabulary) {
 
 /// A model file as Keras writes it, of two LSTM layers of 3 over `symbols`, after `change` had its way with the layers;
 /// the weights named in `without` are left out.
-fn model_file(folder: &Path, symbols: usize, change: impl FnOnce(&mut Vec<Value>), without: &[&str]) -> PathBuf {
+pub(super) fn model_file(
+    folder: &Path,
+    symbols: usize,
+    change: impl FnOnce(&mut Vec<Value>),
+    without: &[&str],
+) -> PathBuf {
     let lstm = |name: &str| {
         json!({ "class_name": "LSTM", "config": {
             "name": name, "units": 3, "activation": "tanh", "recurrent_activation": "hard_sigmoid", "use_bias": true,
@@ -224,7 +229,7 @@ fn save(path: &Path, tensors: &StateDict) {
     fs::write(path, safetensors::serialize(views, None).unwrap()).unwrap();
 }
 
-const MAPPING: &str = r#"
+pub(super) const MAPPING: &str = r#"
 [parameters."layers.0.wx"]
 from = ["rnn.weight_ih_l0"]
 blocks = [1, 0, 2, 3]

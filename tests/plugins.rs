@@ -9,6 +9,7 @@ mod new;
 mod parity;
 mod refusals;
 mod replay;
+mod search;
 
 use std::{
     env::consts::{DLL_PREFIX, DLL_SUFFIX},
@@ -83,13 +84,18 @@ pub(crate) fn elman() -> String {
 
 /// The command, in a folder of its own and without the user's libraries.
 fn hatchery(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
-    let done = Command::new(env!("CARGO_BIN_EXE_hatchery"))
-        .args(arguments)
-        .current_dir(folder)
-        .env("HATCHERY_PLUGINS", "")
-        .env("CARGO_TARGET_DIR", target())
-        .output()
-        .unwrap();
+    hatchery_with(folder, arguments, |command| command.env("HATCHERY_PLUGINS", ""))
+}
+
+/// The command, in a folder of its own and with another environment.
+fn hatchery_with(
+    folder: &Path,
+    arguments: &[&str],
+    change: impl FnOnce(&mut Command) -> &mut Command,
+) -> (i32, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hatchery"));
+    command.args(arguments).current_dir(folder).env("CARGO_TARGET_DIR", target());
+    let done = change(&mut command).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (done.status.code().unwrap_or(-1), text(&done.stdout), text(&done.stderr))
 }

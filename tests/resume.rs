@@ -4,6 +4,7 @@
 pub(crate) mod exact;
 mod faults;
 mod nonfinite;
+mod origin;
 mod program;
 
 use std::{

@@ -2,13 +2,15 @@
 # Kills trainings with SIGKILL at random moments, resumes them, and compares what comes out with a training that nobody
 # disturbed: every byte of the checkpoint, the metrics and the samples.
 #
-# Usage: tests/soak.sh [KILLS]    (100 by default)
+# Usage: tests/soak.sh [KILLS [ARGUMENT…]]    (100 by default)
+# The arguments go to `hatchery train`: `--set backend.device=flex`, or `--plugin /…/libmgu.so --set cell.type=mgu`.
 # HATCHERY: the program; by default target/release/hatchery. SOAK_SEED: the seed of the moments; 1 by default.
 #
 # A checkpoint is written after every update, so that many kills come while one is being written; how many did is
 # counted by the half-written files that they leave. Several kills hit one run before it comes to its end.
 set -euo pipefail
 kills="${1:-100}"
+more=("${@:2}")
 program="${HATCHERY:-$(dirname "$0")/../target/release/hatchery}"
 program="$(realpath "$program")"
 RANDOM="${SOAK_SEED:-1}"
@@ -28,9 +30,13 @@ train = { steps = 120, batch = 4, log-every = 3, report-every = 10, checkpoint-e
 sample = { count = 2, length = 10 }
 TOML
 
-"$program" train soak.toml --quiet --runs alone > /dev/null
+"$program" train soak.toml "${more[@]}" --quiet --runs alone > /dev/null 2> remarks
+device="$(sed -n 's/^ *"device": "\(.*\)",$/\1/p' alone/soak/001/environment.json)"
+# On the device `cpu` a cell is compiled, or a remark says why not.
+how="on Burn"
+if [[ "$device" == cpu && ! -s remarks ]]; then how="compiled"; fi
 begin=$(date +%s%N)
-"$program" train soak.toml --quiet --runs timed > /dev/null
+"$program" train soak.toml "${more[@]}" --quiet --runs timed > /dev/null
 whole=$(( ($(date +%s%N) - begin) / 1000 ))   # microseconds of one training
 
 done_kills=0 partial=0 runs=0 late=0
@@ -40,7 +46,7 @@ while (( done_kills < kills )); do
     runs=$((runs + 1))
     # Up to four kills for each run, then it may finish.
     for _ in 1 2 3 4; do
-        "$program" train "${arguments[@]}" --quiet --runs killed > /dev/null 2> errors &
+        "$program" train "${arguments[@]}" "${more[@]}" --quiet --runs killed > /dev/null 2> errors &
         child=$!
         # A moment within the time that the whole training takes.
         moment=$(( (RANDOM * 32768 + RANDOM) % whole ))
@@ -66,7 +72,7 @@ while (( done_kills < kills )); do
         (( done_kills < kills )) || break
     done
     if [[ -d killed ]]; then
-        if ! "$program" train "${arguments[@]}" --quiet --runs killed > /dev/null 2> errors; then cat errors >&2; exit 1; fi
+        if ! "$program" train "${arguments[@]}" "${more[@]}" --quiet --runs killed > /dev/null 2> errors; then cat errors >&2; exit 1; fi
     else
         continue
     fi
@@ -77,4 +83,5 @@ while (( done_kills < kills )); do
         fi
     done
 done
-echo "$done_kills kills in $runs runs, $partial of them while a file was being written: every byte is the same"
+cell="$(sed -n '/^\[cell\]/,/^type/s/^type = "\(.*\)"$/\1/p' alone/soak/001/experiment.toml)"
+echo "$cell $how, device $device: $done_kills kills in $runs runs, $partial of them while a file was being written: every byte is the same"

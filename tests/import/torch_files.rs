@@ -23,7 +23,7 @@ struct Golden {
     loss: f64,
 }
 
-fn golden(file: &str) -> PathBuf {
+pub(crate) fn golden(file: &str) -> PathBuf {
     crate::lab::root().join("tests/golden").join(file)
 }
 
@@ -31,7 +31,7 @@ fn numbers() -> Golden {
     serde_json::from_slice(&fs::read(golden("state_dict.json")).unwrap()).unwrap()
 }
 
-const MAPPING: &str = r#"
+pub(crate) const MAPPING: &str = r#"
 [parameters."layers.0.wx"]
 from = ["rnn.weight_ih_l0"]
 
@@ -58,15 +58,15 @@ from = ["head.bias"]
 "#;
 
 /// A folder with the experiment that describes the script's model, and its text.
-struct Lab {
+pub(crate) struct Lab {
     folder: TempDir,
-    registry: Registry,
-    experiment: Experiment,
-    data: Data,
+    pub(crate) registry: Registry,
+    pub(crate) experiment: Experiment,
+    pub(crate) data: Data,
 }
 
 impl Lab {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempdir().unwrap();
         let Golden { text, hidden, .. } = numbers();
         let experiment = format!(

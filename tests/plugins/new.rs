@@ -61,24 +61,85 @@ fn names_that_cannot_be_are_refused() {
     }
 }
 
-/// The list of a crate of ours, with one more plugin, has its three lines.
+/// What `--in-tree` writes, for each kind, is built as the crates of the repository are, offered by them, and conforms.
+/// Would catch: a template that does not compile there, a module that nobody lists, a line in the wrong place.
 #[test]
-fn in_tree_adds_the_file_and_its_lines() {
+fn in_tree_it_is_built_with_the_others() {
     let folder = tempfile::tempdir().unwrap();
-    let copy = |path: &str| {
-        let to = folder.path().join(path);
-        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
-        std::fs::copy(root().join(path), to).unwrap();
-    };
-    copy("framework/plugin/Cargo.toml");
-    copy("plugins/cells/src/lib.rs");
-    let checkout = folder.path().display().to_string();
-    let (status, shown, told) =
-        hatchery(folder.path(), &["new", "cell", "my-own", "--in-tree", "--hatchery", &checkout]);
-    assert_eq!(status, 0, "{told}");
-    assert!(Path::new(shown.trim()).ends_with("plugins/cells/src/my_own.rs"), "{shown}");
-    let list = std::fs::read_to_string(folder.path().join("plugins/cells/src/lib.rs")).unwrap();
-    for line in ["\nmod my_own;\n", "\npub use my_own::MyOwn;\n", "\n    cell \"my-own\" => MyOwn,\n}"] {
-        assert!(list.contains(line), "{list}");
+    for path in sources() {
+        copy(&root().join(&path), &folder.path().join(&path));
     }
+    let checkout = folder.path().display().to_string();
+    let kinds =
+        [("cell", "MyOwnCell"), ("clipper", "MyOwnClipper"), ("sampler", "MyOwnSampler"), ("dataset", "MyOwnDataset")];
+    for (kind, type_name) in kinds {
+        let name = format!("my-own-{kind}");
+        let (status, shown, told) =
+            hatchery(folder.path(), &["new", kind, &name, "--in-tree", "--hatchery", &checkout]);
+        assert_eq!(status, 0, "{told}");
+        assert!(Path::new(shown.trim()).ends_with(format!("plugins/{kind}s/src/my_own_{kind}.rs")), "{shown}");
+        let list = std::fs::read_to_string(folder.path().join(format!("plugins/{kind}s/src/lib.rs"))).unwrap();
+        for line in [
+            format!("\nmod my_own_{kind};\n"),
+            format!("\npub use my_own_{kind}::{type_name};\n"),
+            format!("\n    {kind} \"{name}\" => {type_name},\n"),
+        ] {
+            assert!(list.contains(&line), "`{line}` is not in:\n{list}");
+        }
+        let again = hatchery(folder.path(), &["new", kind, &name, "--in-tree", "--hatchery", &checkout]);
+        assert!(again.0 == 2 && again.2.contains("is there already"), "{}", again.2);
+    }
+    // Where it was built the last time: what is the same is not built again.
+    let copied = built().join("in-tree");
+    replace(folder.path(), &copied);
+    for (kind, _) in kinds {
+        let package = format!("hatchery-{kind}s");
+        let arguments = ["rustc", "-p", &package, "--lib", "--features", "library", "--crate-type", "cdylib"];
+        cargo(&arguments, &copied.join("Cargo.toml"), &built().join("in-tree-target"));
+        let library = library(&built().join("in-tree-target"), &package.replace('-', "_"));
+        let (status, shown, told) = hatchery(root(), &["plugins", "check", &library.display().to_string()]);
+        assert_eq!(status, 0, "{shown}{told}");
+        assert!(shown.contains(&format!("{kind} \"my-own-{kind}\"")), "{shown}");
+    }
+}
+
+/// The files that the workspace is built from.
+fn sources() -> Vec<PathBuf> {
+    let mut found = vec![PathBuf::from("Cargo.toml"), "Cargo.lock".into(), "tests/main.rs".into()];
+    let plugins = ["cells", "clippers", "samplers", "datasets"].map(|crates| PathBuf::from("plugins").join(crates));
+    let mut folders = vec![PathBuf::from("framework")];
+    folders.extend(plugins);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(root().join(&folder)).unwrap() {
+            let entry = entry.unwrap();
+            let path = folder.join(entry.file_name());
+            if entry.file_type().unwrap().is_dir() { folders.push(path) } else { found.push(path) }
+        }
+    }
+    found
+}
+
+/// Makes one folder as another. A file that is the same keeps its time, by which cargo knows what to build.
+fn replace(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(to).unwrap() {
+        let entry = entry.unwrap();
+        if !from.join(entry.file_name()).exists() {
+            let gone = if entry.path().is_dir() { std::fs::remove_dir_all } else { std::fs::remove_file };
+            gone(entry.path()).unwrap();
+        }
+    }
+    for entry in std::fs::read_dir(from).unwrap() {
+        let (path, to) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));
+        if path.is_dir() {
+            replace(&path, &to);
+        } else if std::fs::read(&path).unwrap() != std::fs::read(&to).unwrap_or_default() {
+            copy(&path, &to);
+        }
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+    std::fs::copy(from, to).unwrap();
 }

@@ -10,6 +10,8 @@ use std::{
 use hatchery::run::{checkpoint, compare::differences, directory::RunDirectory};
 use tempfile::{TempDir, tempdir};
 
+use crate::plugins::{c_library, elman};
+
 const SMALL: &str = r#"
 name = "small"
 dataset = { type = "lines", corpus = "dinosaurs" }
@@ -20,9 +22,9 @@ train = { steps = 300, batch = 8, log-every = 7, report-every = 50, checkpoint-e
 sample = { count = 2, length = 10 }
 "#;
 
-fn hatchery(folder: &Path) -> Command {
+pub(super) fn hatchery(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hatchery"));
-    command.current_dir(folder).env("NO_COLOR", "1");
+    command.current_dir(folder).env("NO_COLOR", "1").env("HATCHERY_PLUGINS", "");
     command
 }
 
@@ -33,7 +35,7 @@ fn folder() -> (TempDir, PathBuf) {
     (folder, path)
 }
 
-fn output(command: &mut Command) -> (i32, String, String) {
+pub(super) fn output(command: &mut Command) -> (i32, String, String) {
     let Output { status, stdout, stderr } = command.output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (status.code().unwrap_or(-1), text(stdout), text(stderr))
@@ -179,12 +181,23 @@ fn runs_are_reproduced_bit_for_bit() {
     assert!(errors.contains("is not reproduced"), "{errors}");
 }
 
-/// Would catch: a kill at a moment that nobody thought of. The soak script kills a hundred times; this does five.
+/// Would catch: a kill at a moment that nobody thought of. The soak script kills a hundred times; this does five, of a
+/// cell that is linked in and compiled, and of one from a library on either executor three.
 #[test]
 fn a_short_soak() {
+    soak(5, &[], "gru compiled, device cpu: 5 kills");
+    let library = c_library("soak", &elman()).display().to_string();
+    let loaded = ["--plugin", &library, "--set", "cell.type=elman-c"];
+    soak(3, &loaded, "elman-c compiled, device cpu: 3 kills");
+    soak(3, &[&loaded[..], &["--set", "backend.device=flex"]].concat(), "elman-c on Burn, device flex: 3 kills");
+}
+
+#[track_caller]
+fn soak(kills: u32, arguments: &[&str], expected: &str) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/soak.sh");
     let mut command = Command::new("bash");
-    command.arg(script).arg("5").env("HATCHERY", env!("CARGO_BIN_EXE_hatchery"));
+    command.arg(script).arg(kills.to_string()).args(arguments).env("HATCHERY", env!("CARGO_BIN_EXE_hatchery"));
+    command.env("HATCHERY_PLUGINS", "");
     // A kill asks nothing of the disk; where there is a faster place, the wait for it is saved.
     if Path::new("/dev/shm").is_dir() {
         command.env("TMPDIR", "/dev/shm");
@@ -192,7 +205,7 @@ fn a_short_soak() {
     let output = command.output().unwrap();
     let told = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
-    assert!(told.contains("5 kills"), "{told}");
+    assert!(told.contains(expected), "{told}");
 }
 
 /// Would catch: a comparison that finds nothing because it compares nothing.

@@ -47,6 +47,9 @@ pub(crate) enum Command {
     Drift(Drift),
     /// The datasets, cells, clippers and samplers that experiments may name
     #[command(subcommand)]
+    #[command(after_help = "Libraries in the folder `hatchery/plugins` of the user's data folder (on Linux \
+        ~/.local/share/hatchery/plugins) need not be named by --plugin or in the experiment file. HATCHERY_PLUGINS \
+        names other folders in its place.")]
     Plugins(Plugins),
     /// Begin a plugin of one's own: a crate that builds and passes its checks at once
     New(New),
@@ -117,7 +120,7 @@ pub(crate) struct ResumeTest {
     pub(crate) libraries: Libraries,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct Libraries {
     /// Load the plugins of a library; may be given several times
     #[arg(long = "plugin", value_name = "PATH")]
@@ -407,6 +410,9 @@ pub(crate) enum Runs {
     Reproduce {
         /// A run's folder; the newest run if it is left out
         run: Option<PathBuf>,
+        /// Where the checkpoint is now with which it began, if that was moved
+        #[arg(long, value_name = "FILE")]
+        from: Option<PathBuf>,
         /// The folder of all runs
         #[arg(long, value_name = "DIR", default_value = "runs")]
         runs: PathBuf,

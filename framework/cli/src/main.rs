@@ -49,8 +49,8 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         Command::Plugins(Plugins::Doctor { library }) => commands::library::doctor(library),
         Command::New(new) => commands::new::run(new),
         Command::Runs(Runs::List { runs }) => commands::runs::list(runs),
-        Command::Runs(Runs::Reproduce { run, runs, libraries }) => {
-            commands::reproduce::run(run.as_deref(), runs, libraries)
+        Command::Runs(Runs::Reproduce { run, from, runs, libraries }) => {
+            commands::reproduce::run(run.as_deref(), runs, from.as_deref(), libraries)
         }
         Command::Runs(Runs::Show { run, runs }) => commands::runs::show(run.as_deref(), runs),
         Command::Runs(Runs::Compare { compared, picture, runs }) => {

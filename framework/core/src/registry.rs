@@ -71,14 +71,17 @@ impl Registry {
 
     fn add_from(&mut self, provider: Provider, library: Option<String>, path: Option<&Path>) -> Result<()> {
         let origin = Origin { package: provider.package.to_owned(), version: provider.version.to_owned(), library };
+        let before = self.entries.len();
         for variant in provider.variants {
             if let Some(known) = self.find(variant.kind(), variant.name) {
                 let place = path.map(|path| format!(", {}", path.display())).unwrap_or_default();
-                return Err(Problem::new(format!("there are two {}s named `{}`", variant.kind(), variant.name))
+                let problem = Problem::new(format!("there are two {}s named `{}`", variant.kind(), variant.name))
                     .note(format!("from: {} {}", known.origin.package, known.origin.version))
                     .note(format!("and: {} {}{place}", origin.package, origin.version))
-                    .hint("give one of them another name")
-                    .into());
+                    .hint("give one of them another name");
+                // All of a provider's plugins or none.
+                self.entries.truncate(before);
+                return Err(problem.into());
             }
             self.entries.push(Entry { variant, origin: origin.clone() });
         }

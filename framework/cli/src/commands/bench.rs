@@ -13,14 +13,15 @@ use hatchery::{
 use serde_json::json;
 
 use super::overrides;
-use crate::arguments::Bench;
+use crate::arguments::{Bench, Libraries};
 
 /// Repeats for which nothing is counted: caches and thread pools are cold.
 const WARM_UP: u64 = 1;
 
 /// The experiment is set up as for training; a step is what training does at each: batch, update, loss read back.
 pub(crate) fn run(arguments: &Bench) -> Result<()> {
-    let registry = hatchery_cli::registry()?;
+    let libraries = read::libraries(&arguments.experiment, &arguments.overrides)?;
+    let registry = super::registry(&Libraries::default(), &libraries)?;
     let devices: Vec<_> = match arguments.device.as_slice() {
         [] => vec![None],
         devices => devices.iter().map(|device| Some(device.as_str())).collect(),

@@ -15,10 +15,13 @@ use hatchery::{
         directory::{self, RunDirectory, Where},
         environment::Environment,
         log::{self, Metric},
+        origin,
         picture::{Series, charts, loss_curve},
         replace,
     },
 };
+
+use crate::arguments::Libraries;
 
 /// A run as the tables show it.
 struct Row {
@@ -38,10 +41,9 @@ struct Row {
 
 /// A table of the runs, their training losses over each other, and a picture of both.
 pub(crate) fn compare(compared: &[PathBuf], picture: Option<&Path>, root: &Path) -> Result<()> {
-    let registry = hatchery_cli::registry()?;
     let mut rows = Vec::new();
     for argument in compared {
-        rows.push(Row::of(&folder(argument, root)?, &registry)?);
+        rows.push(Row::of(&folder(argument, root)?)?);
     }
     println!(
         "{:<2} {:<32} {:<14} {:>10} {:>8} {:>9} {:>10} {:>10}",
@@ -77,11 +79,11 @@ pub(crate) fn compare(compared: &[PathBuf], picture: Option<&Path>, root: &Path)
 
 /// A Markdown table of experiment files, with what their newest finished run measured.
 pub(crate) fn table(experiments: &Path, root: &Path) -> Result<()> {
-    let registry = hatchery_cli::registry()?;
     let runs = if root.is_dir() { directory::list(root)? } else { Vec::new() };
     println!("| experiment | question | cell | parameters | updates | seconds | training | validation |");
     println!("| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |");
     for path in files(experiments)? {
+        let registry = super::registry(&Libraries::default(), &read::libraries(&path, &[])?)?;
         let experiment = read::read(&path, &[], &registry)?;
         let shown = path.strip_prefix(experiments).unwrap_or(&path).display().to_string();
         let question = question(&path)?;
@@ -90,7 +92,7 @@ pub(crate) fn table(experiments: &Path, root: &Path) -> Result<()> {
             println!("| [{shown}]({shown}) | {question} | {} | | | not run | | |", cell(&experiment));
             continue;
         };
-        let row = Row::of(&RunDirectory::open(&newest.path)?, &registry)?;
+        let row = Row::of(&RunDirectory::open(&newest.path)?)?;
         println!(
             "| [{shown}]({shown}) | {question} | {} | {} | {} | {:.1} | {:.4} | {} |",
             row.cell,
@@ -105,8 +107,12 @@ pub(crate) fn table(experiments: &Path, root: &Path) -> Result<()> {
 }
 
 impl Row {
-    fn of(run: &RunDirectory, registry: &Registry) -> Result<Self> {
-        let experiment = read::read(&run.experiment(), &[], registry)?;
+    fn of(run: &RunDirectory) -> Result<Self> {
+        let text = fs::read_to_string(run.experiment())
+            .map_err(|error| Error::internal(format!("cannot read `{}`", run.experiment().display()), error))?;
+        let folder = origin::folder(&Where::Run(run.clone()));
+        let registry = super::registry(&Libraries::default(), &read::recorded_libraries(&text, &folder))?;
+        let experiment = read::from_text(&text, &run.experiment().display().to_string(), &[], &registry)?;
         let metrics: Vec<Metric> = log::read(&run.metrics())?;
         let nats = |metric: &Metric| metric.bits_per_character * std::f64::consts::LN_2;
         let held_out: Vec<_> = metrics
@@ -117,7 +123,7 @@ impl Row {
         Ok(Self {
             label: run.to_string(),
             cell: cell(&experiment),
-            parameters: parameters(&experiment, registry),
+            parameters: parameters(&experiment, &folder, &registry),
             updates: metrics.last().map_or(0, |metric| metric.step + 1),
             epochs: metrics.last().map_or(0.0, |metric| metric.epoch),
             seconds: environment.wall_seconds,
@@ -152,8 +158,8 @@ fn cell(experiment: &Experiment) -> String {
 }
 
 /// The number of trained numbers, if the text that it depends on is still there.
-fn parameters(experiment: &Experiment, registry: &Registry) -> Option<usize> {
-    let data = Data::open(experiment, Path::new("."), registry, None).ok()?;
+fn parameters(experiment: &Experiment, folder: &Path, registry: &Registry) -> Option<usize> {
+    let data = Data::open(experiment, folder, registry, None).ok()?;
     Some(Model::new(experiment, registry, data.vocabulary.len()).ok()?.size())
 }
 

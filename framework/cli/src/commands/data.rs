@@ -16,6 +16,8 @@ use hatchery::{
     },
 };
 
+use crate::arguments::Libraries;
+
 /// Under the descriptions in the list of texts.
 const INDENT: &str = "                                      ";
 
@@ -84,7 +86,7 @@ pub(crate) fn show(corpus: Option<&str>, experiment: Option<&Path>, picture: Opt
 
 /// What the experiment trains on, and the lengths of its sequences.
 fn show_experiment(path: &Path) -> Result<(Vec<f64>, String)> {
-    let registry = hatchery_cli::registry()?;
+    let registry = super::registry(&Libraries::default(), &read::libraries(path, &[])?)?;
     let experiment = read::read(path, &[], &registry)?;
     let folder = path.parent().unwrap_or(Path::new("."));
     let data = Data::open(&experiment, folder, &registry, None)?;

@@ -9,7 +9,7 @@ use hatchery::{
     evaluate::evaluate,
     experiment::read,
     network::Network,
-    run::{checkpoint, directory},
+    run::{checkpoint, directory, origin},
 };
 use serde_json::json;
 
@@ -26,15 +26,15 @@ pub(crate) fn run(arguments: &Eval) -> Result<()> {
         let (name, sequences) = chosen(&data, arguments.split)?;
         return baselines(arguments, &data, (name, sequences));
     }
-    let path = directory::resolve(arguments.run.as_deref(), &arguments.place.runs)?.checkpoint();
-    let checkpoint = checkpoint::read(&path)?;
-    let registry = registry_for(&checkpoint, &arguments.place)?;
+    let run = directory::resolve(arguments.run.as_deref(), &arguments.place.runs)?;
+    let (checkpoint, folder) = (checkpoint::read(&run.checkpoint())?, origin::folder(&run));
+    let registry = registry_for(&checkpoint, &folder, &arguments.place)?;
     let seed: Vec<_> = arguments.seed.iter().map(|seed| format!("seed={seed}")).collect();
     let overrides = overrides(&seed, arguments.place.device.as_deref());
     let (mut network, progress) = Network::restore(&checkpoint, &overrides, &registry)?;
     super::remark(&network);
     let vocabulary = network.vocabulary.as_ref().clone();
-    let data = Data::open(&network.experiment, Path::new("."), &registry, Some(vocabulary))?;
+    let data = Data::open(&network.experiment, &folder, &registry, Some(vocabulary))?;
 
     let (name, sequences) = chosen(&data, arguments.split)?;
     let result = evaluate(network.executor.as_mut(), sequences)?;

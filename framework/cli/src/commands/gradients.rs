@@ -8,18 +8,18 @@ use hatchery::{
     experiment::read,
     gradients::flow,
     network::Network,
-    registry::Registry,
     run::{
         checkpoint,
         directory::{self, Where},
         log::{self, Metric},
+        origin,
         picture::{Series, curves_svg},
     },
     text::Vocabulary,
 };
 use serde_json::json;
 
-use crate::arguments::Gradients;
+use crate::arguments::{Gradients, Libraries};
 
 /// Sequences over which the norms of documents and windows are averaged; of a stream it is always 32.
 const SEQUENCES: usize = 64;
@@ -35,15 +35,10 @@ pub(crate) fn run(arguments: &Gradients) -> Result<()> {
     if chosen.is_empty() {
         chosen.push(None);
     }
-    let registry = hatchery_cli::registry()?;
     let mut curves = Vec::new();
     for run in chosen {
         let place = directory::resolve(run, &arguments.root)?;
-        curves.extend(if arguments.updates {
-            by_update(&place)?
-        } else {
-            by_distance(&place, arguments.untrained, &registry)?
-        });
+        curves.extend(if arguments.updates { by_update(&place)? } else { by_distance(&place, arguments.untrained)? });
     }
     let (title, across) = if arguments.updates {
         ("norm of the gradient of all parameters", "update")
@@ -65,8 +60,11 @@ pub(crate) fn run(arguments: &Gradients) -> Result<()> {
 }
 
 /// One curve for every carried vector of the model.
-fn by_distance(place: &Where, untrained: bool, registry: &Registry) -> Result<Vec<Curve>> {
+fn by_distance(place: &Where, untrained: bool) -> Result<Vec<Curve>> {
     let checkpoint = checkpoint::read(&place.checkpoint())?;
+    let folder = origin::folder(place);
+    let recorded = read::recorded_libraries(&checkpoint.meta.experiment, &folder);
+    let registry = &super::registry(&Libraries::default(), &recorded)?;
     let network = if untrained {
         let meta = &checkpoint.meta;
         let experiment = read::from_text(&meta.experiment, "the experiment in the checkpoint", &[], registry)?;
@@ -76,7 +74,7 @@ fn by_distance(place: &Where, untrained: bool, registry: &Registry) -> Result<Ve
         Network::restore(&checkpoint, &[], registry)?.0
     };
     let vocabulary = network.vocabulary.as_ref().clone();
-    let data = Data::open(&network.experiment, Path::new("."), registry, Some(vocabulary))?;
+    let data = Data::open(&network.experiment, &folder, registry, Some(vocabulary))?;
     let split = data.valid.as_ref().unwrap_or(&data.train);
     let Some(batch) = split.evaluation(SEQUENCES).next() else { return Ok(Vec::new()) };
     let flows = flow(&network, &batch, registry)?;

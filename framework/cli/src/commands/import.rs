@@ -12,20 +12,24 @@ use hatchery::{
     text::Vocabulary,
 };
 
-use crate::arguments::Into;
+use crate::arguments::{Into, Libraries};
 
 /// A model file of Keras.
 pub(crate) fn keras(model: &Path, into: &Into) -> Result<()> {
-    let registry = hatchery_cli::registry()?;
+    let registry = registry(into)?;
     let (experiment, vocabulary) = target(into, &registry)?;
     write(&import::keras(model, experiment, vocabulary, &registry)?, &into.output)
 }
 
 /// A state dict of `PyTorch`.
 pub(crate) fn pytorch(model: &Path, key: Option<&str>, mapping: &Path, into: &Into) -> Result<()> {
-    let registry = hatchery_cli::registry()?;
+    let registry = registry(into)?;
     let (experiment, vocabulary) = target(into, &registry)?;
     write(&import::pytorch(model, key, mapping, experiment, vocabulary, &registry)?, &into.output)
+}
+
+fn registry(into: &Into) -> Result<Registry> {
+    super::registry(&Libraries::default(), &read::libraries(&into.experiment, &into.overrides)?)
 }
 
 /// What the model becomes: the experiment, and the vocabulary of its text.

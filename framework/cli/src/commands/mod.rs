@@ -18,11 +18,14 @@ pub(crate) mod runs;
 pub(crate) mod sample;
 pub(crate) mod train;
 
-use std::path::PathBuf;
+use std::{
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
 
 use clap::CommandFactory;
 use hatchery::{
-    error::{Error, Result},
+    error::{Error, Problem, Result},
     experiment::read,
     plugins::{check_drift, complete},
     registry::Registry,
@@ -36,16 +39,30 @@ pub(crate) fn completions(shell: clap_complete::Shell) {
     clap_complete::generate(shell, &mut Arguments::command(), "hatchery", &mut std::io::stdout());
 }
 
-/// The linked-in plugins, and those of every library that the search folders hold or that is named here.
+/// The linked-in plugins, and those of every library that is named here or that the search folders hold.
 pub(crate) fn registry(libraries: &Libraries, more: &[PathBuf]) -> Result<Registry> {
+    /// What was told already: a command may ask for a registry more than once.
+    static TOLD: Mutex<Vec<Problem>> = Mutex::new(Vec::new());
     let mut registry = hatchery_cli::registry()?;
-    complete(&mut registry, &[&libraries.plugins, more].concat())?;
+    let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
+    for problem in complete(&mut registry, &[&libraries.plugins, more].concat())? {
+        if !told.contains(&problem) {
+            warn(&problem);
+            told.push(problem);
+        }
+    }
     Ok(registry)
 }
 
-/// The plugins for going on with a checkpoint.
-pub(crate) fn registry_for(checkpoint: &Checkpoint, place: &Place) -> Result<Registry> {
-    let registry = registry(&place.libraries, &read::recorded_libraries(&checkpoint.meta.experiment))?;
+/// Says on standard error what is wrong, when the command goes on nevertheless.
+pub(crate) fn warn(problem: &Problem) {
+    eprintln!("{}", problem.render(false).replacen("error", "warning", 1));
+}
+
+/// The plugins for going on with a checkpoint, the paths in which are relative to `folder`.
+pub(crate) fn registry_for(checkpoint: &Checkpoint, folder: &Path, place: &Place) -> Result<Registry> {
+    let recorded = read::recorded_libraries(&checkpoint.meta.experiment, folder);
+    let registry = registry(&place.libraries, &recorded)?;
     if !place.allow_plugin_drift {
         check_drift(&checkpoint.meta.plugins, &registry)?;
     }

@@ -140,6 +140,11 @@ fn within(new: &New, hatchery: &Path) -> Result<()> {
     write(&file, &source)?;
     write(&list, &listed)?;
     println!("{}", file.display());
+    eprintln!(
+        "next, for the tests ask for them: its page book/src/plugins/{}s/{}.md, and an experiment in experiments/ that \
+         uses it",
+        new.kind, new.name
+    );
     Ok(())
 }
 

@@ -14,6 +14,7 @@ use hatchery::{
         directory::{self, RunDirectory, Where},
         environment::{BURN, Environment},
         log::Metric,
+        origin::{self, Start},
     },
     train::{Observer, Training},
 };
@@ -21,16 +22,30 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::arguments::Libraries;
 
-pub(crate) fn run(run: Option<&Path>, root: &Path, libraries: &Libraries) -> Result<()> {
+pub(crate) fn run(run: Option<&Path>, root: &Path, from: Option<&Path>, libraries: &Libraries) -> Result<()> {
     let Where::Run(run) = directory::resolve(run, root)? else {
         return Err(Problem::new("a checkpoint alone cannot be reproduced").hint("name the folder of a run").into());
     };
     let checkpoint = checkpoint::read(&run.checkpoint())?;
     let updates = checkpoint.meta.progress.updates;
-    let registry = super::registry(libraries, &read::recorded_libraries(&checkpoint.meta.experiment))?;
+    let start = Start::again(&run, from)?;
+    if start.is_none() && began_with_a_checkpoint(&run) {
+        return Err(Problem::new(format!(
+            "`{}` began with a checkpoint, which is not noted in it",
+            run.path().display()
+        ))
+        .hint("it was made by an earlier version: train it again")
+        .into());
+    }
+    let folder = origin::folder(&Where::Run(run.clone()));
+    let registry = super::registry(libraries, &read::recorded_libraries(&checkpoint.meta.experiment, &folder))?;
     let experiment = read::from_text(&checkpoint.meta.experiment, "the experiment in the checkpoint", &[], &registry)?;
-    let data = Data::open(&experiment, Path::new("."), &registry, None)?;
-    let network = Network::new(experiment, data.vocabulary.clone(), &registry)?;
+    let vocabulary = start.as_ref().map(|start| start.vocabulary(&experiment)).transpose()?;
+    let data = Data::open(&experiment, &folder, &registry, vocabulary)?;
+    let mut network = Network::new(experiment, data.vocabulary.clone(), &registry)?;
+    if let Some(start) = &start {
+        start.load(&mut network)?;
+    }
 
     let temporary = super::temporary_folder()?;
     let again = RunDirectory::create(temporary.path(), &network.experiment.name)?;
@@ -52,6 +67,12 @@ pub(crate) fn run(run: Option<&Path>, root: &Path, libraries: &Libraries) -> Res
     let why =
         if elsewhere.is_empty() { "program and machine are of the same kind".to_owned() } else { elsewhere.join("; ") };
     Err(Error::internal(format!("{name} is not reproduced: what differs stands above"), why))
+}
+
+/// Whether its command line says so.
+fn began_with_a_checkpoint(run: &RunDirectory) -> bool {
+    let named = |argument: &String| argument == "--from" || argument.starts_with("--from=");
+    Environment::read(&run.environment()).is_ok_and(|then| !run.origin().exists() && then.command.iter().any(named))
 }
 
 /// In what this program and this machine differ from those of the run.

@@ -1,6 +1,6 @@
 //! `hatchery sample`: text from a trained model.
 
-use std::{io::Write, path::Path};
+use std::io::Write;
 
 use hatchery::{
     batches::Data,
@@ -8,7 +8,7 @@ use hatchery::{
     generate::{Generated, Request, encode_prefix, generate, likely},
     network::{Network, samplers},
     novelty::{Copied, novelty},
-    run::{checkpoint, directory},
+    run::{checkpoint, directory, origin},
 };
 use serde_json::json;
 
@@ -16,9 +16,9 @@ use super::{overrides, registry_for};
 use crate::arguments::Sample;
 
 pub(crate) fn run(arguments: &Sample) -> Result<()> {
-    let path = directory::resolve(arguments.run.as_deref(), &arguments.place.runs)?.checkpoint();
-    let checkpoint = checkpoint::read(&path)?;
-    let registry = registry_for(&checkpoint, &arguments.place)?;
+    let run = directory::resolve(arguments.run.as_deref(), &arguments.place.runs)?;
+    let (checkpoint, folder) = (checkpoint::read(&run.checkpoint())?, origin::folder(&run));
+    let registry = registry_for(&checkpoint, &folder, &arguments.place)?;
     let overrides = overrides(&[], arguments.place.device.as_deref());
     let (mut network, _) = Network::restore(&checkpoint, &overrides, &registry)?;
     super::remark(&network);
@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: &Sample) -> Result<()> {
     }
     if arguments.novelty {
         let vocabulary = network.vocabulary.as_ref().clone();
-        let data = Data::open(&network.experiment, Path::new("."), &registry, Some(vocabulary))?;
+        let data = Data::open(&network.experiment, &folder, &registry, Some(vocabulary))?;
         report(&novelty(&data, &all), &all, arguments.json);
     }
     Ok(())

@@ -1,6 +1,10 @@
 //! `hatchery train`: from an experiment file, or from a run that was cut short, to a run directory.
 
-use std::{path::Path, process::ExitCode, time::Instant};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Instant,
+};
 
 use hatchery::{
     batches::Data,
@@ -9,15 +13,15 @@ use hatchery::{
     network::Network,
     registry::Registry,
     run::{
-        checkpoint,
         directory::{self, RunDirectory, Summary, Where},
         environment::Environment,
         log::{self, Metric},
+        origin::{self, Origin, Start},
         picture::{Histogram, Series, histogram_svg, loss_curve},
         replace,
         resume::Plan,
     },
-    text::{self, Vocabulary},
+    text,
     train::{Ending, Training, fits},
 };
 
@@ -39,22 +43,15 @@ pub(crate) fn run(arguments: &Train) -> Result<ExitCode> {
 fn begin(arguments: &Train, file: &Path) -> Result<ExitCode> {
     let overrides = overrides(&arguments.overrides, arguments.device.as_deref());
     let registry = &registry(&arguments.libraries, &read::libraries(file, &overrides)?)?;
-    let (written, experiment) = read_file(file, &overrides, registry)?;
-    let start = match &arguments.from {
-        Some(run) => Some(checkpoint::read(&directory::resolve(Some(run), &arguments.runs)?.checkpoint())?),
-        None => None,
-    };
-    // What was learned belongs to symbols: those of the checkpoint stay.
-    let vocabulary = start.as_ref().map(|start| Vocabulary::from_text(&start.meta.vocabulary, &experiment.vocabulary));
-    let data = Data::open(&written, folder_of(file), registry, vocabulary.transpose()?)?;
+    let (written, (experiment, base)) = read_file(file, &overrides, registry)?;
+    let from = arguments.from.as_ref().map(|run| directory::resolve(Some(run), &arguments.runs)).transpose()?;
+    let start = from.map(|run| Start::read(&run.checkpoint())).transpose()?;
+    let vocabulary = start.as_ref().map(|start| start.vocabulary(&experiment)).transpose()?;
+    let data = Data::open(&written, folder_of(file), registry, vocabulary)?;
     fits(&experiment, &data, registry)?;
     let mut network = Network::new(experiment, data.vocabulary.clone(), registry)?;
-    let learned = start.is_some();
-    if let Some(start) = start {
-        // A state carried over belongs to the place in the text where the other training stood.
-        let tensors: Vec<_> =
-            start.tensors.into_iter().filter(|tensor| !tensor.name.starts_with(checkpoint::STATE)).collect();
-        network.executor.load(&tensors)?;
+    if let Some(start) = &start {
+        start.load(&mut network)?;
     }
     super::remark(&network);
     if !arguments.progress.quiet
@@ -68,8 +65,9 @@ fn begin(arguments: &Train, file: &Path) -> Result<ExitCode> {
     let directory = RunDirectory::create(&arguments.runs, &network.experiment.name)?;
     let lock = directory.lock()?;
     let mut display = Display::new(&arguments.progress, &network, &data, interrupt);
-    let trained = Training::begin(network, &data, &directory).and_then(|mut training| {
-        if learned {
+    let noted = Origin::write(&directory, &base, start.as_ref());
+    let trained = noted.and_then(|()| Training::begin(network, &data, &directory)).and_then(|mut training| {
+        if start.is_some() {
             // What was learned elsewhere is not in the experiment: without this the run could not be begun anew.
             training.save()?;
         }
@@ -90,6 +88,7 @@ fn resume(arguments: &Train, file: Option<&Path>, run: Option<&Path>) -> Result<
     let libraries = file.map(|file| read::libraries(file, &overrides)).transpose()?.unwrap_or_default();
     let named = registry(&arguments.libraries, &libraries)?;
     let (written, wanted) = file.map(|file| read_file(file, &overrides, &named)).transpose()?.unzip();
+    let wanted = wanted.map(|(wanted, _)| wanted);
     let run = match run {
         Some(run) => directory::resolve(Some(run), &arguments.runs)?,
         None => match cut_short(&arguments.runs, wanted.as_ref().map(|wanted| wanted.name.as_str()))? {
@@ -98,9 +97,11 @@ fn resume(arguments: &Train, file: Option<&Path>, run: Option<&Path>) -> Result<
         },
     };
     let recorded = std::fs::read_to_string(run.directory()?.experiment()).unwrap_or_default();
+    // Without a file, texts and libraries are where they were, whatever folder this is.
+    let folder = file.map_or_else(|| origin::folder(&run), |file| folder_of(file).to_owned());
     let registry = match file {
         Some(_) => &named,
-        None => &registry(&arguments.libraries, &read::recorded_libraries(&recorded))?,
+        None => &registry(&arguments.libraries, &read::recorded_libraries(&recorded, &folder))?,
     };
     let directory = run.directory()?;
     let lock = directory.lock()?;
@@ -109,10 +110,9 @@ fn resume(arguments: &Train, file: Option<&Path>, run: Option<&Path>) -> Result<
         None => read::from_text(text, &directory.experiment().display().to_string(), &overrides, registry),
     };
     let plan = Plan::new(&run, &lock, recorded, registry)?;
-    plan.reports.iter().for_each(|report| eprintln!("{}", report.render(false).replacen("error", "warning", 1)));
+    plan.reports.iter().for_each(super::warn);
     let from = plan.checkpoint.as_ref().map(|checkpoint| checkpoint.meta.progress.updates);
-    let folder = file.map_or(Path::new("."), folder_of);
-    let data = Data::open(written.as_ref().unwrap_or(&plan.experiment), folder, registry, plan.vocabulary()?)?;
+    let data = Data::open(written.as_ref().unwrap_or(&plan.experiment), &folder, registry, plan.vocabulary()?)?;
     let training = plan.start(&data, &directory, registry)?;
     super::remark(&training.network);
     let interrupt = Interrupt::watch()?;
@@ -175,13 +175,14 @@ fn nothing_to_resume(arguments: &Train, wanted: Option<&Experiment>) -> Problem 
         .hint("`hatchery runs list` shows all of them; name one: --resume RUN")
 }
 
-/// The experiment of a file, and the same with its texts named as they are seen from here: so a run records it, that its
-/// texts may be found without the file.
-fn read_file(file: &Path, overrides: &[String], registry: &Registry) -> Result<(Experiment, Experiment)> {
+/// The experiment of a file, and the same with its texts named as they are seen from a folder that is told with it: so a
+/// run records it, that its texts may be found without the file.
+fn read_file(file: &Path, overrides: &[String], registry: &Registry) -> Result<(Experiment, (Experiment, PathBuf))> {
     let written = read::read(file, overrides, registry)?;
     let mut recorded = written.clone();
-    recorded.dataset.corpus = text::seen_from_here(&written.dataset.corpus, folder_of(file));
-    Ok((written, recorded))
+    let (corpus, base) = text::seen_from_here(&written.dataset.corpus, folder_of(file));
+    recorded.dataset.corpus = corpus;
+    Ok((written, (recorded, base)))
 }
 
 fn folder_of(file: &Path) -> &Path {

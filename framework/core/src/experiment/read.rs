@@ -85,12 +85,13 @@ fn named_libraries(source: &Source, chain: Chain, overrides: &[String]) -> Resul
     Ok(found)
 }
 
-/// The libraries that the experiment of a checkpoint names, as far as they are where they were.
-pub fn recorded_libraries(text: &str) -> Vec<PathBuf> {
+/// The libraries that the experiment of a checkpoint names, as far as they are where they were, seen from `folder` or from
+/// the current one.
+pub fn recorded_libraries(text: &str, folder: &Path) -> Vec<PathBuf> {
     let recorded = toml::from_str::<toml::Table>(text).ok();
     let named = recorded.as_ref().and_then(|table| table.get("plugins")).and_then(toml::Value::as_array);
     let paths = named.into_iter().flatten().filter_map(toml::Value::as_str).map(PathBuf::from);
-    paths.filter(|path| path.is_file()).collect()
+    paths.filter_map(|path| [folder.join(&path), path].into_iter().find(|path| path.is_file())).collect()
 }
 
 /// Reads an experiment from a text, as [`read()`] does from a file. `name` stands for the file in messages, and files

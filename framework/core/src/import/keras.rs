@@ -28,7 +28,21 @@ const SUPPORTED: &str = "InputLayer, Embedding, LSTM, Dropout, Dense, Activation
 /// When the file is no model of Keras, has a layer that is not supported, lacks one that the experiment has, or when a
 /// shape differs.
 pub fn keras(path: &Path, experiment: Experiment, vocabulary: Vocabulary, registry: &Registry) -> Result<Imported> {
-    let file = ModelFile::open(path)?;
+    keras_from_bytes(super::read(path)?, &path.display().to_string(), experiment, vocabulary, registry)
+}
+
+/// [`keras`] of a file that is in memory. `name` stands for it in messages.
+///
+/// # Errors
+/// Those of [`keras`].
+pub fn keras_from_bytes(
+    bytes: Vec<u8>,
+    name: &str,
+    experiment: Experiment,
+    vocabulary: Vocabulary,
+    registry: &Registry,
+) -> Result<Imported> {
+    let file = ModelFile::open(bytes, name)?;
     let model = model(&experiment, &vocabulary, registry)?;
     let mut notes = Vec::new();
     let places = places(&file.layers()?, &model, &experiment, &mut notes)?;
@@ -172,19 +186,17 @@ fn lstm(layer: &Layer, experiment: &Experiment, params: &[hatchery_plugin::Param
 struct ModelFile {
     file: File,
     name: String,
+    size: usize,
 }
 
 impl ModelFile {
-    fn open(path: &Path) -> Result<Self> {
-        let name = path.display().to_string();
-        if !path.is_file() {
-            return Err(Problem::new(format!("there is no file `{name}`")).into());
-        }
-        let file = File::open(path).map_err(|error| {
+    fn open(bytes: Vec<u8>, name: &str) -> Result<Self> {
+        let size = bytes.len();
+        let file = File::from_bytes(bytes).map_err(|error| {
             Problem::new(format!("`{name}` cannot be read as HDF5: {error}"))
                 .hint("Keras saves HDF5 when the file's name ends in .h5")
         })?;
-        Ok(Self { file, name })
+        Ok(Self { file, name: name.to_owned(), size })
     }
 
     fn damaged(&self, what: &str, error: impl std::fmt::Display) -> Problem {
@@ -239,15 +251,18 @@ impl ModelFile {
     }
 
     fn read(&self, group: &Group, name: &str) -> Result<Foreign> {
-        let read = || {
-            let dataset = group.dataset(name)?;
-            let shape = dataset.shape()?.iter().map(|&size| size as usize).collect();
-            Ok((shape, dataset.read_f32()?))
+        let what = format!("`{name}`");
+        let failed = |error| self.damaged(&what, error);
+        let dataset = group.dataset(name).map_err(failed)?;
+        let shape: Vec<usize> = dataset.shape().map_err(failed)?.iter().map(|&size| size as usize).collect();
+        // Nothing in it is compressed: no room is made for more numbers than there are bytes.
+        let count = shape.iter().try_fold(1_usize, |count, size| count.checked_mul(*size));
+        let Some(count) = count.filter(|count| *count <= self.size) else {
+            return Err(self.damaged(&what, format!("its shape, {shape:?}, is larger than the file")).into());
         };
-        let (shape, values): (Vec<usize>, _) =
-            read().map_err(|error: hdf5_pure::Error| self.damaged(&format!("`{name}`"), error))?;
-        if shape.iter().product::<usize>() != values.len() {
-            return Err(self.damaged(&format!("`{name}`"), "its size is not that of its shape").into());
+        let values = dataset.read_f32().map_err(failed)?;
+        if count != values.len() {
+            return Err(self.damaged(&what, "its size is not that of its shape").into());
         }
         Ok(Foreign { name: name.to_owned(), shape, values })
     }

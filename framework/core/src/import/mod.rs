@@ -9,9 +9,12 @@ mod pytorch;
 mod state_dict;
 mod torch_file;
 
-use std::sync::Arc;
+use std::{fs, path::Path, sync::Arc};
 
-pub use self::{keras::keras, pytorch::pytorch};
+pub use self::{
+    keras::{keras, keras_from_bytes},
+    pytorch::{pytorch, pytorch_from_bytes},
+};
 use crate::{
     error::{Problem, Result},
     experiment::Experiment,
@@ -88,6 +91,14 @@ fn checkpoint(
     let mut network = Network::new(experiment, Arc::new(vocabulary), registry)?;
     network.executor.load(tensors)?;
     network.checkpoint(&progress)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    let name = path.display();
+    if !path.exists() {
+        return Err(Problem::new(format!("there is no file `{name}`")).hint("check the path").into());
+    }
+    fs::read(path).map_err(|error| Problem::new(format!("cannot read `{name}`: {error}")).into())
 }
 
 /// The model that the numbers are for.

@@ -11,12 +11,12 @@
 //! `transpose = true` exchanges rows and columns; `blocks = [1, 0, 2]` takes the gates, which are blocks of rows, in
 //! another order: block 1 of theirs first.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
 use serde::Deserialize;
 
 use super::{
-    Foreign, Imported, checkpoint, model,
+    Foreign, Imported, checkpoint, model, read,
     state_dict::{self, StateDict},
 };
 use crate::{
@@ -63,7 +63,24 @@ pub fn pytorch(
     vocabulary: Vocabulary,
     registry: &Registry,
 ) -> Result<Imported> {
-    let theirs = state_dict::read(path, &read(path)?, key)?;
+    let (bytes, text) = (read(path)?, String::from_utf8_lossy(&read(mapping)?).into_owned());
+    let names = (path.display().to_string(), mapping.display().to_string());
+    pytorch_from_bytes((&bytes, &names.0), key, (&text, &names.1), experiment, vocabulary, registry)
+}
+
+/// [`pytorch`] of a state dict and a mapping that are in memory, each with what stands for it in messages.
+///
+/// # Errors
+/// Those of [`pytorch`].
+pub fn pytorch_from_bytes(
+    (bytes, name): (&[u8], &str),
+    key: Option<&str>,
+    mapping: (&str, &str),
+    experiment: Experiment,
+    vocabulary: Vocabulary,
+    registry: &Registry,
+) -> Result<Imported> {
+    let theirs = state_dict::read(name, bytes, key)?;
     let mapping = read_mapping(mapping)?;
     let specs = model(&experiment, &vocabulary, registry)?.params();
     let unknown = mapping.parameters.keys().filter(|name| !specs.iter().any(|spec| spec.name == name.as_str()));
@@ -138,18 +155,9 @@ fn reorder(tensor: Foreign, blocks: &[usize]) -> Result<Foreign> {
     Ok(Foreign { values, ..tensor })
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).map_err(|error| Problem::new(format!("cannot read `{}`: {error}", path.display())).into())
-}
-
-fn read_mapping(path: &Path) -> Result<Mapping> {
-    let text = String::from_utf8_lossy(&read(path)?).into_owned();
-    toml::from_str(&text).map_err(|error| {
-        let place = crate::error::Place {
-            file: path.display().to_string().into(),
-            text: text.as_str().into(),
-            span: error.span().unwrap_or(0..0),
-        };
+fn read_mapping((text, name): (&str, &str)) -> Result<Mapping> {
+    toml::from_str(text).map_err(|error| {
+        let place = crate::error::Place { file: name.into(), text: text.into(), span: error.span().unwrap_or(0..0) };
         Problem::new(format!("the mapping cannot be read: {}", error.message())).at(place).into()
     })
 }

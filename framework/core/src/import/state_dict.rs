@@ -1,6 +1,6 @@
 //! A state dict of `PyTorch`: tensors by name, from a safetensors file or from one of `torch.save`.
 
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
 
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
@@ -22,13 +22,13 @@ pub(super) struct Tensor {
 ///
 /// # Errors
 /// When the file is damaged or holds something else.
-pub(super) fn read(path: &Path, bytes: &[u8], key: Option<&str>) -> Result<StateDict> {
-    let named = |problem: Problem| problem.note(format!("the file: `{}`", path.display()));
+pub(super) fn read(file: &str, bytes: &[u8], key: Option<&str>) -> Result<StateDict> {
+    let named = |problem: Problem| problem.note(format!("the file: `{file}`"));
     if torch_file::is_one(bytes) {
         return Ok(torch_file::read(bytes, key).map_err(named)?);
     }
     let theirs = SafeTensors::deserialize(bytes).map_err(|error| {
-        Problem::new(format!("`{}` is neither a safetensors file nor one of torch.save", path.display()))
+        Problem::new(format!("`{file}` is neither a safetensors file nor one of torch.save"))
             .note(format!("as a safetensors file: {error}"))
     })?;
     if key.is_some() {

@@ -4,7 +4,7 @@
 //! is everything that an honest but wrong library may do: be no plugin, be one of another version, panic, answer
 //! garbage. A library is never unloaded, for its threads and its static data may be in use.
 
-use std::{ffi::c_void, path::Path};
+use std::{error::Error, ffi::c_void, path::Path};
 
 use hatchery_plugin::{
     Fault, Result, Token,
@@ -52,7 +52,10 @@ impl Library {
         // A path without a separator would be looked for in the system's folders.
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         // SAFETY: loading runs the library's initialisers: whoever names a library trusts its code.
-        let loaded = unsafe { Loaded::new(&path) }.map_err(|error| NotAPlugin::NoLibrary(error.to_string()))?;
+        let loaded = unsafe { Loaded::new(&path) }.map_err(|error| {
+            // What the system says is the cause of an error that only says what was called.
+            NotAPlugin::NoLibrary(error.source().map_or_else(|| error.to_string(), ToString::to_string))
+        })?;
         let loaded: &'static Loaded = Box::leak(Box::new(loaded));
         // SAFETY: the types are those of the header, which these names belong to.
         let library = unsafe {

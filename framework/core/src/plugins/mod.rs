@@ -17,6 +17,7 @@ mod others;
 use std::{
     env::consts::DLL_EXTENSION,
     fs,
+    io::ErrorKind,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -35,7 +36,7 @@ use self::{
     others::{LoadedClipper, LoadedDataset, LoadedSampler},
 };
 use crate::{
-    error::{Problem, Result},
+    error::{Error, Problem, Result},
     registry::Registry,
 };
 
@@ -78,20 +79,46 @@ pub fn load(path: &Path) -> Result<Loaded> {
     Ok(Loaded { provider: provider(library, manifest), sha256: sha256(&bytes) })
 }
 
-/// Adds every library to a registry: those of the search folders, then these. A library that is named twice counts once.
+/// Adds every library to a registry: these first, then those of the search folders. A library that is named twice counts
+/// once. Returned is what is to be told: which libraries of the search folders are left out, and why. One that lies about
+/// there must not stand in the way of a command that has no need of it.
 ///
 /// # Errors
-/// When one is refused, or offers a plugin whose name is taken.
-pub fn complete(registry: &mut Registry, named: &[PathBuf]) -> Result<()> {
+/// When a named one is refused, or offers a plugin whose name is taken.
+pub fn complete(registry: &mut Registry, named: &[PathBuf]) -> Result<Vec<Problem>> {
     let mut paths: Vec<PathBuf> = Vec::new();
-    for path in search_folders().iter().flat_map(|folder| libraries_in(folder)).chain(named.iter().cloned()) {
+    let mut is_new = |path: &Path| {
         let same =
-            |known: &PathBuf| matches!((fs::canonicalize(known), fs::canonicalize(&path)), (Ok(a), Ok(b)) if a == b);
-        if !paths.iter().any(same) {
-            paths.push(path);
+            |known: &PathBuf| matches!((fs::canonicalize(known), fs::canonicalize(path)), (Ok(a), Ok(b)) if a == b);
+        let new = !paths.iter().any(same);
+        paths.push(path.to_owned());
+        new
+    };
+    for path in named.iter().filter(|path| is_new(path)) {
+        registry.add_loaded(load(path)?, path)?;
+    }
+    let mut left_out = Vec::new();
+    for folder in search_folders() {
+        let libraries = libraries_in(&folder).unwrap_or_else(|problem| {
+            left_out.push(problem);
+            Vec::new()
+        });
+        for path in libraries.iter().filter(|path| is_new(path)) {
+            match load(path).and_then(|loaded| registry.add_loaded(loaded, path)) {
+                Ok(()) => {}
+                Err(Error::User(problems)) => left_out.extend(problems.into_iter().map(|it| lying_about(it, path))),
+                Err(internal) => return Err(internal),
+            }
         }
     }
-    paths.iter().try_for_each(|path| registry.add_loaded(load(path)?, path))
+    Ok(left_out)
+}
+
+fn lying_about(problem: Problem, path: &Path) -> Problem {
+    let path = path.display();
+    problem
+        .note(format!("left out: `{path}`, which lies in a search folder"))
+        .hint(format!("take it out of the folder, or see what repairs it: hatchery plugins doctor {path}"))
 }
 
 /// Where libraries are found without being named: the folders of `HATCHERY_PLUGINS`, or else `hatchery/plugins` in the
@@ -105,11 +132,20 @@ pub fn search_folders() -> Vec<PathBuf> {
     }
 }
 
-fn libraries_in(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut found: Vec<_> = entries.filter(|path| path.extension().is_some_and(|end| end == DLL_EXTENSION)).collect();
+/// The libraries in a folder, in order; none if there is no such folder.
+fn libraries_in(folder: &Path) -> std::result::Result<Vec<PathBuf>, Problem> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => {
+            return Err(Problem::new(format!("cannot look for plugin libraries in `{}`: {error}", folder.display()))
+                .hint("set HATCHERY_PLUGINS to folders, or to nothing"));
+        }
+    };
+    let paths = entries.flatten().map(|entry| entry.path());
+    let mut found: Vec<_> = paths.filter(|path| path.extension().is_some_and(|end| end == DLL_EXTENSION)).collect();
     found.sort_unstable();
-    found
+    Ok(found)
 }
 
 /// SHA-256 in hexadecimal digits.

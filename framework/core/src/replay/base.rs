@@ -12,26 +12,11 @@ macro_rules! base {
     ($operation:ident, $machine:ident, $reshape:path, $swap:path, $permute:path, $flip:path, $expand:path, $slice:path,
      $assign:path, $select:path, $gather:path, $where:path, $fill:path, $repeat:path, $cat:path) => {
         match $operation {
-            Op::Reshape(desc) => {
-                let input = $machine.get(&desc.input);
-                $machine.put(&desc.out, $reshape(input, desc.out.shape.clone()));
-            }
-            Op::SwapDims(desc) => {
-                let input = $machine.get(&desc.input);
-                $machine.put(&desc.out, $swap(input, desc.dim1, desc.dim2));
-            }
-            Op::Permute(desc) => {
-                let input = $machine.get(&desc.input);
-                $machine.put(&desc.out, $permute(input, &desc.axes));
-            }
-            Op::Flip(desc) => {
-                let input = $machine.get(&desc.input);
-                $machine.put(&desc.out, $flip(input, &desc.axes));
-            }
-            Op::Expand(desc) => {
-                let input = $machine.get(&desc.input);
-                $machine.put(&desc.out, $expand(input, desc.out.shape.clone()));
-            }
+            Op::Reshape(desc) => unary!($machine, desc, $reshape, desc.out.shape.clone()),
+            Op::SwapDims(desc) => unary!($machine, desc, $swap, desc.dim1, desc.dim2),
+            Op::Permute(desc) => unary!($machine, desc, $permute, &desc.axes),
+            Op::Flip(desc) => unary!($machine, desc, $flip, &desc.axes),
+            Op::Expand(desc) => unary!($machine, desc, $expand, desc.out.shape.clone()),
             Op::Slice(desc) => {
                 let input = $machine.get(&desc.tensor);
                 $machine.put(&desc.out, $slice(input, &desc.ranges));
@@ -72,26 +57,11 @@ macro_rules! base {
 
 pub(super) fn float(operation: &Op, machine: &mut Machine) -> Option<()> {
     match operation {
-        Op::Equal(desc) => {
-            let (lhs, rhs) = (machine.get(&desc.lhs), machine.get(&desc.rhs));
-            machine.put(&desc.out, D::float_equal(lhs, rhs, machine.bool));
-        }
-        Op::NotEqual(desc) => {
-            let (lhs, rhs) = (machine.get(&desc.lhs), machine.get(&desc.rhs));
-            machine.put(&desc.out, D::float_not_equal(lhs, rhs, machine.bool));
-        }
-        Op::EqualElem(desc) => {
-            let lhs = machine.get(&desc.lhs);
-            machine.put(&desc.out, D::float_equal_elem(lhs, desc.rhs.into(), machine.bool));
-        }
-        Op::NotEqualElem(desc) => {
-            let lhs = machine.get(&desc.lhs);
-            machine.put(&desc.out, D::float_not_equal_elem(lhs, desc.rhs.into(), machine.bool));
-        }
-        Op::Cast(desc) => {
-            let input = machine.get(&desc.input);
-            machine.put(&desc.out, D::float_cast(input, desc.out.dtype.into()));
-        }
+        Op::Equal(desc) => binary!(machine, desc, D::float_equal, machine.bool),
+        Op::NotEqual(desc) => binary!(machine, desc, D::float_not_equal, machine.bool),
+        Op::EqualElem(desc) => scalar!(machine, desc, D::float_equal_elem, machine.bool),
+        Op::NotEqualElem(desc) => scalar!(machine, desc, D::float_not_equal_elem, machine.bool),
+        Op::Cast(desc) => unary!(machine, desc, D::float_cast, desc.out.dtype.into()),
         // What is empty may hold anything; a recorded function has no other numbers to put there than these.
         Op::Empty(desc) | Op::Zeros(desc) => {
             let made = D::float_zeros(desc.out.shape.clone(), &machine.device, desc.out.dtype.into());
@@ -124,22 +94,10 @@ pub(super) fn float(operation: &Op, machine: &mut Machine) -> Option<()> {
 
 pub(super) fn int(operation: &Op, machine: &mut Machine) -> Option<()> {
     match operation {
-        Op::Equal(desc) => {
-            let (lhs, rhs) = (machine.get(&desc.lhs), machine.get(&desc.rhs));
-            machine.put(&desc.out, D::int_equal(lhs, rhs, machine.bool));
-        }
-        Op::NotEqual(desc) => {
-            let (lhs, rhs) = (machine.get(&desc.lhs), machine.get(&desc.rhs));
-            machine.put(&desc.out, D::int_not_equal(lhs, rhs, machine.bool));
-        }
-        Op::EqualElem(desc) => {
-            let lhs = machine.get(&desc.lhs);
-            machine.put(&desc.out, D::int_equal_elem(lhs, desc.rhs.into(), machine.bool));
-        }
-        Op::NotEqualElem(desc) => {
-            let lhs = machine.get(&desc.lhs);
-            machine.put(&desc.out, D::int_not_equal_elem(lhs, desc.rhs.into(), machine.bool));
-        }
+        Op::Equal(desc) => binary!(machine, desc, D::int_equal, machine.bool),
+        Op::NotEqual(desc) => binary!(machine, desc, D::int_not_equal, machine.bool),
+        Op::EqualElem(desc) => scalar!(machine, desc, D::int_equal_elem, machine.bool),
+        Op::NotEqualElem(desc) => scalar!(machine, desc, D::int_not_equal_elem, machine.bool),
         Op::Empty(desc) | Op::Zeros(desc) => {
             machine.put(&desc.out, D::int_zeros(desc.out.shape.clone(), &machine.device, machine.int));
         }
@@ -169,14 +127,8 @@ pub(super) fn int(operation: &Op, machine: &mut Machine) -> Option<()> {
 
 pub(super) fn bool(operation: &Op, machine: &mut Machine) -> Option<()> {
     match operation {
-        Op::Equal(desc) => {
-            let (lhs, rhs) = (machine.get(&desc.lhs), machine.get(&desc.rhs));
-            machine.put(&desc.out, D::bool_equal(lhs, rhs));
-        }
-        Op::NotEqual(desc) => {
-            let (lhs, rhs) = (machine.get(&desc.lhs), machine.get(&desc.rhs));
-            machine.put(&desc.out, D::bool_not_equal(lhs, rhs));
-        }
+        Op::Equal(desc) => binary!(machine, desc, D::bool_equal),
+        Op::NotEqual(desc) => binary!(machine, desc, D::bool_not_equal),
         Op::Empty(desc) | Op::Zeros(desc) => {
             machine.put(&desc.out, D::bool_zeros(desc.out.shape.clone(), &machine.device, machine.bool));
         }

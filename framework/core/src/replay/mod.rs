@@ -4,6 +4,8 @@
 //! the same function that a direct call ends in, so that values and gradients are those of direct execution, on every
 //! device. A graph comes from outside: [`Program::new`] checks it, and runs it once, before anything relies on it.
 
+#[macro_use]
+mod call;
 mod base;
 mod check;
 mod float;

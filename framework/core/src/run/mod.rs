@@ -11,6 +11,7 @@ pub mod environment;
 pub mod keep;
 pub mod lock;
 pub mod log;
+pub mod origin;
 pub mod picture;
 pub mod replace;
 pub mod resume;

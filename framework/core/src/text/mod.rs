@@ -12,7 +12,7 @@ use std::{
     fmt, fs,
     io::ErrorKind,
     ops::Range,
-    path::{Display, Path},
+    path::{Display, Path, PathBuf},
     sync::Arc,
 };
 
@@ -88,12 +88,21 @@ pub fn open_from(corpus: &Corpus, folder: &Path, places: &Places) -> Result<Text
 }
 
 /// A corpus as it is called from the current folder, whatever `folder` its experiment file lies in: a checkpoint is used
-/// without that file. From the root nothing is called, for a run may be passed on.
-pub fn seen_from_here(corpus: &Corpus, folder: &Path) -> Corpus {
+/// without that file. From the root nothing is called, for a run may be passed on: such a corpus is called from `folder`.
+/// Returned with it is the folder from which it is called.
+pub fn seen_from_here(corpus: &Corpus, folder: &Path) -> (Corpus, PathBuf) {
     let here = std::env::current_dir().unwrap_or_default();
-    let Ok(folder) = folder.strip_prefix(here).or(if folder.is_absolute() { Err(()) } else { Ok(folder) }) else {
-        return corpus.clone();
+    let Ok(below) = folder.strip_prefix(&here).or(if folder.is_absolute() { Err(()) } else { Ok(folder) }) else {
+        let is_beside = match corpus {
+            Corpus::Glob { .. } => true,
+            Corpus::Name(name) => fs::exists(folder.join(name)).unwrap_or(false),
+        };
+        return (corpus.clone(), if is_beside { folder.to_owned() } else { here });
     };
+    (called_from_above(corpus, below), here)
+}
+
+fn called_from_above(corpus: &Corpus, folder: &Path) -> Corpus {
     let beside = |name: &str| folder.join(name).display().to_string();
     match corpus {
         Corpus::Glob { glob } => Corpus::Glob { glob: beside(glob) },

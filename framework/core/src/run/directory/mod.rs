@@ -82,7 +82,7 @@ impl RunDirectory {
         if started {
             return Ok(());
         }
-        let written = [self.experiment(), self.environment(), self.metrics(), self.samples()];
+        let written = [self.experiment(), self.environment(), self.origin(), self.metrics(), self.samples()];
         for path in written.into_iter().chain([self.path.join(lock::FILE)]) {
             if let Err(error) = fs::remove_file(&path)
                 && error.kind() != io::ErrorKind::NotFound
@@ -151,6 +151,11 @@ impl RunDirectory {
     /// On what the run was made.
     pub fn environment(&self) -> PathBuf {
         self.path.join("environment.json")
+    }
+
+    /// Where it comes from.
+    pub fn origin(&self) -> PathBuf {
+        self.path.join("origin.json")
     }
 }
 

@@ -1,0 +1,383 @@
+//! What libraries answer: manifests, graphs, and every other call, through a library whose answers are files.
+
+use std::{
+    fs,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    path::Path,
+};
+
+use hatchery::{
+    error::{Error, Problem},
+    experiment::Part,
+    plugins::{load, read_manifest},
+    random::Stream,
+    registry::Registry,
+    replay::Program,
+};
+use hatchery_plugin::{
+    Build, Cell, Clipper, Documents, Fault, Framing, Kind, Name, Predict, Provider, Source,
+    burn::{
+        Tensor,
+        tensor::{DType, Device},
+    },
+    capture::{capture_clipper, capture_step},
+    entry,
+    serde_json::{self, Map, Value, json},
+    wire::{self, Cut, DONE, Declared, Graph, Opened, REFUSED, Refusal},
+};
+
+use super::{fuzz, fuzz_with};
+use crate::plugins::c_library;
+
+type Shapes = Vec<(Name, [usize; 2])>;
+
+/// What changed answers are made with: words of the boundary, and bytes that begin values of `MessagePack`.
+const WORDS: [&str; 24] = [
+    "\"",
+    "{",
+    "}",
+    "[",
+    "]",
+    "null",
+    "-1",
+    "1e999",
+    "18446744073709551615",
+    "4294967296",
+    "Matmul",
+    "Expand",
+    "RepeatDim",
+    "Slice",
+    "Gather",
+    "F32",
+    "Bool",
+    "ReadWrite",
+    "\u{0}",
+    "\u{1}",
+    "\u{7f}",
+    "dims",
+    "shape",
+    "value",
+];
+
+fn cell(name: &str, keys: Value) -> Box<dyn Cell> {
+    let provider = hatchery_cells::plugins();
+    let Build::Cell(build) = &provider.find(Kind::Cell, name).unwrap().build else { panic!("it is a cell") };
+    build(keys).unwrap().0
+}
+
+fn clipper(name: &str, keys: Value) -> Box<dyn Clipper> {
+    let provider = hatchery_clippers::plugins();
+    let Build::Clipper(build) = &provider.find(Kind::Clipper, name).unwrap().build else { panic!("it is a clipper") };
+    build(keys).unwrap().0
+}
+
+/// A recorded function as bytes in both encodings, with the shapes of what it takes and gives.
+struct Recorded {
+    encodings: [Vec<u8>; 2],
+    takes: Shapes,
+    gives: Shapes,
+}
+
+fn recorded(graph: Graph, takes: Shapes, gives: Shapes) -> Recorded {
+    let encodings = [wire::write_binary(&graph).unwrap(), wire::write_json(&graph).unwrap()];
+    Recorded { encodings, takes, gives }
+}
+
+/// A step of two rows, of four inputs.
+fn step(cell: &dyn Cell) -> Recorded {
+    let captured = capture_step(cell, 4, 2, DType::F64).unwrap();
+    let state = || cell.state().into_iter().map(|spec| (spec.name, [2, spec.width]));
+    let mut takes = vec![(Name::from("x"), [2, 4])];
+    takes.extend(cell.params(4).into_iter().map(|spec| (spec.name, spec.shape)));
+    takes.extend(state());
+    let gives = std::iter::once(("output".into(), [2, cell.outputs()])).chain(state()).collect();
+    recorded(Graph::try_from(captured).unwrap(), takes, gives)
+}
+
+fn refused(fault: Fault) -> Error {
+    Problem::from(fault).into()
+}
+
+/// Would catch: a panic on a manifest that is damaged or made up, or one that is taken although it is not as it should be.
+#[test]
+fn manifests() {
+    fn cells() -> Provider {
+        hatchery_cells::plugins()
+    }
+    let (status, cells) = entry::manifest(cells);
+    assert_eq!(status, DONE);
+    let short = br#"{"interface":1,"burn-ir":"0.22.1","package":"p","version":"1","variants":[
+        {"kind":"cell","name":"a","doc":"","schema":{}},{"kind":"sampler","name":"b-2","doc":"","schema":{}}]}"#;
+    let more = ["\"interface\":", "\"burn-ir\":\"0.22.1\"", "\"kind\":\"clipper\"", "\\u0000", "[[[[[[[["];
+    let tally = fuzz("manifests", &[cells, short.to_vec()], &[&WORDS[..], &more].concat(), &mut |bytes| {
+        let manifest = read_manifest(&bytes, "fuzzed")?;
+        let whole = |name: &str| !name.is_empty() && name.is_ascii();
+        assert!(manifest.variants.iter().all(|listed| whole(&listed.name) && listed.schema.is_object()));
+        Ok(())
+    });
+    assert!(tally.read > 0 && tally.refused > 0);
+}
+
+/// Would catch: a changed graph that passes the check and panics when it is run, with its gradients or without, or one
+/// that gives another shape than it should.
+#[test]
+fn graphs() {
+    let gradients: Shapes = vec![("a".into(), [3, 4]), ("b".into(), [1, 4])];
+    let norm = clipper("norm", json!({ "limit": 1.0 }));
+    let clipped = Graph::try_from(capture_clipper(&*norm, &gradients, DType::F64).unwrap()).unwrap();
+    let all = [
+        step(&*cell("vanilla", json!({ "hidden": 3 }))),
+        step(&*cell("gru", json!({ "hidden": 3 }))),
+        step(&*cell("lstm", json!({ "hidden": 3, "peepholes": true, "gate-activation": "hard-sigmoid" }))),
+        recorded(clipped, gradients.clone(), gradients),
+    ];
+    let seeds: Vec<_> = all.iter().flat_map(|it| it.encodings.clone()).collect();
+    let device = Device::default();
+    let mut reader = |bytes: Vec<u8>| {
+        let graph: Graph = wire::read(&bytes).map_err(|error| refused(Fault::new(error)))?;
+        let captured = graph.captured().map_err(refused)?;
+        let programs = all.iter().map(|it| (it, Program::new(&captured, &it.takes, &it.gives, DType::F64)));
+        let mut refusals = Vec::new();
+        for (recorded, program) in programs {
+            match program {
+                Ok(program) => {
+                    run(&program, recorded, &device);
+                    return Ok(());
+                }
+                Err(fault) => refusals.push(fault),
+            }
+        }
+        Err(refused(refusals.swap_remove(0)))
+    };
+    let tally = fuzz("graphs", &seeds, &WORDS, &mut reader);
+    assert!(tally.read > 0 && tally.refused > 0);
+    // Changed where they are parsed already, they come further than bytes do.
+    let parsed: Vec<Value> = all.iter().map(|it| serde_json::from_slice(&it.encodings[1]).unwrap()).collect();
+    let make = |_: u64, stream: &mut Stream| {
+        let mut graph = parsed[stream.below(parsed.len())].clone();
+        (0..=stream.below(3)).for_each(|_| graft(&mut graph, stream));
+        serde_json::to_vec(&graph).unwrap()
+    };
+    let tally = fuzz_with("parsed graphs", &make, &mut reader);
+    assert!(tally.read > 20 && tally.refused > 0);
+}
+
+/// Names of operations, each of which takes the place of others in [`graft`].
+const OPERATIONS: [&str; 48] = [
+    "Add",
+    "Sub",
+    "Mul",
+    "Div",
+    "Rem",
+    "Powi",
+    "Powf",
+    "Greater",
+    "Lower",
+    "Equal",
+    "Matmul",
+    "AddScalar",
+    "MulScalar",
+    "RemScalar",
+    "PowiScalar",
+    "PowfScalar",
+    "ClampMin",
+    "Exp",
+    "Log",
+    "Tanh",
+    "Sin",
+    "Sqrt",
+    "Recip",
+    "Round",
+    "Erf",
+    "Abs",
+    "Neg",
+    "Sum",
+    "Mean",
+    "Prod",
+    "Max",
+    "SumDim",
+    "MeanDim",
+    "ProdDim",
+    "MaxDim",
+    "CumSum",
+    "CumMax",
+    "ArgMax",
+    "Sort",
+    "Sigmoid",
+    "Relu",
+    "Softmax",
+    "LogSoftmax",
+    "Reshape",
+    "Expand",
+    "Cast",
+    "IntoInt",
+    "IsNan",
+];
+
+/// Changes a value at one place: another number, another operation, an entry more or less. What is around it stays.
+fn graft(value: &mut Value, stream: &mut Stream) {
+    const NUMBERS: [i64; 14] = [0, 1, 2, 3, 4, 5, 6, 7, 12, 100, -1, 65_537, 1 << 31, i64::MAX];
+    match value {
+        Value::Array(items) if !items.is_empty() => {
+            let (at, other) = (stream.below(items.len()), stream.below(items.len()));
+            match stream.below(12) {
+                0 => drop(items.remove(at)),
+                1 => items.insert(other, items[at].clone()),
+                2 => items.swap(at, other),
+                _ => graft(&mut items[at], stream),
+            }
+        }
+        Value::Object(entries) => {
+            let at = stream.below(entries.len().max(1));
+            let Some(key) = entries.keys().nth(at).cloned() else { return };
+            if key.starts_with(char::is_uppercase) && stream.below(4) == 0 {
+                if let Some(inner) = entries.remove(&key) {
+                    entries.insert(OPERATIONS[stream.below(OPERATIONS.len())].to_owned(), inner);
+                }
+            } else if let Some(inner) = entries.get_mut(&key) {
+                graft(inner, stream);
+            }
+        }
+        Value::String(word) => WORDS[stream.below(WORDS.len())].clone_into(word),
+        Value::Bool(truth) => *truth = !*truth,
+        _ => *value = NUMBERS[stream.below(NUMBERS.len())].into(),
+    }
+}
+
+/// Runs a program that was found good, and takes the gradients of what it gives, as a training would.
+fn run(program: &Program, recorded: &Recorded, device: &Device) {
+    let argument = |(_, shape): &(Name, [usize; 2])| Tensor::<2>::full(*shape, 0.25, (device, DType::F64));
+    let arguments: Vec<_> = recorded.takes.iter().map(|it| argument(it).autodiff().require_grad()).collect();
+    let results = program.run(arguments.clone());
+    assert!(results.iter().map(Tensor::dims).eq(recorded.gives.iter().map(|(_, shape)| *shape)));
+    let sum = results.into_iter().map(|result| result.sum()).reduce(|sum, next| sum + next).unwrap();
+    let mut gradients = sum.backward();
+    for argument in arguments {
+        if let Some(gradient) = argument.grad_remove(&mut gradients) {
+            assert_eq!(gradient.dims(), argument.dims());
+        }
+    }
+}
+
+/// A folder of answers, and the plugins of the library that gives them.
+struct Answers {
+    folder: std::path::PathBuf,
+    registry: Registry,
+}
+
+impl Answers {
+    /// A library whose every answer is good, as of a GRU and a dataset of lines.
+    fn new() -> Self {
+        // In memory where there is such a place: a million answers are a million files.
+        let memory = Path::new("/dev/shm");
+        let root = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+        let folder = tempfile::tempdir_in(root).unwrap().keep();
+        let source = format!("#define ANSWERS {:?}\n{}", folder, include_str!("answers.c"));
+        let mut answers = Self { folder, registry: Registry::default() };
+        let variant = |kind: Kind| json!({ "kind": kind, "name": "fuzzed", "doc": "", "schema": { "type": "object" } });
+        let manifest = json!({
+            "interface": wire::INTERFACE, "burn-ir": wire::BURN_IR, "package": "answers", "version": "1",
+            "variants": Kind::ALL.map(variant),
+        });
+        let gru = cell("gru", json!({ "hidden": 3 }));
+        let opened = Opened {
+            keys: Map::new(),
+            outputs: Some(3),
+            state: Some(gru.state()),
+            framing: Some(Framing::Windows { length: 4, stride: 1, predict: Predict::All }),
+        };
+        answers.give("manifest", DONE, &serde_json::to_vec(&manifest).unwrap());
+        answers.give("open", DONE, &wire::write_json(&opened).unwrap());
+        answers.give("params", DONE, &wire::write_json(&Declared { params: gru.params(4) }).unwrap());
+        answers.give("capture", DONE, &step(&*gru).encodings[0]);
+        answers.give("reshape", DONE, &[]);
+        answers.give("documents", DONE, &wire::write_binary(&Cut::Ranges(vec![(0, 3), (4, 6)])).unwrap());
+        let library = c_library("answers", &source);
+        let loaded = load(&library).unwrap_or_else(|error| panic!("{error}"));
+        answers.registry.add_loaded(loaded, &library).unwrap();
+        answers
+    }
+
+    fn give(&self, call: &str, status: i32, bytes: &[u8]) {
+        fs::write(self.folder.join(call), [&[status as u8][..], bytes].concat()).unwrap();
+    }
+
+    fn answer(&self, call: &str) -> Vec<u8> {
+        fs::read(self.folder.join(call)).unwrap()[1..].to_vec()
+    }
+
+    /// Everything that the framework asks a cell and a dataset before it trains.
+    fn ask(&self) -> Result<(), Error> {
+        let part = Part { name: "fuzzed".to_owned(), keys: Map::new() };
+        let (cell, _) = self.registry.cell(&part)?;
+        let specs = faults(|| Ok(cell.params(4)))?;
+        assert!(specs.iter().all(|spec| spec.shape.iter().all(|size| *size > 0)));
+        cell.prepare(4, 2, DType::F64).map_err(refused)?;
+        let (dataset, _) = self.registry.dataset(&part)?;
+        let text = "aé\nb\n";
+        match dataset.documents(&Source { name: "text", text }).map_err(refused)? {
+            Documents::Ranges(ranges) => assert!(ranges.into_iter().all(|range| text.get(range).is_some())),
+            Documents::Text(_) => {}
+        }
+        let (sampler, _) = self.registry.sampler(&part)?;
+        faults(|| {
+            sampler.reshape(&mut [0.0; 3], &[1]);
+            Ok(())
+        })
+    }
+}
+
+impl Drop for Answers {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// What a trait function without a result does when a library fails is to unwind with a fault, which the program tells.
+fn faults<T>(body: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(result) => result,
+        Err(panic) => match panic.downcast::<Fault>() {
+            Ok(fault) => Err(refused(*fault)),
+            Err(panic) => resume_unwind(panic),
+        },
+    }
+}
+
+/// Would catch: an answer that is believed: a width of nothing, a range beyond the text, a shape that overflows.
+#[test]
+fn answers() {
+    let answers = Answers::new();
+    answers.ask().unwrap_or_else(|error| panic!("{error}"));
+    let text = wire::write_json(&Cut::Text(vec!["one".to_owned()])).unwrap();
+    let refusal = wire::write_json(&Refusal { message: "no".to_owned(), hint: Some("do".to_owned()) }).unwrap();
+    for (call, status, others) in [
+        ("open", DONE, vec![]),
+        ("params", DONE, vec![]),
+        ("capture", DONE, vec![]),
+        ("documents", DONE, vec![text]),
+        ("reshape", REFUSED, vec![refusal.clone()]),
+        ("open", REFUSED, vec![refusal]),
+    ] {
+        let good = answers.answer(call);
+        let seeds: Vec<_> = if status == DONE { [vec![good.clone()], others].concat() } else { others };
+        let name = format!("answers to `{call}`{}", if status == DONE { "" } else { " that refuse it" });
+        let tally = fuzz(&name, &seeds, &WORDS, &mut |bytes| {
+            answers.give(call, status, &bytes);
+            answers.ask()
+        });
+        if let Ok(parsed) = serde_json::from_slice::<Value>(&seeds[0]) {
+            let make = |_: u64, stream: &mut Stream| {
+                let mut answer = parsed.clone();
+                (0..=stream.below(3)).for_each(|_| graft(&mut answer, stream));
+                serde_json::to_vec(&answer).unwrap()
+            };
+            fuzz_with(&format!("parsed {name}"), &make, &mut |bytes| {
+                answers.give(call, status, &bytes);
+                answers.ask()
+            });
+        }
+        answers.give(call, DONE, &good);
+        assert!(tally.refused > 0 && (tally.read > 0 || status == REFUSED), "{name}");
+    }
+}

@@ -1,0 +1,104 @@
+//! The search folders: what lies there is found without being named, and what is broken there breaks nothing else.
+
+use std::{env::consts::DLL_SUFFIX, fs, path::Path};
+
+use tempfile::TempDir;
+
+use super::{c_library, elman, hatchery_with};
+
+const EXPERIMENT: &str = "name = \"found\"\n[dataset]\ntype = \"lines\"\ncorpus = \"dinosaurs\"\n\
+    [cell]\ntype = \"elman-c\"\nhidden = 4\n[optimizer]\ntype = \"sgd\"\nlearning-rate = 0.1\n[train]\nsteps = 3\n";
+
+/// A folder with an experiment, and in `hatchery/plugins` below it the example in C.
+fn home(name: &str) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("experiment.toml"), EXPERIMENT).unwrap();
+    let plugins = folder.path().join("hatchery/plugins");
+    fs::create_dir_all(&plugins).unwrap();
+    fs::copy(c_library(name, &elman()), plugins.join(format!("elman{DLL_SUFFIX}"))).unwrap();
+    folder
+}
+
+/// The command with `hatchery/plugins` as its search folder.
+fn searching(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
+    hatchery_with(folder, arguments, |command| command.env("HATCHERY_PLUGINS", folder.join("hatchery/plugins")))
+}
+
+/// Would catch: a search folder that is documented but not looked into, by one of the commands or at all.
+#[test]
+fn what_lies_there_need_not_be_named() {
+    let home = home("found");
+    let (status, run, told) = searching(home.path(), &["train", "experiment.toml", "--quiet"]);
+    assert_eq!((status, told.as_str()), (0, ""));
+    for command in [&["sample", run.trim()][..], &["runs", "compare", run.trim(), run.trim()], &["gradients"]] {
+        let (status, _, told) = searching(home.path(), command);
+        assert_eq!((status, told.as_str()), (0, ""), "{command:?}");
+    }
+    let nowhere =
+        hatchery_with(home.path(), &["train", "experiment.toml"], |command| command.env("HATCHERY_PLUGINS", ""));
+    assert_eq!(nowhere.0, 2, "{}", nowhere.2);
+}
+
+/// Would catch: another folder than the documented one where `HATCHERY_PLUGINS` is not set.
+#[test]
+fn by_default_it_is_in_the_data_folder_of_the_user() {
+    if !cfg!(unix) {
+        println!("skipped: the data folder follows XDG_DATA_HOME on Unix only");
+        return;
+    }
+    let home = home("default");
+    let in_data_folder = |arguments: &[&str]| {
+        hatchery_with(home.path(), arguments, |command| {
+            command.env_remove("HATCHERY_PLUGINS").env("XDG_DATA_HOME", home.path())
+        })
+    };
+    let (status, shown, told) = in_data_folder(&["plugins", "list"]);
+    assert_eq!((status, told.as_str()), (0, ""));
+    assert!(shown.contains("\n  elman-c "), "{shown}");
+    let (_, help, _) = in_data_folder(&["plugins", "--help"]);
+    assert!(help.contains("hatchery/plugins") && help.contains("HATCHERY_PLUGINS"), "{help}");
+}
+
+/// Would catch: one bad file in the folder that stops every command, or that is passed over in silence.
+#[test]
+fn a_broken_library_is_reported_and_breaks_nothing_else() {
+    let home = home("beside-broken");
+    let broken = home.path().join("hatchery/plugins").join(format!("broken{DLL_SUFFIX}"));
+    fs::write(&broken, "not a library").unwrap();
+    let words = ["warning: ", "is not a library that can be loaded", "left out: ", "hatchery plugins doctor"];
+    for command in [
+        &["check", "experiment.toml"][..],
+        &["plugins", "list"],
+        &["plugins", "show", "cell", "elman-c"],
+        &["train", "experiment.toml", "--quiet"],
+        &["train", "--resume", "runs/found/001", "--quiet", "--set", "train.steps=4"],
+        &["sample", "runs/found/001"],
+        &["eval", "runs/found/001"],
+    ] {
+        let (status, _, told) = searching(home.path(), command);
+        assert_eq!(status, 0, "{command:?}: {told}");
+        for word in words {
+            assert_eq!(told.matches(word).count(), 1, "{command:?}, `{word}`: {told}");
+        }
+    }
+    // Who names it wants it.
+    let named = broken.display().to_string();
+    let (status, _, told) = searching(home.path(), &["check", "experiment.toml", "--plugin", &named]);
+    assert!(status == 2 && told.contains("error: ") && !told.contains("warning"), "{told}");
+}
+
+/// Would catch: a library that nobody can replace by a newer one, because an older one lies in the folder; and half of a
+/// refused library's plugins among the others.
+#[test]
+fn a_named_library_comes_before_one_that_lies_about() {
+    let home = home("first");
+    let newer = c_library("newer", &elman().replacen("0.1.0", "0.2.0", 1)).display().to_string();
+    let (status, shown, told) = searching(home.path(), &["plugins", "show", "cell", "elman-c", "--plugin", &newer]);
+    assert_eq!(status, 0, "{told}");
+    assert!(shown.contains("from elman-c 0.2.0"), "{shown}");
+    assert!(told.contains("warning: there are two cells named `elman-c`"), "{told}");
+    // The same file twice is one.
+    let same = home.path().join("hatchery/plugins").join(format!("elman{DLL_SUFFIX}")).display().to_string();
+    let (status, _, told) = searching(home.path(), &["check", "experiment.toml", "--plugin", &same]);
+    assert_eq!((status, told.as_str()), (0, ""));
+}
