@@ -4,6 +4,7 @@
 # HATCHERY_DATA).
 #   book/record.sh               all of them, a quarter of an hour on two cores
 #   book/record.sh dinosaurs     one
+# The recordings of devices need a program with --features ndarray,wgpu (HATCHERY names it) and are left alone without one.
 set -euo pipefail
 root="$(cd "$(dirname "$0")/.." && pwd)"
 program="${HATCHERY:-$root/target/release/hatchery}"
@@ -113,4 +114,15 @@ if begin gradients; then
     for picture in before after scale clipped; do
         cp "$picture.svg" "$root/book/src/pictures/gradients-$picture.svg"
     done
+fi
+
+if ! hatchery devices --json | grep -q '"wgpu:0"'; then
+    [ "$wanted" != devices ] || { echo "this program or machine has no wgpu device" >&2; exit 1; }
+elif begin devices; then
+    part devices
+    show 'hatchery devices'
+    part drift
+    show 'hatchery drift experiments/dinosaurs.toml --devices flex,wgpu --steps 100 --svg drift.svg 2> /dev/null'
+    part ''
+    cp drift.svg "$root/book/src/pictures/drift.svg"
 fi

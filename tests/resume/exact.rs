@@ -34,6 +34,7 @@ fn compare(experiment: &Experiment, kills: &[Watch]) {
 }
 
 /// As [`compare`], killed twice at random moments.
+#[cfg(feature = "wgpu")]
 pub(crate) fn continues_exactly(experiment: &Experiment) {
     compare(experiment, &random_kills(&mut Stream::new(7, "kills elsewhere", 0)));
 }

@@ -106,13 +106,6 @@ fn processors(word: &str) -> Found {
 pub fn open(backend: &Backend) -> Result<Device> {
     let (known, which) = parse(&backend.device)?;
     let word = known.word;
-    if !known.built {
-        let feature = known.feature;
-        return Err(Problem::new(format!("this build has no device `{word}`"))
-            .note(format!("`{word}` ({}) is brought by the cargo feature `{feature}`", known.doc))
-            .hint(format!("cargo run --release --features {feature} -- …, or device = \"cpu\""))
-            .into());
-    }
     if backend.dtype == Dtype::F64 && word == "wgpu" {
         return Err(Problem::new(format!("the device `{word}` has no 64-bit numbers"))
             .hint("set dtype = \"f32\", or device = \"cpu\"")
@@ -155,11 +148,15 @@ pub(super) fn lags(backend: &Backend) -> bool {
     parse(&backend.device).is_ok_and(|(known, _)| known.several)
 }
 
-/// The word and what follows its colon.
+/// The word, which this build has, and what follows its colon.
 fn parse(device: &str) -> Result<(&'static Known, Option<&str>)> {
     let (word, which) = device.split_once(':').map_or((device, None), |(word, which)| (word, Some(which.trim())));
     match KNOWN.iter().find(|known| known.word == word) {
-        Some(known) => Ok((known, which)),
+        Some(known) if known.built => Ok((known, which)),
+        Some(Known { doc, feature, .. }) => Err(Problem::new(format!("this build has no device `{word}`"))
+            .note(format!("`{word}` ({doc}) is brought by the cargo feature `{feature}`"))
+            .hint(format!("cargo run --release --features {feature} -- …, or device = \"cpu\""))
+            .into()),
         None => {
             let words: Vec<_> = KNOWN.iter().map(|known| known.word).collect();
             Err(Problem::new(format!("there is no device `{word}`"))
@@ -186,8 +183,11 @@ fn choose(known: &Known, which: Option<&str>, mut found: Vec<Found>) -> Result<F
         return Ok(found.swap_remove(index));
     }
     let problem = match which {
-        _ if found.is_empty() => Problem::new(format!("this machine has no device for `{word}` ({})", known.doc))
-            .hint("install its driver (without a card, Mesa's lavapipe: mesa-vulkan-drivers), or set device = \"cpu\""),
+        _ if found.is_empty() => {
+            let instead = if word == "wgpu" { " (without a card, Mesa's lavapipe: mesa-vulkan-drivers)" } else { "" };
+            Problem::new(format!("this machine has no device for `{word}` ({})", known.doc))
+                .hint(format!("install its driver{instead}, or set device = \"cpu\""))
+        }
         Some(which) => Problem::new(format!("this machine has no device `{word}:{which}`"))
             .hint(format!("hatchery devices lists them; device = \"{word}\" takes the first")),
         None => Problem::new(format!("this machine has no device `{word}`")),
