@@ -90,7 +90,7 @@ impl<T: Float> Machine<T> {
     /// Packs weights, and computes what depends on parameters and tokens alone.
     fn pack(&mut self) {
         let memory = self.memory();
-        let (program, kernels) = (&self.program, self.kernels);
+        let (program, kernels, clock) = (&self.program, self.kernels, &self.clock);
         // SAFETY: the steps and places were planned for this memory.
         unsafe { fixed::run(&program.prologue, memory.fixed, kernels) };
         let pack = |&(weight, to): &(Weight, usize)| {
@@ -133,8 +133,14 @@ impl<T: Float> Machine<T> {
         }
         let Some((_, layer, _)) = program.layers.first() else { return };
         let space = &mut self.spaces[0];
-        let table =
-            Runner { program, kernels, memory, bases: &self.bases, chunk: Chunk { first: 0, rows: tokens, steps: 1 } };
+        let table = Runner {
+            program,
+            kernels,
+            memory,
+            bases: &self.bases,
+            clock,
+            chunk: Chunk { first: 0, rows: tokens, steps: 1 },
+        };
         // SAFETY: the table's buffers have a row for every token.
         unsafe { table.run(&layer.before.forward, space, std::iter::once(0), tokens) };
     }
