@@ -19,6 +19,7 @@ use crate::{
 impl<T: Float> Machine<T> {
     /// Sums the gradients of all parameters over the chunks.
     pub(super) fn sum_gradients(&mut self, chunks: &[Chunk], tokens: &[u32], span: (usize, usize)) {
+        let is_large = self.is_large(tokens.len(), 1);
         let memory = self.memory();
         let (program, kernels, bases, clock) = (&self.program, self.kernels, &self.bases[..], &self.clock);
         let rows: usize = chunks.iter().map(|chunk| chunk.rows).sum();
@@ -29,7 +30,6 @@ impl<T: Float> Machine<T> {
         let summing = Summing { program, kernels, memory, bases, clock, chunks, rows, steps, tokens };
 
         // What begins a gradient goes to a place of its own and runs in any order; what adds to one comes last.
-        let is_large = program.work * rows * steps > 1 << 19;
         match &self.pool {
             Some(pool) if is_large => pool.install(|| {
                 // SAFETY: these jobs write to different places.

@@ -92,7 +92,7 @@ pub struct Products {
     pub operations: u64,
     /// Seconds that threads spent in them, added up over the threads; only those of updates that were timed.
     pub seconds: f64,
-    /// How many threads there are.
+    /// How many threads the last update ran on: one if it was small.
     pub threads: usize,
 }
 
@@ -125,6 +125,7 @@ pub struct Machine<T: Float> {
     optimizer: OptimizerState<T>,
     losses: Vec<f64>,
     operations: u64,
+    threads: usize,
     clock: Clock,
     trained: bool,
     carried: Option<Vec<Vec<T>>>,
@@ -168,6 +169,7 @@ impl<T: Float> Machine<T> {
             is_packed: false,
             losses: Vec::new(),
             operations: 0,
+            threads: 1,
             clock: Clock::default(),
             trained: false,
             carried: None,
@@ -204,6 +206,8 @@ impl<T: Float> Machine<T> {
         self.losses.push(loss.nats);
         let span = span(batch);
         self.sum_gradients(chunks, batch.inputs, span);
+        let is_large = self.is_large(batch.rows, batch.steps);
+        self.threads = self.pool.as_ref().filter(|_| is_large).map_or(1, |pool| pool.current_num_threads());
         self.operations += operations(&self.program, batch.rows, batch.steps, span.1 - span.0);
         let memory = self.memory.as_mut_ptr();
         // SAFETY: the steps were planned for this memory.
@@ -223,8 +227,7 @@ impl<T: Float> Machine<T> {
 
     /// What the products of all updates so far were.
     pub fn products(&self) -> Products {
-        let threads = self.pool.as_ref().map_or(1, |pool| pool.current_num_threads());
-        Products { operations: self.operations, seconds: self.clock.seconds(), threads }
+        Products { operations: self.operations, seconds: self.clock.seconds(), threads: self.threads }
     }
 
     /// Whether every product is timed from now on. That costs two readings of the clock for each.

@@ -20,9 +20,8 @@ impl<T: Float> Machine<T> {
     fn chunks(&self, rows: usize, steps: usize) -> Vec<Chunk> {
         let bytes = self.program.work * size_of::<T>();
         let least = if bytes > 4 << 20 { 24 } else { 12 };
-        let is_small = self.program.work * rows * steps < 1 << 19;
         let mut count = 1;
-        while !is_small && count < 64 && rows / (2 * count) >= least {
+        while self.is_large(rows, steps) && count < 64 && rows / (2 * count) >= least {
             count *= 2;
         }
         let mut first = 0;
@@ -33,6 +32,11 @@ impl<T: Float> Machine<T> {
                 Chunk { first: first - here, rows: here, steps }
             })
             .collect()
+    }
+
+    /// Whether there is enough to do for more than one thread.
+    pub(super) fn is_large(&self, rows: usize, steps: usize) -> bool {
+        self.program.work * rows * steps >= 1 << 19
     }
 
     /// Makes room for a batch, packs weights, and cuts the rows.
