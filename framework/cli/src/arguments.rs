@@ -298,6 +298,8 @@ pub(crate) struct Bench {
     /// Print one JSON object a device
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) libraries: Libraries,
 }
 
 #[derive(Debug, Subcommand)]

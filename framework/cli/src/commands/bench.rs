@@ -12,7 +12,7 @@ use hatchery::{
 };
 use serde_json::json;
 
-use super::overrides;
+use super::{overrides, registry};
 use crate::arguments::Bench;
 
 /// Repeats for which nothing is counted: caches and thread pools are cold.
@@ -20,7 +20,8 @@ const WARM_UP: u64 = 1;
 
 /// The experiment is set up as for training; a step is what training does at each: batch, update, loss read back.
 pub(crate) fn run(arguments: &Bench) -> Result<()> {
-    let registry = hatchery_cli::registry()?;
+    let named = read::libraries(&arguments.experiment, &arguments.overrides)?;
+    let registry = registry(&arguments.libraries, &named)?;
     let devices: Vec<_> = match arguments.device.as_slice() {
         [] => vec![None],
         devices => devices.iter().map(|device| Some(device.as_str())).collect(),
