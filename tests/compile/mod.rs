@@ -144,6 +144,8 @@ fn large_batches_agree_with_burn() {
     for mut case in [
         Case::new(33, vec![cell::<Lstm>(r#"{"hidden": 37}"#), cell::<Gru>(r#"{"hidden": 65, "reset": "before"}"#)]),
         Case::new(33, vec![cell::<Vanilla>(r#"{"hidden": 70}"#)]),
+        // Its gradient is cut into the largest pieces.
+        Case::new(9, vec![cell::<Lstm>(r#"{"hidden": 131}"#)]),
     ] {
         compare::<f64>(&case, &[(53, 21), (26, 9)], 3, 1e-12);
         // A thousand rows are summed up in another order than Burn's.
@@ -303,6 +305,27 @@ fn nan_and_infinity_pass_through() {
     machine.train(&batch.view(), &mut || 0.0, 0.1);
     assert!(machine.losses()[0].is_finite());
     assert!(machine.parameters().iter().all(|matrix| matrix.values.iter().all(|value| value.is_finite())));
+}
+
+/// By hand for one layer fed with symbols: the recurrent weight is multiplied with forward, backward and for its gradient,
+/// the head's too. More rows or steps are as much more work and nothing else.
+#[test]
+fn products_are_counted() {
+    let (vocabulary, hidden) = (5, 16);
+    let case = Case::new(vocabulary, vec![cell::<Lstm>(r#"{"hidden": 16}"#)]);
+    let mut machine = machine::<f32>(&case, &case.values(1), Options { threads: Some(1), ..Options::default() });
+    let mut before = machine.products();
+    assert_eq!((before.operations, before.seconds, before.threads), (0, 0.0, 1));
+    for (rows, steps) in [(1, 4), (2, 4), (2, 8), (60, 8)] {
+        let batch = Batch::random(&mut Noise(8), vocabulary, rows, steps, false);
+        machine.time_products(rows == 60);
+        machine.train(&batch.view(), &mut || 0.0, 0.1);
+        let now = machine.products();
+        let entries = rows * steps * 3 * (hidden * 4 * hidden + hidden * vocabulary);
+        assert_eq!(now.operations - before.operations, 2 * entries as u64, "{rows} rows, {steps} steps");
+        assert_eq!(now.seconds > 0.0, rows == 60, "only what is timed takes time");
+        before = now;
+    }
 }
 
 #[test]

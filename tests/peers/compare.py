@@ -47,16 +47,19 @@ def training(cell, **shape):
 
 
 NOTEBOOK = ["experiments/notebooks/coursera-dinos.toml", "--steps", "300", "--repeats", "10"]
+NOTEBOOK_SHAPE = ["--cell", "vanilla", "--vocabulary", "27", "--hidden", "50", "--steps", "12", "--batch", "1", "--dtype", "f64", "--clip", "value"]
 
 # name: (ours: arguments of `hatchery bench`, the number that counts, theirs by number of threads)
 WORK = {
     "notebook": (NOTEBOOK, "milliseconds_per_step", lambda threads: ["numpy_dinosaurs.py", dinos(), "--steps", "3000", "--threads", threads]),
+    "notebook-torch": (NOTEBOOK, "milliseconds_per_step", lambda threads: ["torch_step.py", *NOTEBOOK_SHAPE, "--threads", threads]),
     "vanilla": training("vanilla"),
     "lstm": training("lstm"),
     "gru": training("gru"),
     "lstm-2": training("lstm", layers=2),
     "lstm-512": training("lstm", hidden=512, layers=2),
-    "generate": (shakespeare("lstm"), "generated_characters_per_second", lambda threads: ["torch_generate.py", "--hidden", "128", "--threads", threads]),
+    # Both draw from the plain softmax: the experiment's own sampler, which sorts, is left out.
+    "generate": ([*shakespeare("lstm"), "--set", "sampler=[]", "--characters", "5000"], "generated_characters_per_second", lambda threads: ["torch_generate.py", "--hidden", "128", "--threads", threads]),
 }
 
 
@@ -91,7 +94,7 @@ def main():
     if unknown:
         sys.exit(f"unknown: {', '.join(unknown)}; known: {', '.join(WORK)}")
 
-    print(f"{'work':10} {'ours':>18} {'theirs':>22} {'ratio':>7}")
+    print(f"{'work':14} {'ours':>18} {'theirs':>22} {'ratio':>7}")
     for name in arguments.work or WORK:
         command, key, peer = WORK[name]
         times = {}
@@ -105,7 +108,7 @@ def main():
         for (side, device), own in medians.items():
             for (other, threads), peer_time in medians.items():
                 if (side, other) == ("ours", "theirs"):
-                    print(f"{name:10} {device + f' {own:.3f} ms':>18} {f'{label} {threads} thr. {peer_time:.3f} ms':>22} {peer_time / own:7.2f}")
+                    print(f"{name:14} {device + f' {own:.3f} ms':>18} {f'{label} {threads} thr. {peer_time:.3f} ms':>22} {peer_time / own:7.2f}")
 
 
 if __name__ == "__main__":

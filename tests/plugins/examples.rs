@@ -62,3 +62,43 @@ fn an_absent_library_is_told_where_it_is_named() {
         "{told}"
     );
 }
+
+/// Set `HATCHERY_BENCHMARK` on a quiet machine: what nobody wrote kernels for, a stranger's minimal gated unit and an LSTM
+/// with peepholes, reaches 85 % of the rate of operations of the plain LSTM. They run in turns, and the best of each
+/// counts.
+#[test]
+fn unusual_cells_run_at_nearly_the_rate_of_an_lstm() {
+    if std::env::var_os("HATCHERY_BENCHMARK").is_none() {
+        return println!("skipped: HATCHERY_BENCHMARK is not set");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let text: String =
+        (0..60_000_u32).map(|at| char::from(b'0' + (at.wrapping_mul(2_654_435_761) >> 16) as u8 % 65)).collect();
+    std::fs::write(folder.path().join("symbols.txt"), text).unwrap();
+    let experiment = "name = \"rates\"\n[dataset]\ntype = \"stream\"\ncorpus = \"symbols.txt\"\nsteps = 100\n\
+         [cell]\ntype = \"lstm\"\nhidden = 128\n[optimizer]\ntype = \"sgd\"\nlearning-rate = 0.01\n\
+         [train]\nsteps = 1\nbatch = 50\n";
+    std::fs::write(folder.path().join("lstm.toml"), experiment).unwrap();
+    std::fs::write(folder.path().join("peepholes.toml"), experiment.replace("= 128", "= 128\npeepholes = true"))
+        .unwrap();
+    let plugin = format!("plugins = [{:?}]\n[dataset]", examples()[0].display().to_string());
+    std::fs::write(
+        folder.path().join("mgu.toml"),
+        experiment.replace("[dataset]", &plugin).replace("type = \"lstm\"", "type = \"mgu\""),
+    )
+    .unwrap();
+    let files = ["lstm.toml", "peepholes.toml", "mgu.toml"];
+    let mut best = [0.0_f64; 3];
+    for _ in 0..5 {
+        for (file, best) in files.iter().zip(&mut best) {
+            let arguments = ["bench", file, "--steps", "20", "--repeats", "10", "--characters", "1", "--json"];
+            let (status, shown, told) = hatchery(folder.path(), &arguments);
+            assert_eq!(status, 0, "{told}");
+            let row: hatchery_plugin::serde_json::Value = hatchery_plugin::serde_json::from_str(&shown).unwrap();
+            *best = best.max(row["gigaflops_per_second"].as_f64().unwrap());
+        }
+    }
+    let [lstm, rest @ ..] = best;
+    println!("GFLOP/s: lstm {lstm:.0}, with peepholes {:.0}, mgu {:.0}", rest[0], rest[1]);
+    assert!(rest.iter().all(|rate| *rate >= 0.85 * lstm), "{best:?}");
+}

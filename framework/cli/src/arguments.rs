@@ -319,7 +319,11 @@ pub(crate) struct Drift {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  hatchery bench experiments/dinosaurs.toml\n  \
     hatchery bench experiments/dinosaurs.toml --device cpu,flex --steps 100 --json\n\n\
-    Each number is the median over the repeats. Only numbers taken on one machine, one right after the other, compare.")]
+    Each number is the median over the repeats. Only numbers taken on one machine, one right after the other, compare.\n\n\
+    Products: the floating-point operations of all products of matrices of a training step, counted from the compiled \
+    program (a multiplication and an addition are two; a one-hot input costs none), divided by the time of the whole \
+    step; and the share of all threads' time that is spent in products, from a repeat of its own in which each of them \
+    is timed. Only the compiled executor (cpu) counts them.")]
 pub(crate) struct Bench {
     /// The experiment file
     pub(crate) experiment: PathBuf,
@@ -341,6 +345,8 @@ pub(crate) struct Bench {
     /// Print one JSON object a device
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) libraries: Libraries,
 }
 
 #[derive(Debug, Subcommand)]

@@ -357,7 +357,7 @@ unsafe fn one<T: Float>(step: &FixedStep, memory: *mut T, kernels: &Kernels<T>) 
 ///
 /// # Safety
 /// The matrices are valid and `to` overlaps neither of the others.
-pub(crate) unsafe fn large_product<T: Float>(
+unsafe fn large_product<T: Float>(
     (rows, columns, depth): (usize, usize, usize),
     (to, to_row, to_column): (*mut T, usize, usize),
     (a, a_row, a_column): (*const T, usize, usize),

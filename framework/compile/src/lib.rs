@@ -22,6 +22,7 @@ mod listing;
 mod lower;
 mod machine;
 mod memory;
+mod operations;
 mod optimizer;
 mod program;
 mod run;
@@ -32,6 +33,6 @@ pub use error::Refusal;
 #[doc(hidden)]
 pub use kernels::approximate;
 pub use kernels::{Float, InstructionSet, Number};
-pub use machine::{Description, Machine, Matrix, Options, Sequences, Totals};
+pub use machine::{Description, Machine, Matrix, Options, Products, Sequences, Totals};
 pub use optimizer::Optimizer;
 pub use run::{Run, Width, compile};

@@ -5,7 +5,7 @@
 use crate::{
     error::Refusal,
     kernels::Float,
-    machine::{Description, Machine, Matrix, Options, Sequences, Totals},
+    machine::{Description, Machine, Matrix, Options, Products, Sequences, Totals},
 };
 
 /// The width of a machine's numbers.
@@ -23,6 +23,10 @@ pub trait Run: Send {
     fn train(&mut self, batch: &Sequences<'_>, uniform: &mut dyn FnMut() -> f64, rate: f64);
     /// See [`Machine::losses`].
     fn losses(&mut self) -> Vec<f64>;
+    /// See [`Machine::products`].
+    fn products(&self) -> Products;
+    /// See [`Machine::time_products`].
+    fn time_products(&mut self, on: bool);
     /// See [`Machine::gradient_norms`].
     fn gradient_norms(&self) -> (f64, f64);
     /// See [`Machine::evaluate`].
@@ -69,6 +73,14 @@ impl<T: Float> Run for Machine<T> {
 
     fn losses(&mut self) -> Vec<f64> {
         self.losses()
+    }
+
+    fn products(&self) -> Products {
+        self.products()
+    }
+
+    fn time_products(&mut self, on: bool) {
+        self.time_products(on);
     }
 
     fn gradient_norms(&self) -> (f64, f64) {

@@ -12,16 +12,16 @@ use hatchery::{
 };
 use serde_json::json;
 
-use super::overrides;
-use crate::arguments::{Bench, Libraries};
+use super::{overrides, registry};
+use crate::arguments::Bench;
 
 /// Repeats for which nothing is counted: caches and thread pools are cold.
 const WARM_UP: u64 = 1;
 
 /// The experiment is set up as for training; a step is what training does at each: batch, update, loss read back.
 pub(crate) fn run(arguments: &Bench) -> Result<()> {
-    let libraries = read::libraries(&arguments.experiment, &arguments.overrides)?;
-    let registry = super::registry(&Libraries::default(), &libraries)?;
+    let named = read::libraries(&arguments.experiment, &arguments.overrides)?;
+    let registry = registry(&arguments.libraries, &named)?;
     let devices: Vec<_> = match arguments.device.as_slice() {
         [] => vec![None],
         devices => devices.iter().map(|device| Some(device.as_str())).collect(),
@@ -43,13 +43,23 @@ pub(crate) fn run(arguments: &Bench) -> Result<()> {
 struct Training {
     milliseconds_per_step: f64,
     characters_per_second: f64,
+    /// Only of the compiled executor, whose program says what there is to compute.
+    products: Option<Work>,
+}
+
+/// What the products of training steps come to.
+struct Work {
+    /// Operations of products, divided by the time of the whole step.
+    gigaflops_per_second: f64,
+    /// Of the time of all threads, waiting included, the share within products.
+    share_of_time: f64,
 }
 
 fn train(network: &mut Network, data: &Data, arguments: &Bench) -> Result<Training> {
     let rate = network.experiment.optimizer.learning_rate();
-    let (mut milliseconds, mut speeds) = (Vec::new(), Vec::new());
     let mut step = 0;
-    for repeat in 0..=arguments.repeats {
+    // One repeat: its seconds and the characters that counted.
+    let mut repeat = |network: &mut Network| -> Result<(f64, f64)> {
         let mut characters = 0;
         let start = Instant::now();
         for _ in 0..arguments.steps {
@@ -59,13 +69,33 @@ fn train(network: &mut Network, data: &Data, arguments: &Bench) -> Result<Traini
             characters += batch.counted();
             step += 1;
         }
-        let seconds = start.elapsed().as_secs_f64();
-        if repeat >= WARM_UP {
-            milliseconds.push(1000.0 * seconds / arguments.steps as f64);
-            speeds.push(characters as f64 / seconds);
-        }
+        Ok((start.elapsed().as_secs_f64(), characters as f64))
+    };
+    for _ in 0..WARM_UP {
+        repeat(network)?;
     }
-    Ok(Training { milliseconds_per_step: median(milliseconds), characters_per_second: median(speeds) })
+    let (mut milliseconds, mut speeds, mut rates) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..arguments.repeats {
+        let before = operations(network);
+        let (seconds, characters) = repeat(network)?;
+        milliseconds.push(1000.0 * seconds / arguments.steps as f64);
+        speeds.push(characters / seconds);
+        rates.extend(operations(network).zip(before).map(|(after, before)| (after - before) as f64 / seconds / 1e9));
+    }
+    // Reading the clock twice for every product takes time itself: a repeat of its own, which counts for nothing else.
+    network.executor.time_products(true);
+    let (seconds, _) = repeat(network)?;
+    network.executor.time_products(false);
+    let products = network.executor.products().map(|products| Work {
+        gigaflops_per_second: median(rates),
+        share_of_time: products.seconds / (seconds * products.threads as f64),
+    });
+    Ok(Training { milliseconds_per_step: median(milliseconds), characters_per_second: median(speeds), products })
+}
+
+/// The floating-point operations of all products until now.
+fn operations(network: &Network) -> Option<u64> {
+    network.executor.products().map(|products| products.operations)
 }
 
 /// Characters of one sequence a second, each drawn and fed back; a sequence that ends early is followed by another.
@@ -107,6 +137,8 @@ fn print(network: &Network, training: &Training, generation: f64, arguments: &Be
                 "dtype": experiment.backend.dtype,
                 "milliseconds_per_step": training.milliseconds_per_step,
                 "characters_per_second": training.characters_per_second,
+                "gigaflops_per_second": training.products.as_ref().map(|work| work.gigaflops_per_second),
+                "share_of_time_in_products": training.products.as_ref().map(|work| work.share_of_time),
                 "generated_characters_per_second": generation,
                 "steps": arguments.steps,
                 "repeats": arguments.repeats,
@@ -116,6 +148,10 @@ fn print(network: &Network, training: &Training, generation: f64, arguments: &Be
         println!("device               {}", experiment.backend.device);
         println!("training step        {:.3} ms", training.milliseconds_per_step);
         println!("training             {:.0} characters per second", training.characters_per_second);
+        if let Some(work) = &training.products {
+            let (rate, share) = (work.gigaflops_per_second, 100.0 * work.share_of_time);
+            println!("products             {rate:.1} GFLOP/s, {share:.0} % of the threads' time");
+        }
         println!("generation           {generation:.0} characters per second\n");
     }
 }

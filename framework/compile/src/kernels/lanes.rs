@@ -124,10 +124,14 @@ pub(crate) unsafe trait Lanes: Copy {
     const ROWS: usize;
 
     unsafe fn splat(value: Self::Number) -> Self;
+    /// Asks for what lies there to be brought into the second cache. Any address will do.
+    unsafe fn prefetch(from: *const Self::Number);
     unsafe fn load(from: *const Self::Number) -> Self;
     /// The first `count` numbers, zeros after them.
     unsafe fn load_part(from: *const Self::Number, count: usize) -> Self;
     unsafe fn store(self, to: *mut Self::Number);
+    /// The first `count` numbers, zeros after them.
+    unsafe fn first(self, count: usize) -> Self;
     /// Only the first `count` numbers.
     unsafe fn store_part(self, to: *mut Self::Number, count: usize);
     unsafe fn add(self, other: Self) -> Self;
@@ -175,6 +179,8 @@ macro_rules! portable {
                 Self([value; $count])
             }
             #[inline(always)]
+            unsafe fn prefetch(_: *const $number) {}
+            #[inline(always)]
             unsafe fn load(from: *const $number) -> Self {
                 // SAFETY: valid for COUNT numbers, says the caller.
                 Self(unsafe { from.cast::<[$number; $count]>().read_unaligned() })
@@ -192,6 +198,10 @@ macro_rules! portable {
             unsafe fn store(self, to: *mut $number) {
                 // SAFETY: valid for COUNT numbers, says the caller.
                 unsafe { to.cast::<[$number; $count]>().write_unaligned(self.0) };
+            }
+            #[inline(always)]
+            unsafe fn first(self, count: usize) -> Self {
+                Self(std::array::from_fn(|i| if i < count { self.0[i] } else { 0.0 }))
             }
             #[inline(always)]
             unsafe fn store_part(self, to: *mut $number, count: usize) {

@@ -64,36 +64,44 @@ pub(crate) unsafe fn rows<V: Lanes>(rows: &Rows<'_, V::Number>) -> Loss {
                 continue;
             }
             total.characters += 1;
-            let (largest, first) = largest(logits, columns, !rows.gradient);
+            let (largest, first) = if rows.gradient && columns >= V::COUNT {
+                (widest::<V>(logits, columns), 0)
+            } else {
+                largest(logits, columns)
+            };
             total.correct += u64::from(first == target as usize);
             let at_target = (*logits.add(target as usize)).to_f64();
             let shift = V::splat(largest);
             let mut sums = V::splat(V::Number::default());
+            let (whole, rest) = (columns - columns % V::COUNT, columns % V::COUNT);
             let mut column = 0;
-            while column < columns {
-                let count = V::COUNT.min(columns - column);
-                // Lanes that are not there are as far below as can be: their exp is 0.
-                let mut powers = math::exp(V::load_part(logits.add(column), count).sub(shift));
-                if count < V::COUNT {
-                    let mut lanes = [V::Number::default(); 16];
-                    powers.store_part(lanes.as_mut_ptr(), count);
-                    powers = V::load(lanes.as_ptr());
-                }
+            while column < whole {
+                let powers = math::exp(V::load(logits.add(column)).sub(shift));
                 sums = sums.add(powers);
                 if rows.gradient {
-                    powers.store_part(logits.add(column), count);
+                    powers.store(logits.add(column));
                 }
                 column += V::COUNT;
+            }
+            // The rest stays in a register until it is written: reading a part right after it was stored is slow.
+            let mut last = V::splat(V::Number::default());
+            if rest > 0 {
+                let powers = math::exp(V::load_part(logits.add(whole), rest).sub(shift));
+                // Lanes that are not there count as 0.
+                last = powers.first(rest);
+                sums = sums.add(last);
             }
             let sum = sums.sum().to_f64();
             total.nats += sum.ln() + largest.to_f64() - at_target;
             if rows.gradient {
                 let factor = V::splat(V::Number::from_f64(1.0 / (sum * rows.divisor)));
                 let mut column = 0;
-                while column < columns {
-                    let count = V::COUNT.min(columns - column);
-                    V::load_part(logits.add(column), count).mul(factor).store_part(logits.add(column), count);
+                while column < whole {
+                    V::load(logits.add(column)).mul(factor).store(logits.add(column));
                     column += V::COUNT;
+                }
+                if rest > 0 {
+                    last.mul(factor).store_part(logits.add(whole), rest);
                 }
                 let at = logits.add(target as usize);
                 *at = V::Number::from_f64((*at).to_f64() - scale.to_f64());
@@ -103,41 +111,36 @@ pub(crate) unsafe fn rows<V: Lanes>(rows: &Rows<'_, V::Number>) -> Loss {
     total
 }
 
+/// The largest number of at least a register's worth. A NaN may be passed over: it comes through the sum.
+#[inline(always)]
+unsafe fn widest<V: Lanes>(row: *const V::Number, columns: usize) -> V::Number {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut largest = V::load(row.add(columns - V::COUNT));
+        let mut column = 0;
+        while column + V::COUNT <= columns {
+            largest = V::load(row.add(column)).max(largest);
+            column += V::COUNT;
+        }
+        let mut lanes = [V::Number::default(); 16];
+        largest.store(lanes.as_mut_ptr());
+        lanes[1..V::COUNT].iter().fold(lanes[0], |largest, &lane| if lane > largest { lane } else { largest })
+    }
+}
+
 /// The largest number and the first place where it stands. A NaN is the largest.
 #[inline(always)]
-unsafe fn largest<T: Number>(row: *const T, columns: usize, place: bool) -> (T, usize) {
+unsafe fn largest<T: Number>(row: *const T, columns: usize) -> (T, usize) {
     // SAFETY: the caller's.
     unsafe {
         let is_nan = |x: T| x.partial_cmp(&x).is_none();
-        if place {
-            let (mut largest, mut first) = (*row, 0);
-            for column in 1..columns {
-                let next = *row.add(column);
-                if next > largest || (is_nan(next) && !is_nan(largest)) {
-                    (largest, first) = (next, column);
-                }
-            }
-            return (largest, first);
-        }
-        // Without the place it is the same in any order: eight at a time.
-        let mut lanes = [*row; 8];
-        let mut column = 0;
-        while column + 8 <= columns {
-            for (index, lane) in lanes.iter_mut().enumerate() {
-                let next = *row.add(column + index);
-                *lane = if next > *lane { next } else { *lane };
-            }
-            column += 8;
-        }
-        let mut largest = lanes[0];
-        for &lane in &lanes[1..] {
-            largest = if lane > largest { lane } else { largest };
-        }
-        while column < columns {
+        let (mut largest, mut first) = (*row, 0);
+        for column in 1..columns {
             let next = *row.add(column);
-            largest = if next > largest { next } else { largest };
-            column += 1;
+            if next > largest || (is_nan(next) && !is_nan(largest)) {
+                (largest, first) = (next, column);
+            }
         }
-        (largest, 0)
+        (largest, first)
     }
 }

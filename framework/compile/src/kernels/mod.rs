@@ -15,7 +15,7 @@ mod x86;
 pub(crate) use elementwise::{Code, Source, Target};
 pub use lanes::Number;
 pub(crate) use loss::{Loss, Rows as LossRows};
-pub(crate) use product::Product;
+pub(crate) use product::{OUTER_ROWS, Outer, Product};
 pub(crate) use update::{Rule, Slots};
 
 use crate::program::Program;
@@ -58,6 +58,8 @@ pub(crate) struct Kernels<T: 'static> {
     pub(crate) execute: unsafe fn(Code, (usize, usize), Target<T>, [Source<T>; 3]),
     /// Computes a product.
     pub(crate) multiply: unsafe fn(&Product<T>),
+    /// Computes an outer product.
+    pub(crate) outer: unsafe fn(&Outer<T>),
     /// Packs a matrix for products.
     pub(crate) pack: unsafe fn(*const T, [usize; 2], usize, usize, *mut T),
     /// Softmax, cross-entropy and its gradient.
@@ -89,6 +91,11 @@ macro_rules! kernels {
                 unsafe { product::multiply::<$vector>(product) }
             }
             $(#[$feature])?
+            unsafe fn outer(outer: &Outer<$number>) {
+                // SAFETY: the caller's; the instruction set is enabled here.
+                unsafe { product::outer::<$vector>(outer) }
+            }
+            $(#[$feature])?
             unsafe fn pack(from: *const $number, strides: [usize; 2], depth: usize, columns: usize, to: *mut $number) {
                 // SAFETY: the caller's; the instruction set is enabled here.
                 unsafe { product::pack::<$vector>(from, strides, depth, columns, to) }
@@ -105,7 +112,7 @@ macro_rules! kernels {
             }
 
             pub(super) static KERNELS: Kernels<$number> =
-                Kernels { run, execute, multiply, pack, loss, update, panel: product::panel::<$vector>() };
+                Kernels { run, execute, multiply, outer, pack, loss, update, panel: product::panel::<$vector>() };
         }
     };
 }

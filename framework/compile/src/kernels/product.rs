@@ -2,20 +2,26 @@
 //!
 //! A time step multiplies a few rows by the same weights as the step before. So weights are packed once a training step
 //! into panels as wide as two registers, and a block of rows of the result stays in registers while it runs down a
-//! panel. Large products that are computed once a training step are left to the `gemm` crate.
+//! panel. The gradient of a weight, a product over the rows of all time steps, is computed once a training step: there
+//! both matrices are packed, a piece at a time.
 
 #![expect(
     clippy::inline_always,
     reason = "an instruction set is enabled where all of this is inlined, and nowhere else"
 )]
 
+use std::mem::MaybeUninit;
+
 use super::lanes::Lanes;
 
 /// How many registers a panel is wide.
 const PANEL: usize = 2;
-/// How many rows of a and b are used together: a part of a panel and these rows stay in the first cache.
-const DEPTH: usize = 128;
+/// How many rows of a and b are used together: a part of a panel and these rows stay in the second cache.
+const DEPTH: usize = 512;
 const GROUP: usize = 48;
+/// How much of the depth of an outer product is packed at once, and at most how many of its rows.
+const PIECE: usize = 128;
+pub(crate) const OUTER_ROWS: usize = 256;
 
 /// `c = init + a · b`.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +43,10 @@ pub(crate) struct Product<T> {
     pub(crate) init: *const T,
     /// From a row to the next; 0 repeats one row.
     pub(crate) init_stride: usize,
+    /// What is read next, a panel wide: brought nearer row by row meanwhile. Only outer products look at it, the others
+    /// find it themselves.
+    pub(crate) next: *const T,
+    pub(crate) next_stride: usize,
 }
 
 impl<T> Product<T> {
@@ -137,22 +147,109 @@ pub(crate) unsafe fn multiply<V: Lanes>(product: &Product<V::Number>) {
             // Every weight is used once or twice: there is nothing to keep near.
             return block_of_rows::<V>(product, 0, product.rows, (0, panels));
         }
-        for first in (0..product.rows).step_by(GROUP) {
-            let group = GROUP.min(product.rows - first);
-            let blocks = group.div_ceil(V::ROWS);
+        let (mut first, groups) = (0, product.rows.div_ceil(GROUP));
+        for number in 0..groups {
+            // Of nearly equal height: a few rows that are left over would read all weights for themselves.
+            let group = (product.rows - first).div_ceil(groups - number);
             for depth in (0..product.depth.max(1)).step_by(DEPTH) {
                 let part = product.part(depth, DEPTH.min(product.depth - depth));
                 for number in 0..panels {
-                    let mut row = 0;
-                    for block in 0..blocks {
-                        // Blocks of nearly equal height.
-                        let rows = (group - row).div_ceil(blocks - block);
-                        block_of_rows::<V>(&part, first + row, rows, (number, number + 1));
-                        row += rows;
-                    }
+                    let part = Product { next: part.b.wrapping_add((number + 1) % panels * part.b_strides[1]), ..part };
+                    blocks_of_rows::<V>(&part, (first, group), number);
+                }
+            }
+            first += group;
+        }
+    }
+}
+
+/// `c (+)= aᵀ · b`: the sum over the rows of a and b, which are as many as the depth.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outer<T> {
+    /// At most [`OUTER_ROWS`].
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+    pub(crate) depth: usize,
+    pub(crate) a: *const T,
+    pub(crate) a_stride: usize,
+    pub(crate) b: *const T,
+    pub(crate) b_stride: usize,
+    pub(crate) c: *mut T,
+    pub(crate) c_stride: usize,
+    /// Whether it is added to what is there.
+    pub(crate) add: bool,
+}
+
+/// Room for a piece of a, block by block, and a piece of one panel of b.
+#[repr(C, align(64))]
+struct Pieces<T> {
+    a: [MaybeUninit<T>; PIECE * OUTER_ROWS],
+    b: [MaybeUninit<T>; PIECE * 32],
+}
+
+/// Computes an outer product. The order of the additions depends on its shape only.
+///
+/// # Safety
+/// The instruction set of `V` is enabled; all pointers are valid for their matrices; c overlaps neither a nor b.
+#[inline(always)]
+pub(crate) unsafe fn outer<V: Lanes>(outer: &Outer<V::Number>) {
+    const { assert!(panel::<V>() <= 32, "a panel fits its room") };
+    debug_assert!(outer.rows <= OUTER_ROWS);
+    let width = panel::<V>();
+    // On the stack: nobody else has to know of it. Its numbers are written before they are read.
+    let mut pieces = MaybeUninit::<Pieces<V::Number>>::uninit();
+    // SAFETY: the caller's; a block of a takes as much room as it has numbers.
+    unsafe {
+        let packed_a: *mut V::Number = (&raw mut (*pieces.as_mut_ptr()).a).cast();
+        let packed_b: *mut V::Number = (&raw mut (*pieces.as_mut_ptr()).b).cast();
+        for first in (0..outer.depth.max(1)).step_by(PIECE) {
+            let depth = PIECE.min(outer.depth - first);
+            let adds = first > 0 || outer.add;
+            pack::<V>(outer.a.add(first * outer.a_stride), [outer.a_stride, 1], depth, outer.rows, packed_a);
+            for column in (0..outer.columns).step_by(width) {
+                let columns = width.min(outer.columns - column);
+                let from = outer.b.add(first * outer.b_stride + column);
+                pack::<V>(from, [outer.b_stride, 1], depth, columns, packed_b);
+                let is_last = column + width >= outer.columns;
+                let next = if is_last {
+                    outer.b.wrapping_add((first + PIECE) * outer.b_stride)
+                } else {
+                    from.wrapping_add(width)
+                };
+                for row in (0..outer.rows).step_by(width) {
+                    let c = outer.c.add(row * outer.c_stride + column);
+                    let product = Product {
+                        rows: width.min(outer.rows - row),
+                        columns,
+                        depth,
+                        a: packed_a.add(row * depth).cast_const(),
+                        a_strides: [1, width],
+                        b: packed_b.cast_const(),
+                        b_strides: [width, 0],
+                        b_padded: true,
+                        c,
+                        c_stride: outer.c_stride,
+                        init: if adds { c.cast_const() } else { std::ptr::null() },
+                        init_stride: outer.c_stride,
+                        next,
+                        next_stride: outer.b_stride,
+                    };
+                    blocks_of_rows::<V>(&product, (0, product.rows), 0);
                 }
             }
         }
+    }
+}
+
+/// Some rows by a panel, in blocks of nearly equal height.
+#[inline(always)]
+unsafe fn blocks_of_rows<V: Lanes>(product: &Product<V::Number>, (mut row, count): (usize, usize), panel: usize) {
+    let (last, blocks) = (row + count, count.div_ceil(V::ROWS));
+    for block in 0..blocks {
+        let rows = (last - row).div_ceil(blocks - block);
+        // SAFETY: the caller's.
+        unsafe { block_of_rows::<V>(product, row, rows, (panel, panel + 1)) };
+        row += rows;
     }
 }
 
@@ -197,6 +294,8 @@ unsafe fn wide<V: Lanes, const ROWS: usize, const WIDE: usize>(
             let columns = product.columns - next * width;
             match (many, columns >= if many { WIDE * V::COUNT } else { width }) {
                 (true, true) => tile::<V, ROWS, WIDE, false>(product, row, next),
+                // The last columns of many rows: half a panel is half the work.
+                (true, false) if WIDE == PANEL && columns <= V::COUNT => tile::<V, ROWS, 1, true>(product, row, next),
                 (true, false) => tile::<V, ROWS, WIDE, true>(product, row, next),
                 (false, true) => tile::<V, ROWS, PANEL, false>(product, row, next),
                 (false, false) => tile::<V, ROWS, PANEL, true>(product, row, next),
@@ -237,6 +336,7 @@ unsafe fn tile<V: Lanes, const ROWS: usize, const WIDE: usize, const PART: bool>
         let [b_row, b_panel] = product.b_strides;
         let mut a = product.a.add(row * a_row);
         let mut b = product.b.add(panel_number * b_panel);
+        let mut next = product.next;
         for _ in 0..product.depth {
             let mut factors = [V::splat(V::Number::default()); WIDE];
             for (register, factor) in factors.iter_mut().enumerate() {
@@ -246,6 +346,12 @@ unsafe fn tile<V: Lanes, const ROWS: usize, const WIDE: usize, const PART: bool>
                 } else {
                     V::load(b.add(offset))
                 };
+            }
+            // Few rows leave no time for it.
+            if ROWS > 4 && WIDE == PANEL {
+                V::prefetch(next);
+                V::prefetch(next.wrapping_add(V::COUNT));
+                next = next.wrapping_add(product.next_stride);
             }
             for (index, sums) in sums.iter_mut().enumerate() {
                 let x = V::splat(*a.add(index * a_row));

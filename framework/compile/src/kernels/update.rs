@@ -133,8 +133,22 @@ unsafe fn each<V: Lanes>(slots: &Slots<V::Number>, states: usize, step: impl Fn(
     unsafe {
         let zero = V::splat(V::Number::default());
         let mut index = 0;
-        while index < slots.count {
-            let count = V::COUNT.min(slots.count - index);
+        // Whole registers: a part of one is stored more slowly.
+        while index + V::COUNT <= slots.count {
+            let mut state = [zero; 2];
+            for (number, state) in state.iter_mut().enumerate().take(states) {
+                *state = V::load(slots.state[number].add(index));
+            }
+            let p = V::load(slots.parameter.add(index).cast_const());
+            let (p, state) = step(p, V::load(slots.gradient.add(index)), state);
+            p.store(slots.parameter.add(index));
+            for (number, state) in state.iter().enumerate().take(states) {
+                state.store(slots.state[number].add(index));
+            }
+            index += V::COUNT;
+        }
+        let count = slots.count - index;
+        if count > 0 {
             let mut state = [zero; 2];
             for (number, state) in state.iter_mut().enumerate().take(states) {
                 *state = V::load_part(slots.state[number].add(index), count);
@@ -145,7 +159,6 @@ unsafe fn each<V: Lanes>(slots: &Slots<V::Number>, states: usize, step: impl Fn(
             for (number, state) in state.iter().enumerate().take(states) {
                 state.store_part(slots.state[number].add(index), count);
             }
-            index += V::COUNT;
         }
     }
 }

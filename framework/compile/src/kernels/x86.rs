@@ -16,6 +16,7 @@ macro_rules! lanes {
         $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident, $div:ident,
         $fmadd:ident, $fnmadd:ident, $max:ident, $min:ident, $sqrt:ident,
         part: |$from:ident, $n:ident| $load_part:expr, |$self:ident, $to:ident, $m:ident| $store_part:expr,
+        first: |$own:ident, $f:ident| $first:expr,
         sign: |$value:ident, $sign:ident| $with_sign:expr,
         choose: |$a:ident, $b:ident, $yes:ident, $no:ident| $less:expr, $less_equal:expr, $equal:expr,
         exponent: |$x:ident| $exponent:expr,
@@ -33,6 +34,11 @@ macro_rules! lanes {
                 unsafe { $splat(value) }
             }
             #[inline(always)]
+            unsafe fn prefetch(from: *const $number) {
+                // SAFETY: see the impl.
+                unsafe { _mm_prefetch::<_MM_HINT_T1>(from.cast()) }
+            }
+            #[inline(always)]
             unsafe fn load(from: *const $number) -> Self {
                 // SAFETY: see the impl.
                 unsafe { $load(from) }
@@ -46,6 +52,12 @@ macro_rules! lanes {
             unsafe fn store(self, to: *mut $number) {
                 // SAFETY: see the impl.
                 unsafe { $store(to, self) }
+            }
+            #[inline(always)]
+            unsafe fn first(self, $f: usize) -> Self {
+                let $own = self;
+                // SAFETY: see the impl.
+                unsafe { $first }
             }
             #[inline(always)]
             unsafe fn store_part(self, $to: *mut $number, $m: usize) {
@@ -157,6 +169,7 @@ lanes!(
     _mm512_fmadd_ps, _mm512_fnmadd_ps, _mm512_max_ps, _mm512_min_ps, _mm512_sqrt_ps,
     part: |from, n| _mm512_maskz_loadu_ps(((1_u32 << n) - 1) as __mmask16, from),
           |own, to, m| _mm512_mask_storeu_ps(to, ((1_u32 << m) - 1) as __mmask16, own),
+    first: |own, f| _mm512_maskz_mov_ps(((1_u32 << f) - 1) as __mmask16, own),
     sign: |value, sign| _mm512_castsi512_ps(_mm512_ternarylogic_epi32::<0xAC>(
         _mm512_set1_epi32(i32::MAX), _mm512_castps_si512(sign), _mm512_castps_si512(value))),
     choose: |a, b, yes, no| _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b), no, yes),
@@ -171,6 +184,7 @@ lanes!(
     _mm512_fmadd_pd, _mm512_fnmadd_pd, _mm512_max_pd, _mm512_min_pd, _mm512_sqrt_pd,
     part: |from, n| _mm512_maskz_loadu_pd(((1_u32 << n) - 1) as __mmask8, from),
           |own, to, m| _mm512_mask_storeu_pd(to, ((1_u32 << m) - 1) as __mmask8, own),
+    first: |own, f| _mm512_maskz_mov_pd(((1_u32 << f) - 1) as __mmask8, own),
     sign: |value, sign| _mm512_castsi512_pd(_mm512_ternarylogic_epi64::<0xAC>(
         _mm512_set1_epi64(i64::MAX), _mm512_castpd_si512(sign), _mm512_castpd_si512(value))),
     choose: |a, b, yes, no| _mm512_mask_blend_pd(_mm512_cmp_pd_mask::<_CMP_LT_OQ>(a, b), no, yes),
@@ -185,6 +199,7 @@ lanes!(
     _mm256_fmadd_ps, _mm256_fnmadd_ps, _mm256_max_ps, _mm256_min_ps, _mm256_sqrt_ps,
     part: |from, n| _mm256_maskload_ps(from, _mm256_loadu_si256(MASK32.as_ptr().add(8 - n).cast())),
           |own, to, m| _mm256_maskstore_ps(to, _mm256_loadu_si256(MASK32.as_ptr().add(8 - m).cast()), own),
+    first: |own, f| _mm256_and_ps(own, _mm256_loadu_ps(MASK32.as_ptr().add(8 - f).cast())),
     sign: |value, sign| _mm256_or_ps(
         _mm256_andnot_ps(_mm256_set1_ps(-0.0), value), _mm256_and_ps(_mm256_set1_ps(-0.0), sign)),
     choose: |a, b, yes, no| _mm256_blendv_ps(no, yes, _mm256_cmp_ps::<_CMP_LT_OQ>(a, b)),
@@ -199,6 +214,7 @@ lanes!(
     _mm256_fmadd_pd, _mm256_fnmadd_pd, _mm256_max_pd, _mm256_min_pd, _mm256_sqrt_pd,
     part: |from, n| _mm256_maskload_pd(from, _mm256_loadu_si256(MASK64.as_ptr().add(4 - n).cast())),
           |own, to, m| _mm256_maskstore_pd(to, _mm256_loadu_si256(MASK64.as_ptr().add(4 - m).cast()), own),
+    first: |own, f| _mm256_and_pd(own, _mm256_loadu_pd(MASK64.as_ptr().add(4 - f).cast())),
     sign: |value, sign| _mm256_or_pd(
         _mm256_andnot_pd(_mm256_set1_pd(-0.0), value), _mm256_and_pd(_mm256_set1_pd(-0.0), sign)),
     choose: |a, b, yes, no| _mm256_blendv_pd(no, yes, _mm256_cmp_pd::<_CMP_LT_OQ>(a, b)),

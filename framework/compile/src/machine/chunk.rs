@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{Machine, Sequences, model::Compiled};
+use super::{Machine, Sequences, clock::Clock, model::Compiled};
 use crate::{
     body::{Body, Buffer, Kind, Slot, Step, View, Weight},
     graph::{Binary, Unary},
@@ -97,10 +97,10 @@ impl<T: Float> Machine<T> {
     /// Runs all chunks, on all threads if there is more than one.
     pub(super) fn run_chunks(&mut self, chunks: &[Chunk], batch: &Sequences<'_>, purpose: Purpose) -> Loss {
         let memory = self.memory();
-        let (program, kernels, bases) = (&self.program, self.kernels, &self.bases[..]);
+        let (program, kernels, bases, clock) = (&self.program, self.kernels, &self.bases[..], &self.clock);
         let span = span(batch);
         let run = |(&chunk, space): (&Chunk, &mut Space<T>)| {
-            let runner = Runner { program, kernels, memory, bases, chunk };
+            let runner = Runner { program, kernels, memory, bases, clock, chunk };
             // SAFETY: the buffers have room for the batch, and each chunk has rows of its own.
             space.loss = unsafe { runner.sequence(space, batch, span, purpose) };
         };
@@ -123,6 +123,7 @@ pub(super) struct Runner<'a, T: Float> {
     pub(super) kernels: &'static Kernels<T>,
     pub(super) memory: Memory<T>,
     pub(super) bases: &'a [usize],
+    pub(super) clock: &'a Clock,
     pub(super) chunk: Chunk,
 }
 
@@ -218,7 +219,7 @@ impl<T: Float> Runner<'_, T> {
                             init_stride: multiply.init.map_or(0, |init| init.stride),
                             ..self.product(multiply.weight, rows)
                         };
-                        (self.kernels.multiply)(&product);
+                        self.clock.time(|| (self.kernels.multiply)(&product));
                     }
                 }
             }
@@ -243,6 +244,8 @@ impl<T: Float> Runner<'_, T> {
             c_stride: 0,
             init: std::ptr::null(),
             init_stride: 0,
+            next: std::ptr::null(),
+            next_stride: panel,
         }
     }
 
@@ -343,14 +346,15 @@ impl<T: Float> Runner<'_, T> {
         // SAFETY: as for the caller.
         unsafe {
             if steps > 0 {
-                (self.kernels.multiply)(&Product {
+                let product = Product {
                     a: self.at(head.from, first).cast_const(),
                     a_strides: [self.width(head.from), 1],
                     c: self.at(logits, first),
                     c_stride: self.program.vocabulary,
                     init: self.memory.fixed.add(head.bias).cast_const(),
                     ..self.product(head.forward, rows * steps)
-                });
+                };
+                self.clock.time(|| (self.kernels.multiply)(&product));
             }
             if purpose == Purpose::Generate {
                 return loss;
@@ -377,13 +381,14 @@ impl<T: Float> Runner<'_, T> {
                 zero(0, first);
                 zero(last, self.chunk.steps);
                 if steps > 0 {
-                    (self.kernels.multiply)(&Product {
+                    let product = Product {
                         a: self.at(logits, first).cast_const(),
                         a_strides: [self.program.vocabulary, 1],
                         c: self.at(gradient, first),
                         c_stride: head.width,
                         ..self.product(head.backward, rows * steps)
-                    });
+                    };
+                    self.clock.time(|| (self.kernels.multiply)(&product));
                 }
             }
         }

@@ -6,29 +6,30 @@ use rayon::prelude::*;
 use super::{
     Machine,
     chunk::{Chunk, Memory, Runner, Space},
+    clock::Clock,
     model::{Compiled, Head},
 };
 use crate::{
     body::{Kind, View},
-    fixed::{self, FixedStep, Location, large_product},
-    kernels::{Code, Float, Kernels, Product, Source, Target},
+    fixed::{self, FixedStep, Location},
+    kernels::{Code, Float, Kernels, OUTER_ROWS, Outer, Product, Source, Target},
     layer::{self, Input, Layer, Reduction},
 };
 
 impl<T: Float> Machine<T> {
     /// Sums the gradients of all parameters over the chunks.
     pub(super) fn sum_gradients(&mut self, chunks: &[Chunk], tokens: &[u32], span: (usize, usize)) {
+        let is_large = self.is_large(tokens.len(), 1);
         let memory = self.memory();
-        let (program, kernels, bases) = (&self.program, self.kernels, &self.bases[..]);
+        let (program, kernels, bases, clock) = (&self.program, self.kernels, &self.bases[..], &self.clock);
         let rows: usize = chunks.iter().map(|chunk| chunk.rows).sum();
         let steps = chunks[0].steps;
         let (spaces, table_space) = self.spaces.split_at_mut(chunks.len());
         let table_space = &mut table_space[0];
         table_space.sums.fill(T::default());
-        let summing = Summing { program, kernels, memory, bases, chunks, rows, steps, tokens };
+        let summing = Summing { program, kernels, memory, bases, clock, chunks, rows, steps, tokens };
 
         // What begins a gradient goes to a place of its own and runs in any order; what adds to one comes last.
-        let is_large = program.work * rows * steps > 1 << 19;
         match &self.pool {
             Some(pool) if is_large => pool.install(|| {
                 // SAFETY: these jobs write to different places.
@@ -46,7 +47,7 @@ impl<T: Float> Machine<T> {
             if let Some((_, layer, _)) = program.layers.first() {
                 let tokens = program.vocabulary + 1;
                 let chunk = Chunk { first: 0, rows: tokens, steps: 1 };
-                let table = Runner { program, kernels, memory, bases, chunk };
+                let table = Runner { program, kernels, memory, bases, clock, chunk };
                 table.run(&layer.before.backward, table_space, std::iter::once(0), tokens);
                 for reduction in &layer.before.reductions {
                     match *reduction {
@@ -121,7 +122,7 @@ pub(super) fn jobs(
         for &reduction in layer.step.reductions.iter().chain(before) {
             match reduction {
                 Reduction::Outer { a, b, to, add: false } => {
-                    jobs.extend(blocks(to.rows, 128).map(|rows| Job::Outer { a, b, to, rows, counted: false }));
+                    jobs.extend(outer_rows(to.rows).map(|rows| Job::Outer { a, b, to, rows, counted: false }));
                 }
                 Reduction::Sum { place, to, add: false } => sums.push((place, to)),
                 Reduction::Fill { to, value } => jobs.push(Job::Fill { to, value }),
@@ -131,14 +132,20 @@ pub(super) fn jobs(
     }
     let [wya, by] = head.params;
     let (a, to) = (View { buffer: head.logits, shift: 0, offset: 0 }, gradients[wya]);
-    jobs.extend(blocks(to.rows, 128).map(|rows| Job::Outer { a, b: head.from, to, rows, counted: true }));
+    jobs.extend(outer_rows(to.rows).map(|rows| Job::Outer { a, b: head.from, to, rows, counted: true }));
     jobs.push(Job::SumRows { from: a, to: gradients[by] });
     (jobs, sums)
 }
 
-/// `0..count` in pieces.
+/// `0..count` in pieces of nearly equal length, at most `size`.
 fn blocks(count: usize, size: usize) -> impl Iterator<Item = (usize, usize)> {
-    (0..count).step_by(size).map(move |start| (start, count.min(start + size)))
+    let pieces = count.div_ceil(size);
+    (0..pieces).map(move |piece| (piece * count / pieces, (piece + 1) * count / pieces))
+}
+
+/// The rows of an outer product in pieces, one for each job: many are computed faster together, but every core should have some.
+fn outer_rows(rows: usize) -> impl Iterator<Item = (usize, usize)> {
+    blocks(rows, if rows > 512 { OUTER_ROWS } else { 64 })
 }
 
 /// Sums over the rows of all chunks.
@@ -147,6 +154,7 @@ struct Summing<'a, T: Float> {
     kernels: &'static Kernels<T>,
     memory: Memory<T>,
     bases: &'a [usize],
+    clock: &'a Clock,
     chunks: &'a [Chunk],
     rows: usize,
     steps: usize,
@@ -155,7 +163,14 @@ struct Summing<'a, T: Float> {
 
 impl<T: Float> Summing<'_, T> {
     fn runner(&self, chunk: Chunk) -> Runner<'_, T> {
-        Runner { program: self.program, kernels: self.kernels, memory: self.memory, bases: self.bases, chunk }
+        Runner {
+            program: self.program,
+            kernels: self.kernels,
+            memory: self.memory,
+            bases: self.bases,
+            clock: self.clock,
+            chunk,
+        }
     }
 
     /// Runs a job.
@@ -224,7 +239,7 @@ impl<T: Float> Summing<'_, T> {
             self.chunks
         };
         // SAFETY: the caller's.
-        unsafe {
+        self.clock.time(|| unsafe {
             for &chunk in chunks {
                 let runner = self.runner(chunk);
                 let depth = (span.1 - span.0) * chunk.rows;
@@ -246,14 +261,34 @@ impl<T: Float> Summing<'_, T> {
                         c_stride: to.row,
                         init: if add { start.cast_const() } else { std::ptr::null() },
                         init_stride: to.row,
+                        next: std::ptr::null(),
+                        next_stride: b_row,
                     });
                 } else if depth > 0 || !add {
-                    let (a, b) = ((a_start, 1, a_row), (b_start, b_row, 1));
-                    large_product((rows, columns, depth), (start, to.row, to.column), a, b, add);
+                    // A transposed result is that of the exchanged operands.
+                    let ((rows, a, a_stride), (columns, b, b_stride), c_stride) = if to.column == 1 {
+                        ((rows, a_start, a_row), (columns, b_start, b_row), to.row)
+                    } else {
+                        ((columns, b_start, b_row), (rows, a_start, a_row), to.column)
+                    };
+                    for (row, end) in blocks(rows, OUTER_ROWS) {
+                        (self.kernels.outer)(&Outer {
+                            rows: end - row,
+                            columns,
+                            depth,
+                            a: a.add(row),
+                            a_stride,
+                            b,
+                            b_stride,
+                            c: start.add(row * c_stride),
+                            c_stride,
+                            add,
+                        });
+                    }
                 }
                 add = true;
             }
-        }
+        });
     }
 
     unsafe fn scatter(&self, from: View, to: View, (first, last): (usize, usize)) {

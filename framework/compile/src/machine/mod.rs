@@ -5,19 +5,26 @@
 //! How the rows are cut depends on the model and the batch alone, so the result does not depend on the number of threads.
 
 mod chunk;
+mod clock;
 mod gradients;
 mod model;
 mod prepare;
 
+use std::sync::Arc;
+
 use hatchery_plugin::{Cell, Clipper, burn::tensor::DType};
 
-use self::chunk::{Purpose, Space, span};
 pub(crate) use self::model::Compiled;
+use self::{
+    chunk::{Chunk, Purpose, Space, span},
+    clock::Clock,
+};
 use crate::{
     error::{Refusal, Result},
     fixed::{self, Location},
     kernels::{Float, InstructionSet, Kernels, Slots},
     memory::Aligned,
+    operations::operations,
     optimizer::{Optimizer, State as OptimizerState},
 };
 
@@ -78,6 +85,17 @@ pub struct Totals {
     pub characters: u64,
 }
 
+/// What the products of all updates so far were.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Products {
+    /// Floating-point operations; a multiplication and an addition are two.
+    pub operations: u64,
+    /// Seconds that threads spent in them, added up over the threads; only those of updates that were timed.
+    pub seconds: f64,
+    /// How many threads the last update ran on: one if it was small.
+    pub threads: usize,
+}
+
 /// A matrix with a name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Matrix<T> {
@@ -93,7 +111,7 @@ pub struct Matrix<T> {
 pub struct Machine<T: Float> {
     program: Compiled,
     kernels: &'static Kernels<T>,
-    pool: Option<rayon::ThreadPool>,
+    pool: Option<Arc<rayon::ThreadPool>>,
     /// Parameters, gradients, packed weights: what does not depend on the batch.
     memory: Aligned<T>,
     /// What depends on the batch, and where each buffer begins in it.
@@ -106,6 +124,9 @@ pub struct Machine<T: Float> {
     is_packed: bool,
     optimizer: OptimizerState<T>,
     losses: Vec<f64>,
+    operations: u64,
+    threads: usize,
+    clock: Clock,
     trained: bool,
     carried: Option<Vec<Vec<T>>>,
     evaluated: Option<Vec<Vec<T>>>,
@@ -147,6 +168,9 @@ impl<T: Float> Machine<T> {
             spaces: Vec::new(),
             is_packed: false,
             losses: Vec::new(),
+            operations: 0,
+            threads: 1,
+            clock: Clock::default(),
             trained: false,
             carried: None,
             evaluated: None,
@@ -154,7 +178,7 @@ impl<T: Float> Machine<T> {
             generated_rows: 0,
             program,
             kernels,
-            pool,
+            pool: pool.map(Arc::new),
             memory,
         })
     }
@@ -165,15 +189,26 @@ impl<T: Float> Machine<T> {
     /// # Panics
     /// When the lists of the batch are not as long as it has entries, or hold what is no symbol.
     pub fn train(&mut self, batch: &Sequences<'_>, uniform: &mut dyn FnMut() -> f64, rate: f64) {
-        let before = self.carried.take();
         let chunks = self.prepare(batch);
         self.draw_masks(&chunks, uniform);
-        self.begin_with(before.as_deref(), batch, &chunks);
-        let loss = self.run_chunks(&chunks, batch, Purpose::Train);
-        self.carried = Some(self.end_of(&chunks, before));
+        match self.pool.clone() {
+            // From here on within the pool: going in and out of it again would wait for threads to wake up.
+            Some(pool) if chunks.len() > 1 => pool.install(|| self.update_by(batch, &chunks, rate)),
+            _ => self.update_by(batch, &chunks, rate),
+        }
+    }
+
+    fn update_by(&mut self, batch: &Sequences<'_>, chunks: &[Chunk], rate: f64) {
+        let before = self.carried.take();
+        self.begin_with(before.as_deref(), batch, chunks);
+        let loss = self.run_chunks(chunks, batch, Purpose::Train);
+        self.carried = Some(self.end_of(chunks, before));
         self.losses.push(loss.nats);
         let span = span(batch);
-        self.sum_gradients(&chunks, batch.inputs, span);
+        self.sum_gradients(chunks, batch.inputs, span);
+        let is_large = self.is_large(batch.rows, batch.steps);
+        self.threads = self.pool.as_ref().filter(|_| is_large).map_or(1, |pool| pool.current_num_threads());
+        self.operations += operations(&self.program, batch.rows, batch.steps, span.1 - span.0);
         let memory = self.memory.as_mut_ptr();
         // SAFETY: the steps were planned for this memory.
         unsafe {
@@ -188,6 +223,16 @@ impl<T: Float> Machine<T> {
     /// The cross-entropy, summed over the counted predictions, in nats, of every update since the last call.
     pub fn losses(&mut self) -> Vec<f64> {
         std::mem::take(&mut self.losses)
+    }
+
+    /// What the products of all updates so far were.
+    pub fn products(&self) -> Products {
+        Products { operations: self.operations, seconds: self.clock.seconds(), threads: self.threads }
+    }
+
+    /// Whether every product is timed from now on. That costs two readings of the clock for each.
+    pub fn time_products(&mut self, on: bool) {
+        self.clock.on = on;
     }
 
     /// The global norm of the gradients of the last update, before and after the clippers.

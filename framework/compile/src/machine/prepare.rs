@@ -20,9 +20,8 @@ impl<T: Float> Machine<T> {
     fn chunks(&self, rows: usize, steps: usize) -> Vec<Chunk> {
         let bytes = self.program.work * size_of::<T>();
         let least = if bytes > 4 << 20 { 24 } else { 12 };
-        let is_small = self.program.work * rows * steps < 1 << 19;
         let mut count = 1;
-        while !is_small && count < 64 && rows / (2 * count) >= least {
+        while self.is_large(rows, steps) && count < 64 && rows / (2 * count) >= least {
             count *= 2;
         }
         let mut first = 0;
@@ -33,6 +32,11 @@ impl<T: Float> Machine<T> {
                 Chunk { first: first - here, rows: here, steps }
             })
             .collect()
+    }
+
+    /// Whether there is enough to do for more than one thread.
+    pub(super) fn is_large(&self, rows: usize, steps: usize) -> bool {
+        self.program.work * rows * steps >= 1 << 19
     }
 
     /// Makes room for a batch, packs weights, and cuts the rows.
@@ -90,7 +94,7 @@ impl<T: Float> Machine<T> {
     /// Packs weights, and computes what depends on parameters and tokens alone.
     fn pack(&mut self) {
         let memory = self.memory();
-        let (program, kernels) = (&self.program, self.kernels);
+        let (program, kernels, clock) = (&self.program, self.kernels, &self.clock);
         // SAFETY: the steps and places were planned for this memory.
         unsafe { fixed::run(&program.prologue, memory.fixed, kernels) };
         let pack = |&(weight, to): &(Weight, usize)| {
@@ -133,8 +137,14 @@ impl<T: Float> Machine<T> {
         }
         let Some((_, layer, _)) = program.layers.first() else { return };
         let space = &mut self.spaces[0];
-        let table =
-            Runner { program, kernels, memory, bases: &self.bases, chunk: Chunk { first: 0, rows: tokens, steps: 1 } };
+        let table = Runner {
+            program,
+            kernels,
+            memory,
+            bases: &self.bases,
+            clock,
+            chunk: Chunk { first: 0, rows: tokens, steps: 1 },
+        };
         // SAFETY: the table's buffers have a row for every token.
         unsafe { table.run(&layer.before.forward, space, std::iter::once(0), tokens) };
     }

@@ -5,7 +5,7 @@
 use hatchery_compile::{Description, Matrix, Options, Refusal, Run, Sequences, Width};
 use hatchery_plugin::{Cell, Clipper, Token};
 
-use super::{Executor, OTHER, Totals};
+use super::{Executor, OTHER, Products, Totals};
 use crate::{
     batches::Batch,
     error::{Error, Problem, Result},
@@ -92,6 +92,14 @@ impl Executor for CompiledExecutor {
 
     fn gradient_norms(&mut self) -> Result<(f64, f64)> {
         Ok(self.run.gradient_norms())
+    }
+
+    fn products(&self) -> Option<Products> {
+        Some(self.run.products())
+    }
+
+    fn time_products(&mut self, on: bool) {
+        self.run.time_products(on);
     }
 
     fn evaluate(&mut self, batch: &Batch) -> Result<Totals> {

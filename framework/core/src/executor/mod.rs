@@ -14,6 +14,7 @@ pub use self::{
     compiled::{CompiledExecutor, program},
 };
 
+pub use hatchery_compile::Products;
 use hatchery_plugin::Token;
 
 use crate::{batches::Batch, error::Result, random::Stream, run::checkpoint::Named};
@@ -51,6 +52,14 @@ pub trait Executor {
     /// # Errors
     /// When the device fails.
     fn gradient_norms(&mut self) -> Result<(f64, f64)>;
+
+    /// What the products of all updates so far were; an executor that does not know the model's products says nothing.
+    fn products(&self) -> Option<Products> {
+        None
+    }
+
+    /// Whether products are timed from now on, if the executor can: that slows it down a little.
+    fn time_products(&mut self, _on: bool) {}
 
     /// Runs over a batch without training. Begins with the starting state unless the batch continues the one before.
     ///

@@ -57,14 +57,14 @@ pub fn softmax(logits: &[f64]) -> Vec<f64> {
 /// When the sum of `probabilities` is not a positive number.
 // ANCHOR: choice
 pub fn choice(probabilities: &[f64], uniform: f64) -> usize {
-    let running = probabilities.iter().scan(0.0, |sum, probability| {
-        *sum += probability;
-        Some(*sum)
-    });
-    let cumulative: Vec<f64> = running.collect();
-    let total = cumulative.last().copied().unwrap_or_default();
+    let total = probabilities.iter().fold(0.0, |sum, probability| sum + probability);
     assert!(total > 0.0 && total.is_finite(), "these probabilities are no distribution: {probabilities:?}");
-    cumulative.partition_point(|sum| sum / total <= uniform)
+    let mut running = 0.0;
+    let above = probabilities.iter().position(|probability| {
+        running += probability;
+        running / total > uniform
+    });
+    above.unwrap_or(probabilities.len())
 }
 // ANCHOR_END: choice
 
