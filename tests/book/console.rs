@@ -8,9 +8,11 @@
 //! ```
 //! ````
 //!
-//! What prints fences itself stands between longer ones. `console,needs-NAME` is left out where the text of that name has not been fetched. A line `[status: 2]` stands for a
-//! command that fails. Times, which differ from run to run, are not compared. A block that only includes a file of
-//! `recorded/` is not run here.
+//! What prints fences itself stands between longer ones. `console,needs-NAME` is left out where the text of that name has
+//! not been fetched; `console,needs-mgu` where `HATCHERY_EXAMPLES` does not name a folder with the library of
+//! plugins/examples/mgu, which is not built here. A line `[status: 2]` stands for a command that fails. Times, which
+//! differ from run to run, and what rounding leaves at the end of a line are not compared. A block that only includes a
+//! file of `recorded/` is not run here.
 
 use std::{fs, ops::Range, path::Path, process::Command};
 
@@ -32,7 +34,7 @@ pub(super) fn check(page: &Path, updating: bool) -> Vec<String> {
             continue;
         }
         let needed = attributes.split(',').find_map(|attribute| attribute.strip_prefix("needs-"));
-        if let Some(name) = needed.filter(|name| !has(name)) {
+        if let Some(name) = needed.filter(|name| !has(name, folder.path())) {
             println!("skipped: a block of {}, `{name}` is not here", shown(page));
             continue;
         }
@@ -110,21 +112,35 @@ fn run(command: &str, folder: &Path) -> String {
     printed
 }
 
-/// An empty folder with the experiments in it.
+/// A folder with what commands name of the repository, under the same names, and nothing else.
 fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    std::os::unix::fs::symlink(root().join("experiments"), folder.path().join("experiments")).unwrap();
+    for name in ["experiments", "plugins/examples", "framework/plugin/include"] {
+        let place = folder.path().join(name);
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(root().join(name), place).unwrap();
+    }
+    if let Ok(examples) = std::env::var("HATCHERY_EXAMPLES") {
+        let library = root().join(examples).join("libhatchery_mgu.so");
+        fs::copy(&library, folder.path().join(MGU)).unwrap_or_else(|error| panic!("{}: {error}", library.display()));
+    }
     folder
 }
 
-/// Whether a text that has to be fetched is here.
-fn has(name: &str) -> bool {
+/// Where the book's reader has the library of the cell that is written there.
+const MGU: &str = "libmgu.so";
+
+/// Whether a library that has to be built, or a text that has to be fetched, is here.
+fn has(name: &str, folder: &Path) -> bool {
     use hatchery::text::catalogue::{Places, State, list};
+    if name == "mgu" {
+        return folder.join(MGU).exists();
+    }
     list(&Places::from_environment()).iter().any(|listed| listed.name == name && !matches!(listed.state, State::Absent))
 }
 
-/// Without times and the spaces at the ends of lines.
+/// Without times, differences of rounding (`1.7e-16`) and the spaces at the ends of lines.
 fn comparable(text: &str) -> String {
-    let times = Regex::new(r"\(\d+ s\)|\bin \d+\.\d s\b").unwrap();
-    text.lines().map(|line| format!("{}\n", times.replace_all(line.trim_end(), "TIME"))).collect()
+    let varying = Regex::new(r"\(\d+ s\)|\bin \d+\.\d s\b|\b\d\.\de-?\d+$").unwrap();
+    text.lines().map(|line| format!("{}\n", varying.replace_all(line.trim_end(), "…"))).collect()
 }
