@@ -116,7 +116,7 @@ if begin gradients; then
     done
 fi
 
-if ! hatchery devices --json | grep -q '"wgpu:0"'; then
+if ! hatchery devices --json | grep '"wgpu:0"' > /dev/null; then
     [ "$wanted" != devices ] || { echo "this program or machine has no wgpu device" >&2; exit 1; }
 elif begin devices; then
     part devices
