@@ -122,12 +122,14 @@ proptest! {
                 values[index][entry] += shift;
                 machine::<f64>(&case, &values, Options::default()).evaluate(&batch.view()).nats / batch.view().divisor
             };
-            let (left, here, right) = (loss(-1e-5), loss(0.0), loss(1e-5));
-            let fine = (right - left) / 2e-5;
-            // At a kink (clamp, relu, a choice) there are two slopes, to the left and to the right.
-            if (right - 2.0 * here + left).abs() / 1e-5 < 1e-3 {
+            let (left, here, right) = (loss(-1e-6), loss(0.0), loss(1e-6));
+            let fine = (right - left) / 2e-6;
+            let tolerance = 1e-5 * (1.0 + fine.abs());
+            // At a kink (clamp, relu, a choice) there are two slopes. Half of what they differ by is all that the mean
+            // of both can be off, so that nothing else is let pass.
+            if (right - 2.0 * here + left).abs() / 1e-6 < tolerance {
                 let (name, _) = &case.params()[index];
-                prop_assert!((gradient[entry] - fine).abs() < 1e-5 * (1.0 + fine.abs()), "{name}: {} {fine}", gradient[entry]);
+                prop_assert!((gradient[entry] - fine).abs() < tolerance, "{name}: {} {fine}", gradient[entry]);
             }
         }
     }
@@ -195,4 +197,47 @@ fn what_is_not_known_is_refused_by_name() {
     assert!(refusal(Box::new(Wrong(true))).contains("cannot be recorded"));
     let text = refusal(Box::new(Wrong(false)));
     assert!(text.contains("cannot be recorded") && text.to_lowercase().contains("matmul"), "{text}");
+}
+
+/// Found by the random cells: a gradient that is passed to the step before and is also that of a product outside of the
+/// loop was overwritten before the loop was over.
+#[test]
+fn gradients_that_are_passed_on_last() {
+    let cells: [&[(u8, usize, usize)]; 3] = [
+        &[(6, 0, 1), (0, 4, 2), (0, 0, 0), (0, 0, 0), (14, 0, 0), (3, 0, 0)],
+        &[(6, 0, 1), (0, 4, 3), (0, 0, 0), (0, 0, 0), (14, 0, 0), (3, 0, 4)],
+        &[(6, 0, 1), (0, 4, 2), (0, 0, 0), (0, 0, 0), (0, 0, 0), (6, 4, 4)],
+    ];
+    for operations in cells {
+        let cell = || Box::new(Random { hidden: 3, operations: operations.to_vec() }) as Box<dyn Cell>;
+        compare::<f64>(&Case::new(6, vec![cell(), cell()]), &[(2, 5), (9, 7)], 4, 1e-10);
+    }
+    compare::<f64>(&Case::new(6, vec![Box::new(Late), Box::new(Late)]), &[(2, 5), (9, 7)], 4, 1e-10);
+}
+
+/// A cell whose state is a product as it stands, and whose output is the state before.
+struct Late;
+
+impl Cell for Late {
+    fn params(&self, inputs: usize) -> Vec<ParamSpec> {
+        vec![
+            ParamSpec::new("wx", [3, inputs], Initialiser::Zeros),
+            ParamSpec::new("wh", [3, 3], Initialiser::Zeros),
+            ParamSpec::new("wc", [3, inputs], Initialiser::Zeros),
+        ]
+    }
+
+    fn state(&self) -> Vec<StateSpec> {
+        vec![StateSpec::new("h", 3), StateSpec::new("c", 3)]
+    }
+
+    fn outputs(&self) -> usize {
+        3
+    }
+
+    fn step(&self, params: &Params, x: Tensor<2>, state: State) -> (Tensor<2>, State) {
+        let [h, c] = [state.get("h"), state.get("c")];
+        let next = project(x.clone(), params.get("wx")) + project(h.clone(), params.get("wh")) + c.clone();
+        (h.tanh() + c, State::from([("h", next), ("c", project(x, params.get("wc")))]))
+    }
 }

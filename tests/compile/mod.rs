@@ -389,3 +389,24 @@ fn approximations_are_exact_to_a_few_units() {
         }
     }
 }
+
+/// Memory that grows with the batch beyond the tape that `plugins show --program` states: a tape of what nobody reads, or
+/// room that is set aside for every thread.
+#[test]
+fn memory_is_the_tape_and_the_parameters() {
+    let case = Case::new(20, vec![cell::<Gru>(r#"{"hidden": 48}"#), cell::<Lstm>(r#"{"hidden": 32}"#)]);
+    let options = Options { threads: Some(1), ..Options::default() };
+    let bytes = |rows, steps| {
+        let mut machine = machine::<f32>(&case, &case.values(1), options);
+        machine.train(&Batch::random(&mut Noise(1), 20, rows, steps, false).view(), &mut || 0.5, 0.1);
+        (machine.bytes(), machine.needs())
+    };
+    let (small, needs) = bytes(3, 5);
+    let (large, _) = bytes(64, 90);
+    let grown = needs.row_and_step * (64 * 90 - 3 * 5) + needs.row * (64 - 3);
+    let off = (large - small) as f64 / (4 * grown) as f64 - 1.0;
+    assert!(off.abs() < 0.01, "grown by {} bytes, {} were stated", large - small, 4 * grown);
+    // Gates and state, their gradients, and the products from which they come: fifteen numbers a unit.
+    assert!(needs.row_and_step < 16 * (48 + 32), "{needs:?}");
+    assert!(needs.fixed > case.values(1).iter().map(Vec::len).sum());
+}

@@ -250,7 +250,7 @@ fn run(program: &Program, recorded: &Recorded, device: &Device) {
     let arguments: Vec<_> = recorded.takes.iter().map(|it| argument(it).autodiff().require_grad()).collect();
     let results = program.run(arguments.clone());
     assert!(results.iter().map(Tensor::dims).eq(recorded.gives.iter().map(|(_, shape)| *shape)));
-    let sum = results.into_iter().map(|result| result.sum()).reduce(|sum, next| sum + next).unwrap();
+    let sum = results.into_iter().map(burn::Tensor::sum).reduce(|sum, next| sum + next).unwrap();
     let mut gradients = sum.backward();
     for argument in arguments {
         if let Some(gradient) = argument.grad_remove(&mut gradients) {
@@ -272,7 +272,7 @@ impl Answers {
         let memory = Path::new("/dev/shm");
         let root = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
         let folder = tempfile::tempdir_in(root).unwrap().keep();
-        let source = format!("#define ANSWERS {:?}\n{}", folder, include_str!("answers.c"));
+        let source = format!("#define ANSWERS \"{}\"\n{}", folder.display(), include_str!("answers.c"));
         let mut answers = Self { folder, registry: Registry::default() };
         let variant = |kind: Kind| json!({ "kind": kind, "name": "fuzzed", "doc": "", "schema": { "type": "object" } });
         let manifest = json!({

@@ -102,7 +102,7 @@ fn bytes(file: &str) -> Vec<u8> {
     fs::read(golden(file)).unwrap()
 }
 
-/// The loss is PyTorch's own. Would catch: a transposed tensor read in the order in which it is stored, a part of a
+/// The loss is `PyTorch`'s own. Would catch: a transposed tensor read in the order in which it is stored, a part of a
 /// larger storage that begins at its start, storages that are mixed up, 64 bits taken for 32.
 #[test]
 fn a_file_of_torch_has_the_loss_that_pytorch_has() {

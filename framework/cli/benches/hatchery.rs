@@ -1,14 +1,15 @@
-//! How long a training step and a generated character take, on every CPU device of this build.
+//! How long a training step and a generated character take, on every device that this build has and this machine too.
 //!
 //! `cargo bench -p hatchery-cli` runs it. The models are the dinosaur notebook's (27 symbols, 50 hidden units, one name a step,
 //! 64 bits) and an LSTM and a GRU of a common size (65 symbols, 128 hidden units, 100 time steps, 50 sequences, 32 bits).
-//! What Hatchery is compared with lies in `tests/peers`; `tests/peers/compare.py` runs both in turn.
+//! With `--features ndarray,wgpu` all of Burn's backends stand beside the compiled executor. What Hatchery is compared with lies in `tests/peers`; `tests/peers/compare.py` runs both in turn.
 
 use std::{fmt::Write, hint::black_box, path::Path};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use hatchery::{
     batches::Data,
+    executor::device::KNOWN,
     experiment::read,
     generate::{Request, generate},
     network::Network,
@@ -16,7 +17,9 @@ use hatchery::{
 };
 
 /// The words in `[backend] device` that are measured.
-const DEVICES: [&str; 2] = ["cpu", "flex"];
+fn devices() -> impl Iterator<Item = &'static str> {
+    KNOWN.iter().filter(|known| !known.found().is_empty()).map(|known| known.word)
+}
 
 /// The notebook's model; the embedded genera have its 27 symbols.
 const NOTEBOOK: &str = r#"
@@ -85,12 +88,14 @@ fn train(criterion: &mut Criterion) {
     std::fs::write(folder.path().join("symbols.txt"), symbols()).expect("the folder can be written to");
     for (name, text, cell) in [
         ("train vanilla V27 H50 names B1 f64", NOTEBOOK, "vanilla"),
+        ("train vanilla V65 H128 T100 B50 f32", COMMON, "vanilla"),
         ("train lstm V65 H128 T100 B50 f32", COMMON, "lstm"),
         ("train gru V65 H128 T100 B50 f32", COMMON, "gru"),
     ] {
         let mut group = criterion.benchmark_group(name);
-        group.sample_size(20);
-        for device in DEVICES {
+        group.sample_size(10);
+        // There are no 64-bit numbers on wgpu.
+        for device in devices().filter(|&device| device != "wgpu" || !name.ends_with("f64")) {
             let overrides = [format!("cell.type={cell}"), format!("backend.device={device}")];
             let (data, mut network) = open(text, folder.path(), &overrides);
             let mut step = 0;
@@ -114,7 +119,7 @@ fn write(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("generate lstm V65 H128 B1 f32");
     let length = 200;
     group.sample_size(20).throughput(Throughput::Elements(length as u64));
-    for device in DEVICES {
+    for device in devices() {
         let (_, mut network) = open(COMMON, folder.path(), &[format!("backend.device={device}")]);
         let mut occasion = String::new();
         group.bench_function(BenchmarkId::from_parameter(device), |bencher| {

@@ -479,7 +479,7 @@ pub(crate) enum Import {
     Pytorch {
         /// The file
         model: PathBuf,
-        /// Where the file keeps the state dict among other things: model_state_dict
+        /// Where the file keeps the state dict among other things: `model_state_dict`
         #[arg(long, value_name = "NAME")]
         key: Option<String>,
         /// The mapping file

@@ -228,6 +228,15 @@ pub(crate) fn compile(
         results.push((passed, whole(state.gradient, 0)));
     }
     let kept: Vec<Id> = wanted.iter().filter_map(|&index| step.gradient(Leaf::Hoisted(index))).collect();
+    // What is passed to the step before is overwritten two steps later, unless it is needed after the loop too.
+    let lasting = step.outers.iter().flat_map(|&(a, b)| [a, b]).chain(kept.iter().copied());
+    let lasting: HashSet<Id> = lasting.map(|id| base(&step.graph, id)).collect();
+    for (index, state) in carried.iter().enumerate() {
+        let passed = [step.gradient(Leaf::State(index)), step.leaf(Leaf::NextGradient(index))];
+        if passed.into_iter().flatten().any(|id| lasting.contains(&id)) {
+            layout.buffers[state.gradient].kind = Kind::State;
+        }
+    }
     let (backward, sums) = step.backward((Kind::Tape, Kind::Step), &results, &kept, &mut step_views, layout)?;
     phase_step.backward = backward;
     step.reductions(&step_views, &sums, gradients, layout, &mut phase_step.reductions)?;

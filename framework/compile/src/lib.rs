@@ -33,6 +33,6 @@ pub use error::Refusal;
 #[doc(hidden)]
 pub use kernels::approximate;
 pub use kernels::{Float, InstructionSet, Number};
-pub use machine::{Description, Machine, Matrix, Options, Products, Sequences, Totals};
+pub use machine::{Description, Machine, Matrix, Needs, Options, Products, Sequences, Totals};
 pub use optimizer::Optimizer;
 pub use run::{Run, Width, compile};

@@ -5,6 +5,7 @@ use std::{path::Path, time::Instant};
 use hatchery::{
     batches::Data,
     error::Result,
+    executor::device::card,
     experiment::read,
     generate::{Request, generate},
     network::Network,
@@ -18,7 +19,8 @@ use crate::arguments::Bench;
 /// Repeats for which nothing is counted: caches and thread pools are cold.
 const WARM_UP: u64 = 1;
 
-/// The experiment is set up as for training; a step is what training does at each: batch, update, loss read back.
+/// The experiment is set up as for training; a step is what training does at each: batch, update, and the loss, which
+/// graphics cards are asked for once a repeat.
 pub(crate) fn run(arguments: &Bench) -> Result<()> {
     let named = read::libraries(&arguments.experiment, &arguments.overrides)?;
     let registry = registry(&arguments.libraries, &named)?;
@@ -65,10 +67,14 @@ fn train(network: &mut Network, data: &Data, arguments: &Bench) -> Result<Traini
         for _ in 0..arguments.steps {
             let batch = data.train.batch(step);
             network.executor.train(&batch, Stream::new(network.experiment.seed, "dropout", step), rate)?;
-            network.executor.losses()?;
+            // As in a training: the next step does not wait where a card still computes this one.
+            if !network.executor.lags() {
+                network.executor.losses()?;
+            }
             characters += batch.counted();
             step += 1;
         }
+        network.executor.losses()?;
         Ok((start.elapsed().as_secs_f64(), characters as f64))
     };
     for _ in 0..WARM_UP {
@@ -134,6 +140,7 @@ fn print(network: &Network, training: &Training, generation: f64, arguments: &Be
             json!({
                 "experiment": experiment.name,
                 "device": experiment.backend.device,
+                "card": card(&experiment.backend.device),
                 "dtype": experiment.backend.dtype,
                 "milliseconds_per_step": training.milliseconds_per_step,
                 "characters_per_second": training.characters_per_second,
@@ -145,7 +152,8 @@ fn print(network: &Network, training: &Training, generation: f64, arguments: &Be
             })
         );
     } else {
-        println!("device               {}", experiment.backend.device);
+        let device = &experiment.backend.device;
+        println!("device               {}", card(device).map_or(device.clone(), |card| format!("{device} ({card})")));
         println!("training step        {:.3} ms", training.milliseconds_per_step);
         println!("training             {:.0} characters per second", training.characters_per_second);
         if let Some(work) = &training.products {

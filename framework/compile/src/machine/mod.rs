@@ -20,6 +20,7 @@ use self::{
     clock::Clock,
 };
 use crate::{
+    body::{Buffer, Kind},
     error::{Refusal, Result},
     fixed::{self, Location},
     kernels::{Float, InstructionSet, Kernels, Slots},
@@ -105,6 +106,25 @@ pub struct Matrix<T> {
     pub shape: [usize; 2],
     /// Its numbers, row by row.
     pub values: Vec<T>,
+}
+
+/// The memory that a program takes, in numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needs {
+    /// For parameters, their gradients, what the optimiser remembers, packed weights, and tables with a row for each
+    /// symbol.
+    pub fixed: usize,
+    /// For every sequence of a batch.
+    pub row: usize,
+    /// For every sequence and time step: the tape of what the way back needs.
+    pub row_and_step: usize,
+}
+
+impl Needs {
+    fn listing(self, size: usize) -> String {
+        let [fixed, row, row_and_step] = [self.fixed, self.row, self.row_and_step].map(|numbers| numbers * size);
+        format!("memory of the whole model:\n  {fixed} bytes, {row} bytes a row, {row_and_step} bytes a row and step\n")
+    }
 }
 
 /// A compiled model.
@@ -367,9 +387,25 @@ impl<T: Float> Machine<T> {
         self.carried = found.collect::<Option<Vec<_>>>().filter(|carried| !carried.is_empty());
     }
 
-    /// The program, for people to read.
+    /// The program and the memory that it takes, for people to read.
     pub fn listing(&self) -> String {
-        crate::listing::listing(&self.program, size_of::<T>())
+        let size = size_of::<T>();
+        crate::listing::listing(&self.program, size) + &self.needs().listing(size)
+    }
+
+    /// The memory that the program takes, in numbers.
+    pub fn needs(&self) -> Needs {
+        let mut needs = Needs { fixed: self.memory.len(), row: 0, row_and_step: 0 };
+        for Buffer { width, kind } in &self.program.buffers {
+            match kind {
+                Kind::Tape => needs.row_and_step += width,
+                Kind::State => (needs.row_and_step, needs.row) = (needs.row_and_step + width, needs.row + width),
+                Kind::Step => needs.row += width,
+                Kind::Carry => needs.row += 2 * width,
+                Kind::Table => needs.fixed += (self.program.vocabulary + 1) * width,
+            }
+        }
+        needs
     }
 
     /// The memory in use, in bytes.

@@ -88,8 +88,12 @@ fn compare(need: f64, experiment: &Experiment, what: &str) -> Result<()> {
 
 /// A number of bytes as people read it.
 pub fn bytes(count: f64) -> String {
-    const UNITS: [&str; 5] = ["bytes", "kB", "MB", "GB", "TB"];
-    let power = if count < 1.0 { 0 } else { (count.log10() / 3.0) as usize }.min(UNITS.len() - 1);
-    let value = count / 1000_f64.powi(power as i32);
-    if power == 0 { format!("{value:.0} {}", UNITS[0]) } else { format!("{value:.1} {}", UNITS[power]) }
+    let (mut value, mut unit) = (count, "bytes");
+    for larger in ["kB", "MB", "GB", "TB"] {
+        if value < 1000.0 {
+            break;
+        }
+        (value, unit) = (value / 1000.0, larger);
+    }
+    if unit == "bytes" { format!("{value:.0} {unit}") } else { format!("{value:.1} {unit}") }
 }
