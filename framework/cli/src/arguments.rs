@@ -160,7 +160,7 @@ pub(crate) struct Sample {
     #[arg(long, value_name = "TEXT")]
     pub(crate) prefix: Option<String>,
     /// How many samples
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub(crate) count: Option<u64>,
     /// Characters after which a sample ends at the latest
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]

@@ -1,5 +1,14 @@
 //! The `hatchery` command: it reads the command line, calls the framework, and turns errors into text and a status.
 
+/// A line on standard error, where what is told about the work stands. That nobody can read it, because the pipe is
+/// closed or the disk is full, is no reason to end the work.
+macro_rules! say {
+    ($($words:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), $($words)*);
+    }};
+}
+
 mod arguments;
 mod commands;
 mod interrupt;
@@ -18,13 +27,13 @@ use hatchery_plugin::Fault;
 use arguments::{Arguments, Command, Data, Import, Plugins, Runs};
 
 fn main() -> ExitCode {
-    end_quietly_on_a_closed_pipe();
+    end_without_an_output();
     let arguments = Arguments::parse();
     match catch(|| run(&arguments)) {
         Ok(code) => code,
         Err(error) => {
             let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-            eprintln!("{}", error.render(color));
+            say!("{}", error.render(color));
             ExitCode::from(error.exit_code())
         }
     }
@@ -39,7 +48,10 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         Command::Gradients(gradients) => commands::gradients::run(gradients),
         Command::Check(check) => commands::check::run(check),
         Command::Bench(bench) => commands::bench::run(bench),
-        Command::Devices { json } => commands::devices::run(*json),
+        Command::Devices { json } => {
+            commands::devices::run(*json);
+            Ok(())
+        }
         Command::Drift(drift) => commands::drift::run(drift),
         Command::Plugins(Plugins::List { libraries }) => commands::plugins::list(libraries),
         Command::Plugins(Plugins::Show { kind, name, program, libraries }) => {
@@ -88,14 +100,19 @@ fn catch<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
     }
 }
 
-/// `hatchery … | head` ends when `head` has enough, as other commands do, rather than with a panic about a closed pipe.
-fn end_quietly_on_a_closed_pipe() {
+/// Results that cannot be written end the program: quietly if nobody wants more of them, as in `hatchery … | head`, and
+/// else with what is in the way. `println!` knows no other way to say so than a panic.
+fn end_without_an_output() {
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         let message = panic.payload_as_str().unwrap_or_default();
-        if message.contains("Broken pipe") {
-            std::process::exit(0);
+        match message.strip_prefix("failed printing to stdout: ") {
+            Some(reason) if reason.contains("Broken pipe") => std::process::exit(0),
+            Some(reason) => {
+                say!("error: cannot write to standard output: {reason}");
+                std::process::exit(1);
+            }
+            None => report(panic),
         }
-        report(panic);
     }));
 }

@@ -65,7 +65,7 @@ impl Display {
             let device = &experiment.backend.device;
             let device = card(device).map_or(device.clone(), |card| format!("{device} ({card})"));
             let held_out = data.valid.as_ref().map_or(String::new(), |valid| format!(", {} held out", valid.count()));
-            eprintln!(
+            say!(
                 "{}: {} sequences{held_out}, the longest of {} symbols; {} different symbols; {} × {}, {} parameters, on {}",
                 experiment.name,
                 data.train.count(),
@@ -89,28 +89,26 @@ impl Display {
         let folder = training.directory.path().display();
         let updates = training.progress.updates;
         match ending {
-            Ending::Finished => eprintln!("\n{updates} steps in {seconds:.1} s. Losses: {folder}/loss.svg. Next:"),
+            Ending::Finished => say!("\n{updates} steps in {seconds:.1} s. Losses: {folder}/loss.svg. Next:"),
             Ending::Early => {
                 let patience = training.network.experiment.train.patience.unwrap_or_default();
-                eprintln!(
-                    "\nended after {updates} steps in {seconds:.1} s: no better validation in {patience} reports."
-                );
-                eprintln!("The best is kept: {folder}/best.safetensors. Next:");
+                say!("\nended after {updates} steps in {seconds:.1} s: no better validation in {patience} reports.");
+                say!("The best is kept: {folder}/best.safetensors. Next:");
             }
             Ending::Stopped => {
-                eprintln!(
+                say!(
                     "\nstopped after {updates} steps; a checkpoint is written. To go on:\n  hatchery train --resume {folder}"
                 );
                 return;
             }
         }
-        eprintln!("  hatchery sample {folder} --count 10\n  hatchery eval {folder}");
+        say!("  hatchery sample {folder} --count 10\n  hatchery eval {folder}");
     }
 
     fn say(&self, text: &str) {
         match self.form {
-            Shown::Bar => self.bar.suspend(|| eprintln!("{text}")),
-            _ => eprintln!("{text}"),
+            Shown::Bar => self.bar.suspend(|| say!("{text}")),
+            _ => say!("{text}"),
         }
     }
 }
@@ -131,7 +129,7 @@ impl Observer for Display {
     fn measured(&mut self, metric: &Metric) {
         match self.form {
             Shown::Json => {
-                eprintln!("{}", serde_json::to_string(metric).unwrap_or_default());
+                say!("{}", serde_json::to_string(metric).unwrap_or_default());
             }
             Shown::Bar | Shown::Lines
                 if metric.step.is_multiple_of(self.report_every) || metric.step + 1 == self.total =>
@@ -157,7 +155,7 @@ impl Observer for Display {
         match self.form {
             Shown::Json => {
                 for (index, sample) in samples.iter().enumerate() {
-                    eprintln!("{}", json!({ "step": step, "index": index, "text": sample.text }));
+                    say!("{}", json!({ "step": step, "index": index, "text": sample.text }));
                 }
             }
             Shown::Bar | Shown::Lines => {
@@ -181,7 +179,7 @@ impl Observer for Display {
             format!("the loss is {loss}")
         };
         match (self.form, event.back_to) {
-            (Shown::Json, _) => eprintln!("{}", serde_json::to_string(event).unwrap_or_default()),
+            (Shown::Json, _) => say!("{}", serde_json::to_string(event).unwrap_or_default()),
             (_, None) => self.say(&format!("step {step}: {what}; the update is dropped")),
             (_, Some(updates)) => self.say(&format!(
                 "step {step}: {what}; back to the checkpoint after {updates} updates, with {rate_factor} times the learning rate"

@@ -35,7 +35,7 @@ pub struct Brackets {
     #[schemars(range(min = 1, max = 100))]
     pub depth: usize,
     /// How many documents there are.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 10_000_000))]
     pub documents: usize,
     /// The seed of the tosses, apart from the experiment's.
     #[serde(default)]

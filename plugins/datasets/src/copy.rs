@@ -26,10 +26,10 @@ pub struct Copy {
     #[schemars(range(min = 2, max = 26))]
     pub letters: u8,
     /// Letters to remember.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 10_000))]
     pub length: usize,
     /// How many documents there are.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 10_000_000))]
     pub documents: usize,
     /// The seed of the letters, apart from the experiment's.
     #[serde(default)]

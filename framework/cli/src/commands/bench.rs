@@ -5,7 +5,7 @@ use std::{path::Path, time::Instant};
 use hatchery::{
     batches::Data,
     error::Result,
-    executor::device::card,
+    executor::device::{card, open},
     experiment::read,
     generate::{Request, generate},
     network::Network,
@@ -28,9 +28,13 @@ pub(crate) fn run(arguments: &Bench) -> Result<()> {
         [] => vec![None],
         devices => devices.iter().map(|device| Some(device.as_str())).collect(),
     };
-    for device in devices {
+    let read_for = |device: Option<&str>| {
         let overrides = overrides(&arguments.overrides, device);
         let experiment = read::read(&arguments.experiment, &overrides, &registry)?;
+        open(&experiment.backend).map(|_| experiment)
+    };
+    // A device that is not there is told before the others are measured.
+    for experiment in devices.into_iter().map(read_for).collect::<Result<Vec<_>>>()? {
         let folder = arguments.experiment.parent().unwrap_or(Path::new("."));
         let data = Data::open(&experiment, folder, &registry, None)?;
         let mut network = Network::new(experiment, data.vocabulary.clone(), &registry)?;

@@ -58,7 +58,7 @@ pub(crate) fn fetch(names: &[String], from: Option<&str>) -> Result<()> {
         };
         let path = fetch::fetch(entry, address.as_deref(), &places.cache, &mut progress);
         if terminal {
-            eprintln!();
+            say!();
         }
         println!("{}", path?.display());
     }

@@ -1,20 +1,12 @@
 //! `hatchery devices`: what `[backend] device` may name in this build on this machine, and what a rebuild would add.
 
-use std::io::Write;
-
-use hatchery::{
-    error::{Error, Result},
-    executor::device::{Found, KNOWN, Known, memory},
-};
+use hatchery::executor::device::{Found, KNOWN, Known, memory};
 use serde_json::json;
 
-pub(crate) fn run(as_json: bool) -> Result<()> {
-    let mut out = std::io::stdout().lock();
+pub(crate) fn run(as_json: bool) {
     for known in &KNOWN {
-        let text = if as_json { json_line(known, &known.found()) } else { lines(known, &known.found()) };
-        writeln!(out, "{text}").map_err(|error| Error::internal("cannot write to standard output", error))?;
+        println!("{}", if as_json { json_line(known, &known.found()) } else { lines(known, &known.found()) });
     }
-    Ok(())
 }
 
 fn lines(known: &Known, found: &[Found]) -> String {

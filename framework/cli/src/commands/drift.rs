@@ -1,6 +1,6 @@
 //! `hatchery drift`: how far two devices part from one seed.
 
-use std::{io::Write, path::Path};
+use std::path::Path;
 
 use hatchery::{
     batches::Data,
@@ -36,9 +36,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     })?;
     bar.finish_and_clear();
     for drift in &drifts {
-        let text = if arguments.json { json(drift)? } else { table(drift) };
-        writeln!(std::io::stdout(), "{text}")
-            .map_err(|error| Error::internal("cannot write to standard output", error))?;
+        println!("{}", if arguments.json { json(drift)? } else { table(drift) });
     }
     if let Some(path) = &arguments.svg {
         replace::text(path, &picture(&drifts, &name))?;

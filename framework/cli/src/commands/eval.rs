@@ -35,6 +35,7 @@ pub(crate) fn run(arguments: &Eval) -> Result<()> {
     super::remark(&network);
     let vocabulary = network.vocabulary.as_ref().clone();
     let data = Data::open(&network.experiment, &folder, &registry, Some(vocabulary))?;
+    super::warn_of_another_text(&checkpoint, &data);
 
     let (name, sequences) = chosen(&data, arguments.split)?;
     let result = evaluate(network.executor.as_mut(), sequences)?;

@@ -1,10 +1,10 @@
 //! `hatchery gradients`: the norms that say whether a model can learn from what lies far back.
 
-use std::{io::Write, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use hatchery::{
     batches::Data,
-    error::{Error, Problem, Result},
+    error::{Problem, Result},
     experiment::read,
     gradients::flow,
     network::Network,
@@ -14,6 +14,7 @@ use hatchery::{
         log::{self, Metric},
         origin,
         picture::{Series, curves_svg},
+        replace,
     },
     text::Vocabulary,
 };
@@ -45,7 +46,7 @@ pub(crate) fn run(arguments: &Gradients) -> Result<()> {
     } else {
         ("norm of dL/ds", "steps before the prediction")
     };
-    print(&curves, across, arguments.json)?;
+    print(&curves, across, arguments.json);
     if let Some(path) = &arguments.svg {
         let logarithms = |points: &[(f64, f64)]| points.iter().map(|(x, norm)| (*x, norm.log10())).collect();
         let series: Vec<_> = curves
@@ -53,8 +54,7 @@ pub(crate) fn run(arguments: &Gradients) -> Result<()> {
             .map(|curve| Series { label: curve.label.clone(), points: logarithms(&curve.points) })
             .collect();
         let picture = curves_svg(&series, title, (across, "log10 of the norm"));
-        std::fs::write(path, picture)
-            .map_err(|error| Error::internal(format!("cannot write {}", path.display()), error))?;
+        replace::text(path, &picture)?;
     }
     Ok(())
 }
@@ -106,25 +106,22 @@ fn by_update(place: &Where) -> Result<Vec<Curve>> {
 }
 
 /// A column a curve, a line for each power of two; as JSON everything.
-fn print(curves: &[Curve], across: &str, json: bool) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    let failed = |error| Error::internal("cannot write to standard output", error);
+fn print(curves: &[Curve], across: &str, json: bool) {
     if json {
         for Curve { label, points } in curves {
-            writeln!(out, "{}", json!({ "curve": label, "across": across, "norms": points })).map_err(failed)?;
+            println!("{}", json!({ "curve": label, "across": across, "norms": points }));
         }
-        return Ok(());
+        return;
     }
     for (number, Curve { label, .. }) in curves.iter().enumerate() {
-        writeln!(out, "({}) {label}", number + 1).map_err(failed)?;
+        println!("({}) {label}", number + 1);
     }
     let heads: String = (1..=curves.len()).map(|number| format!("  {:>9}", format!("({number})"))).collect();
-    writeln!(out, "\n{across:<28}{heads}").map_err(failed)?;
+    println!("\n{across:<28}{heads}");
     let longest = curves.iter().max_by_key(|curve| curve.points.len()).map_or(&[][..], |curve| &curve.points);
     for (index, (x, _)) in longest.iter().enumerate().filter(|(index, _)| (index + 1).is_power_of_two()) {
         let norm = |curve: &Curve| curve.points.get(index).map_or("–".to_owned(), |(_, norm)| format!("{norm:.2e}"));
         let norms: String = curves.iter().map(|curve| format!("  {:>9}", norm(curve))).collect();
-        writeln!(out, "{x:<28}{norms}").map_err(failed)?;
+        println!("{x:<28}{norms}");
     }
-    Ok(())
 }

@@ -42,7 +42,7 @@ fn target(into: &Into, registry: &Registry) -> Result<(Experiment, Vocabulary)> 
 
 fn write(imported: &Imported, output: &Path) -> Result<()> {
     for note in &imported.notes {
-        eprintln!("note: {note}");
+        say!("note: {note}");
     }
     checkpoint::write(output, &imported.checkpoint)?;
     println!("{}", output.display());

@@ -25,6 +25,7 @@ use std::{
 
 use clap::CommandFactory;
 use hatchery::{
+    batches::Data,
     error::{Error, Problem, Result},
     experiment::read,
     plugins::{check_drift, complete},
@@ -36,7 +37,9 @@ use crate::arguments::{Arguments, Libraries, Place};
 
 /// Prints a completion script.
 pub(crate) fn completions(shell: clap_complete::Shell) {
-    clap_complete::generate(shell, &mut Arguments::command(), "hatchery", &mut std::io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "hatchery", &mut script);
+    print!("{}", String::from_utf8_lossy(&script));
 }
 
 /// The linked-in plugins, and those of every library that is named here or that the search folders hold.
@@ -56,7 +59,7 @@ pub(crate) fn registry(libraries: &Libraries, more: &[PathBuf]) -> Result<Regist
 
 /// Says on standard error what is wrong, when the command goes on nevertheless.
 pub(crate) fn warn(problem: &Problem) {
-    eprintln!("{}", problem.render(false).replacen("error", "warning", 1));
+    say!("{}", problem.render(false).replacen("error", "warning", 1));
 }
 
 /// The plugins for going on with a checkpoint, the paths in which are relative to `folder`.
@@ -79,9 +82,19 @@ pub(crate) fn temporary_folder() -> Result<tempfile::TempDir> {
     tempfile::tempdir().map_err(|error| Error::internal("cannot make a temporary folder", error))
 }
 
+/// Says on standard error if the text has changed since the checkpoint was written.
+pub(crate) fn warn_of_another_text(checkpoint: &Checkpoint, data: &Data) {
+    if checkpoint.meta.data.as_ref().is_some_and(|trained| *trained != data.digest()) {
+        warn(
+            &Problem::new("the text is no longer that on which the model was trained")
+                .note("what is held out now may have been trained on, and the other way about"),
+        );
+    }
+}
+
 /// Says on standard error why a model runs slower than it could.
 pub(crate) fn remark(network: &hatchery::network::Network) {
     if let Some(remark) = &network.remark {
-        eprintln!("note: {remark}");
+        say!("note: {remark}");
     }
 }

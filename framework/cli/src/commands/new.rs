@@ -106,7 +106,7 @@ fn beside(new: &New, hatchery: &Path) -> Result<()> {
         std::env::consts::DLL_SUFFIX
     );
     println!("{}", folder.display());
-    eprintln!(
+    say!(
         "next:\n  cd {}\n  cargo build --release\n  hatchery plugins check {library}\n  \
          hatchery train EXPERIMENT.toml --plugin {library}   (with type = \"{}\" in [{}])",
         folder.display(),
@@ -140,10 +140,11 @@ fn within(new: &New, hatchery: &Path) -> Result<()> {
     write(&file, &source)?;
     write(&list, &listed)?;
     println!("{}", file.display());
-    eprintln!(
+    say!(
         "next, for the tests ask for them: its page book/src/plugins/{}s/{}.md, and an experiment in experiments/ that \
          uses it",
-        new.kind, new.name
+        new.kind,
+        new.name
     );
     Ok(())
 }

@@ -33,7 +33,7 @@ pub(crate) fn run(arguments: &ResumeTest) -> Result<()> {
         if let Some(differences) = attempt(arguments, steps)? {
             return judge(steps, &differences);
         }
-        eprintln!("{steps} more steps were done before the program could be killed; trying with {}", 2 * steps);
+        say!("{steps} more steps were done before the program could be killed; trying with {}", 2 * steps);
     }
     Err(Problem::new("training is over before it can be killed").hint("give more steps: --steps 100000").into())
 }

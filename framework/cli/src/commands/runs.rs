@@ -22,7 +22,15 @@ pub(crate) fn list(root: &Path) -> Result<()> {
     for run in runs {
         let name = format!("{}/{}", run.name, run.id);
         let loss = run.loss.map_or("–".to_owned(), |loss| format!("{loss:.4}"));
-        println!("{name:<32} {:>9}  {loss:>10}  {}", run.updates, if run.finished { "finished" } else { "cut short" });
+        let is_locked = || RunDirectory::open(&run.path).is_ok_and(|directory| directory.is_locked());
+        let state = if run.finished {
+            "finished"
+        } else if is_locked() {
+            "training"
+        } else {
+            "cut short"
+        };
+        println!("{name:<32} {:>9}  {loss:>10}  {state}", run.updates);
     }
     Ok(())
 }

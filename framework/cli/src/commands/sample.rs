@@ -53,6 +53,7 @@ pub(crate) fn run(arguments: &Sample) -> Result<()> {
     if arguments.novelty {
         let vocabulary = network.vocabulary.as_ref().clone();
         let data = Data::open(&network.experiment, &folder, &registry, Some(vocabulary))?;
+        super::warn_of_another_text(&checkpoint, &data);
         report(&novelty(&data, &all), &all, arguments.json);
     }
     Ok(())
@@ -94,7 +95,7 @@ fn interact(arguments: &Sample, network: &mut Network, registry: &hatchery::regi
         };
         // A character that the model does not know is told before anything is shown; then the next line is asked for.
         if let Err(error) = encode_prefix(&network.vocabulary, prefix) {
-            eprintln!("{}", error.render(false));
+            say!("{}", error.render(false));
             continue;
         }
         print!("{prefix}");

@@ -58,8 +58,8 @@ fn begin(arguments: &Train, file: &Path) -> Result<ExitCode> {
         && let Some(run) = cut_short(&arguments.runs, Some(&network.experiment.name))?
     {
         let folder = run.path.display();
-        eprintln!("the last run, {folder}, was cut short after {} updates; to go on with it instead:", run.updates);
-        eprintln!("  hatchery train --resume {folder}\n");
+        say!("the last run, {folder}, was cut short after {} updates; to go on with it instead:", run.updates);
+        say!("  hatchery train --resume {folder}\n");
     }
     let interrupt = Interrupt::watch()?;
     let directory = RunDirectory::create(&arguments.runs, &network.experiment.name)?;
@@ -120,10 +120,10 @@ fn resume(arguments: &Train, file: Option<&Path>, run: Option<&Path>) -> Result<
         let folder = directory.path().display();
         match from {
             Some(updates) if updates >= training.updates() => {
-                eprintln!("{folder} has all its {updates} updates already; more: --set train.steps=…");
+                say!("{folder} has all its {updates} updates already; more: --set train.steps=…");
             }
-            Some(updates) => eprintln!("going on with {folder} after {updates} of {} updates", training.updates()),
-            None => eprintln!("{folder} has no checkpoint yet: it begins anew"),
+            Some(updates) => say!("going on with {folder} after {updates} of {} updates", training.updates()),
+            None => say!("{folder} has no checkpoint yet: it begins anew"),
         }
     }
     let mut display = Display::new(&arguments.progress, &training.network, &data, interrupt);

@@ -12,13 +12,14 @@ pub fn differences(before: &Experiment, now: &Experiment) -> Vec<String> {
     found
 }
 
-/// The differences that forbid going on: all but a longer training.
+/// The differences that forbid going on: all but a longer training and another device.
 pub fn obstacles(before: &Experiment, now: &Experiment) -> Vec<String> {
     let grown = |before: Option<u64>, now: Option<u64>| match (before, now) {
         (Some(before), Some(now)) => now >= before,
         (before, now) => before == now,
     };
     let mut now = now.clone();
+    now.backend.device.clone_from(&before.backend.device);
     if grown(before.train.steps, now.train.steps) && grown(before.train.epochs, now.train.epochs) {
         (now.train.steps, now.train.epochs) = (before.train.steps, before.train.epochs);
     }

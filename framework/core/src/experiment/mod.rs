@@ -422,7 +422,7 @@ pub struct Smoothing {
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Sample {
     /// How many.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub count: usize,
     /// Characters after which a sample ends at the latest.
     #[schemars(range(min = 1))]

@@ -51,7 +51,15 @@ pub(super) fn apply(
     Ok(())
 }
 
+/// More parts than the key of any plugin has.
+const DEEPEST: usize = 64;
+
 fn segments<'a>(key: &'a str, start: usize, source: &Source) -> Result<Vec<(&'a str, Place)>, Problem> {
+    if key.split('.').count() > DEEPEST {
+        return Err(Problem::new(format!("a key of more than {DEEPEST} parts"))
+            .at(source.place(start..start + key.len()))
+            .hint(format!("write it as in `{FLAG} cell.hidden=64`")));
+    }
     let mut at = start;
     let mut path = Vec::new();
     for segment in key.split('.') {

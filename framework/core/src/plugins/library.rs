@@ -13,6 +13,8 @@ use hatchery_plugin::{
 };
 use libloading::Library as Loaded;
 
+use super::whole::is_cut_off;
+
 type ManifestFn = unsafe extern "C" fn(*mut Bytes) -> i32;
 type OpenFn = unsafe extern "C" fn(*const u8, usize, *mut u64, *mut Bytes) -> i32;
 type CloseFn = unsafe extern "C" fn(u64);
@@ -51,6 +53,11 @@ impl Library {
     pub(super) fn load(path: &Path) -> std::result::Result<&'static Self, NotAPlugin> {
         // A path without a separator would be looked for in the system's folders.
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        if is_cut_off(&path) {
+            return Err(NotAPlugin::NoLibrary(
+                "the file is cut off: it ends before parts that it says it has".to_owned(),
+            ));
+        }
         // SAFETY: loading runs the library's initialisers: whoever names a library trusts its code.
         let loaded = unsafe { Loaded::new(&path) }.map_err(|error| {
             // What the system says is the cause of an error that only says what was called.

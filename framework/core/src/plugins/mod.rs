@@ -13,6 +13,7 @@ mod drift;
 mod library;
 mod manifest;
 mod others;
+mod whole;
 
 use std::{
     env::consts::DLL_EXTENSION,

@@ -61,7 +61,7 @@ impl Plan {
             let what = format!("the experiment is no longer that of the run `{}`", directory.path().display());
             return Err(refusal(what, obstacles).hint("undo the change, or train anew without --resume").into());
         }
-        let search = match run {
+        let mut search = match run {
             Where::Run(run) => keep::newest(run)?,
             Where::Checkpoint(path) => match examine(path)? {
                 Found::Good(checkpoint) => {
@@ -70,6 +70,13 @@ impl Plan {
                 Found::Damaged(problem) => return Err(problem.into()),
             },
         };
+        let [then, now] = [&recorded, &experiment].map(|experiment| experiment.backend.device.as_str());
+        if then != now {
+            let moved = Problem::new(format!("the run goes on on `{now}`; until now it was on `{then}`"));
+            search
+                .reports
+                .push(moved.note("every device rounds in its own way: `hatchery drift` shows how far they part"));
+        }
         if let Some(checkpoint) = &search.checkpoint {
             check_drift(&checkpoint.meta.plugins, registry).map_err(with_its_own)?;
             let of = read::from_text(&checkpoint.meta.experiment, "the experiment in the checkpoint", &[], registry)?;

@@ -178,6 +178,18 @@ pub fn write(path: &Path, checkpoint: &Checkpoint) -> Result<()> {
 /// # Errors
 /// When there is no such file, when it is not a checkpoint or one of a newer Hatchery, and when any of its bytes changed.
 pub fn read(path: &Path) -> Result<Checkpoint> {
+    if let Some(run) = path.parent().filter(|run| !path.exists() && run.join("experiment.toml").exists()) {
+        let best = run.join("best.safetensors");
+        let hint = if best.exists() {
+            format!("its best is there: name {}", best.display())
+        } else {
+            format!("train on: hatchery train --resume {}", run.display())
+        };
+        return Err(Problem::new(format!("the run `{}` has no checkpoint", run.display()))
+            .note("none was written before it ended, or it has not come so far")
+            .hint(hint)
+            .into());
+    }
     match examine(path)? {
         Found::Good(checkpoint) => Ok(*checkpoint),
         Found::Damaged(problem) => Err(problem.into()),

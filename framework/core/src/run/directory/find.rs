@@ -125,7 +125,12 @@ impl RunDirectory {
 fn unknown(argument: &Path, root: &Path) -> Error {
     let known = match runs(root) {
         Ok(known) if !known.is_empty() => known,
-        Ok(_) => return none_in(root),
+        Ok(_) => {
+            return Problem::new(format!("there is no run or checkpoint `{}`", argument.display()))
+                .note(format!("there is no run in `{}` either", root.display()))
+                .hint("train first: `hatchery train EXPERIMENT.toml`; or name a run's folder, or a checkpoint file")
+                .into();
+        }
         Err(error) => return error,
     };
     let wanted = argument.to_string_lossy();
