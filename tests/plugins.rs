@@ -4,7 +4,7 @@
 //! themselves were built in; those in C are variations of the example, compiled with `cc`.
 
 mod bytes;
-mod examples;
+pub(crate) mod examples;
 mod new;
 mod parity;
 mod refusals;

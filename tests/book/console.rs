@@ -9,8 +9,7 @@
 //! ````
 //!
 //! What prints fences itself stands between longer ones. `console,needs-NAME` is left out where the text of that name has
-//! not been fetched; `console,needs-mgu` where `HATCHERY_EXAMPLES` does not name a folder with the library of
-//! plugins/examples/mgu, which is not built here. A line `[status: 2]` stands for a command that fails. Times, which
+//! not been fetched; `console,needs-mgu` has the library of plugins/examples/mgu at hand. A line `[status: 2]` stands for a command that fails. Times, which
 //! differ from run to run, and what rounding leaves at the end of a line are not compared. A block that only includes a
 //! file of `recorded/` is not run here.
 
@@ -20,6 +19,7 @@ use regex::Regex;
 use tempfile::TempDir;
 
 use super::{root, shown};
+use crate::plugins::examples::examples;
 
 /// What is wrong with the blocks of a page; when `updating` they are written anew.
 pub(super) fn check(page: &Path, updating: bool) -> Vec<String> {
@@ -120,10 +120,7 @@ fn folder() -> TempDir {
         fs::create_dir_all(place.parent().unwrap()).unwrap();
         std::os::unix::fs::symlink(root().join(name), place).unwrap();
     }
-    if let Ok(examples) = std::env::var("HATCHERY_EXAMPLES") {
-        let library = root().join(examples).join("libhatchery_mgu.so");
-        fs::copy(&library, folder.path().join(MGU)).unwrap_or_else(|error| panic!("{}: {error}", library.display()));
-    }
+    fs::copy(&examples()[0], folder.path().join(MGU)).unwrap();
     folder
 }
 

@@ -4,7 +4,8 @@ use std::{path::PathBuf, sync::OnceLock};
 
 use super::{built, c_library, cargo, elman, hatchery, library, root};
 
-fn examples() -> &'static [PathBuf] {
+/// The libraries of the examples: a cell, a clipper, a sampler.
+pub(crate) fn examples() -> &'static [PathBuf] {
     static BUILT: OnceLock<Vec<PathBuf>> = OnceLock::new();
     BUILT.get_or_init(|| {
         cargo(&["build"], &root().join("plugins/examples/Cargo.toml"), &built());
