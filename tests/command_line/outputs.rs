@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    lab::Lab,
+    lab::{Lab, root},
     plugins::{c_library, elman},
 };
 
@@ -73,6 +73,15 @@ fn what_nobody_can_want_is_refused() {
     lab.refused("train tiny.toml --set dataset={type=\"copy\",length=6,documents=9223372036854775807}");
     let refusal = lab.refused(&format!("check tiny.toml --set {}a=1", "a.".repeat(20_000)));
     assert!(refusal.contains("more than 64 parts"), "{}", &refusal[..200]);
+}
+
+/// A fault of the user that is told as one of the program, and half a crate that is in the way of the next attempt.
+#[test]
+fn a_crate_that_cannot_be_written_leaves_nothing() {
+    let lab = Lab::new();
+    let refusal = lab.refused(&format!("new cell mine --path tiny.toml/mine --hatchery {}", root().display()));
+    assert!(refusal.contains("a part of its path is a file"), "{refusal}");
+    assert!(lab.path("tiny.toml").is_file());
 }
 
 /// The system's loader kills the program when a library is only half copied.

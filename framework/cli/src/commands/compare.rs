@@ -7,13 +7,14 @@ use std::{
 
 use hatchery::{
     batches::Data,
-    error::{Error, Problem, Result},
+    error::{Problem, Result},
     experiment::{Experiment, read},
     model::Model,
     registry::Registry,
     run::{
         directory::{self, RunDirectory, Where},
         environment::Environment,
+        failure,
         log::{self, Metric},
         origin,
         picture::{Series, charts, loss_curve},
@@ -108,8 +109,7 @@ pub(crate) fn table(experiments: &Path, root: &Path) -> Result<()> {
 
 impl Row {
     fn of(run: &RunDirectory) -> Result<Self> {
-        let text = fs::read_to_string(run.experiment())
-            .map_err(|error| Error::internal(format!("cannot read `{}`", run.experiment().display()), error))?;
+        let text = fs::read_to_string(run.experiment()).map_err(|error| failure("read", &run.experiment(), error))?;
         let folder = origin::folder(&Where::Run(run.clone()));
         let registry = super::registry(&Libraries::default(), &read::recorded_libraries(&text, &folder))?;
         let experiment = read::from_text(&text, &run.experiment().display().to_string(), &[], &registry)?;
@@ -176,7 +176,7 @@ fn folder(argument: &Path, root: &Path) -> Result<RunDirectory> {
 
 /// The experiment files under a folder, those of the folder itself first.
 fn files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let failed = |error| Error::internal(format!("cannot read the folder `{}`", folder.display()), error);
+    let failed = |error| failure("read", folder, error);
     if !folder.is_dir() {
         return Err(Problem::new(format!("there is no folder `{}`", folder.display())).into());
     }
@@ -195,8 +195,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
 
 /// The question that a file opens with, up to its mark.
 fn question(path: &Path) -> Result<String> {
-    let text = fs::read_to_string(path)
-        .map_err(|error| Error::internal(format!("cannot read `{}`", path.display()), error))?;
+    let text = fs::read_to_string(path).map_err(|error| failure("read", path, error))?;
     let comment: Vec<_> = text.lines().map_while(|line| line.strip_prefix('#')).map(str::trim).collect();
     let comment = comment.join(" ");
     let question = comment.strip_prefix("Question:").unwrap_or_default().trim();

@@ -54,7 +54,7 @@ fn table(drift: &Drift) -> String {
     let last = points.len().saturating_sub(1);
     let shown = |point: &&Point| point.updates < 2 || point.updates.is_power_of_two() || point.updates == last as u64;
     let shown: Vec<_> = points.iter().filter(shown).collect();
-    let mut text = format!("{device} beside {reference}\n\n");
+    let mut text = format!("{device} beside {reference}\n\nlosses, and the largest difference of a parameter:\n");
     text += &format!("{:>8}  {:>14}  {:>14}  {:>9}  {:>9}\n", "updates", reference, device, "relative", "parameter");
     for point in &shown {
         let losses = match (point.losses, point.relative_loss()) {
@@ -63,7 +63,7 @@ fn table(drift: &Drift) -> String {
         };
         text += &format!("{:>8}  {losses}  {:>9.1e}\n", point.updates, point.largest());
     }
-    text += "\nloss on each, their relative difference, and the largest difference of a parameter:\n\n";
+    text += "\nthe largest difference in each parameter:\n";
     let width = parameters.iter().map(String::len).max().unwrap_or(0).max("after updates".len());
     let columns = |each: &dyn Fn(&Point) -> String| shown.iter().map(|point| each(point)).collect::<String>();
     text += &format!("{:<width$}{}\n", "after updates", columns(&|point| format!("  {:>8}", point.updates)));

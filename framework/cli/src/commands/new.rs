@@ -5,7 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use hatchery::error::{Error, Problem, Result};
+use hatchery::{
+    error::{Problem, Result},
+    run::failure,
+};
 use hatchery_plugin::Kind;
 
 use crate::arguments::New;
@@ -90,14 +93,22 @@ fn beside(new: &New, hatchery: &Path) -> Result<()> {
         new.name,
         type_name(&new.name),
     );
-    write(&folder.join("Cargo.toml"), &fill(CRATE))?;
-    write(&folder.join(".cargo/config.toml"), &fill(CONFIG))?;
-    write(&folder.join(".gitignore"), "/target\n")?;
-    write(&folder.join("src/lib.rs"), &source)?;
     // The same versions of everything, so that nothing is built twice.
-    let lock = fs::read_to_string(hatchery.join("Cargo.lock"))
-        .map_err(|error| Error::internal("cannot read Hatchery's Cargo.lock", error))?;
-    write(&folder.join("Cargo.lock"), &lock)?;
+    let lock = hatchery.join("Cargo.lock");
+    let lock = fs::read_to_string(&lock).map_err(|error| failure("read", &lock, error))?;
+    let files = [
+        ("Cargo.toml", fill(CRATE)),
+        (".cargo/config.toml", fill(CONFIG)),
+        (".gitignore", "/target\n".to_owned()),
+        ("src/lib.rs", source),
+        ("Cargo.lock", lock),
+    ];
+    let written = files.iter().try_for_each(|(name, text)| write(&folder.join(name), text));
+    if written.is_err() {
+        // Half a crate would be in the way of the next attempt. It was not there before.
+        let _ = fs::remove_dir_all(&folder);
+    }
+    written?;
 
     let library = format!(
         "target/release/{}{}{}",
@@ -125,8 +136,7 @@ fn within(new: &New, hatchery: &Path) -> Result<()> {
         return Err(Problem::new(format!("`{}` is there already", file.display())).hint("choose another name").into());
     }
     let list = sources.join("lib.rs");
-    let text =
-        fs::read_to_string(&list).map_err(|error| Error::internal(format!("cannot read {}", list.display()), error))?;
+    let text = fs::read_to_string(&list).map_err(|error| failure("read", &list, error))?;
     let type_name = type_name(&new.name);
     let listed = register(&text, &module, &type_name, new.kind, &new.name).ok_or_else(|| {
         Problem::new(format!("`{}` has no `mod`, `pub use` and `export!` to add to", list.display()))
@@ -213,7 +223,7 @@ fn checkout(named: Option<&Path>) -> Result<PathBuf> {
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {
-    let failed = |error| Error::internal(format!("cannot write {}", path.display()), error);
+    let failed = |error| failure("write", path, error);
     path.parent().map_or(Ok(()), fs::create_dir_all).map_err(failed)?;
     fs::write(path, text).map_err(failed)
 }

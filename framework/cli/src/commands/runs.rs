@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use hatchery::{
-    error::{Error, Problem, Result},
+    error::{Problem, Result},
     run::{
         directory::{self, RunDirectory, Where},
+        failure,
         log::{self, Metric, SampleRow},
         picture::chart,
     },
@@ -46,8 +47,8 @@ pub(crate) fn show(run: Option<&Path>, root: &Path) -> Result<()> {
         }
     };
     println!("{}\n", run.path().display());
-    let experiment = std::fs::read_to_string(run.experiment())
-        .map_err(|error| Error::internal(format!("cannot read {}", run.experiment().display()), error))?;
+    let experiment =
+        std::fs::read_to_string(run.experiment()).map_err(|error| failure("read", &run.experiment(), error))?;
     println!("{experiment}");
     curve(&run)?;
     let samples: Vec<SampleRow> = log::read(&run.samples())?;

@@ -8,7 +8,7 @@ use std::{
 
 use hatchery::{
     batches::Data,
-    error::{Error, Problem, Result},
+    error::{Problem, Result},
     experiment::{Experiment, read},
     network::Network,
     registry::Registry,
@@ -203,8 +203,7 @@ fn draw(directory: &RunDirectory, experiment: &Experiment) -> Result<()> {
         series.push(Series { label: "validation".to_owned(), points: valid });
     }
     let picture = loss_curve(&series, &experiment.name, "nats per character");
-    std::fs::write(directory.picture(), picture)
-        .map_err(|error| Error::internal(format!("cannot write {}", directory.picture().display()), error))
+    replace::text(&directory.picture(), &picture)
 }
 
 /// The picture of the lengths of what is trained on, if they differ.

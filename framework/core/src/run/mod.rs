@@ -21,7 +21,7 @@ use std::{io, path::Path};
 use crate::error::{Error, Problem};
 
 /// What is told when a file or folder cannot be used: the user's fault where the user can mend it.
-fn failure(doing: &str, path: &Path, error: io::Error) -> Error {
+pub fn failure(doing: &str, path: &Path, error: io::Error) -> Error {
     use io::ErrorKind as Kind;
     let (reason, hint) = match error.kind() {
         Kind::NotFound if doing == "read" => ("there is no such file", "check the path"),
