@@ -16,7 +16,7 @@ use crate::{
     network::Network,
     random::Stream,
     registry::Registry,
-    run::checkpoint::{Named, PARAMETERS, Values},
+    run::checkpoint::{Named, PARAMETERS},
     schedule,
 };
 
@@ -135,11 +135,7 @@ fn parameters(network: &Network) -> Result<Vec<Named>> {
 
 /// The parameters' numbers.
 fn parameters_of(network: &Network) -> Result<Vec<Vec<f64>>> {
-    let numbers = |named: Named| match named.values {
-        Values::F32(values) => values.into_iter().map(f64::from).collect(),
-        Values::F64(values) => values,
-    };
-    Ok(parameters(network)?.into_iter().map(numbers).collect())
+    Ok(parameters(network)?.iter().map(|named| named.values.to_f64()).collect())
 }
 
 /// The largest absolute difference; infinite where a number is not one.
@@ -161,7 +157,7 @@ fn text(network: &mut Network, length: usize) -> Result<String> {
     Ok(generate(network, &request, &mut |_, _| ())?.remove(0).text)
 }
 
-/// Leaves only the most likely token, the first of several.
+/// Leaves only the most likely token, the first of several. There is a plugin that does so; the framework names none.
 struct MostLikely;
 
 impl Sampler for MostLikely {

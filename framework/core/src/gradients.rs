@@ -21,7 +21,7 @@ use crate::{
     model::{EMBEDDING, HEAD_BIAS, HEAD_WEIGHTS, Model},
     network::Network,
     registry::Registry,
-    run::checkpoint::{PARAMETERS, Values},
+    run::checkpoint::PARAMETERS,
 };
 
 /// The gradient that flows back through one carried vector.
@@ -51,11 +51,7 @@ fn params(network: &Network, device: &Device) -> Result<Params> {
     let saved = network.executor.save()?;
     let matrices = saved.into_iter().filter_map(|named| {
         let name = named.name.strip_prefix(PARAMETERS)?.to_owned();
-        let values = match named.values {
-            Values::F32(values) => values.into_iter().map(f64::from).collect(),
-            Values::F64(values) => values,
-        };
-        Some((name, matrix(values, named.shape, device)))
+        Some((name, matrix(named.values.to_f64(), named.shape, device)))
     });
     Ok(matrices.collect())
 }

@@ -9,12 +9,13 @@ use burn::{
 use hatchery_plugin::{Clipper, Gradients, Matrices, Params, State, Token};
 
 use super::{
-    Executor, OTHER, Totals,
+    Executor, Totals,
     optimizer::{Saved, Update, optimizer},
+    parameter,
 };
 use crate::{
     batches::Batch,
-    error::{Error, Problem, Result},
+    error::{Error, Result},
     experiment::{Experiment, OnNonfinite},
     model::{EMBEDDING, HEAD_BIAS, HEAD_WEIGHTS, Model},
     random::Stream,
@@ -309,16 +310,7 @@ impl Executor for BurnExecutor {
         let place = |named: &Named| Tensor::from_data(data(named.shape, &named.values), (&self.device, self.dtype));
         let mut params = Params::with_capacity(self.params.len());
         for spec in self.model.params() {
-            let full = format!("parameters.{}", spec.name);
-            let Some(found) = saved.iter().find(|named| named.name == full) else {
-                return Err(Problem::new(format!("the checkpoint has no `{full}`")).hint(OTHER).into());
-            };
-            if found.shape != spec.shape {
-                let ([r, c], [rows, columns]) = (found.shape, spec.shape);
-                let message =
-                    format!("`{full}` is {r} by {c} in the checkpoint and {rows} by {columns} in the experiment");
-                return Err(Problem::new(message).hint(OTHER).into());
-            }
+            let found = parameter(saved, &spec.name, spec.shape)?;
             params.push(spec.name, place(found));
         }
         let carried: State = saved

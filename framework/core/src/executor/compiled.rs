@@ -5,10 +5,10 @@
 use hatchery_compile::{Description, Matrix, Options, Refusal, Run, Sequences, Width};
 use hatchery_plugin::{Cell, Clipper, Token};
 
-use super::{Executor, OTHER, Products, Totals};
+use super::{Executor, Products, Totals, parameter};
 use crate::{
     batches::Batch,
-    error::{Error, Problem, Result},
+    error::{Error, Result},
     experiment::{Dtype, Experiment, OnNonfinite, Optimizer},
     model::Model,
     random::Stream,
@@ -134,17 +134,7 @@ impl Executor for CompiledExecutor {
     fn load(&mut self, saved: &[Named]) -> Result<()> {
         let mut found = Vec::with_capacity(self.params.len());
         for (name, shape) in &self.params {
-            let full = format!("parameters.{name}");
-            let Some(named) = saved.iter().find(|named| named.name == full) else {
-                return Err(Problem::new(format!("the checkpoint has no `{full}`")).hint(OTHER).into());
-            };
-            if named.shape != *shape {
-                let ([r, c], [rows, columns]) = (named.shape, *shape);
-                let message =
-                    format!("`{full}` is {r} by {c} in the checkpoint and {rows} by {columns} in the experiment");
-                return Err(Problem::new(message).hint(OTHER).into());
-            }
-            found.push((name.clone(), *shape, numbers(&named.values)));
+            found.push((name.clone(), *shape, parameter(saved, name, *shape)?.values.to_f64()));
         }
         for (name, shape, values) in found {
             self.run.set_parameter(&name, shape, &values);
@@ -154,9 +144,9 @@ impl Executor for CompiledExecutor {
         let mut carried = Vec::new();
         for named in saved {
             if let Some(name) = named.name.strip_prefix("optimizer.") {
-                self.run.set_optimizer_state(name, &numbers(&named.values));
+                self.run.set_optimizer_state(name, &named.values.to_f64());
             } else if let Some(name) = named.name.strip_prefix("state.") {
-                carried.push(Matrix { name: name.to_owned(), shape: named.shape, values: numbers(&named.values) });
+                carried.push(Matrix { name: name.to_owned(), shape: named.shape, values: named.values.to_f64() });
             }
         }
         self.run.set_carried(&carried);
@@ -208,13 +198,6 @@ impl Cell for Below {
         state: hatchery_plugin::State,
     ) -> (burn::Tensor<2>, hatchery_plugin::State) {
         (x, state)
-    }
-}
-
-fn numbers(values: &Values) -> Vec<f64> {
-    match values {
-        Values::F32(values) => values.iter().map(|&value| f64::from(value)).collect(),
-        Values::F64(values) => values.clone(),
     }
 }
 

@@ -17,7 +17,12 @@ pub use self::{
 pub use hatchery_compile::Products;
 use hatchery_plugin::Token;
 
-use crate::{batches::Batch, error::Result, random::Stream, run::checkpoint::Named};
+use crate::{
+    batches::Batch,
+    error::{Problem, Result},
+    random::Stream,
+    run::checkpoint::{Named, PARAMETERS},
+};
 
 /// A model with its numbers, ready to be trained, evaluated and sampled from.
 pub trait Executor {
@@ -90,8 +95,22 @@ pub trait Executor {
     fn load(&mut self, saved: &[Named]) -> Result<()>;
 }
 
-/// What to do about a checkpoint that does not fit.
-const OTHER: &str = "take a checkpoint that this experiment wrote";
+/// A parameter of that name and shape among what was saved.
+///
+/// # Errors
+/// When it is missing or has another shape.
+fn parameter<'a>(saved: &'a [Named], name: &str, shape: [usize; 2]) -> Result<&'a Named> {
+    let full = format!("{PARAMETERS}{name}");
+    let problem = match saved.iter().find(|named| named.name == full) {
+        Some(found) if found.shape == shape => return Ok(found),
+        Some(found) => {
+            let ([r, c], [rows, columns]) = (found.shape, shape);
+            format!("`{full}` is {r} by {c} in the checkpoint and {rows} by {columns} in the experiment")
+        }
+        None => format!("the checkpoint has no `{full}`"),
+    };
+    Err(Problem::new(problem).hint("take a checkpoint that this experiment wrote").into())
+}
 
 /// Sums over the counted characters of an evaluation.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

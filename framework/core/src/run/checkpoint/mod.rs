@@ -271,6 +271,14 @@ impl Values {
         self.len() == 0
     }
 
+    /// The numbers in 64 bits, which hold those in 32 exactly.
+    pub fn to_f64(&self) -> Vec<f64> {
+        match self {
+            Self::F32(values) => values.iter().copied().map(f64::from).collect(),
+            Self::F64(values) => values.clone(),
+        }
+    }
+
     /// Whether none of them is infinite or not a number.
     pub fn are_finite(&self) -> bool {
         match self {
