@@ -4,6 +4,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
     sync::{Arc, Barrier},
     thread,
     time::{Duration, SystemTime},
@@ -13,6 +14,7 @@ use hatchery::run::{
     directory::{RunDirectory, Where, list, newest, resolve},
     environment::{BURN, Environment},
     log::{self, Evaluation, Log, Metric, SampleRow},
+    replace,
 };
 use tempfile::{TempDir, tempdir};
 
@@ -314,6 +316,37 @@ fn the_last_row_is_found_whatever_its_length() {
         drop(log);
         assert_eq!(log::last::<SampleRow>(&path).unwrap().as_ref(), rows.last(), "{length}");
     }
+}
+
+/// Would catch: a picture sent to `/dev/null` that takes its place (by an administrator, for the whole machine), and a link
+/// that becomes a file of its own.
+#[cfg(unix)]
+#[test]
+fn only_plain_files_are_replaced() {
+    use std::os::unix::fs::{FileTypeExt, symlink};
+
+    let folder = tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let pipe = at("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let reader = thread::spawn({
+        let pipe = pipe.clone();
+        move || fs::read_to_string(pipe).unwrap()
+    });
+    replace::text(&pipe, "into the pipe").unwrap();
+    assert_eq!(reader.join().unwrap(), "into the pipe");
+    assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo());
+
+    fs::create_dir(at("elsewhere")).unwrap();
+    fs::write(at("elsewhere/plain"), "old").unwrap();
+    symlink("elsewhere/plain", at("link")).unwrap();
+    replace::text(&at("link"), "new").unwrap();
+    assert!(fs::symlink_metadata(at("link")).unwrap().is_symlink());
+    assert_eq!(fs::read_to_string(at("elsewhere/plain")).unwrap(), "new");
+
+    let error = replace::text(&at("elsewhere"), "a folder").unwrap_err().to_string();
+    assert!(error.contains("elsewhere"), "{error}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3, "nothing is left beside them");
 }
 
 /// Would catch: folders of the user's machine in what may be passed on, and a resumed run that forgets its first part.

@@ -2,9 +2,12 @@
 //!
 //! A run may be stopped at any moment: by its user, by a full disk, by the machine. So a file is written beside the one
 //! that it replaces, brought to the disk, and only then renamed over it. Who reads it finds the old file or the new one.
+//!
+//! Only plain files are replaced so. A link stays a link, and the file that it leads to is replaced. Into a pipe or a device
+//! the text is written as into any other: a name over `/dev/null` would, for who may do so, take it away from everybody.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, Write},
     path::Path,
 };
@@ -29,6 +32,15 @@ pub(crate) fn file(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>)
 }
 
 fn attempt(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(there) if there.is_file() => over(&fs::canonicalize(path)?, write),
+        Ok(there) if !there.is_dir() => write(&mut File::options().write(true).open(path)?),
+        // A folder is refused, and anything else that is wrong with the name told, where the new name is given.
+        _ => over(path, write),
+    }
+}
+
+fn over(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     let folder = match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
