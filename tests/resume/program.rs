@@ -181,6 +181,24 @@ fn runs_are_reproduced_bit_for_bit() {
     assert!(errors.contains("is not reproduced"), "{errors}");
 }
 
+/// Would catch: a run that ended, was given more updates and ended again, told to be another than the same done at once.
+#[test]
+fn a_run_that_was_lengthened_is_reproduced_with_its_former_ends() {
+    let (_folder, folder) = folder();
+    let train = |arguments: &[&str]| {
+        let (status, _, errors) = output(hatchery(&folder).args(["train", "--quiet"]).args(arguments));
+        assert_eq!(status, 0, "{errors}");
+    };
+    train(&["small.toml", "--set", "train.steps=130"]);
+    train(&["--resume", "runs/small/001", "--set", "train.steps=277"]);
+    let run = RunDirectory::open(&folder.join("runs/small/001")).unwrap();
+    let samples = fs::read_to_string(run.samples()).unwrap();
+    assert!(samples.contains("\"step\":129,") && samples.contains("\"step\":276,"), "{samples}");
+    let (status, told, errors) = output(hatchery(&folder).args(["runs", "reproduce"]));
+    assert_eq!(status, 0, "{told}{errors}");
+    assert!(told.contains("277 updates, every bit of metrics, samples and checkpoint"), "{told}");
+}
+
 /// Would catch: a kill at a moment that nobody thought of. The soak script kills a hundred times; this does five, of a
 /// cell that is linked in and compiled, and of one from a library on either executor three.
 #[test]

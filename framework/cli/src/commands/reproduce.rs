@@ -1,6 +1,6 @@
 //! `hatchery runs reproduce`: the recorded experiment once more, in a folder of its own, and what came out differently.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use hatchery::{
     batches::Data,
@@ -10,7 +10,7 @@ use hatchery::{
     network::Network,
     run::{
         checkpoint,
-        compare::differences,
+        compare::{differences, former_ends},
         directory::{self, RunDirectory, Where},
         environment::{BURN, Environment},
         log::Metric,
@@ -52,7 +52,8 @@ pub(crate) fn run(run: Option<&Path>, root: &Path, from: Option<&Path>, librarie
     let bar = ProgressBar::new(updates);
     let style = ProgressStyle::with_template("{bar:32} {pos}/{len} steps  {eta} left");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    let mut observer = Until { updates, done: 0, bar };
+    let reports = former_ends(&run, &network.experiment.train)?;
+    let mut observer = Until { updates, reports, done: 0, bar };
     Training::begin(network, &data, &again)?.run(&mut observer)?;
     observer.bar.finish_and_clear();
 
@@ -91,9 +92,10 @@ fn elsewhere(run: &RunDirectory) -> Vec<String> {
     differing.map(|(what, then, now)| format!("{what}: {then} then, {now} now")).collect()
 }
 
-/// Ends a training after so many updates, as that which it repeats was ended.
+/// Ends a training after so many updates, as that which it repeats was ended, and reports wherever that one did.
 struct Until {
     updates: u64,
+    reports: BTreeSet<u64>,
     done: u64,
     bar: ProgressBar,
 }
@@ -110,5 +112,9 @@ impl Observer for Until {
 
     fn wants_to_stop(&self) -> bool {
         self.done + 1 >= self.updates
+    }
+
+    fn wants_report(&self, step: u64) -> bool {
+        self.reports.contains(&step)
     }
 }

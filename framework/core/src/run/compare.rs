@@ -1,13 +1,14 @@
 //! Two runs side by side: do they hold the same, bit for bit? If not, where do they first part?
 
-use std::{fs, io, path::Path};
+use std::{collections::BTreeSet, fs, io, path::Path};
 
 use super::{
     checkpoint::{self, Checkpoint},
     directory::RunDirectory,
     failure,
+    log::{self, Metric, SampleRow},
 };
-use crate::error::Result;
+use crate::{error::Result, experiment::Train};
 
 /// Everything in which two runs differ up to the same update, each difference in words; empty if they hold the same.
 /// `updates` is how far the logs are compared.
@@ -22,6 +23,19 @@ pub fn differences(one: &RunDirectory, other: &RunDirectory, updates: u64) -> Re
         found.extend(lines(name, &rows(&one, updates)?, &rows(&other, updates)?));
     }
     Ok(found)
+}
+
+/// The steps after which a run reported although its experiment does not ask for it. There it once was at its end; then it
+/// was given more updates. Who repeats it has to report there too.
+///
+/// # Errors
+/// When a log of the run cannot be read.
+pub fn former_ends(run: &RunDirectory, train: &Train) -> Result<BTreeSet<u64>> {
+    let metrics = log::read::<Metric>(&run.metrics())?.into_iter();
+    let reported = metrics.filter(|row| row.valid.is_some() || !row.step.is_multiple_of(train.log_every));
+    let sampled = log::read::<SampleRow>(&run.samples())?;
+    let steps = reported.map(|row| row.step).chain(sampled.iter().map(|row| row.step));
+    Ok(steps.filter(|step| !step.is_multiple_of(train.report_every)).collect())
 }
 
 /// Everything in which two checkpoints differ: of tensors the first that differs and how many more.
