@@ -21,7 +21,7 @@ use crate::{
     plugins::check_drift,
     registry::Registry,
     text::Vocabulary,
-    train::Training,
+    train::{Training, fits},
 };
 
 /// A run that can go on.
@@ -113,6 +113,7 @@ impl Plan {
             return Training::begin(Network::new(self.experiment, data.vocabulary.clone(), registry)?, data, directory);
         };
         let progress = checkpoint.meta.progress.clone();
+        fits(&self.experiment, data, registry)?; // perhaps on another device than before
         same_text(checkpoint.meta.data.as_deref(), data, directory)?;
         let mut network = Network::new(self.experiment, data.vocabulary.clone(), registry)?;
         load(&mut network, &checkpoint, directory)?;
