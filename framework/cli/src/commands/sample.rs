@@ -1,6 +1,6 @@
 //! `hatchery sample`: text from a trained model.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 use hatchery::{
     batches::Data,
@@ -41,14 +41,11 @@ pub(crate) fn run(arguments: &Sample) -> Result<()> {
     };
     let mut all = Vec::new();
     if arguments.temperature.is_empty() {
-        all = generate(&mut network, &request, &mut |_, _| ())?;
-        print(&all, None, arguments.json);
+        all = draw(&mut network, &request, None, arguments.json)?;
     }
     for &temperature in &arguments.temperature {
         network.samplers = at_temperature(&network, temperature, &registry)?;
-        let samples = generate(&mut network, &request, &mut |_, _| ())?;
-        print(&samples, Some(temperature), arguments.json);
-        all.extend(samples);
+        all.extend(draw(&mut network, &request, Some(temperature), arguments.json)?);
     }
     if arguments.novelty {
         let vocabulary = network.vocabulary.as_ref().clone();
@@ -93,21 +90,13 @@ fn interact(arguments: &Sample, network: &mut Network, registry: &hatchery::regi
             occasion: format!("sample {number}"),
             capitalise: false,
         };
-        // A character that the model does not know is told before anything is shown; then the next line is asked for.
+        // A character that the model does not know is told, and the next line asked for.
         if let Err(error) = encode_prefix(&network.vocabulary, prefix) {
             say!("{}", error.render(false));
             continue;
         }
-        print!("{prefix}");
-        let mut out = std::io::stdout();
-        let mut closed = Ok(());
-        generate(network, &request, &mut |_, symbol| {
-            if closed.is_ok() {
-                closed = write!(out, "{symbol}").and_then(|()| out.flush());
-            }
-        })?;
-        closed.map_err(|error| Error::internal("cannot print", error))?;
-        println!("\n");
+        stream(network, &request)?;
+        println!();
     }
     Ok(())
 }
@@ -166,10 +155,15 @@ fn at_temperature(
     samplers(&experiment, registry)
 }
 
-fn print(samples: &[Generated], temperature: Option<f64>, json: bool) {
+/// Draws samples and prints them: one alone as it is drawn, several when all are.
+fn draw(network: &mut Network, request: &Request, temperature: Option<f64>, json: bool) -> Result<Vec<Generated>> {
     if let (Some(temperature), false) = (temperature, json) {
         println!("temperature {temperature}:");
     }
+    if request.count == 1 && !json {
+        return Ok(vec![stream(network, request)?]);
+    }
+    let samples = generate(network, request, &mut |_, _| ())?;
     for (index, sample) in samples.iter().enumerate() {
         if json {
             println!("{}", json!({ "index": index, "temperature": temperature, "text": sample.text }));
@@ -177,4 +171,27 @@ fn print(samples: &[Generated], temperature: Option<f64>, json: bool) {
             println!("{}", sample.text);
         }
     }
+    Ok(samples)
+}
+
+/// Prints a sample character by character, as it is drawn. A prefix that is refused is so before anything is printed.
+fn stream(network: &mut Network, request: &Request) -> Result<Generated> {
+    encode_prefix(&network.vocabulary, &request.prefix)?;
+    let mut out = std::io::stdout();
+    let is_watched = out.is_terminal();
+    let mut capitalise = request.capitalise;
+    let mut show = |symbol: char| {
+        if std::mem::take(&mut capitalise) {
+            print!("{}", symbol.to_uppercase());
+        } else {
+            print!("{symbol}");
+        }
+        if is_watched {
+            out.flush().ok(); // What is wrong with it is told by what is printed next.
+        }
+    };
+    request.prefix.chars().for_each(&mut show);
+    let drawn = generate(network, request, &mut |_, symbol| show(symbol));
+    println!();
+    Ok(drawn?.remove(0))
 }
