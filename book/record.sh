@@ -97,18 +97,18 @@ if begin gradients; then
     show 'hatchery train experiments/gradients.toml --quiet --set cell.type=lstm --set name=gradients-lstm'
     show 'hatchery train experiments/gradients.toml --quiet --set cell.type=gru --set name=gradients-gru'
     part untrained
-    show 'hatchery gradients gradients-vanilla gradients-lstm gradients-gru --untrained --svg before.svg'
+    show 'hatchery gradients gradients-vanilla gradients-lstm gradients-gru --untrained --picture before.svg'
     part trained
-    show 'hatchery gradients gradients-vanilla gradients-lstm gradients-gru --svg after.svg'
+    show 'hatchery gradients gradients-vanilla gradients-lstm gradients-gru --picture after.svg'
     part scale
     show 'for std in 0.05 0.1 0.15 0.2; do hatchery train experiments/gradients.toml --quiet --set train.steps=1 --set name=std-$std --set "model.initialiser={type=\"normal\", std=$std}"; done'
-    show 'hatchery gradients std-0.05 std-0.1 std-0.15 std-0.2 --untrained --svg scale.svg'
+    show 'hatchery gradients std-0.05 std-0.1 std-0.15 std-0.2 --untrained --picture scale.svg'
     part unclipped
     show "hatchery train experiments/exploding.toml --quiet --set name=unclipped --set 'clipper=[]'"
     show 'hatchery gradients --updates unclipped'
     part clipped
     show 'hatchery train experiments/exploding.toml --quiet'
-    show 'hatchery gradients --updates exploding --svg clipped.svg'
+    show 'hatchery gradients --updates exploding --picture clipped.svg'
     show 'hatchery eval exploding'
     part ''
     for picture in before after scale clipped; do
@@ -122,7 +122,7 @@ elif begin devices; then
     part devices
     show 'hatchery devices'
     part drift
-    show 'hatchery drift experiments/dinosaurs.toml --devices flex,wgpu --steps 100 --svg drift.svg 2> /dev/null'
+    show 'hatchery drift experiments/dinosaurs.toml --devices flex,wgpu --steps 100 --picture drift.svg 2> /dev/null'
     part ''
     cp drift.svg "$root/book/src/pictures/drift.svg"
 fi

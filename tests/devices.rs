@@ -35,7 +35,7 @@ fn drift_is_nothing_from_itself_and_little_between_executors() {
     };
     let itself = lab.ok("drift tiny.toml --devices flex,flex --steps 20 --json");
     assert_eq!(largest(&itself), 0.0);
-    let executors = lab.ok("drift tiny.toml --devices flex,cpu --steps 20 --json --svg drift.svg");
+    let executors = lab.ok("drift tiny.toml --devices flex,cpu --steps 20 --json --picture drift.svg");
     let largest = largest(&executors);
     assert!(largest > 0.0 && largest < 1e-3, "{largest:e}");
     assert!(lab.text("drift.svg").contains("cpu beside flex"));

@@ -47,7 +47,7 @@ fn the_command_prints_both_kinds() {
     let [trained, untrained] = ["gradients", "gradients --untrained"].map(|line| lab.ok(line));
     assert!(trained.contains("(1) tiny") && trained.contains("steps before the prediction"), "{trained}");
     assert_ne!(trained, untrained);
-    let updates = lab.ok("gradients --updates --json --svg norms.svg");
+    let updates = lab.ok("gradients --updates --json --picture norms.svg");
     let rows = lab.rows("runs/tiny/001/metrics.jsonl");
     let first: serde_json::Value = serde_json::from_str(updates.lines().next().unwrap()).unwrap();
     assert_eq!(first["norms"][0][1], rows[0]["gradient_norm"]);

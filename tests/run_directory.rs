@@ -158,6 +158,7 @@ fn every_way_of_naming_a_run_finds_it() {
     assert_eq!(found(&path(&second.checkpoint()), root), "file checkpoint.safetensors");
     assert_eq!(resolve(Some(second.path()), root).unwrap().checkpoint(), second.checkpoint());
 
+    assert!(found(&path(&second.experiment()), root).contains("is an experiment file, not a run"));
     let wrong = found("dinosaur", root);
     assert!(wrong.contains("there is no run or checkpoint `dinosaur`"), "{wrong}");
     assert!(wrong.contains("dinosaurs, names") && wrong.contains("did you mean `dinosaurs`?"), "{wrong}");

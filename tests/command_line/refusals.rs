@@ -135,7 +135,12 @@ fn runs_and_checkpoints_that_are_not_there() {
     }
     lab.ok("train tiny.toml --quiet");
     check_in(&lab, "sample tinny", &["no run or checkpoint `tinny`", "runs in `runs`: tiny", "did you mean `tiny`?"]);
-    check_in(&lab, "sample tiny.toml", &["cannot read the checkpoint `tiny.toml`", "hint: "]);
+    check_in(
+        &lab,
+        "sample tiny.toml",
+        &["`tiny.toml` is an experiment file, not a run", "hint: ", "hatchery runs list"],
+    );
+    check_in(&lab, "sample runs/tiny/001/metrics.jsonl", &["cannot read the checkpoint `runs/tiny/001/m", "hint: "]);
     check_in(&lab, "eval --split test", &["nothing out for the split `test`", "--set split.test=0.1"]);
 }
 

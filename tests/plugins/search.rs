@@ -39,6 +39,23 @@ fn what_lies_there_need_not_be_named() {
     assert_eq!(nowhere.0, 2, "{}", nowhere.2);
 }
 
+/// Would catch: a command on a finished run that cannot be told where a library is now.
+#[test]
+fn what_lies_there_no_longer_can_be_named() {
+    let home = home("named");
+    let (status, _, told) = searching(home.path(), &["train", "experiment.toml", "--quiet"]);
+    assert_eq!(status, 0, "{told}");
+    let library = format!("moved{DLL_SUFFIX}");
+    let folder = home.path().join("hatchery/plugins");
+    fs::rename(folder.join(format!("elman{DLL_SUFFIX}")), home.path().join(&library)).unwrap();
+    for command in ["sample", "eval", "gradients"] {
+        let (status, _, told) = searching(home.path(), &[command]);
+        assert!(status == 2 && told.contains("elman-c"), "{command}: {told}");
+        let (status, _, told) = searching(home.path(), &[command, "--plugin", &library]);
+        assert_eq!((status, told.as_str()), (0, ""), "{command}");
+    }
+}
+
 /// Would catch: another folder than the documented one where `HATCHERY_PLUGINS` is not set.
 #[test]
 fn by_default_it_is_in_the_data_folder_of_the_user() {

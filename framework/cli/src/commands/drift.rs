@@ -38,7 +38,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     for drift in &drifts {
         println!("{}", if arguments.json { json(drift)? } else { table(drift) });
     }
-    if let Some(path) = &arguments.svg {
+    if let Some(path) = &arguments.picture {
         replace::text(path, &picture(&drifts, &name))?;
     }
     Ok(())

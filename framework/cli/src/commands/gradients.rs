@@ -20,7 +20,7 @@ use hatchery::{
 };
 use serde_json::json;
 
-use crate::arguments::{Gradients, Libraries};
+use crate::arguments::Gradients;
 
 /// Sequences over which the norms of documents and windows are averaged; of a stream it is always 32.
 const SEQUENCES: usize = 64;
@@ -32,14 +32,14 @@ struct Curve {
 }
 
 pub(crate) fn run(arguments: &Gradients) -> Result<()> {
-    let mut chosen: Vec<Option<&Path>> = arguments.runs.iter().map(|path| Some(path.as_path())).collect();
+    let mut chosen: Vec<Option<&Path>> = arguments.chosen.iter().map(|path| Some(path.as_path())).collect();
     if chosen.is_empty() {
         chosen.push(None);
     }
     let mut curves = Vec::new();
     for run in chosen {
-        let place = directory::resolve(run, &arguments.root)?;
-        curves.extend(if arguments.updates { by_update(&place)? } else { by_distance(&place, arguments.untrained)? });
+        let run = directory::resolve(run, &arguments.place.runs)?;
+        curves.extend(if arguments.updates { by_update(&run)? } else { by_distance(&run, arguments)? });
     }
     let (title, across) = if arguments.updates {
         ("norm of the gradient of all parameters", "update")
@@ -47,7 +47,7 @@ pub(crate) fn run(arguments: &Gradients) -> Result<()> {
         ("norm of dL/ds", "steps before the prediction")
     };
     print(&curves, across, arguments.json);
-    if let Some(path) = &arguments.svg {
+    if let Some(path) = &arguments.picture {
         let logarithms = |points: &[(f64, f64)]| points.iter().map(|(x, norm)| (*x, norm.log10())).collect();
         let series: Vec<_> = curves
             .iter()
@@ -60,18 +60,17 @@ pub(crate) fn run(arguments: &Gradients) -> Result<()> {
 }
 
 /// One curve for every carried vector of the model.
-fn by_distance(place: &Where, untrained: bool) -> Result<Vec<Curve>> {
-    let checkpoint = checkpoint::read(&place.checkpoint())?;
-    let folder = origin::folder(place);
-    let recorded = read::recorded_libraries(&checkpoint.meta.experiment, &folder);
-    let registry = &super::registry(&Libraries::default(), &recorded)?;
-    let network = if untrained {
+fn by_distance(run: &Where, arguments: &Gradients) -> Result<Vec<Curve>> {
+    let (checkpoint, folder) = (checkpoint::read(&run.checkpoint())?, origin::folder(run));
+    let registry = &super::registry_for(&checkpoint, &folder, &arguments.place)?;
+    let overrides = super::overrides(&[], arguments.place.device.as_deref());
+    let network = if arguments.untrained {
         let meta = &checkpoint.meta;
-        let experiment = read::from_text(&meta.experiment, "the experiment in the checkpoint", &[], registry)?;
+        let experiment = read::from_text(&meta.experiment, "the experiment in the checkpoint", &overrides, registry)?;
         let vocabulary = Vocabulary::from_text(&meta.vocabulary, &experiment.vocabulary)?;
         Network::new(experiment, Arc::new(vocabulary), registry)?
     } else {
-        Network::restore(&checkpoint, &[], registry)?.0
+        Network::restore(&checkpoint, &overrides, registry)?.0
     };
     let vocabulary = network.vocabulary.as_ref().clone();
     let data = Data::open(&network.experiment, &folder, registry, Some(vocabulary))?;

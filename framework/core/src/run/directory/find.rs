@@ -77,6 +77,11 @@ pub fn list(root: &Path) -> Result<Vec<Summary>> {
 pub fn resolve(argument: Option<&Path>, root: &Path) -> Result<Where> {
     let Some(argument) = argument else { return newest(root).map(Where::Run) };
     if argument.is_file() {
+        if argument.extension() == Some(OsStr::new("toml")) {
+            return Err(Problem::new(format!("`{}` is an experiment file, not a run", argument.display()))
+                .hint("name a run of it (`hatchery runs list` shows them), or leave it out for the newest")
+                .into());
+        }
         return Ok(Where::Checkpoint(argument.to_owned()));
     }
     let mut places = vec![argument.to_owned(), root.join(argument)];
