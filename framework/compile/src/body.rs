@@ -18,6 +18,8 @@ pub(crate) enum Kind {
     Tape,
     /// One for every time step and one before the first.
     State,
+    /// One for every time step of a block.
+    Block,
     /// Only within a time step.
     Step,
     /// Until the next time step.
@@ -94,6 +96,14 @@ pub(crate) struct Layout<'a> {
     pub(crate) sums: &'a mut usize,
     /// What is computed from the sums over the batch.
     pub(crate) epilogue: &'a mut Vec<crate::fixed::FixedStep>,
+}
+
+impl Layout<'_> {
+    /// A place among each chunk's sums.
+    pub(crate) fn sum(&mut self, count: usize) -> usize {
+        *self.sums += count.next_multiple_of(16);
+        *self.sums - count.next_multiple_of(16)
+    }
 }
 
 /// What a body has to compute.
@@ -409,8 +419,7 @@ impl Emitter<'_, '_> {
             let ready = stage.get(&id).copied().unwrap_or(0);
             if ready == number && !sums.iter().any(|&(met, _)| met == id) {
                 let columns = self.graph[id].columns;
-                let place = *self.layout.sums;
-                *self.layout.sums += columns.next_multiple_of(16);
+                let place = self.layout.sum(columns);
                 let from = [self.operand(id, columns)?, Place::NONE, Place::NONE];
                 let slot = Some(self.slot(Slot::Sum(place)));
                 let to = Place { slot, offset: 0, stride: 0, single: false };

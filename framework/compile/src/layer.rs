@@ -18,17 +18,29 @@ use crate::{
 pub(crate) enum Reduction {
     /// `to (+)= aᵀ · b`.
     Outer { a: View, b: View, to: Location, add: bool },
-    /// `to (+)=` one of the chunks' sums.
+    /// `to (+)=` the sum that each chunk made, row by row.
     Sum { place: usize, to: Location, add: bool },
     /// All entries one number.
     Fill { to: Location, value: f64 },
 }
 
-/// Steps forward and backward, and what is summed up afterwards.
+/// A product `aᵀ · b` that each chunk sums up for itself, a block of time steps at a time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Total {
+    pub(crate) a: View,
+    pub(crate) b: View,
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+    /// Where it is among the chunk's sums, row by row.
+    pub(crate) place: usize,
+}
+
+/// Steps forward and backward, and what is summed up meanwhile and afterwards.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Phase {
     pub(crate) forward: Body,
     pub(crate) backward: Body,
+    pub(crate) totals: Vec<Total>,
     pub(crate) reductions: Vec<Reduction>,
 }
 
@@ -52,6 +64,8 @@ pub(crate) struct Lookup {
     pub(crate) to: View,
     /// The gradient of the chosen rows, and where it is summed up for each token.
     pub(crate) gradient: Option<(View, View)>,
+    /// Where among its sums each chunk does that for itself.
+    pub(crate) sum: Option<usize>,
     pub(crate) width: usize,
 }
 
@@ -79,6 +93,8 @@ pub(crate) struct Layer {
     pub(crate) outputs: usize,
     /// The buffer of the output's gradient.
     pub(crate) gradient: usize,
+    /// Whether each chunk sums up gradients block by block, so that what they are made of never leaves the cache.
+    pub(crate) is_summed_by_blocks: bool,
 }
 
 /// What feeds a layer.
@@ -119,9 +135,14 @@ pub(crate) struct Gradients<'a> {
 
 /// Widths and first values of a cell's carried vectors.
 pub(crate) struct Shape<'a> {
+    /// How many rows a table has: one for each token.
+    pub(crate) tokens: usize,
     pub(crate) outputs: usize,
     pub(crate) state: &'a [(usize, f64)],
 }
+
+/// The most numbers that a layer's sums over the rows of the batch may have to be made block by block.
+const BLOCKWISE: usize = 1 << 18;
 
 /// Compiles a cell. Its graph has as roots the output and the next state.
 #[expect(clippy::too_many_lines, reason = "each part begins where the one before has put its values")]
@@ -158,6 +179,11 @@ pub(crate) fn compile(
         };
         wanted.iter().map(seed).collect()
     })?;
+
+    // Sums that stay in the second cache are made block by block, where their operands are still near.
+    let tables: usize = wanted.iter().map(|&index| before.graph[before.roots[index]].columns).sum();
+    let sums_before = if input.of_tokens() { shape.tokens * tables } else { before.numbers_of_outers() };
+    let is_summed_by_blocks = step.numbers_of_outers() + sums_before <= BLOCKWISE;
 
     // Forward: first the hoisted values, then the loop.
     let kind = if input.of_tokens() { Kind::Table } else { Kind::Tape };
@@ -196,7 +222,7 @@ pub(crate) fn compile(
             let kept = step.leaf(leaf).is_some_and(|id| lasting.contains(&id));
             let width = before.graph[root].columns;
             let to = whole(new_buffer(layout, width, if kept { Kind::Tape } else { Kind::Step }), 0);
-            lookups.push(Lookup { table, to, gradient: None, width });
+            lookups.push(Lookup { table, to, gradient: None, sum: None, width });
             step.place(leaf, to, &mut step_views);
         } else {
             step.place(leaf, table, &mut step_views);
@@ -237,9 +263,10 @@ pub(crate) fn compile(
             layout.buffers[state.gradient].kind = Kind::State;
         }
     }
-    let (backward, sums) = step.backward((Kind::Tape, Kind::Step), &results, &kept, &mut step_views, layout)?;
+    let kind_back = if is_summed_by_blocks { Kind::Block } else { Kind::Tape };
+    let (backward, sums) = step.backward((kind_back, Kind::Step), &results, &kept, &mut step_views, layout)?;
     phase_step.backward = backward;
-    step.reductions(&step_views, &sums, gradients, layout, &mut phase_step.reductions)?;
+    step.reductions((&step_views, &sums, is_summed_by_blocks), gradients, layout, &mut phase_step)?;
     debug_assert_eq!(layout.fixed.tag, step_tag);
 
     layout.fixed.tag = before_tag;
@@ -249,6 +276,8 @@ pub(crate) fn compile(
         let view = if input.of_tokens() {
             let to = whole(new_buffer(layout, lookups[index].width, Kind::Table), 0);
             lookups[index].gradient = Some((from, to));
+            lookups[index].sum =
+                is_summed_by_blocks.then(|| layout.sum(shape.tokens * lookups[index].width));
             to
         } else {
             from
@@ -285,9 +314,10 @@ pub(crate) fn compile(
             }
             None => vec![],
         };
+        let (by_blocks, kind) = if input.of_tokens() { (false, kind) } else { (is_summed_by_blocks, kind_back) };
         let (backward, sums) = before.backward((kind, kind), &results, &[], &mut views, layout)?;
         phase_before.backward = backward;
-        before.reductions(&views, &sums, gradients, layout, &mut phase_before.reductions)?;
+        before.reductions((&views, &sums, by_blocks), gradients, layout, &mut phase_before)?;
     }
     layout.fixed.tag = step_tag;
     Ok(Layer {
@@ -299,6 +329,7 @@ pub(crate) fn compile(
         output,
         outputs: shape.outputs,
         gradient,
+        is_summed_by_blocks,
     })
 }
 
@@ -414,6 +445,11 @@ impl Derived {
         Ok(Self { roots: roots.to_vec(), graph, gradients, forward, backward, sums, outers, zero })
     }
 
+    /// How many numbers all gradients that are outer products have.
+    fn numbers_of_outers(&self) -> usize {
+        self.outers.iter().map(|&(a, b)| self.graph[a].columns * self.graph[b].columns).sum()
+    }
+
     fn gradient(&self, leaf: Leaf) -> Option<Id> {
         self.gradients.get(&leaf).copied()
     }
@@ -469,11 +505,10 @@ impl Derived {
     /// Plans the gradients of all parameters.
     fn reductions(
         &self,
-        views: &HashMap<Id, View>,
-        sums: &[usize],
+        computed: (&HashMap<Id, View>, &[usize], bool),
         gradients: &mut Gradients<'_>,
         layout: &mut Layout<'_>,
-        reductions: &mut Vec<Reduction>,
+        phase: &mut Phase,
     ) -> Result<()> {
         let mut params: Vec<(usize, Id)> = self
             .gradients
@@ -486,7 +521,7 @@ impl Derived {
         params.sort_unstable();
         for (number, id) in params {
             let add = std::mem::replace(&mut gradients.begun[number], true);
-            self.reduce(id, gradients.at[number], add, (views, sums), layout, reductions)?;
+            self.reduce(id, gradients.at[number], add, computed, layout, phase)?;
         }
         Ok(())
     }
@@ -506,10 +541,11 @@ impl Derived {
         id: Id,
         to: Location,
         add: bool,
-        (views, sums): (&HashMap<Id, View>, &[usize]),
+        computed: (&HashMap<Id, View>, &[usize], bool),
         layout: &mut Layout<'_>,
-        reductions: &mut Vec<Reduction>,
+        phase: &mut Phase,
     ) -> Result<()> {
+        let (views, sums, by_blocks) = computed;
         let graph = &self.graph;
         let missing = || Refusal::new("the gradient of a product that nothing computes");
         let same = |operand: Id| graph[operand].rows == graph[id].rows && graph[operand].columns == graph[id].columns;
@@ -517,23 +553,31 @@ impl Derived {
             Op::Outer(a, b) => {
                 let a = view_of(graph, views, a).ok_or_else(missing)?;
                 let b = view_of(graph, views, b).ok_or_else(missing)?;
-                reductions.push(Reduction::Outer { a, b, to, add });
+                if by_blocks {
+                    // A transposed sum is that of the exchanged operands.
+                    let ((a, b), to) = if to.column == 1 { ((a, b), to) } else { ((b, a), to.transposed()) };
+                    let place = layout.sum(to.rows * to.columns);
+                    phase.totals.push(Total { a, b, rows: to.rows, columns: to.columns, place });
+                    phase.reductions.push(Reduction::Sum { place, to, add });
+                } else {
+                    phase.reductions.push(Reduction::Outer { a, b, to, add });
+                }
             }
             Op::SumRows(a) if graph.is_batch(a) => {
                 let number = self.sums.iter().position(|&sum| sum == a).ok_or_else(missing)?;
-                reductions.push(Reduction::Sum { place: sums[number], to, add });
+                phase.reductions.push(Reduction::Sum { place: sums[number], to, add });
             }
             Op::Zip(Binary::Add, a, b) if same(a) && same(b) && self.is_reduced(a) && self.is_reduced(b) => {
-                self.reduce(a, to, add, (views, sums), layout, reductions)?;
-                self.reduce(b, to, true, (views, sums), layout, reductions)?;
+                self.reduce(a, to, add, computed, layout, phase)?;
+                self.reduce(b, to, true, computed, layout, phase)?;
             }
-            Op::Transpose(a) => self.reduce(a, to.transposed(), add, (views, sums), layout, reductions)?,
+            Op::Transpose(a) => self.reduce(a, to.transposed(), add, computed, layout, phase)?,
             Op::Columns(parts) => {
                 let mut column = 0;
                 for part in parts {
                     let columns = graph[part].columns;
                     let to = to.part((0, to.rows), (column, columns));
-                    self.reduce(part, to, add, (views, sums), layout, reductions)?;
+                    self.reduce(part, to, add, computed, layout, phase)?;
                     column += columns;
                 }
             }
@@ -542,19 +586,19 @@ impl Derived {
                 for part in parts {
                     let rows = graph.fixed_rows(part);
                     let to = to.part((row, rows), (0, to.columns));
-                    self.reduce(part, to, add, (views, sums), layout, reductions)?;
+                    self.reduce(part, to, add, computed, layout, phase)?;
                     row += rows;
                 }
             }
             Op::Fill(bits) => {
                 if !add {
-                    reductions.push(Reduction::Fill { to, value: f64::from_bits(bits) });
+                    phase.reductions.push(Reduction::Fill { to, value: f64::from_bits(bits) });
                 }
             }
             _ => {
                 // What is left is computed from whole sums, after them.
                 if !add {
-                    reductions.push(Reduction::Fill { to, value: 0.0 });
+                    phase.reductions.push(Reduction::Fill { to, value: 0.0 });
                 }
                 for inner in graph.needed(&[id]) {
                     let is_sum = match graph[inner].op {
@@ -564,7 +608,7 @@ impl Derived {
                     };
                     if is_sum {
                         let temporary = layout.fixed.allocate(graph.fixed_rows(inner), graph[inner].columns);
-                        self.reduce(inner, temporary, false, (views, sums), layout, reductions)?;
+                        self.reduce(inner, temporary, false, computed, layout, phase)?;
                         layout.fixed.give(inner, temporary);
                     }
                 }

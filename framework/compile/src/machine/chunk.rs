@@ -2,11 +2,11 @@
 
 use rayon::prelude::*;
 
-use super::{Machine, Sequences, clock::Clock, model::Compiled};
+use super::{Machine, Sequences, clock::Clock, gradients::outer, model::Compiled};
 use crate::{
     body::{Body, Buffer, Kind, Slot, Step, View, Weight},
     graph::{Binary, Unary},
-    kernels::{Code, Float, Kernels, Loss, LossRows, Product, Source, Target},
+    kernels::{Code, Float, Kernels, Loss, LossRows, Outer, Product, Source, Target},
     layer::Layer,
     memory::Aligned,
 };
@@ -16,7 +16,6 @@ pub(super) struct Space<T> {
     starts: Vec<Start<T>>,
     frame: Vec<*mut T>,
     pub(super) scratch: Aligned<T>,
-    pub(super) sums: Aligned<T>,
     loss: Loss,
 }
 
@@ -26,7 +25,6 @@ impl<T: Float> Space<T> {
             starts: Vec::new(),
             frame: Vec::new(),
             scratch: Aligned::new(program.scratch),
-            sums: Aligned::new(program.sums),
             loss: Loss::default(),
         }
     }
@@ -47,9 +45,12 @@ struct Start<T> {
 /// Rows of the batch that run by themselves.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Chunk {
+    pub(super) number: usize,
     pub(super) first: usize,
     pub(super) rows: usize,
     pub(super) steps: usize,
+    /// How many time steps a block has, a power of two; the same for all chunks.
+    pub(super) block: usize,
 }
 
 /// The memory, for threads that each use other parts of it.
@@ -57,6 +58,7 @@ pub(super) struct Chunk {
 pub(super) struct Memory<T> {
     pub(super) fixed: *mut T,
     pub(super) work: *mut T,
+    pub(super) sums: *mut T,
 }
 
 impl<T> Memory<T> {
@@ -130,11 +132,12 @@ pub(super) struct Runner<'a, T: Float> {
 impl<T: Float> Runner<'_, T> {
     /// Where a buffer points at each time step.
     fn start(&self, buffer: usize, shift: usize) -> Start<T> {
-        let Chunk { first, rows, steps } = self.chunk;
+        let Chunk { first, rows, steps, block, .. } = self.chunk;
         let Buffer { width, kind } = self.program.buffers[buffer];
         let (lines, mask) = match kind {
             Kind::Tape => (first * steps, usize::MAX),
             Kind::State => (first * (steps + 1), usize::MAX),
+            Kind::Block => (first * block.min(steps), block - 1),
             Kind::Step => (first, 0),
             Kind::Carry => (first * 2, 1),
             Kind::Table => (0, 0),
@@ -142,6 +145,12 @@ impl<T: Float> Runner<'_, T> {
         // SAFETY: the buffer has room for the chunk's rows.
         let start = unsafe { self.memory.work.add(self.bases[buffer] + lines * width) };
         Start { at: start, shift, mask, step: rows * width }
+    }
+
+    /// Where the chunk's own sums begin.
+    pub(super) unsafe fn sums(&self) -> *mut T {
+        // SAFETY: every chunk has as many as the program says.
+        unsafe { self.memory.sums.add(self.chunk.number * self.program.sums) }
     }
 
     /// Where a value lies at a time step.
@@ -185,7 +194,7 @@ impl<T: Float> Runner<'_, T> {
                 match *slot {
                     Slot::Batch { buffer, shift } => self.start(buffer, shift),
                     Slot::Fixed(offset) => fixed(self.memory.fixed.add(offset)),
-                    Slot::Sum(offset) => fixed(space.sums.as_mut_ptr().add(offset)),
+                    Slot::Sum(offset) => fixed(self.sums().add(offset)),
                 }
             });
         }
@@ -302,7 +311,7 @@ impl<T: Float> Runner<'_, T> {
             if purpose != Purpose::Train {
                 return loss;
             }
-            space.sums.fill(T::default());
+            std::slice::from_raw_parts_mut(self.sums(), self.program.sums).fill(T::default());
             for (index, (_, layer, _)) in self.program.layers.iter().enumerate().rev() {
                 if let Some((mask, _)) = self.program.masks[index] {
                     let gradient = whole(layer.gradient);
@@ -312,12 +321,57 @@ impl<T: Float> Runner<'_, T> {
                     let view = View { buffer: state.gradient, shift: 0, offset: 0 };
                     std::slice::from_raw_parts_mut(self.at(view, steps), rows * state.width).fill(T::default());
                 }
-                self.run(&layer.step.backward, space, (0..steps).rev(), rows);
-                if index > 0 {
-                    self.run(&layer.before.backward, space, std::iter::once(0), rows * steps);
+                let block = if layer.is_summed_by_blocks { self.chunk.block } else { steps };
+                for first in (0..steps).step_by(block).rev() {
+                    let last = steps.min(first + block);
+                    self.run(&layer.step.backward, space, (first..last).rev(), rows);
+                    if index > 0 {
+                        self.run(&layer.before.backward, space, std::iter::once(first), rows * (last - first));
+                    }
+                    self.sum_block(layer, batch, (first, last));
                 }
             }
             loss
+        }
+    }
+
+    /// Adds what a block of time steps contributes to the gradients, while it is near.
+    unsafe fn sum_block(&self, layer: &Layer, batch: &Sequences<'_>, (first, last): (usize, usize)) {
+        let rows = self.chunk.rows;
+        // SAFETY: as for the caller; tokens are rows of the table.
+        unsafe {
+            for total in layer.step.totals.iter().chain(&layer.before.totals) {
+                self.clock.time(|| {
+                    outer(
+                        self.kernels,
+                        &Outer {
+                            rows: total.rows,
+                            columns: total.columns,
+                            depth: rows * (last - first),
+                            a: self.at(total.a, first).cast_const(),
+                            a_stride: self.width(total.a),
+                            b: self.at(total.b, first).cast_const(),
+                            b_stride: self.width(total.b),
+                            c: self.sums().add(total.place),
+                            c_stride: total.columns,
+                            add: true,
+                        },
+                    );
+                });
+            }
+            for lookup in &layer.lookups {
+                let (Some((from, _)), Some(place)) = (lookup.gradient, lookup.sum) else { continue };
+                let (table, width) = (self.sums().add(place), self.width(from));
+                for step in first..last {
+                    let from = self.at(from, step).cast_const();
+                    let tokens = &batch.inputs[step * batch.rows + self.chunk.first..][..rows];
+                    for (row, &token) in tokens.iter().enumerate() {
+                        let source = Source { start: from.add(row * width), stride: 0, single: false };
+                        let target = Target { start: table.add(token as usize * lookup.width), stride: 0 };
+                        (self.kernels.execute)(Code::AddRows, (1, lookup.width), target, [source; 3]);
+                    }
+                }
+            }
         }
     }
 

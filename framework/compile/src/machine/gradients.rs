@@ -12,6 +12,7 @@ use super::{
 use crate::{
     body::{Kind, View},
     fixed::{self, FixedStep, Location},
+    graph::{Binary, Unary},
     kernels::{Code, Float, Kernels, OUTER_ROWS, Outer, Product, Source, Target},
     layer::{self, Input, Layer, Reduction},
 };
@@ -24,9 +25,8 @@ impl<T: Float> Machine<T> {
         let (program, kernels, bases, clock) = (&self.program, self.kernels, &self.bases[..], &self.clock);
         let rows: usize = chunks.iter().map(|chunk| chunk.rows).sum();
         let steps = chunks[0].steps;
-        let (spaces, table_space) = self.spaces.split_at_mut(chunks.len());
-        let table_space = &mut table_space[0];
-        table_space.sums.fill(T::default());
+        let table_space = &mut self.spaces[0];
+        let table = [Chunk { number: chunks.len(), first: 0, rows: program.vocabulary + 1, steps: 1, block: 1 }];
         let summing = Summing { program, kernels, memory, bases, clock, chunks, rows, steps, tokens };
 
         // What begins a gradient goes to a place of its own and runs in any order; what adds to one comes last.
@@ -40,22 +40,18 @@ impl<T: Float> Machine<T> {
         }
         // SAFETY: one after the other.
         unsafe {
-            for (sum, to) in &program.sums_of_chunks {
-                summing.sum(spaces, *sum, *to, false);
-            }
             // The part of the first layer that runs over tokens.
             if let Some((_, layer, _)) = program.layers.first() {
-                let tokens = program.vocabulary + 1;
-                let chunk = Chunk { first: 0, rows: tokens, steps: 1 };
-                let table = Runner { program, kernels, memory, bases, clock, chunk };
-                table.run(&layer.before.backward, table_space, std::iter::once(0), tokens);
+                let runner = summing.runner(table[0]);
+                std::slice::from_raw_parts_mut(runner.sums(), program.sums).fill(T::default());
+                runner.run(&layer.before.backward, table_space, std::iter::once(0), table[0].rows);
                 for reduction in &layer.before.reductions {
                     match *reduction {
                         Reduction::Outer { a, b, to, add: false } => {
                             summing.outer((a, b), to, false, (0, to.rows), (0, 1));
                         }
                         Reduction::Sum { place, to, add: false } => {
-                            summing.sum(std::slice::from_ref(table_space), place, to, false);
+                            summing.sum(&table, place, to, false);
                         }
                         Reduction::Fill { to, value } => {
                             fixed::run(&[FixedStep::Fill { to, value }], memory.fixed, kernels);
@@ -79,10 +75,9 @@ impl<T: Float> Machine<T> {
                                 let span = (0, if of_tokens { 1 } else { steps });
                                 summing.outer((a, b), to, true, (0, to.rows), span);
                             }
-                            Reduction::Sum { place, to, add: true } if of_tokens => {
-                                summing.sum(std::slice::from_ref(table_space), place, to, true);
+                            Reduction::Sum { place, to, add: true } => {
+                                summing.sum(if of_tokens { &table } else { chunks }, place, to, true);
                             }
-                            Reduction::Sum { place, to, add: true } => summing.sum(spaces, place, to, true),
                             _ => {}
                         }
                     }
@@ -99,23 +94,35 @@ pub(super) enum Job {
     Outer { a: View, b: View, to: Location, rows: (usize, usize), counted: bool },
     /// The sum of all rows at the time steps with predictions that count.
     SumRows { from: View, to: Location },
+    /// What the chunks summed up.
+    Sum { place: usize, to: Location },
+    /// Rows of a table that the chunks summed up for themselves.
+    Table { place: usize, to: View, width: usize, rows: (usize, usize) },
     /// Columns of the rows of `from` are summed up for each token.
     Scatter { from: View, to: View, columns: (usize, usize) },
     /// All entries one number.
     Fill { to: Location, value: f64 },
 }
 
-/// What summing gradients begins with, in pieces of about equal size, and the sums that chunks made themselves.
+/// What summing gradients begins with, in pieces of about equal size.
 pub(super) fn jobs(
     layers: &[(String, Layer, Vec<String>)],
     head: &Head,
     gradients: &[Location],
-) -> (Vec<Job>, Vec<(usize, Location)>) {
-    let (mut jobs, mut sums) = (Vec::new(), Vec::new());
+    tokens: usize,
+) -> Vec<Job> {
+    let mut jobs = Vec::new();
     for (index, (_, layer, _)) in layers.iter().enumerate() {
         for lookup in &layer.lookups {
-            if let Some((from, to)) = lookup.gradient {
-                jobs.extend(blocks(lookup.width, 256).map(|columns| Job::Scatter { from, to, columns }));
+            match (lookup.gradient, lookup.sum) {
+                (Some((_, to)), Some(place)) => {
+                    let (width, table) = (lookup.width, blocks(tokens, 1 << 14));
+                    jobs.extend(table.map(|rows| Job::Table { place, to, width, rows }));
+                }
+                (Some((from, to)), None) => {
+                    jobs.extend(blocks(lookup.width, 256).map(|columns| Job::Scatter { from, to, columns }));
+                }
+                (None, _) => {}
             }
         }
         let before = if index == 0 { &[][..] } else { &layer.before.reductions[..] };
@@ -124,7 +131,12 @@ pub(super) fn jobs(
                 Reduction::Outer { a, b, to, add: false } => {
                     jobs.extend(outer_rows(to.rows).map(|rows| Job::Outer { a, b, to, rows, counted: false }));
                 }
-                Reduction::Sum { place, to, add: false } => sums.push((place, to)),
+                Reduction::Sum { place, to, add: false } => {
+                    jobs.extend(blocks(to.rows, 128).map(|(first, last)| Job::Sum {
+                        place: place + first * to.columns,
+                        to: to.part((first, last - first), (0, to.columns)),
+                    }));
+                }
                 Reduction::Fill { to, value } => jobs.push(Job::Fill { to, value }),
                 _ => {}
             }
@@ -134,7 +146,7 @@ pub(super) fn jobs(
     let (a, to) = (View { buffer: head.logits, shift: 0, offset: 0 }, gradients[wya]);
     jobs.extend(outer_rows(to.rows).map(|rows| Job::Outer { a, b: head.from, to, rows, counted: true }));
     jobs.push(Job::SumRows { from: a, to: gradients[by] });
-    (jobs, sums)
+    jobs
 }
 
 /// `0..count` in pieces of nearly equal length, at most `size`.
@@ -200,19 +212,49 @@ impl<T: Float> Summing<'_, T> {
                         (self.kernels.execute)(Code::AddRows, shape, target, [source; 3]);
                     }
                 }
+                Job::Sum { place, to } => self.sum(self.chunks, place, to, false),
+                Job::Table { place, to, width, rows: (first, last) } => {
+                    let to = self.runner(self.chunks[0]).at(to, 0).add(first * width);
+                    self.sum_rows(self.chunks, place + first * width, (to, width), (last - first, width), false);
+                }
                 Job::Scatter { from, to, columns } => self.scatter(from, to, columns),
             }
         }
     }
 
-    /// `to (+)=` what some spaces summed up, in their order.
-    unsafe fn sum(&self, spaces: &[Space<T>], place: usize, to: Location, add: bool) {
-        for unit in 0..to.columns {
-            let sum: f64 = spaces.iter().map(|space| space.sums[place + unit].to_f64()).sum();
+    /// `to (+)=` what some chunks summed up, in their order.
+    unsafe fn sum(&self, chunks: &[Chunk], place: usize, to: Location, add: bool) {
+        // SAFETY: the caller's.
+        unsafe {
+            let start = self.memory.fixed.add(to.offset);
+            if to.column == 1 {
+                self.sum_rows(chunks, place, (start, to.row), (to.rows, to.columns), add);
+                return;
+            }
+            // A row that lies in a column.
+            for unit in 0..to.columns {
+                self.sum_rows(chunks, place + unit, (start.add(unit * to.column), 1), (1, 1), add);
+            }
+        }
+    }
+
+    unsafe fn sum_rows(
+        &self,
+        chunks: &[Chunk],
+        place: usize,
+        (start, stride): (*mut T, usize),
+        shape: (usize, usize),
+        add: bool,
+    ) {
+        let to = Target { start, stride };
+        let own = Source { start: start.cast_const(), stride, single: false };
+        for (index, &chunk) in chunks.iter().enumerate() {
+            let code = if add || index > 0 { Code::Zip(Binary::Add) } else { Code::Map(Unary::Copy) };
             // SAFETY: the caller's.
             unsafe {
-                let entry = self.memory.fixed.add(to.offset + unit * to.column);
-                *entry = T::from_f64(if add { (*entry).to_f64() + sum } else { sum });
+                let start = self.runner(chunk).sums().add(place).cast_const();
+                let sum = Source { start, stride: shape.1, single: false };
+                (self.kernels.execute)(code, shape, to, [sum, own, own]);
             }
         }
     }
@@ -228,8 +270,8 @@ impl<T: Float> Summing<'_, T> {
         let kinds = [a, b].map(|view| self.program.buffers[view.buffer].kind);
         let is_table = kinds.contains(&Kind::Table);
         // Tapes of all chunks lie behind each other: one product over all.
-        let all = [Chunk { first: 0, rows: self.rows, steps: self.steps }];
-        let table = [Chunk { first: 0, rows: self.program.vocabulary + 1, steps: 1 }];
+        let all = [Chunk { number: 0, first: 0, rows: self.rows, steps: self.steps, block: 1 }];
+        let table = [Chunk { number: 0, first: 0, rows: self.program.vocabulary + 1, steps: 1, block: 1 }];
         let at_once = kinds == [Kind::Tape; 2] && [a, b].iter().all(|v| v.shift == 0) && span == (0, self.steps);
         let chunks = if is_table {
             &table[..]
@@ -247,44 +289,18 @@ impl<T: Float> Summing<'_, T> {
                 let (b_start, b_row) = (runner.at(b, span.0).cast_const(), runner.width(b));
                 let start = self.memory.fixed.add(to.offset + first * to.row);
                 let (rows, columns) = (last - first, to.columns);
-                if to.column == 1 && depth <= 64 {
-                    (self.kernels.multiply)(&Product {
-                        rows,
-                        columns,
-                        depth,
-                        a: a_start,
-                        a_strides: [1, a_row],
-                        b: b_start,
-                        b_strides: [b_row, self.kernels.panel],
-                        b_padded: false,
-                        c: start,
-                        c_stride: to.row,
-                        init: if add { start.cast_const() } else { std::ptr::null() },
-                        init_stride: to.row,
-                        next: std::ptr::null(),
-                        next_stride: b_row,
-                    });
-                } else if depth > 0 || !add {
-                    // A transposed result is that of the exchanged operands.
-                    let ((rows, a, a_stride), (columns, b, b_stride), c_stride) = if to.column == 1 {
-                        ((rows, a_start, a_row), (columns, b_start, b_row), to.row)
-                    } else {
-                        ((columns, b_start, b_row), (rows, a_start, a_row), to.column)
-                    };
-                    for (row, end) in blocks(rows, OUTER_ROWS) {
-                        (self.kernels.outer)(&Outer {
-                            rows: end - row,
-                            columns,
-                            depth,
-                            a: a.add(row),
-                            a_stride,
-                            b,
-                            b_stride,
-                            c: start.add(row * c_stride),
-                            c_stride,
-                            add,
-                        });
-                    }
+                // A transposed result is that of the exchanged operands.
+                let ((rows, a, a_stride), (columns, b, b_stride), c_stride) = if to.column == 1 {
+                    ((rows, a_start, a_row), (columns, b_start, b_row), to.row)
+                } else {
+                    ((columns, b_start, b_row), (rows, a_start, a_row), to.column)
+                };
+                if depth > 0 || !add {
+                    let c = start;
+                    outer(
+                        self.kernels,
+                        &Outer { rows, columns, depth, a, a_stride, b, b_stride, c, c_stride, add },
+                    );
                 }
                 add = true;
             }
@@ -340,6 +356,39 @@ impl<T: Float> Summing<'_, T> {
                 }
                 (self.kernels.execute)(Code::AddRows, (vocabulary + 1, width), target, [source; 3]);
             }
+        }
+    }
+}
+
+/// An outer product of any shape.
+///
+/// # Safety
+/// As for the kernels that compute it.
+pub(super) unsafe fn outer<T: Float>(kernels: &Kernels<T>, outer: &Outer<T>) {
+    let Outer { rows, columns, depth, a, a_stride, b, b_stride, c, c_stride, add } = *outer;
+    // SAFETY: the caller's.
+    unsafe {
+        if depth <= 64 {
+            (kernels.multiply)(&Product {
+                rows,
+                columns,
+                depth,
+                a,
+                a_strides: [1, a_stride],
+                b,
+                b_strides: [b_stride, kernels.panel],
+                b_padded: false,
+                c,
+                c_stride,
+                init: if add { c.cast_const() } else { std::ptr::null() },
+                init_stride: c_stride,
+                next: std::ptr::null(),
+                next_stride: b_stride,
+            });
+            return;
+        }
+        for (row, end) in blocks(rows, OUTER_ROWS) {
+            (kernels.outer)(&Outer { rows: end - row, a: a.add(row), c: c.add(row * c_stride), ..*outer });
         }
     }
 }

@@ -18,6 +18,7 @@ pub(crate) use self::model::Compiled;
 use self::{
     chunk::{Chunk, Purpose, Space, span},
     clock::Clock,
+    prepare::BLOCK,
 };
 use crate::{
     body::{Buffer, Kind},
@@ -114,6 +115,8 @@ pub struct Needs {
     /// For parameters, their gradients, what the optimiser remembers, packed weights, and tables with a row for each
     /// symbol.
     pub fixed: usize,
+    /// For every chunk of a batch, some sequences that run on one thread: what it sums up for itself.
+    pub chunk: usize,
     /// For every sequence of a batch.
     pub row: usize,
     /// For every sequence and time step: the tape of what the way back needs.
@@ -122,8 +125,12 @@ pub struct Needs {
 
 impl Needs {
     fn listing(self, size: usize) -> String {
-        let [fixed, row, row_and_step] = [self.fixed, self.row, self.row_and_step].map(|numbers| numbers * size);
-        format!("memory of the whole model:\n  {fixed} bytes, {row} bytes a row, {row_and_step} bytes a row and step\n")
+        let Self { fixed, chunk, row, row_and_step } = self;
+        let [fixed, chunk, row, row_and_step] = [fixed, chunk, row, row_and_step].map(|numbers| numbers * size);
+        format!(
+            "memory of the whole model:\n  {fixed} bytes, {chunk} bytes a chunk of rows, {row} bytes a row, \
+             {row_and_step} bytes a row and step\n"
+        )
     }
 }
 
@@ -137,6 +144,8 @@ pub struct Machine<T: Float> {
     /// What depends on the batch, and where each buffer begins in it.
     work: Aligned<T>,
     bases: Vec<usize>,
+    /// What each chunk sums up for itself, and behind it what is summed up over tokens.
+    sums: Aligned<T>,
     /// The steps and rows that the memory suffices for.
     room: (usize, usize),
     spaces: Vec<Space<T>>,
@@ -184,6 +193,7 @@ impl<T: Float> Machine<T> {
             optimizer: OptimizerState::new(description.optimizer, &sizes),
             bases: Vec::new(),
             work: Aligned::new(0),
+            sums: Aligned::new(0),
             room: (0, 0),
             spaces: Vec::new(),
             is_packed: false,
@@ -395,11 +405,12 @@ impl<T: Float> Machine<T> {
 
     /// The memory that the program takes, in numbers.
     pub fn needs(&self) -> Needs {
-        let mut needs = Needs { fixed: self.memory.len(), row: 0, row_and_step: 0 };
+        let mut needs = Needs { fixed: self.memory.len() + self.program.sums, chunk: self.program.sums, row: 0, row_and_step: 0 };
         for Buffer { width, kind } in &self.program.buffers {
             match kind {
                 Kind::Tape => needs.row_and_step += width,
                 Kind::State => (needs.row_and_step, needs.row) = (needs.row_and_step + width, needs.row + width),
+                Kind::Block => needs.chunk += BLOCK * width,
                 Kind::Step => needs.row += width,
                 Kind::Carry => needs.row += 2 * width,
                 Kind::Table => needs.fixed += (self.program.vocabulary + 1) * width,
@@ -410,8 +421,8 @@ impl<T: Float> Machine<T> {
 
     /// The memory in use, in bytes.
     pub fn bytes(&self) -> usize {
-        let spaces = self.spaces.iter().map(|space| space.scratch.len() + space.sums.len()).sum::<usize>();
-        (self.memory.len() + self.work.len() + spaces) * size_of::<T>()
+        let spaces = self.spaces.iter().map(|space| space.scratch.len()).sum::<usize>();
+        (self.memory.len() + self.work.len() + self.sums.len() + spaces) * size_of::<T>()
     }
 
     fn read(&self, at: Location) -> Vec<T> {

@@ -39,7 +39,6 @@ pub(crate) struct Compiled {
     pub(crate) clip: Vec<FixedStep>,
     pub(crate) sums: usize,
     pub(super) jobs: Vec<Job>,
-    pub(crate) sums_of_chunks: Vec<(usize, Location)>,
     pub(crate) scratch: usize,
     /// Numbers that one row of a batch multiplies and adds in a time step.
     pub(crate) work: usize,
@@ -127,7 +126,7 @@ impl Compiled {
             next_param += params.len();
             let outputs: Vec<_> = std::iter::once(step.output).chain(step.next.iter().map(|(_, id)| *id)).collect();
             let (graph, roots) = lower(&step.graph, &step.constants, &leaves, &outputs, Some(batch))?;
-            let shape = layer::Shape { outputs: cell.outputs(), state: &state };
+            let shape = layer::Shape { tokens: vocabulary + 1, outputs: cell.outputs(), state: &state };
             let mut layout = Layout {
                 buffers: &mut buffers,
                 weights: &mut weights,
@@ -191,10 +190,9 @@ impl Compiled {
         let scratch = bodies.map(|body| body.scratch).max().unwrap_or(0);
         let work = weights.iter().map(|(weight, _)| weight.at.rows * weight.at.columns).sum();
         let params = shapes.into_iter().zip(&fixed.params).map(|((name, _), &at)| (name, at)).collect();
-        let (jobs, sums_of_chunks) = jobs(&layers, &head, &gradients);
+        let jobs = jobs(&layers, &head, &gradients, vocabulary + 1);
         Ok(Self {
             jobs,
-            sums_of_chunks,
             vocabulary,
             dropout: description.dropout,
             params,
