@@ -92,8 +92,9 @@ pub(crate) struct Layout<'a> {
     pub(crate) buffers: &'a mut Vec<Buffer>,
     pub(crate) weights: &'a mut Vec<Weight>,
     pub(crate) fixed: &'a mut Fixed,
-    /// How many numbers a chunk sums up.
+    /// How many numbers a chunk sums up step by step, and how many block by block.
     pub(crate) sums: &'a mut usize,
+    pub(crate) totals: &'a mut usize,
     /// What is computed from the sums over the batch.
     pub(crate) epilogue: &'a mut Vec<crate::fixed::FixedStep>,
 }
@@ -101,8 +102,17 @@ pub(crate) struct Layout<'a> {
 impl Layout<'_> {
     /// A place among each chunk's sums.
     pub(crate) fn sum(&mut self, count: usize) -> usize {
-        *self.sums += count.next_multiple_of(16);
-        *self.sums - count.next_multiple_of(16)
+        Self::take(self.sums, count)
+    }
+
+    /// A place among what each chunk sums up block by block.
+    pub(crate) fn total(&mut self, count: usize) -> usize {
+        Self::take(self.totals, count)
+    }
+
+    fn take(from: &mut usize, count: usize) -> usize {
+        *from += count.next_multiple_of(16);
+        *from - count.next_multiple_of(16)
     }
 }
 

@@ -16,23 +16,13 @@ use crate::{
 /// A sum over all rows of the batch and all time steps.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Reduction {
-    /// `to (+)= aᵀ · b`.
-    Outer { a: View, b: View, to: Location, add: bool },
+    /// `to (+)= aᵀ · b`; the numbers of a row of `to` lie next to each other. With a place among its sums each chunk adds
+    /// it up there for itself, a block of time steps at a time.
+    Outer { a: View, b: View, to: Location, add: bool, place: Option<usize> },
     /// `to (+)=` the sum that each chunk made, row by row.
     Sum { place: usize, to: Location, add: bool },
     /// All entries one number.
     Fill { to: Location, value: f64 },
-}
-
-/// A product `aᵀ · b` that each chunk sums up for itself, a block of time steps at a time.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Total {
-    pub(crate) a: View,
-    pub(crate) b: View,
-    pub(crate) rows: usize,
-    pub(crate) columns: usize,
-    /// Where it is among the chunk's sums, row by row.
-    pub(crate) place: usize,
 }
 
 /// Steps forward and backward, and what is summed up meanwhile and afterwards.
@@ -40,7 +30,6 @@ pub(crate) struct Total {
 pub(crate) struct Phase {
     pub(crate) forward: Body,
     pub(crate) backward: Body,
-    pub(crate) totals: Vec<Total>,
     pub(crate) reductions: Vec<Reduction>,
 }
 
@@ -266,7 +255,7 @@ pub(crate) fn compile(
     let kind_back = if is_summed_by_blocks { Kind::Block } else { Kind::Tape };
     let (backward, sums) = step.backward((kind_back, Kind::Step), &results, &kept, &mut step_views, layout)?;
     phase_step.backward = backward;
-    step.reductions((&step_views, &sums, is_summed_by_blocks), gradients, layout, &mut phase_step)?;
+    step.reductions((&step_views, &sums, is_summed_by_blocks), gradients, layout, &mut phase_step.reductions)?;
     debug_assert_eq!(layout.fixed.tag, step_tag);
 
     layout.fixed.tag = before_tag;
@@ -277,7 +266,7 @@ pub(crate) fn compile(
             let to = whole(new_buffer(layout, lookups[index].width, Kind::Table), 0);
             lookups[index].gradient = Some((from, to));
             lookups[index].sum =
-                is_summed_by_blocks.then(|| layout.sum(shape.tokens * lookups[index].width));
+                is_summed_by_blocks.then(|| layout.total(shape.tokens * lookups[index].width));
             to
         } else {
             from
@@ -317,7 +306,7 @@ pub(crate) fn compile(
         let (by_blocks, kind) = if input.of_tokens() { (false, kind) } else { (is_summed_by_blocks, kind_back) };
         let (backward, sums) = before.backward((kind, kind), &results, &[], &mut views, layout)?;
         phase_before.backward = backward;
-        before.reductions((&views, &sums, by_blocks), gradients, layout, &mut phase_before)?;
+        before.reductions((&views, &sums, by_blocks), gradients, layout, &mut phase_before.reductions)?;
     }
     layout.fixed.tag = step_tag;
     Ok(Layer {
@@ -508,7 +497,7 @@ impl Derived {
         computed: (&HashMap<Id, View>, &[usize], bool),
         gradients: &mut Gradients<'_>,
         layout: &mut Layout<'_>,
-        phase: &mut Phase,
+        reductions: &mut Vec<Reduction>,
     ) -> Result<()> {
         let mut params: Vec<(usize, Id)> = self
             .gradients
@@ -521,7 +510,7 @@ impl Derived {
         params.sort_unstable();
         for (number, id) in params {
             let add = std::mem::replace(&mut gradients.begun[number], true);
-            self.reduce(id, gradients.at[number], add, computed, layout, phase)?;
+            self.reduce(id, gradients.at[number], add, computed, layout, reductions)?;
         }
         Ok(())
     }
@@ -543,7 +532,7 @@ impl Derived {
         add: bool,
         computed: (&HashMap<Id, View>, &[usize], bool),
         layout: &mut Layout<'_>,
-        phase: &mut Phase,
+        reductions: &mut Vec<Reduction>,
     ) -> Result<()> {
         let (views, sums, by_blocks) = computed;
         let graph = &self.graph;
@@ -553,31 +542,26 @@ impl Derived {
             Op::Outer(a, b) => {
                 let a = view_of(graph, views, a).ok_or_else(missing)?;
                 let b = view_of(graph, views, b).ok_or_else(missing)?;
-                if by_blocks {
-                    // A transposed sum is that of the exchanged operands.
-                    let ((a, b), to) = if to.column == 1 { ((a, b), to) } else { ((b, a), to.transposed()) };
-                    let place = layout.sum(to.rows * to.columns);
-                    phase.totals.push(Total { a, b, rows: to.rows, columns: to.columns, place });
-                    phase.reductions.push(Reduction::Sum { place, to, add });
-                } else {
-                    phase.reductions.push(Reduction::Outer { a, b, to, add });
-                }
+                // A transposed sum is that of the exchanged operands.
+                let (a, b, to) = if to.column == 1 { (a, b, to) } else { (b, a, to.transposed()) };
+                let place = by_blocks.then(|| layout.total(to.rows * to.columns));
+                reductions.push(Reduction::Outer { a, b, to, add, place });
             }
             Op::SumRows(a) if graph.is_batch(a) => {
                 let number = self.sums.iter().position(|&sum| sum == a).ok_or_else(missing)?;
-                phase.reductions.push(Reduction::Sum { place: sums[number], to, add });
+                reductions.push(Reduction::Sum { place: sums[number], to, add });
             }
             Op::Zip(Binary::Add, a, b) if same(a) && same(b) && self.is_reduced(a) && self.is_reduced(b) => {
-                self.reduce(a, to, add, computed, layout, phase)?;
-                self.reduce(b, to, true, computed, layout, phase)?;
+                self.reduce(a, to, add, computed, layout, reductions)?;
+                self.reduce(b, to, true, computed, layout, reductions)?;
             }
-            Op::Transpose(a) => self.reduce(a, to.transposed(), add, computed, layout, phase)?,
+            Op::Transpose(a) => self.reduce(a, to.transposed(), add, computed, layout, reductions)?,
             Op::Columns(parts) => {
                 let mut column = 0;
                 for part in parts {
                     let columns = graph[part].columns;
                     let to = to.part((0, to.rows), (column, columns));
-                    self.reduce(part, to, add, computed, layout, phase)?;
+                    self.reduce(part, to, add, computed, layout, reductions)?;
                     column += columns;
                 }
             }
@@ -586,19 +570,19 @@ impl Derived {
                 for part in parts {
                     let rows = graph.fixed_rows(part);
                     let to = to.part((row, rows), (0, to.columns));
-                    self.reduce(part, to, add, computed, layout, phase)?;
+                    self.reduce(part, to, add, computed, layout, reductions)?;
                     row += rows;
                 }
             }
             Op::Fill(bits) => {
                 if !add {
-                    phase.reductions.push(Reduction::Fill { to, value: f64::from_bits(bits) });
+                    reductions.push(Reduction::Fill { to, value: f64::from_bits(bits) });
                 }
             }
             _ => {
                 // What is left is computed from whole sums, after them.
                 if !add {
-                    phase.reductions.push(Reduction::Fill { to, value: 0.0 });
+                    reductions.push(Reduction::Fill { to, value: 0.0 });
                 }
                 for inner in graph.needed(&[id]) {
                     let is_sum = match graph[inner].op {
@@ -608,7 +592,7 @@ impl Derived {
                     };
                     if is_sum {
                         let temporary = layout.fixed.allocate(graph.fixed_rows(inner), graph[inner].columns);
-                        self.reduce(inner, temporary, false, computed, layout, phase)?;
+                        self.reduce(inner, temporary, false, computed, layout, reductions)?;
                         layout.fixed.give(inner, temporary);
                     }
                 }

@@ -24,9 +24,8 @@ pub(crate) fn listing(program: &Compiled, size: usize) -> String {
                 write_body(&mut text, program, body, size);
             }
         }
-        let totals = layer.step.totals.iter().chain(&layer.before.totals).map(|total| (total.rows, total.columns));
-        let outers = layer.step.reductions.iter().chain(&layer.before.reductions).filter_map(of_outer);
-        let outers: Vec<_> = totals.chain(outers).collect();
+        let outers: Vec<_> =
+            layer.step.reductions.iter().chain(&layer.before.reductions).filter_map(of_outer).collect();
         if !outers.is_empty() {
             let when = if layer.is_summed_by_blocks { "block by block of steps" } else { "at once" };
             let _ = writeln!(text, "{prefix}gradients, over all rows of all steps, {when}:");

@@ -40,7 +40,5 @@ fn of_phase(program: &Compiled, phase: &Phase) -> usize {
         Reduction::Outer { to, .. } => to.rows * to.columns,
         _ => 0,
     };
-    let totals: usize = phase.totals.iter().map(|total| total.rows * total.columns).sum();
-    let reductions: usize = phase.reductions.iter().map(of_reduction).sum();
-    of_body(&phase.forward) + of_body(&phase.backward) + totals + reductions
+    of_body(&phase.forward) + of_body(&phase.backward) + phase.reductions.iter().map(of_reduction).sum::<usize>()
 }

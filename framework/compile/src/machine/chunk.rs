@@ -7,7 +7,7 @@ use crate::{
     body::{Body, Buffer, Kind, Slot, Step, View, Weight},
     graph::{Binary, Unary},
     kernels::{Code, Float, Kernels, Loss, LossRows, Outer, Product, Source, Target},
-    layer::Layer,
+    layer::{Layer, Reduction},
     memory::Aligned,
 };
 
@@ -150,7 +150,13 @@ impl<T: Float> Runner<'_, T> {
     /// Where the chunk's own sums begin.
     pub(super) unsafe fn sums(&self) -> *mut T {
         // SAFETY: every chunk has as many as the program says.
-        unsafe { self.memory.sums.add(self.chunk.number * self.program.sums) }
+        unsafe { self.memory.sums.add(self.chunk.number * (self.program.sums + self.program.totals)) }
+    }
+
+    /// Where those begin that it adds to block by block.
+    pub(super) unsafe fn totals(&self) -> *mut T {
+        // SAFETY: as above.
+        unsafe { self.sums().add(self.program.sums) }
     }
 
     /// Where a value lies at a time step.
@@ -311,7 +317,9 @@ impl<T: Float> Runner<'_, T> {
             if purpose != Purpose::Train {
                 return loss;
             }
-            std::slice::from_raw_parts_mut(self.sums(), self.program.sums).fill(T::default());
+            let is_one_block = batch.rows == rows && steps <= self.chunk.block;
+            let count = self.program.sums + if is_one_block { 0 } else { self.program.totals };
+            std::slice::from_raw_parts_mut(self.sums(), count).fill(T::default());
             for (index, (_, layer, _)) in self.program.layers.iter().enumerate().rev() {
                 if let Some((mask, _)) = self.program.masks[index] {
                     let gradient = whole(layer.gradient);
@@ -328,7 +336,9 @@ impl<T: Float> Runner<'_, T> {
                     if index > 0 {
                         self.run(&layer.before.backward, space, std::iter::once(first), rows * (last - first));
                     }
-                    self.sum_block(layer, batch, (first, last));
+                    if !is_one_block {
+                        self.sum_block(layer, batch, (first, last));
+                    }
                 }
             }
             loss
@@ -340,28 +350,25 @@ impl<T: Float> Runner<'_, T> {
         let rows = self.chunk.rows;
         // SAFETY: as for the caller; tokens are rows of the table.
         unsafe {
-            for total in layer.step.totals.iter().chain(&layer.before.totals) {
-                self.clock.time(|| {
-                    outer(
-                        self.kernels,
-                        &Outer {
-                            rows: total.rows,
-                            columns: total.columns,
-                            depth: rows * (last - first),
-                            a: self.at(total.a, first).cast_const(),
-                            a_stride: self.width(total.a),
-                            b: self.at(total.b, first).cast_const(),
-                            b_stride: self.width(total.b),
-                            c: self.sums().add(total.place),
-                            c_stride: total.columns,
-                            add: true,
-                        },
-                    );
-                });
+            for reduction in layer.step.reductions.iter().chain(&layer.before.reductions) {
+                let &Reduction::Outer { a, b, to, place: Some(place), .. } = reduction else { continue };
+                let product = Outer {
+                    rows: to.rows,
+                    columns: to.columns,
+                    depth: rows * (last - first),
+                    a: self.at(a, first).cast_const(),
+                    a_stride: self.width(a),
+                    b: self.at(b, first).cast_const(),
+                    b_stride: self.width(b),
+                    c: self.totals().add(place),
+                    c_stride: to.columns,
+                    add: true,
+                };
+                self.clock.time(|| outer(self.kernels, &product));
             }
             for lookup in &layer.lookups {
                 let (Some((from, _)), Some(place)) = (lookup.gradient, lookup.sum) else { continue };
-                let (table, width) = (self.sums().add(place), self.width(from));
+                let (table, width) = (self.totals().add(place), self.width(from));
                 for step in first..last {
                     let from = self.at(from, step).cast_const();
                     let tokens = &batch.inputs[step * batch.rows + self.chunk.first..][..rows];

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::{
     Machine,
-    chunk::{Chunk, Memory, Runner, Space},
+    chunk::{Chunk, Memory, Runner},
     clock::Clock,
     model::{Compiled, Head},
 };
@@ -27,7 +27,8 @@ impl<T: Float> Machine<T> {
         let steps = chunks[0].steps;
         let table_space = &mut self.spaces[0];
         let table = [Chunk { number: chunks.len(), first: 0, rows: program.vocabulary + 1, steps: 1, block: 1 }];
-        let summing = Summing { program, kernels, memory, bases, clock, chunks, rows, steps, tokens };
+        let by_blocks = chunks.len() > 1 || steps > chunks[0].block;
+        let summing = Summing { program, kernels, memory, bases, clock, chunks, rows, steps, tokens, by_blocks };
 
         // What begins a gradient goes to a place of its own and runs in any order; what adds to one comes last.
         match &self.pool {
@@ -47,7 +48,7 @@ impl<T: Float> Machine<T> {
                 runner.run(&layer.before.backward, table_space, std::iter::once(0), table[0].rows);
                 for reduction in &layer.before.reductions {
                     match *reduction {
-                        Reduction::Outer { a, b, to, add: false } => {
+                        Reduction::Outer { a, b, to, add: false, .. } => {
                             summing.outer((a, b), to, false, (0, to.rows), (0, 1));
                         }
                         Reduction::Sum { place, to, add: false } => {
@@ -71,7 +72,10 @@ impl<T: Float> Machine<T> {
                 for (phase, of_tokens) in phases {
                     for reduction in &phase.reductions {
                         match *reduction {
-                            Reduction::Outer { a, b, to, add: true } => {
+                            Reduction::Outer { to, add: true, place: Some(place), .. } if by_blocks => {
+                                summing.sum(chunks, summing.totals(place), to, true);
+                            }
+                            Reduction::Outer { a, b, to, add: true, .. } => {
                                 let span = (0, if of_tokens { 1 } else { steps });
                                 summing.outer((a, b), to, true, (0, to.rows), span);
                             }
@@ -90,16 +94,14 @@ impl<T: Float> Machine<T> {
 /// A piece of the work of summing gradients.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Job {
-    /// Rows of `to = aᵀ · b`, over all time steps or those with predictions that count.
-    Outer { a: View, b: View, to: Location, rows: (usize, usize), counted: bool },
+    /// Rows of `to = aᵀ · b`, over all time steps or those with predictions that count; or what the chunks summed up.
+    Outer { a: View, b: View, to: Location, rows: (usize, usize), counted: bool, place: Option<usize> },
     /// The sum of all rows at the time steps with predictions that count.
     SumRows { from: View, to: Location },
-    /// What the chunks summed up.
+    /// What the chunks summed up step by step.
     Sum { place: usize, to: Location },
-    /// Rows of a table that the chunks summed up for themselves.
-    Table { place: usize, to: View, width: usize, rows: (usize, usize) },
-    /// Columns of the rows of `from` are summed up for each token.
-    Scatter { from: View, to: View, columns: (usize, usize) },
+    /// Columns of the rows of `from` are summed up for each token; or what the chunks summed up.
+    Scatter { from: View, to: View, columns: (usize, usize), place: Option<usize> },
     /// All entries one number.
     Fill { to: Location, value: f64 },
 }
@@ -109,34 +111,22 @@ pub(super) fn jobs(
     layers: &[(String, Layer, Vec<String>)],
     head: &Head,
     gradients: &[Location],
-    tokens: usize,
 ) -> Vec<Job> {
     let mut jobs = Vec::new();
     for (index, (_, layer, _)) in layers.iter().enumerate() {
         for lookup in &layer.lookups {
-            match (lookup.gradient, lookup.sum) {
-                (Some((_, to)), Some(place)) => {
-                    let (width, table) = (lookup.width, blocks(tokens, 1 << 14));
-                    jobs.extend(table.map(|rows| Job::Table { place, to, width, rows }));
-                }
-                (Some((from, to)), None) => {
-                    jobs.extend(blocks(lookup.width, 256).map(|columns| Job::Scatter { from, to, columns }));
-                }
-                (None, _) => {}
+            if let Some((from, to)) = lookup.gradient {
+                let place = lookup.sum;
+                jobs.extend(blocks(lookup.width, 256).map(|columns| Job::Scatter { from, to, columns, place }));
             }
         }
         let before = if index == 0 { &[][..] } else { &layer.before.reductions[..] };
         for &reduction in layer.step.reductions.iter().chain(before) {
             match reduction {
-                Reduction::Outer { a, b, to, add: false } => {
-                    jobs.extend(outer_rows(to.rows).map(|rows| Job::Outer { a, b, to, rows, counted: false }));
+                Reduction::Outer { a, b, to, add: false, place } => {
+                    jobs.extend(outer_rows(to.rows).map(|rows| Job::Outer { a, b, to, rows, counted: false, place }));
                 }
-                Reduction::Sum { place, to, add: false } => {
-                    jobs.extend(blocks(to.rows, 128).map(|(first, last)| Job::Sum {
-                        place: place + first * to.columns,
-                        to: to.part((first, last - first), (0, to.columns)),
-                    }));
-                }
+                Reduction::Sum { place, to, add: false } => jobs.push(Job::Sum { place, to }),
                 Reduction::Fill { to, value } => jobs.push(Job::Fill { to, value }),
                 _ => {}
             }
@@ -144,7 +134,8 @@ pub(super) fn jobs(
     }
     let [wya, by] = head.params;
     let (a, to) = (View { buffer: head.logits, shift: 0, offset: 0 }, gradients[wya]);
-    jobs.extend(outer_rows(to.rows).map(|rows| Job::Outer { a, b: head.from, to, rows, counted: true }));
+    let head = |rows| Job::Outer { a, b: head.from, to, rows, counted: true, place: None };
+    jobs.extend(outer_rows(to.rows).map(head));
     jobs.push(Job::SumRows { from: a, to: gradients[by] });
     jobs
 }
@@ -171,6 +162,8 @@ struct Summing<'a, T: Float> {
     rows: usize,
     steps: usize,
     tokens: &'a [u32],
+    /// Whether the chunks summed up block by block: not if there is but one block.
+    by_blocks: bool,
 }
 
 impl<T: Float> Summing<'_, T> {
@@ -193,7 +186,11 @@ impl<T: Float> Summing<'_, T> {
         // SAFETY: the caller's; views were planned for this memory.
         unsafe {
             match *job {
-                Job::Outer { a, b, to, rows, counted } => {
+                Job::Outer { to, rows: (first, last), place: Some(place), .. } if self.by_blocks => {
+                    let place = self.totals(place) + first * to.columns;
+                    self.sum(self.chunks, place, to.part((first, last - first), (0, to.columns)), false);
+                }
+                Job::Outer { a, b, to, rows, counted, .. } => {
                     let span = if counted { counted_span } else { (0, self.steps) };
                     self.outer((a, b), to, false, rows, span);
                 }
@@ -213,47 +210,52 @@ impl<T: Float> Summing<'_, T> {
                     }
                 }
                 Job::Sum { place, to } => self.sum(self.chunks, place, to, false),
-                Job::Table { place, to, width, rows: (first, last) } => {
-                    let to = self.runner(self.chunks[0]).at(to, 0).add(first * width);
-                    self.sum_rows(self.chunks, place + first * width, (to, width), (last - first, width), false);
+                Job::Scatter { to, columns: (first, last), place: Some(place), .. } if self.by_blocks => {
+                    let runner = self.runner(self.chunks[0]);
+                    let to = Target { start: runner.at(to, 0).add(first), stride: runner.width(to) };
+                    let shape = (self.program.vocabulary + 1, last - first);
+                    self.sum_rows(self.chunks, (self.totals(place) + first, to.stride), to, shape, false);
                 }
-                Job::Scatter { from, to, columns } => self.scatter(from, to, columns),
+                Job::Scatter { from, to, columns, .. } => self.scatter(from, to, columns),
             }
         }
+    }
+
+    /// Where among its sums a chunk has what it summed up block by block.
+    fn totals(&self, place: usize) -> usize {
+        self.program.sums + place
     }
 
     /// `to (+)=` what some chunks summed up, in their order.
     unsafe fn sum(&self, chunks: &[Chunk], place: usize, to: Location, add: bool) {
         // SAFETY: the caller's.
         unsafe {
-            let start = self.memory.fixed.add(to.offset);
+            let target = Target { start: self.memory.fixed.add(to.offset), stride: to.row };
             if to.column == 1 {
-                self.sum_rows(chunks, place, (start, to.row), (to.rows, to.columns), add);
+                self.sum_rows(chunks, (place, to.columns), target, (to.rows, to.columns), add);
                 return;
             }
             // A row that lies in a column.
-            for unit in 0..to.columns {
-                self.sum_rows(chunks, place + unit, (start.add(unit * to.column), 1), (1, 1), add);
-            }
+            let target = Target { stride: to.column, ..target };
+            self.sum_rows(chunks, (place, 1), target, (to.columns, 1), add);
         }
     }
 
     unsafe fn sum_rows(
         &self,
         chunks: &[Chunk],
-        place: usize,
-        (start, stride): (*mut T, usize),
+        (place, stride): (usize, usize),
+        to: Target<T>,
         shape: (usize, usize),
         add: bool,
     ) {
-        let to = Target { start, stride };
-        let own = Source { start: start.cast_const(), stride, single: false };
+        let own = Source { start: to.start.cast_const(), stride: to.stride, single: false };
         for (index, &chunk) in chunks.iter().enumerate() {
             let code = if add || index > 0 { Code::Zip(Binary::Add) } else { Code::Map(Unary::Copy) };
             // SAFETY: the caller's.
             unsafe {
                 let start = self.runner(chunk).sums().add(place).cast_const();
-                let sum = Source { start, stride: shape.1, single: false };
+                let sum = Source { start, stride, single: false };
                 (self.kernels.execute)(code, shape, to, [sum, own, own]);
             }
         }
@@ -285,22 +287,20 @@ impl<T: Float> Summing<'_, T> {
             for &chunk in chunks {
                 let runner = self.runner(chunk);
                 let depth = (span.1 - span.0) * chunk.rows;
-                let (a_start, a_row) = (runner.at(a, span.0).add(first).cast_const(), runner.width(a));
-                let (b_start, b_row) = (runner.at(b, span.0).cast_const(), runner.width(b));
-                let start = self.memory.fixed.add(to.offset + first * to.row);
-                let (rows, columns) = (last - first, to.columns);
-                // A transposed result is that of the exchanged operands.
-                let ((rows, a, a_stride), (columns, b, b_stride), c_stride) = if to.column == 1 {
-                    ((rows, a_start, a_row), (columns, b_start, b_row), to.row)
-                } else {
-                    ((columns, b_start, b_row), (rows, a_start, a_row), to.column)
+                let product = Outer {
+                    rows: last - first,
+                    columns: to.columns,
+                    depth,
+                    a: runner.at(a, span.0).add(first).cast_const(),
+                    a_stride: runner.width(a),
+                    b: runner.at(b, span.0).cast_const(),
+                    b_stride: runner.width(b),
+                    c: self.memory.fixed.add(to.offset + first * to.row),
+                    c_stride: to.row,
+                    add,
                 };
                 if depth > 0 || !add {
-                    let c = start;
-                    outer(
-                        self.kernels,
-                        &Outer { rows, columns, depth, a, a_stride, b, b_stride, c, c_stride, add },
-                    );
+                    outer(self.kernels, &product);
                 }
                 add = true;
             }

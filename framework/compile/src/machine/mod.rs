@@ -405,7 +405,7 @@ impl<T: Float> Machine<T> {
 
     /// The memory that the program takes, in numbers.
     pub fn needs(&self) -> Needs {
-        let mut needs = Needs { fixed: self.memory.len() + self.program.sums, chunk: self.program.sums, row: 0, row_and_step: 0 };
+        let mut needs = Needs { fixed: self.memory.len(), chunk: self.program.sums + self.program.totals, row: 0, row_and_step: 0 };
         for Buffer { width, kind } in &self.program.buffers {
             match kind {
                 Kind::Tape => needs.row_and_step += width,

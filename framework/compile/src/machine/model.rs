@@ -37,7 +37,9 @@ pub(crate) struct Compiled {
     pub(crate) prologue: Vec<FixedStep>,
     pub(crate) epilogue: Vec<FixedStep>,
     pub(crate) clip: Vec<FixedStep>,
+    /// How many numbers each chunk sums up: some step by step, behind them some block by block.
     pub(crate) sums: usize,
+    pub(crate) totals: usize,
     pub(super) jobs: Vec<Job>,
     pub(crate) scratch: usize,
     /// Numbers that one row of a batch multiplies and adds in a time step.
@@ -90,7 +92,7 @@ impl Compiled {
 
         let mut buffers = Vec::new();
         let mut weights = Vec::new();
-        let (mut sums, mut epilogue) = (0, Vec::new());
+        let (mut sums, mut totals, mut epilogue) = (0, 0, Vec::new());
         let buffer = |buffers: &mut Vec<Buffer>, width, kind| {
             buffers.push(Buffer { width, kind });
             View { buffer: buffers.len() - 1, shift: 0, offset: 0 }
@@ -132,6 +134,7 @@ impl Compiled {
                 weights: &mut weights,
                 fixed: &mut fixed,
                 sums: &mut sums,
+                totals: &mut totals,
                 epilogue: &mut epilogue,
             };
             let mut into = Gradients { at: &gradients, begun: &mut begun };
@@ -190,7 +193,7 @@ impl Compiled {
         let scratch = bodies.map(|body| body.scratch).max().unwrap_or(0);
         let work = weights.iter().map(|(weight, _)| weight.at.rows * weight.at.columns).sum();
         let params = shapes.into_iter().zip(&fixed.params).map(|((name, _), &at)| (name, at)).collect();
-        let jobs = jobs(&layers, &head, &gradients, vocabulary + 1);
+        let jobs = jobs(&layers, &head, &gradients);
         Ok(Self {
             jobs,
             vocabulary,
@@ -209,6 +212,7 @@ impl Compiled {
             epilogue,
             clip,
             sums,
+            totals,
             scratch,
             work,
         })

@@ -77,7 +77,7 @@ impl<T: Float> Machine<T> {
                 size += (lines * buffer.width).next_multiple_of(16);
             }
             self.work = Aligned::new(size);
-            self.sums = Aligned::new((most + 1) * self.program.sums);
+            self.sums = Aligned::new((most + 1) * (self.program.sums + self.program.totals));
             self.room = (steps, rows);
             self.is_packed = false;
             self.fill_identity();
