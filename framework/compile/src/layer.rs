@@ -182,6 +182,19 @@ pub(crate) fn compile(
     layout.fixed.tag += 1;
     let before_tag = layout.fixed.tag;
     let mut phase_before = Phase::default();
+    let lasting_before = before.used_backward();
+    let mut lasting = step.used_backward();
+    lasting.insert(base(&step.graph, step.roots[0]));
+    let is_lasting = |index: usize| step.leaf(Leaf::Hoisted(index)).is_some_and(|id| lasting.contains(&id));
+    if !input.of_tokens() {
+        // Products that only the loop reads are computed a block ahead of it.
+        for (index, &root) in before.roots.iter().enumerate() {
+            let is_product = matches!(before.graph[root].op, Op::Linear { .. });
+            if is_product && !is_lasting(index) && !lasting_before.contains(&root) {
+                views.insert(root, whole(new_buffer(layout, before.graph[root].columns, Kind::Block), 0));
+            }
+        }
+    }
     if choices.is_none() {
         phase_before.forward = before.forward((kind, kind), &[], &mut views, layout)?;
     } else {
@@ -206,11 +219,8 @@ pub(crate) fn compile(
             .ok_or_else(|| Refusal::new("an input product that nothing computes"))?;
         let leaf = Leaf::Hoisted(index);
         if input.of_tokens() {
-            let mut lasting = step.used_backward();
-            lasting.insert(base(&step.graph, step.roots[0]));
-            let kept = step.leaf(leaf).is_some_and(|id| lasting.contains(&id));
             let width = before.graph[root].columns;
-            let to = whole(new_buffer(layout, width, if kept { Kind::Tape } else { Kind::Step }), 0);
+            let to = whole(new_buffer(layout, width, if is_lasting(index) { Kind::Tape } else { Kind::Step }), 0);
             lookups.push(Lookup { table, to, gradient: None, sum: None, width });
             step.place(leaf, to, &mut step_views);
         } else {
@@ -265,8 +275,7 @@ pub(crate) fn compile(
         let view = if input.of_tokens() {
             let to = whole(new_buffer(layout, lookups[index].width, Kind::Table), 0);
             lookups[index].gradient = Some((from, to));
-            lookups[index].sum =
-                is_summed_by_blocks.then(|| layout.total(shape.tokens * lookups[index].width));
+            lookups[index].sum = is_summed_by_blocks.then(|| layout.total(shape.tokens * lookups[index].width));
             to
         } else {
             from

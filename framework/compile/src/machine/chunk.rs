@@ -21,12 +21,7 @@ pub(super) struct Space<T> {
 
 impl<T: Float> Space<T> {
     pub(super) fn new(program: &Compiled) -> Self {
-        Self {
-            starts: Vec::new(),
-            frame: Vec::new(),
-            scratch: Aligned::new(program.scratch),
-            loss: Loss::default(),
-        }
+        Self { starts: Vec::new(), frame: Vec::new(), scratch: Aligned::new(program.scratch), loss: Loss::default() }
     }
 }
 
@@ -290,13 +285,16 @@ impl<T: Float> Runner<'_, T> {
         // SAFETY: as for the caller.
         unsafe {
             for (index, (_, layer, _)) in self.program.layers.iter().enumerate() {
-                if index > 0 {
-                    self.run(&layer.before.forward, space, std::iter::once(0), rows * steps);
-                }
-                self.bind(&layer.step.forward, space);
-                for step in 0..steps {
-                    self.look_up(layer, batch, step);
-                    self.once(&layer.step.forward, space, step, rows);
+                for first in (0..steps).step_by(self.chunk.block) {
+                    let last = steps.min(first + self.chunk.block);
+                    if index > 0 {
+                        self.run(&layer.before.forward, space, std::iter::once(first), rows * (last - first));
+                    }
+                    self.bind(&layer.step.forward, space);
+                    for step in first..last {
+                        self.look_up(layer, batch, step);
+                        self.once(&layer.step.forward, space, step, rows);
+                    }
                 }
                 if let Some((mask, masked)) = self.program.masks[index] {
                     if purpose == Purpose::Train {

@@ -8,6 +8,7 @@ use super::{
     chunk::{Chunk, Memory, Runner},
     clock::Clock,
     model::{Compiled, Head},
+    prepare::LINE,
 };
 use crate::{
     body::{Kind, View},
@@ -107,11 +108,7 @@ pub(super) enum Job {
 }
 
 /// What summing gradients begins with, in pieces of about equal size.
-pub(super) fn jobs(
-    layers: &[(String, Layer, Vec<String>)],
-    head: &Head,
-    gradients: &[Location],
-) -> Vec<Job> {
+pub(super) fn jobs(layers: &[(String, Layer, Vec<String>)], head: &Head, gradients: &[Location]) -> Vec<Job> {
     let mut jobs = Vec::new();
     for (index, (_, layer, _)) in layers.iter().enumerate() {
         for lookup in &layer.lookups {
@@ -341,11 +338,13 @@ impl<T: Float> Summing<'_, T> {
             let runner = self.runner(self.chunks[0]);
             let (table, width) = (runner.at(choice.table_gradient, 0), runner.width(choice.table_gradient));
             let (to, add) = choice.weight_gradient;
-            for unit in 0..width {
-                let row = self.memory.fixed.add(to.offset + unit * to.row);
+            for first in (0..width).step_by(LINE) {
                 for token in 0..vocabulary {
-                    let (entry, sum) = (row.add(token * to.column), *table.add(token * width + unit));
-                    *entry = if add { T::from_f64((*entry).to_f64() + sum.to_f64()) } else { sum };
+                    for unit in first..width.min(first + LINE) {
+                        let entry = self.memory.fixed.add(to.offset + unit * to.row + token * to.column);
+                        let sum = *table.add(token * width + unit);
+                        *entry = if add { T::from_f64((*entry).to_f64() + sum.to_f64()) } else { sum };
+                    }
                 }
             }
             if let Some((to, add)) = choice.bias_gradient {

@@ -115,7 +115,7 @@ pub struct Needs {
     /// For parameters, their gradients, what the optimiser remembers, packed weights, and tables with a row for each
     /// symbol.
     pub fixed: usize,
-    /// For every chunk of a batch, some sequences that run on one thread: what it sums up for itself.
+    /// For every chunk of a batch, the sequences that run together: what it sums up, and a block of time steps.
     pub chunk: usize,
     /// For every sequence of a batch.
     pub row: usize,
@@ -405,12 +405,13 @@ impl<T: Float> Machine<T> {
 
     /// The memory that the program takes, in numbers.
     pub fn needs(&self) -> Needs {
-        let mut needs = Needs { fixed: self.memory.len(), chunk: self.program.sums + self.program.totals, row: 0, row_and_step: 0 };
+        let mut needs =
+            Needs { fixed: self.memory.len(), chunk: self.program.sums + self.program.totals, row: 0, row_and_step: 0 };
         for Buffer { width, kind } in &self.program.buffers {
             match kind {
                 Kind::Tape => needs.row_and_step += width,
                 Kind::State => (needs.row_and_step, needs.row) = (needs.row_and_step + width, needs.row + width),
-                Kind::Block => needs.chunk += BLOCK * width,
+                Kind::Block => (needs.chunk, needs.row) = (needs.chunk + BLOCK * width, needs.row + width),
                 Kind::Step => needs.row += width,
                 Kind::Carry => needs.row += 2 * width,
                 Kind::Table => needs.fixed += (self.program.vocabulary + 1) * width,

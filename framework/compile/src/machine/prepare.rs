@@ -14,6 +14,9 @@ use crate::{
     memory::Aligned,
 };
 
+/// How many numbers a line of the cache holds, if they are of 32 bits.
+pub(super) const LINE: usize = 16;
+
 /// About how many rows of a chunk, all those of a time step taken together, a block has.
 pub(super) const BLOCK: usize = 128;
 
@@ -35,13 +38,8 @@ impl<T: Float> Machine<T> {
         let block = block(rows.div_ceil(count));
         // Longer and shorter ones in turn, as neighbours are likely to run on one thread.
         let start = |number: usize| rows * number / count;
-        let chunk = |number| Chunk {
-            number,
-            first: start(number),
-            rows: start(number + 1) - start(number),
-            steps,
-            block,
-        };
+        let chunk =
+            |number| Chunk { number, first: start(number), rows: start(number + 1) - start(number), steps, block };
         (0..count).map(chunk).collect()
     }
 
@@ -102,11 +100,7 @@ impl<T: Float> Machine<T> {
     }
 
     pub(super) fn memory(&mut self) -> Memory<T> {
-        Memory {
-            fixed: self.memory.as_mut_ptr(),
-            work: self.work.as_mut_ptr(),
-            sums: self.sums.as_mut_ptr(),
-        }
+        Memory { fixed: self.memory.as_mut_ptr(), work: self.work.as_mut_ptr(), sums: self.sums.as_mut_ptr() }
     }
 
     /// Packs weights, and computes what depends on parameters and tokens alone.
@@ -142,13 +136,22 @@ impl<T: Float> Machine<T> {
                 // SAFETY: the table has a row for every token, the weight a column for every symbol.
                 unsafe {
                     let to = memory.work.add(to);
-                    for unit in 0..width {
-                        let from = memory.fixed.add(choice.weight.offset + unit * choice.weight.row);
-                        let bias = choice.bias.map_or(T::default(), |bias| *memory.fixed.add(bias.offset + unit));
-                        for token in 0..tokens - 1 {
-                            *to.add(token * width + unit) = T::from_f64((*from.add(token)).to_f64() + bias.to_f64());
+                    let from = memory.fixed.add(choice.weight.offset).cast_const();
+                    let bias = choice.bias.map(|bias| memory.fixed.add(bias.offset).cast_const());
+                    // A line of the cache at a time: lines of many rows of the table would push each other out.
+                    for first in (0..width).step_by(LINE) {
+                        for token in 0..tokens {
+                            for unit in first..width.min(first + LINE) {
+                                let bias = bias.map_or(0.0, |bias| (*bias.add(unit)).to_f64());
+                                let is_symbol = token + 1 < tokens;
+                                let entry = if is_symbol {
+                                    (*from.add(unit * choice.weight.row + token)).to_f64()
+                                } else {
+                                    0.0
+                                };
+                                *to.add(token * width + unit) = T::from_f64(entry + bias);
+                            }
                         }
-                        *to.add((tokens - 1) * width + unit) = bias;
                     }
                 }
             }
