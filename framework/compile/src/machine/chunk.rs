@@ -15,13 +15,20 @@ use crate::{
 pub(super) struct Space<T> {
     starts: Vec<Start<T>>,
     frame: Vec<*mut T>,
+    ahead: Vec<(*const T, usize)>,
     pub(super) scratch: Aligned<T>,
     loss: Loss,
 }
 
 impl<T: Float> Space<T> {
     pub(super) fn new(program: &Compiled) -> Self {
-        Self { starts: Vec::new(), frame: Vec::new(), scratch: Aligned::new(program.scratch), loss: Loss::default() }
+        Self {
+            starts: Vec::new(),
+            frame: Vec::new(),
+            ahead: Vec::new(),
+            scratch: Aligned::new(program.scratch),
+            loss: Loss::default(),
+        }
     }
 }
 
@@ -180,7 +187,7 @@ impl<T: Float> Runner<'_, T> {
         unsafe {
             self.bind(body, space);
             for step in steps {
-                self.once(body, space, step, rows);
+                self.once(body, space, (step, None), rows);
             }
         }
     }
@@ -203,15 +210,16 @@ impl<T: Float> Runner<'_, T> {
         space.frame.resize(body.slots.len(), std::ptr::null_mut());
     }
 
-    /// Runs a body that is bound at one time step.
-    unsafe fn once(&self, body: &Body, space: &mut Space<T>, step: usize, rows: usize) {
+    /// Runs a body that is bound at one time step. Meanwhile what the next program reads and writes is brought nearer, that
+    /// of the time step after this one if the body ends before it.
+    unsafe fn once(&self, body: &Body, space: &mut Space<T>, (step, after): (usize, Option<usize>), rows: usize) {
         // SAFETY: the pointers are valid for the chunk's rows at every step.
         unsafe {
             for (pointer, start) in space.frame.iter_mut().zip(&space.starts) {
                 *pointer = start.at.add((step.wrapping_add(start.shift) & start.mask) * start.step);
             }
-            for step in &body.steps {
-                match step {
+            for (number, part) in body.steps.iter().enumerate() {
+                match part {
                     Step::Program(program) => {
                         (self.kernels.run)(program, &space.frame, space.scratch.as_mut_ptr(), rows);
                     }
@@ -219,6 +227,16 @@ impl<T: Float> Runner<'_, T> {
                         let place = |place: &crate::program::Place| {
                             space.frame[place.slot.unwrap_or_default() as usize].add(place.offset)
                         };
+                        space.ahead.clear();
+                        let is_near = size_of::<T>() * self.numbers(multiply.weight) <= 1 << 19;
+                        let is_last = !matches!(body.steps.get(number + 1), Some(Step::Program(_)));
+                        let soon = if is_last { after } else { after.map(|_| step) };
+                        if let Some(step) = soon.filter(|&soon| is_near && soon < self.chunk.steps) {
+                            let tapes = space.starts.iter().filter(|start| start.mask == usize::MAX);
+                            space.ahead.extend(tapes.map(|start| {
+                                (start.at.add((step + start.shift) * start.step).cast_const(), start.step)
+                            }));
+                        }
                         let init = multiply.init.map_or(std::ptr::null(), |init| place(&init).cast_const());
                         let product = Product {
                             a: place(&multiply.a).cast_const(),
@@ -227,6 +245,7 @@ impl<T: Float> Runner<'_, T> {
                             c_stride: multiply.to.stride,
                             init,
                             init_stride: multiply.init.map_or(0, |init| init.stride),
+                            ahead: &space.ahead,
                             ..self.product(multiply.weight, rows)
                         };
                         self.clock.time(|| (self.kernels.multiply)(&product));
@@ -236,8 +255,13 @@ impl<T: Float> Runner<'_, T> {
         }
     }
 
+    fn numbers(&self, weight: usize) -> usize {
+        let at = self.program.weights[weight].0.at;
+        at.rows * at.columns
+    }
+
     /// A product by a packed weight; a, c and init are left to fill in.
-    unsafe fn product(&self, weight: usize, rows: usize) -> Product<T> {
+    unsafe fn product(&self, weight: usize, rows: usize) -> Product<'static, T> {
         let (Weight { at }, packed) = self.program.weights[weight];
         let panel = self.kernels.panel;
         Product {
@@ -254,8 +278,7 @@ impl<T: Float> Runner<'_, T> {
             c_stride: 0,
             init: std::ptr::null(),
             init_stride: 0,
-            next: std::ptr::null(),
-            next_stride: panel,
+            ahead: &[],
         }
     }
 
@@ -293,7 +316,7 @@ impl<T: Float> Runner<'_, T> {
                     self.bind(&layer.step.forward, space);
                     for step in first..last {
                         self.look_up(layer, batch, step);
-                        self.once(&layer.step.forward, space, step, rows);
+                        self.once(&layer.step.forward, space, (step, Some(step + 1)), rows);
                     }
                 }
                 if let Some((mask, masked)) = self.program.masks[index] {
@@ -330,7 +353,10 @@ impl<T: Float> Runner<'_, T> {
                 let block = if layer.is_summed_by_blocks { self.chunk.block } else { steps };
                 for first in (0..steps).step_by(block).rev() {
                     let last = steps.min(first + block);
-                    self.run(&layer.step.backward, space, (first..last).rev(), rows);
+                    self.bind(&layer.step.backward, space);
+                    for step in (first..last).rev() {
+                        self.once(&layer.step.backward, space, (step, step.checked_sub(1)), rows);
+                    }
                     if index > 0 {
                         self.run(&layer.before.backward, space, std::iter::once(first), rows * (last - first));
                     }

@@ -381,8 +381,7 @@ pub(super) unsafe fn outer<T: Float>(kernels: &Kernels<T>, outer: &Outer<T>) {
                 c_stride,
                 init: if add { c.cast_const() } else { std::ptr::null() },
                 init_stride: c_stride,
-                next: std::ptr::null(),
-                next_stride: b_stride,
+                ahead: &[],
             });
             return;
         }
