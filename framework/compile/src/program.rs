@@ -46,8 +46,7 @@ pub(crate) struct Program {
 impl Program {
     pub(crate) fn new(instructions: Vec<Instruction>, registers: usize) -> Self {
         let widest = instructions.iter().map(|instruction| instruction.width).max().unwrap_or(1);
-        let tile: usize = std::env::var("HATCHERY_TILE").ok().and_then(|s| s.parse().ok()).unwrap_or(TILE);
-        Self { instructions, registers, tile: (tile / widest.max(1)).max(1) }
+        Self { instructions, registers, tile: (TILE / widest.max(1)).max(1) }
     }
 
     /// How many numbers of scratch memory it needs.
