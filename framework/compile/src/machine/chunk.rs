@@ -11,6 +11,11 @@ use crate::{
     memory::Aligned,
 };
 
+/// How many bytes of a weight stay in the second cache from a time step to the next.
+const NEAR: usize = 1 << 19;
+/// How many rows make a product take long enough that something can be brought nearer meanwhile.
+const SOME_ROWS: usize = 5;
+
 /// What a chunk has for itself.
 pub(super) struct Space<T> {
     starts: Vec<Start<T>>,
@@ -224,19 +229,14 @@ impl<T: Float> Runner<'_, T> {
                         (self.kernels.run)(program, &space.frame, space.scratch.as_mut_ptr(), rows);
                     }
                     Step::Multiply(multiply) => {
+                        space.ahead.clear();
+                        if let Some(after) = after {
+                            let is_followed = matches!(body.steps.get(number + 1), Some(Step::Program(_)));
+                            self.look_ahead(space, multiply.weight, if is_followed { step } else { after });
+                        }
                         let place = |place: &crate::program::Place| {
                             space.frame[place.slot.unwrap_or_default() as usize].add(place.offset)
                         };
-                        space.ahead.clear();
-                        let is_near = size_of::<T>() * self.numbers(multiply.weight) <= 1 << 19;
-                        let is_last = !matches!(body.steps.get(number + 1), Some(Step::Program(_)));
-                        let soon = if is_last { after } else { after.map(|_| step) };
-                        if let Some(step) = soon.filter(|&soon| is_near && soon < self.chunk.steps) {
-                            let tapes = space.starts.iter().filter(|start| start.mask == usize::MAX);
-                            space.ahead.extend(tapes.map(|start| {
-                                (start.at.add((step + start.shift) * start.step).cast_const(), start.step)
-                            }));
-                        }
                         let init = multiply.init.map_or(std::ptr::null(), |init| place(&init).cast_const());
                         let product = Product {
                             a: place(&multiply.a).cast_const(),
@@ -255,9 +255,17 @@ impl<T: Float> Runner<'_, T> {
         }
     }
 
-    fn numbers(&self, weight: usize) -> usize {
+    /// Lists what a body that is bound has on tapes at a time step, if the weight leaves time to think of it.
+    unsafe fn look_ahead(&self, space: &mut Space<T>, weight: usize, step: usize) {
         let at = self.program.weights[weight].0.at;
-        at.rows * at.columns
+        if step >= self.chunk.steps || at.rows * at.columns * size_of::<T>() > NEAR {
+            return;
+        }
+        let tapes = space.starts.iter().filter(|start| start.mask == usize::MAX);
+        // SAFETY: there is such a time step.
+        let places =
+            tapes.map(|start| unsafe { (start.at.add((step + start.shift) * start.step).cast_const(), start.step) });
+        space.ahead.extend(places);
     }
 
     /// A product by a packed weight; a, c and init are left to fill in.
@@ -305,6 +313,7 @@ impl<T: Float> Runner<'_, T> {
     ) -> Loss {
         let Chunk { rows, steps, .. } = self.chunk;
         let whole = |buffer| View { buffer, shift: 0, offset: 0 };
+        let may_look_ahead = |_: &usize| rows >= SOME_ROWS;
         // SAFETY: as for the caller.
         unsafe {
             for (index, (_, layer, _)) in self.program.layers.iter().enumerate() {
@@ -316,7 +325,7 @@ impl<T: Float> Runner<'_, T> {
                     self.bind(&layer.step.forward, space);
                     for step in first..last {
                         self.look_up(layer, batch, step);
-                        self.once(&layer.step.forward, space, (step, Some(step + 1)), rows);
+                        self.once(&layer.step.forward, space, (step, Some(step + 1).filter(may_look_ahead)), rows);
                     }
                 }
                 if let Some((mask, masked)) = self.program.masks[index] {
@@ -355,7 +364,12 @@ impl<T: Float> Runner<'_, T> {
                     let last = steps.min(first + block);
                     self.bind(&layer.step.backward, space);
                     for step in (first..last).rev() {
-                        self.once(&layer.step.backward, space, (step, step.checked_sub(1)), rows);
+                        self.once(
+                            &layer.step.backward,
+                            space,
+                            (step, step.checked_sub(1).filter(may_look_ahead)),
+                            rows,
+                        );
                     }
                     if index > 0 {
                         self.run(&layer.before.backward, space, std::iter::once(first), rows * (last - first));

@@ -338,12 +338,18 @@ impl<T: Float> Summing<'_, T> {
             let runner = self.runner(self.chunks[0]);
             let (table, width) = (runner.at(choice.table_gradient, 0), runner.width(choice.table_gradient));
             let (to, add) = choice.weight_gradient;
+            let start = self.memory.fixed.add(to.offset);
             for first in (0..width).step_by(LINE) {
+                let units = first..width.min(first + LINE);
                 for token in 0..vocabulary {
-                    for unit in first..width.min(first + LINE) {
-                        let entry = self.memory.fixed.add(to.offset + unit * to.row + token * to.column);
-                        let sum = *table.add(token * width + unit);
-                        *entry = if add { T::from_f64((*entry).to_f64() + sum.to_f64()) } else { sum };
+                    let (to_column, from) = (start.add(token * to.column), table.add(token * width));
+                    if add {
+                        for unit in units.clone() {
+                            let entry = to_column.add(unit * to.row);
+                            *entry = T::from_f64((*entry).to_f64() + (*from.add(unit)).to_f64());
+                        }
+                    } else {
+                        units.clone().for_each(|unit| *to_column.add(unit * to.row) = *from.add(unit));
                     }
                 }
             }

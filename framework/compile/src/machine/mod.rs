@@ -434,23 +434,15 @@ impl<T: Float> Machine<T> {
         let memory = self.memory();
         let (program, kernels) = (&self.program, self.kernels);
         let rule = self.optimizer.rule(rate);
-        let mut slots = Vec::new();
         for (index, (_, at)) in program.params.iter().enumerate() {
             let count = at.rows * at.columns;
             let state = self.optimizer.slots(index);
             // SAFETY: parameter, gradient and state are of the same size.
             unsafe {
-                for start in (0..count).step_by(1 << 16) {
-                    slots.push(Slots {
-                        count: (count - start).min(1 << 16),
-                        parameter: memory.fixed.add(at.offset + start),
-                        gradient: memory.fixed.add(program.clipped[index].offset + start).cast_const(),
-                        state: state.map(|state| if state.is_null() { state } else { state.add(start) }),
-                    });
-                }
+                let parameter = memory.fixed.add(at.offset);
+                let gradient = memory.fixed.add(program.clipped[index].offset).cast_const();
+                (kernels.update)(&rule, &Slots { count, parameter, gradient, state });
             }
         }
-        // SAFETY: every slot is a piece of memory of its own.
-        slots.iter().for_each(|slots| unsafe { (kernels.update)(&rule, slots) });
     }
 }

@@ -137,19 +137,20 @@ impl<T: Float> Machine<T> {
                 unsafe {
                     let to = memory.work.add(to);
                     let from = memory.fixed.add(choice.weight.offset).cast_const();
-                    let bias = choice.bias.map(|bias| memory.fixed.add(bias.offset).cast_const());
+                    // The last row is that of no symbol: the bias alone.
+                    let last = to.add((tokens - 1) * width);
+                    match choice.bias {
+                        Some(bias) => std::ptr::copy_nonoverlapping(memory.fixed.add(bias.offset), last, width),
+                        None => std::slice::from_raw_parts_mut(last, width).fill(T::default()),
+                    }
                     // A line of the cache at a time: lines of many rows of the table would push each other out.
                     for first in (0..width).step_by(LINE) {
-                        for token in 0..tokens {
-                            for unit in first..width.min(first + LINE) {
-                                let bias = bias.map_or(0.0, |bias| (*bias.add(unit)).to_f64());
-                                let is_symbol = token + 1 < tokens;
-                                let entry = if is_symbol {
-                                    (*from.add(unit * choice.weight.row + token)).to_f64()
-                                } else {
-                                    0.0
-                                };
-                                *to.add(token * width + unit) = T::from_f64(entry + bias);
+                        let units = first..width.min(first + LINE);
+                        for token in 0..tokens - 1 {
+                            for unit in units.clone() {
+                                let entry = *from.add(unit * choice.weight.row + token);
+                                let sum = entry.to_f64() + (*last.add(unit)).to_f64();
+                                *to.add(token * width + unit) = T::from_f64(sum);
                             }
                         }
                     }
