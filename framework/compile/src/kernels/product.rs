@@ -57,12 +57,14 @@ type Next<T> = [(*const T, usize); 2];
 struct Pieces<'a, T> {
     ahead: &'a [(*const T, usize)],
     done: usize,
+    /// What is asked for when nothing is left: an address that is no memory would be looked for again and again.
+    near: *const T,
 }
 
 impl<T> Pieces<'_, T> {
     /// As much as can be brought nearer in so many rows of b, a line of the cache for each.
     fn take(&mut self, rows: usize) -> (*const T, usize) {
-        let Some((&(start, count), rest)) = self.ahead.split_first() else { return (std::ptr::null(), 0) };
+        let Some((&(start, count), rest)) = self.ahead.split_first() else { return (self.near, 0) };
         let (at, left) = (start.wrapping_add(self.done), count - self.done);
         let stride = left.div_ceil(rows.max(1)).min(LINE / size_of::<T>());
         self.done += stride * rows;
@@ -169,9 +171,9 @@ pub(crate) unsafe fn multiply<V: Lanes>(product: &Product<'_, V::Number>) {
     unsafe {
         if product.rows <= 4 {
             // Every weight is used once or twice: there is nothing to keep near.
-            return block_of_rows::<V>(product, &[(std::ptr::null(), 0); 2], (0, product.rows), (0, panels));
+            return block_of_rows::<V>(product, &[(product.b, 0); 2], (0, product.rows), (0, panels));
         }
-        let mut pieces = Pieces { ahead: product.ahead, done: 0 };
+        let mut pieces = Pieces { ahead: product.ahead, done: 0, near: product.b };
         let (mut first, groups) = (0, product.rows.div_ceil(GROUP));
         for number in 0..groups {
             // Of nearly equal height: a few rows that are left over would read all weights for themselves.

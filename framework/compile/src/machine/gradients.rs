@@ -8,7 +8,7 @@ use super::{
     chunk::{Chunk, Memory, Runner},
     clock::Clock,
     model::{Compiled, Head},
-    prepare::LINE,
+    prepare::by_lines,
 };
 use crate::{
     body::{Kind, View},
@@ -339,19 +339,15 @@ impl<T: Float> Summing<'_, T> {
             let (table, width) = (runner.at(choice.table_gradient, 0), runner.width(choice.table_gradient));
             let (to, add) = choice.weight_gradient;
             let start = self.memory.fixed.add(to.offset);
-            for first in (0..width).step_by(LINE) {
-                let units = first..width.min(first + LINE);
-                for token in 0..vocabulary {
-                    let (to_column, from) = (start.add(token * to.column), table.add(token * width));
-                    if add {
-                        for unit in units.clone() {
-                            let entry = to_column.add(unit * to.row);
-                            *entry = T::from_f64((*entry).to_f64() + (*from.add(unit)).to_f64());
-                        }
-                    } else {
-                        units.clone().for_each(|unit| *to_column.add(unit * to.row) = *from.add(unit));
-                    }
-                }
+            let place = |token: usize, unit: usize| start.add(unit * to.row + token * to.column);
+            let from = |token: usize, unit: usize| *table.add(token * width + unit);
+            if add {
+                by_lines((vocabulary, width), |token, unit| {
+                    let entry = place(token, unit);
+                    *entry = T::from_f64((*entry).to_f64() + from(token, unit).to_f64());
+                });
+            } else {
+                by_lines((vocabulary, width), |token, unit| *place(token, unit) = from(token, unit));
             }
             if let Some((to, add)) = choice.bias_gradient {
                 let source = Source { start: table.cast_const(), stride: width, single: false };

@@ -14,9 +14,6 @@ use crate::{
     memory::Aligned,
 };
 
-/// How many numbers a line of the cache holds, if they are of 32 bits.
-pub(super) const LINE: usize = 16;
-
 /// About how many rows of a chunk, all those of a time step taken together, a block has.
 pub(super) const BLOCK: usize = 128;
 
@@ -143,17 +140,11 @@ impl<T: Float> Machine<T> {
                         Some(bias) => std::ptr::copy_nonoverlapping(memory.fixed.add(bias.offset), last, width),
                         None => std::slice::from_raw_parts_mut(last, width).fill(T::default()),
                     }
-                    // A line of the cache at a time: lines of many rows of the table would push each other out.
-                    for first in (0..width).step_by(LINE) {
-                        let units = first..width.min(first + LINE);
-                        for token in 0..tokens - 1 {
-                            for unit in units.clone() {
-                                let entry = *from.add(unit * choice.weight.row + token);
-                                let sum = entry.to_f64() + (*last.add(unit)).to_f64();
-                                *to.add(token * width + unit) = T::from_f64(sum);
-                            }
-                        }
-                    }
+                    let row = choice.weight.row;
+                    by_lines((tokens - 1, width), |token, unit| {
+                        let sum = (*from.add(unit * row + token)).to_f64() + (*last.add(unit)).to_f64();
+                        *to.add(token * width + unit) = T::from_f64(sum);
+                    });
                 }
             }
         }
@@ -225,6 +216,24 @@ impl<T: Float> Machine<T> {
                 let start = self.bases[state.buffer] + first * state.width;
                 let count = chunk.rows * state.width;
                 end[chunk.first * state.width..][..count].copy_from_slice(&self.work[start..start + count]);
+            }
+        }
+    }
+}
+
+/// Goes over the entries of a table, of each row a line of the cache at a time: a matrix that is turned on its way touches
+/// few lines at once, where those of a whole column would push each other out.
+#[inline]
+pub(super) fn by_lines((rows, columns): (usize, usize), entry: impl Fn(usize, usize)) {
+    const LINE: usize = 16;
+    for first in (0..columns).step_by(LINE) {
+        let count = LINE.min(columns - first);
+        for row in 0..rows {
+            // A count that the compiler knows.
+            if count == LINE {
+                (first..first + LINE).for_each(|column| entry(row, column));
+            } else {
+                (first..first + count).for_each(|column| entry(row, column));
             }
         }
     }
