@@ -2,8 +2,9 @@
 //!
 //! A time step multiplies a few rows by the same weights as the step before. So weights are packed once a training step
 //! into panels as wide as two registers, and a block of rows of the result stays in registers while it runs down a
-//! panel. The gradient of a weight, a product over the rows of all time steps, is computed once a training step: there
-//! both matrices are packed, a piece at a time.
+//! panel. The gradient of a weight is a product over the rows of many time steps: there both matrices are packed, a piece
+//! at a time. Arithmetic bounds a product, and memory what comes before and after it: so meanwhile it asks for what is
+//! needed next.
 
 #![expect(
     clippy::inline_always,
