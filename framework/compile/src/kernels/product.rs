@@ -353,7 +353,7 @@ unsafe fn wide<V: Lanes, const ROWS: usize, const WIDE: usize>(
                 (true, true) => tile::<V, ROWS, WIDE, false>(product, ahead, row, next),
                 // The last columns of many rows: half a panel is half the work.
                 (true, false) if WIDE == PANEL && columns <= V::COUNT => {
-                    tile::<V, ROWS, 1, true>(product, ahead, row, next)
+                    tile::<V, ROWS, 1, true>(product, ahead, row, next);
                 }
                 (true, false) => tile::<V, ROWS, WIDE, true>(product, ahead, row, next),
                 (false, true) => tile::<V, ROWS, PANEL, false>(product, ahead, row, next),
