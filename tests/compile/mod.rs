@@ -401,9 +401,10 @@ fn memory_is_the_tape_and_the_parameters() {
         machine.train(&Batch::random(&mut Noise(1), 20, rows, steps, false).view(), &mut || 0.5, 0.1);
         (machine.bytes(), machine.needs())
     };
-    let (small, needs) = bytes(3, 5);
+    let (small, needs) = bytes(3, 50);
     let (large, _) = bytes(64, 90);
-    let grown = needs.row_and_step * (64 * 90 - 3 * 5) + needs.row * (64 - 3);
+    // 64 rows are cut into four chunks, 3 are one.
+    let grown = needs.row_and_step * (64 * 90 - 3 * 50) + needs.row * (64 - 3) + needs.chunk * (4 - 1);
     let off = (large - small) as f64 / (4 * grown) as f64 - 1.0;
     assert!(off.abs() < 0.01, "grown by {} bytes, {} were stated", large - small, 4 * grown);
     // Gates and state, their gradients, and the products from which they come: fifteen numbers a unit.

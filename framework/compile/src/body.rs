@@ -18,6 +18,8 @@ pub(crate) enum Kind {
     Tape,
     /// One for every time step and one before the first.
     State,
+    /// One for every time step of a block.
+    Block,
     /// Only within a time step.
     Step,
     /// Until the next time step.
@@ -90,10 +92,28 @@ pub(crate) struct Layout<'a> {
     pub(crate) buffers: &'a mut Vec<Buffer>,
     pub(crate) weights: &'a mut Vec<Weight>,
     pub(crate) fixed: &'a mut Fixed,
-    /// How many numbers a chunk sums up.
+    /// How many numbers a chunk sums up step by step, and how many block by block.
     pub(crate) sums: &'a mut usize,
+    pub(crate) totals: &'a mut usize,
     /// What is computed from the sums over the batch.
     pub(crate) epilogue: &'a mut Vec<crate::fixed::FixedStep>,
+}
+
+impl Layout<'_> {
+    /// A place among each chunk's sums.
+    pub(crate) fn sum(&mut self, count: usize) -> usize {
+        Self::take(self.sums, count)
+    }
+
+    /// A place among what each chunk sums up block by block.
+    pub(crate) fn total(&mut self, count: usize) -> usize {
+        Self::take(self.totals, count)
+    }
+
+    fn take(from: &mut usize, count: usize) -> usize {
+        *from += count.next_multiple_of(16);
+        *from - count.next_multiple_of(16)
+    }
 }
 
 /// What a body has to compute.
@@ -409,8 +429,7 @@ impl Emitter<'_, '_> {
             let ready = stage.get(&id).copied().unwrap_or(0);
             if ready == number && !sums.iter().any(|&(met, _)| met == id) {
                 let columns = self.graph[id].columns;
-                let place = *self.layout.sums;
-                *self.layout.sums += columns.next_multiple_of(16);
+                let place = self.layout.sum(columns);
                 let from = [self.operand(id, columns)?, Place::NONE, Place::NONE];
                 let slot = Some(self.slot(Slot::Sum(place)));
                 let to = Place { slot, offset: 0, stride: 0, single: false };

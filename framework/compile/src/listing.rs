@@ -27,7 +27,8 @@ pub(crate) fn listing(program: &Compiled, size: usize) -> String {
         let outers: Vec<_> =
             layer.step.reductions.iter().chain(&layer.before.reductions).filter_map(of_outer).collect();
         if !outers.is_empty() {
-            let _ = writeln!(text, "{prefix}gradients, over all rows of all steps:");
+            let when = if layer.is_summed_by_blocks { "block by block of steps" } else { "at once" };
+            let _ = writeln!(text, "{prefix}gradients, over all rows of all steps, {when}:");
         }
         for (rows, columns) in outers {
             let _ = writeln!(text, "  product [{rows}, rows x steps] x [rows x steps, {columns}]");

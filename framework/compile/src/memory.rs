@@ -3,7 +3,7 @@
 use std::ops::{Deref, DerefMut};
 
 /// How many bytes a cache line has, and a register of the widest kind.
-const LINE: usize = 64;
+pub(crate) const LINE: usize = 64;
 
 /// Numbers in memory.
 pub(crate) struct Aligned<T> {

@@ -36,6 +36,8 @@ pub struct Constants<T: 'static> {
     pub exp_high: T,
     /// From it on tanh is 1.
     pub tanh_high: T,
+    /// Where the logistic function is 0, and where it is 1.
+    pub sigmoid: [T; 2],
     /// Coefficients of (exp(r) − 1 − r) / r², the highest power first.
     pub series: &'static [T],
 }
@@ -49,6 +51,7 @@ impl Number for f32 {
         exp_low: -86.6,
         exp_high: 88.722_84,
         tanh_high: 10.0,
+        sigmoid: [-87.9, 80.0],
         series: &[1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5],
     };
 
@@ -78,6 +81,7 @@ impl Number for f64 {
         exp_low: -707.5,
         exp_high: 709.782_712_893_384,
         tanh_high: 20.0,
+        sigmoid: [-708.9, 700.0],
         series: &[
             1.0 / 6_227_020_800.0,
             1.0 / 479_001_600.0,

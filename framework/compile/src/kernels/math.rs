@@ -71,12 +71,17 @@ pub(super) unsafe fn tanh<V: Lanes>(x: V) -> V {
     }
 }
 
-/// 1 / (1 + exp(−x)).
+/// exp(x) / (1 + exp(x)), where the bounds of x need no choice: at the lower the power of two is 0, at the upper the result
+/// is 1.
 #[inline(always)]
 pub(super) unsafe fn sigmoid<V: Lanes>(x: V) -> V {
+    let constants = V::Number::CONSTANTS;
     // SAFETY: the caller's.
     unsafe {
-        let one = V::splat(V::Number::from_f64(1.0));
-        one.div(one.add(exp(V::splat(V::Number::default()).sub(x))))
+        let (low, high) = (V::splat(constants.sigmoid[0]), V::splat(constants.sigmoid[1]));
+        let (n, rest) = reduced(low.max(high.min(x)));
+        let power = power_of_two(n);
+        let e = rest.mul_add(power, power);
+        e.div(e.add(V::splat(V::Number::from_f64(1.0))))
     }
 }

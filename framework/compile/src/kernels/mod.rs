@@ -57,7 +57,7 @@ pub(crate) struct Kernels<T: 'static> {
     /// Computes one element-wise operation.
     pub(crate) execute: unsafe fn(Code, (usize, usize), Target<T>, [Source<T>; 3]),
     /// Computes a product.
-    pub(crate) multiply: unsafe fn(&Product<T>),
+    pub(crate) multiply: unsafe fn(&Product<'_, T>),
     /// Computes an outer product.
     pub(crate) outer: unsafe fn(&Outer<T>),
     /// Packs a matrix for products.
@@ -86,7 +86,7 @@ macro_rules! kernels {
                 unsafe { elementwise::execute::<$vector>(code, shape, to, from) }
             }
             $(#[$feature])?
-            unsafe fn multiply(product: &Product<$number>) {
+            unsafe fn multiply(product: &Product<'_, $number>) {
                 // SAFETY: the caller's; the instruction set is enabled here.
                 unsafe { product::multiply::<$vector>(product) }
             }

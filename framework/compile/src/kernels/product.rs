@@ -2,8 +2,9 @@
 //!
 //! A time step multiplies a few rows by the same weights as the step before. So weights are packed once a training step
 //! into panels as wide as two registers, and a block of rows of the result stays in registers while it runs down a
-//! panel. The gradient of a weight, a product over the rows of all time steps, is computed once a training step: there
-//! both matrices are packed, a piece at a time.
+//! panel. The gradient of a weight is a product over the rows of many time steps: there both matrices are packed, a piece
+//! at a time. Arithmetic bounds a product, and memory what comes before and after it: so meanwhile it asks for what is
+//! needed next.
 
 #![expect(
     clippy::inline_always,
@@ -13,6 +14,7 @@
 use std::mem::MaybeUninit;
 
 use super::lanes::Lanes;
+use crate::memory::LINE;
 
 /// How many registers a panel is wide.
 const PANEL: usize = 2;
@@ -25,7 +27,7 @@ pub(crate) const OUTER_ROWS: usize = 256;
 
 /// `c = init + a · b`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Product<T> {
+pub(crate) struct Product<'a, T> {
     pub(crate) rows: usize,
     pub(crate) columns: usize,
     pub(crate) depth: usize,
@@ -43,13 +45,38 @@ pub(crate) struct Product<T> {
     pub(crate) init: *const T,
     /// From a row to the next; 0 repeats one row.
     pub(crate) init_stride: usize,
-    /// What is read next, a panel wide: brought nearer row by row meanwhile. Only outer products look at it, the others
-    /// find it themselves.
-    pub(crate) next: *const T,
-    pub(crate) next_stride: usize,
+    /// What is read or written soon after, each so many numbers: it is brought nearer meanwhile. Without any it is the next
+    /// panel of b.
+    pub(crate) ahead: &'a [(*const T, usize)],
 }
 
-impl<T> Product<T> {
+/// Two places that are brought nearer while a tile is computed: where each begins, and how far it is from one row of b to
+/// the next.
+type Next<T> = [(*const T, usize); 2];
+
+/// Hands out what is ahead piece by piece.
+struct Pieces<'a, T> {
+    ahead: &'a [(*const T, usize)],
+    done: usize,
+    /// What is asked for when nothing is left: an address that is no memory would be looked for again and again.
+    near: *const T,
+}
+
+impl<T> Pieces<'_, T> {
+    /// As much as can be brought nearer in so many rows of b, a line of the cache for each.
+    fn take(&mut self, rows: usize) -> (*const T, usize) {
+        let Some((&(start, count), rest)) = self.ahead.split_first() else { return (self.near, 0) };
+        let (at, left) = (start.wrapping_add(self.done), count - self.done);
+        let stride = left.div_ceil(rows.max(1)).min(LINE / size_of::<T>());
+        self.done += stride * rows;
+        if self.done >= count {
+            (self.ahead, self.done) = (rest, 0);
+        }
+        (at, stride)
+    }
+}
+
+impl<T> Product<'_, T> {
     /// The part that multiplies `count` columns of a by as many rows of b; after the first it adds to c.
     #[inline(always)]
     unsafe fn part(&self, first: usize, count: usize) -> Self {
@@ -139,14 +166,15 @@ pub(crate) unsafe fn pack<V: Lanes>(
 /// # Safety
 /// The instruction set of `V` is enabled; all pointers are valid for their matrices; c overlaps neither a nor b.
 #[inline(always)]
-pub(crate) unsafe fn multiply<V: Lanes>(product: &Product<V::Number>) {
+pub(crate) unsafe fn multiply<V: Lanes>(product: &Product<'_, V::Number>) {
     let panels = product.columns.div_ceil(panel::<V>());
     // SAFETY: the caller's.
     unsafe {
         if product.rows <= 4 {
             // Every weight is used once or twice: there is nothing to keep near.
-            return block_of_rows::<V>(product, 0, product.rows, (0, panels));
+            return block_of_rows::<V>(product, &[(product.b, 0); 2], (0, product.rows), (0, panels));
         }
+        let mut pieces = Pieces { ahead: product.ahead, done: 0, near: product.b };
         let (mut first, groups) = (0, product.rows.div_ceil(GROUP));
         for number in 0..groups {
             // Of nearly equal height: a few rows that are left over would read all weights for themselves.
@@ -154,8 +182,13 @@ pub(crate) unsafe fn multiply<V: Lanes>(product: &Product<V::Number>) {
             for depth in (0..product.depth.max(1)).step_by(DEPTH) {
                 let part = product.part(depth, DEPTH.min(product.depth - depth));
                 for number in 0..panels {
-                    let part = Product { next: part.b.wrapping_add((number + 1) % panels * part.b_strides[1]), ..part };
-                    blocks_of_rows::<V>(&part, (first, group), number);
+                    let next = if product.ahead.is_empty() {
+                        let panel = part.b.wrapping_add((number + 1) % panels * part.b_strides[1]);
+                        beside::<V>(panel, part.b_strides[0])
+                    } else {
+                        [pieces.take(part.depth), pieces.take(part.depth)]
+                    };
+                    blocks_of_rows::<V>(&part, &next, (first, group), number);
                 }
             }
             first += group;
@@ -182,7 +215,7 @@ pub(crate) struct Outer<T> {
 
 /// Room for a piece of a, block by block, and a piece of one panel of b.
 #[repr(C, align(64))]
-struct Pieces<T> {
+struct Room<T> {
     a: [MaybeUninit<T>; PIECE * OUTER_ROWS],
     b: [MaybeUninit<T>; PIECE * 32],
 }
@@ -197,7 +230,7 @@ pub(crate) unsafe fn outer<V: Lanes>(outer: &Outer<V::Number>) {
     debug_assert!(outer.rows <= OUTER_ROWS);
     let width = panel::<V>();
     // On the stack: nobody else has to know of it. Its numbers are written before they are read.
-    let mut pieces = MaybeUninit::<Pieces<V::Number>>::uninit();
+    let mut pieces = MaybeUninit::<Room<V::Number>>::uninit();
     // SAFETY: the caller's; a block of a takes as much room as it has numbers.
     unsafe {
         let packed_a: *mut V::Number = (&raw mut (*pieces.as_mut_ptr()).a).cast();
@@ -211,7 +244,10 @@ pub(crate) unsafe fn outer<V: Lanes>(outer: &Outer<V::Number>) {
                 let from = outer.b.add(first * outer.b_stride + column);
                 pack::<V>(from, [outer.b_stride, 1], depth, columns, packed_b);
                 let is_last = column + width >= outer.columns;
-                let next = if is_last {
+                let next = if outer.depth <= PIECE {
+                    // The sums are more than the operands.
+                    outer.c.cast_const().wrapping_add(if is_last { 0 } else { column + width })
+                } else if is_last {
                     outer.b.wrapping_add((first + PIECE) * outer.b_stride)
                 } else {
                     from.wrapping_add(width)
@@ -231,24 +267,39 @@ pub(crate) unsafe fn outer<V: Lanes>(outer: &Outer<V::Number>) {
                         c_stride: outer.c_stride,
                         init: if adds { c.cast_const() } else { std::ptr::null() },
                         init_stride: outer.c_stride,
-                        next,
-                        next_stride: outer.b_stride,
+                        ahead: &[],
                     };
-                    blocks_of_rows::<V>(&product, (0, product.rows), 0);
+                    let next = if outer.depth <= PIECE {
+                        beside::<V>(next.wrapping_add(row * outer.c_stride), outer.c_stride)
+                    } else {
+                        beside::<V>(next, outer.b_stride)
+                    };
+                    blocks_of_rows::<V>(&product, &next, (0, product.rows), 0);
                 }
             }
         }
     }
 }
 
+/// The rows of a panel.
+#[inline(always)]
+fn beside<V: Lanes>(panel: *const V::Number, stride: usize) -> Next<V::Number> {
+    [(panel, stride), (panel.wrapping_add(V::COUNT), stride)]
+}
+
 /// Some rows by a panel, in blocks of nearly equal height.
 #[inline(always)]
-unsafe fn blocks_of_rows<V: Lanes>(product: &Product<V::Number>, (mut row, count): (usize, usize), panel: usize) {
+unsafe fn blocks_of_rows<V: Lanes>(
+    product: &Product<'_, V::Number>,
+    next: &Next<V::Number>,
+    (mut row, count): (usize, usize),
+    panel: usize,
+) {
     let (last, blocks) = (row + count, count.div_ceil(V::ROWS));
     for block in 0..blocks {
         let rows = (last - row).div_ceil(blocks - block);
         // SAFETY: the caller's.
-        unsafe { block_of_rows::<V>(product, row, rows, (panel, panel + 1)) };
+        unsafe { block_of_rows::<V>(product, next, (row, rows), (panel, panel + 1)) };
         row += rows;
     }
 }
@@ -256,25 +307,30 @@ unsafe fn blocks_of_rows<V: Lanes>(product: &Product<V::Number>, (mut row, count
 /// A block of at most `V::ROWS` rows by some panels. Few rows take several panels at once: one alone would wait for each
 /// sum to be added to.
 #[inline(always)]
-unsafe fn block_of_rows<V: Lanes>(product: &Product<V::Number>, row: usize, rows: usize, panels: (usize, usize)) {
+unsafe fn block_of_rows<V: Lanes>(
+    product: &Product<'_, V::Number>,
+    next: &Next<V::Number>,
+    (row, rows): (usize, usize),
+    panels: (usize, usize),
+) {
     // SAFETY: the caller's.
     unsafe {
         match rows {
             0 => {}
-            1 => wide::<V, 1, 8>(product, row, panels),
-            2 if V::ROWS >= 8 => wide::<V, 2, 8>(product, row, panels),
-            2 => wide::<V, 2, 4>(product, row, panels),
-            3 => wide::<V, 3, 4>(product, row, panels),
-            4 if V::ROWS >= 8 => wide::<V, 4, 4>(product, row, panels),
-            4 => wide::<V, 4, 2>(product, row, panels),
-            5 => wide::<V, 5, 2>(product, row, panels),
-            6 => wide::<V, 6, 2>(product, row, panels),
-            7 => wide::<V, 7, 2>(product, row, panels),
-            8 => wide::<V, 8, 2>(product, row, panels),
-            9 => wide::<V, 9, 2>(product, row, panels),
-            10 => wide::<V, 10, 2>(product, row, panels),
-            11 => wide::<V, 11, 2>(product, row, panels),
-            _ => wide::<V, 12, 2>(product, row, panels),
+            1 => wide::<V, 1, 8>(product, next, row, panels),
+            2 if V::ROWS >= 8 => wide::<V, 2, 8>(product, next, row, panels),
+            2 => wide::<V, 2, 4>(product, next, row, panels),
+            3 => wide::<V, 3, 4>(product, next, row, panels),
+            4 if V::ROWS >= 8 => wide::<V, 4, 4>(product, next, row, panels),
+            4 => wide::<V, 4, 2>(product, next, row, panels),
+            5 => wide::<V, 5, 2>(product, next, row, panels),
+            6 => wide::<V, 6, 2>(product, next, row, panels),
+            7 => wide::<V, 7, 2>(product, next, row, panels),
+            8 => wide::<V, 8, 2>(product, next, row, panels),
+            9 => wide::<V, 9, 2>(product, next, row, panels),
+            10 => wide::<V, 10, 2>(product, next, row, panels),
+            11 => wide::<V, 11, 2>(product, next, row, panels),
+            _ => wide::<V, 12, 2>(product, next, row, panels),
         }
     }
 }
@@ -282,7 +338,8 @@ unsafe fn block_of_rows<V: Lanes>(product: &Product<V::Number>, row: usize, rows
 /// Goes through the panels `WIDE` registers at a time, and through what is left two registers at a time.
 #[inline(always)]
 unsafe fn wide<V: Lanes, const ROWS: usize, const WIDE: usize>(
-    product: &Product<V::Number>,
+    product: &Product<'_, V::Number>,
+    ahead: &Next<V::Number>,
     row: usize,
     (mut next, last): (usize, usize),
 ) {
@@ -293,12 +350,14 @@ unsafe fn wide<V: Lanes, const ROWS: usize, const WIDE: usize>(
             let many = next + WIDE / PANEL <= last;
             let columns = product.columns - next * width;
             match (many, columns >= if many { WIDE * V::COUNT } else { width }) {
-                (true, true) => tile::<V, ROWS, WIDE, false>(product, row, next),
+                (true, true) => tile::<V, ROWS, WIDE, false>(product, ahead, row, next),
                 // The last columns of many rows: half a panel is half the work.
-                (true, false) if WIDE == PANEL && columns <= V::COUNT => tile::<V, ROWS, 1, true>(product, row, next),
-                (true, false) => tile::<V, ROWS, WIDE, true>(product, row, next),
-                (false, true) => tile::<V, ROWS, PANEL, false>(product, row, next),
-                (false, false) => tile::<V, ROWS, PANEL, true>(product, row, next),
+                (true, false) if WIDE == PANEL && columns <= V::COUNT => {
+                    tile::<V, ROWS, 1, true>(product, ahead, row, next);
+                }
+                (true, false) => tile::<V, ROWS, WIDE, true>(product, ahead, row, next),
+                (false, true) => tile::<V, ROWS, PANEL, false>(product, ahead, row, next),
+                (false, false) => tile::<V, ROWS, PANEL, true>(product, ahead, row, next),
             }
             next += if many { WIDE / PANEL } else { 1 };
         }
@@ -308,7 +367,8 @@ unsafe fn wide<V: Lanes, const ROWS: usize, const WIDE: usize>(
 /// `ROWS` rows by `WIDE` registers of the result. With `PART` the last columns are not there.
 #[inline(always)]
 unsafe fn tile<V: Lanes, const ROWS: usize, const WIDE: usize, const PART: bool>(
-    product: &Product<V::Number>,
+    product: &Product<'_, V::Number>,
+    ahead: &Next<V::Number>,
     row: usize,
     panel_number: usize,
 ) {
@@ -336,7 +396,7 @@ unsafe fn tile<V: Lanes, const ROWS: usize, const WIDE: usize, const PART: bool>
         let [b_row, b_panel] = product.b_strides;
         let mut a = product.a.add(row * a_row);
         let mut b = product.b.add(panel_number * b_panel);
-        let mut next = product.next;
+        let [(mut first_ahead, first_stride), (mut second_ahead, second_stride)] = *ahead;
         for _ in 0..product.depth {
             let mut factors = [V::splat(V::Number::default()); WIDE];
             for (register, factor) in factors.iter_mut().enumerate() {
@@ -349,9 +409,10 @@ unsafe fn tile<V: Lanes, const ROWS: usize, const WIDE: usize, const PART: bool>
             }
             // Few rows leave no time for it.
             if ROWS > 4 && WIDE == PANEL {
-                V::prefetch(next);
-                V::prefetch(next.wrapping_add(V::COUNT));
-                next = next.wrapping_add(product.next_stride);
+                V::prefetch(first_ahead);
+                V::prefetch(second_ahead);
+                first_ahead = first_ahead.wrapping_add(first_stride);
+                second_ahead = second_ahead.wrapping_add(second_stride);
             }
             for (index, sums) in sums.iter_mut().enumerate() {
                 let x = V::splat(*a.add(index * a_row));

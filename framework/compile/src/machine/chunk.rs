@@ -2,21 +2,26 @@
 
 use rayon::prelude::*;
 
-use super::{Machine, Sequences, clock::Clock, model::Compiled};
+use super::{Machine, Sequences, clock::Clock, gradients::outer, model::Compiled};
 use crate::{
     body::{Body, Buffer, Kind, Slot, Step, View, Weight},
     graph::{Binary, Unary},
-    kernels::{Code, Float, Kernels, Loss, LossRows, Product, Source, Target},
-    layer::Layer,
+    kernels::{Code, Float, Kernels, Loss, LossRows, Outer, Product, Source, Target},
+    layer::{Layer, Reduction},
     memory::Aligned,
 };
+
+/// How many bytes of a weight stay in the second cache from a time step to the next.
+const NEAR: usize = 1 << 19;
+/// How many rows make a product take long enough that something can be brought nearer meanwhile.
+const SOME_ROWS: usize = 5;
 
 /// What a chunk has for itself.
 pub(super) struct Space<T> {
     starts: Vec<Start<T>>,
     frame: Vec<*mut T>,
+    ahead: Vec<(*const T, usize)>,
     pub(super) scratch: Aligned<T>,
-    pub(super) sums: Aligned<T>,
     loss: Loss,
 }
 
@@ -25,8 +30,8 @@ impl<T: Float> Space<T> {
         Self {
             starts: Vec::new(),
             frame: Vec::new(),
+            ahead: Vec::new(),
             scratch: Aligned::new(program.scratch),
-            sums: Aligned::new(program.sums),
             loss: Loss::default(),
         }
     }
@@ -47,9 +52,12 @@ struct Start<T> {
 /// Rows of the batch that run by themselves.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Chunk {
+    pub(super) number: usize,
     pub(super) first: usize,
     pub(super) rows: usize,
     pub(super) steps: usize,
+    /// How many time steps a block has, a power of two; the same for all chunks.
+    pub(super) block: usize,
 }
 
 /// The memory, for threads that each use other parts of it.
@@ -57,6 +65,7 @@ pub(super) struct Chunk {
 pub(super) struct Memory<T> {
     pub(super) fixed: *mut T,
     pub(super) work: *mut T,
+    pub(super) sums: *mut T,
 }
 
 impl<T> Memory<T> {
@@ -130,11 +139,12 @@ pub(super) struct Runner<'a, T: Float> {
 impl<T: Float> Runner<'_, T> {
     /// Where a buffer points at each time step.
     fn start(&self, buffer: usize, shift: usize) -> Start<T> {
-        let Chunk { first, rows, steps } = self.chunk;
+        let Chunk { first, rows, steps, block, .. } = self.chunk;
         let Buffer { width, kind } = self.program.buffers[buffer];
         let (lines, mask) = match kind {
             Kind::Tape => (first * steps, usize::MAX),
             Kind::State => (first * (steps + 1), usize::MAX),
+            Kind::Block => (first * block.min(steps), block - 1),
             Kind::Step => (first, 0),
             Kind::Carry => (first * 2, 1),
             Kind::Table => (0, 0),
@@ -142,6 +152,18 @@ impl<T: Float> Runner<'_, T> {
         // SAFETY: the buffer has room for the chunk's rows.
         let start = unsafe { self.memory.work.add(self.bases[buffer] + lines * width) };
         Start { at: start, shift, mask, step: rows * width }
+    }
+
+    /// Where the chunk's own sums begin.
+    pub(super) unsafe fn sums(&self) -> *mut T {
+        // SAFETY: every chunk has as many as the program says.
+        unsafe { self.memory.sums.add(self.chunk.number * (self.program.sums + self.program.totals)) }
+    }
+
+    /// Where those begin that it adds to block by block.
+    pub(super) unsafe fn totals(&self) -> *mut T {
+        // SAFETY: as above.
+        unsafe { self.sums().add(self.program.sums) }
     }
 
     /// Where a value lies at a time step.
@@ -170,7 +192,7 @@ impl<T: Float> Runner<'_, T> {
         unsafe {
             self.bind(body, space);
             for step in steps {
-                self.once(body, space, step, rows);
+                self.once(body, space, (step, None), rows);
             }
         }
     }
@@ -185,7 +207,7 @@ impl<T: Float> Runner<'_, T> {
                 match *slot {
                     Slot::Batch { buffer, shift } => self.start(buffer, shift),
                     Slot::Fixed(offset) => fixed(self.memory.fixed.add(offset)),
-                    Slot::Sum(offset) => fixed(space.sums.as_mut_ptr().add(offset)),
+                    Slot::Sum(offset) => fixed(self.sums().add(offset)),
                 }
             });
         }
@@ -193,19 +215,25 @@ impl<T: Float> Runner<'_, T> {
         space.frame.resize(body.slots.len(), std::ptr::null_mut());
     }
 
-    /// Runs a body that is bound at one time step.
-    unsafe fn once(&self, body: &Body, space: &mut Space<T>, step: usize, rows: usize) {
+    /// Runs a body that is bound at one time step. Meanwhile what the next program reads and writes is brought nearer, that
+    /// of the time step after this one if the body ends before it.
+    unsafe fn once(&self, body: &Body, space: &mut Space<T>, (step, after): (usize, Option<usize>), rows: usize) {
         // SAFETY: the pointers are valid for the chunk's rows at every step.
         unsafe {
             for (pointer, start) in space.frame.iter_mut().zip(&space.starts) {
                 *pointer = start.at.add((step.wrapping_add(start.shift) & start.mask) * start.step);
             }
-            for step in &body.steps {
-                match step {
+            for (number, part) in body.steps.iter().enumerate() {
+                match part {
                     Step::Program(program) => {
                         (self.kernels.run)(program, &space.frame, space.scratch.as_mut_ptr(), rows);
                     }
                     Step::Multiply(multiply) => {
+                        space.ahead.clear();
+                        if let Some(after) = after {
+                            let is_followed = matches!(body.steps.get(number + 1), Some(Step::Program(_)));
+                            self.look_ahead(space, multiply.weight, if is_followed { step } else { after });
+                        }
                         let place = |place: &crate::program::Place| {
                             space.frame[place.slot.unwrap_or_default() as usize].add(place.offset)
                         };
@@ -217,6 +245,7 @@ impl<T: Float> Runner<'_, T> {
                             c_stride: multiply.to.stride,
                             init,
                             init_stride: multiply.init.map_or(0, |init| init.stride),
+                            ahead: &space.ahead,
                             ..self.product(multiply.weight, rows)
                         };
                         self.clock.time(|| (self.kernels.multiply)(&product));
@@ -226,8 +255,21 @@ impl<T: Float> Runner<'_, T> {
         }
     }
 
+    /// Lists what a body that is bound has on tapes at a time step, if the weight leaves time to think of it.
+    unsafe fn look_ahead(&self, space: &mut Space<T>, weight: usize, step: usize) {
+        let at = self.program.weights[weight].0.at;
+        if step >= self.chunk.steps || at.rows * at.columns * size_of::<T>() > NEAR {
+            return;
+        }
+        let tapes = space.starts.iter().filter(|start| start.mask == usize::MAX);
+        // SAFETY: there is such a time step.
+        let places =
+            tapes.map(|start| unsafe { (start.at.add((step + start.shift) * start.step).cast_const(), start.step) });
+        space.ahead.extend(places);
+    }
+
     /// A product by a packed weight; a, c and init are left to fill in.
-    unsafe fn product(&self, weight: usize, rows: usize) -> Product<T> {
+    unsafe fn product(&self, weight: usize, rows: usize) -> Product<'static, T> {
         let (Weight { at }, packed) = self.program.weights[weight];
         let panel = self.kernels.panel;
         Product {
@@ -244,8 +286,7 @@ impl<T: Float> Runner<'_, T> {
             c_stride: 0,
             init: std::ptr::null(),
             init_stride: 0,
-            next: std::ptr::null(),
-            next_stride: panel,
+            ahead: &[],
         }
     }
 
@@ -272,16 +313,20 @@ impl<T: Float> Runner<'_, T> {
     ) -> Loss {
         let Chunk { rows, steps, .. } = self.chunk;
         let whole = |buffer| View { buffer, shift: 0, offset: 0 };
+        let may_look_ahead = |_: &usize| rows >= SOME_ROWS;
         // SAFETY: as for the caller.
         unsafe {
             for (index, (_, layer, _)) in self.program.layers.iter().enumerate() {
-                if index > 0 {
-                    self.run(&layer.before.forward, space, std::iter::once(0), rows * steps);
-                }
-                self.bind(&layer.step.forward, space);
-                for step in 0..steps {
-                    self.look_up(layer, batch, step);
-                    self.once(&layer.step.forward, space, step, rows);
+                for first in (0..steps).step_by(self.chunk.block) {
+                    let last = steps.min(first + self.chunk.block);
+                    if index > 0 {
+                        self.run(&layer.before.forward, space, std::iter::once(first), rows * (last - first));
+                    }
+                    self.bind(&layer.step.forward, space);
+                    for step in first..last {
+                        self.look_up(layer, batch, step);
+                        self.once(&layer.step.forward, space, (step, Some(step + 1).filter(may_look_ahead)), rows);
+                    }
                 }
                 if let Some((mask, masked)) = self.program.masks[index] {
                     if purpose == Purpose::Train {
@@ -302,7 +347,9 @@ impl<T: Float> Runner<'_, T> {
             if purpose != Purpose::Train {
                 return loss;
             }
-            space.sums.fill(T::default());
+            let is_one_block = batch.rows == rows && steps <= self.chunk.block;
+            let count = self.program.sums + if is_one_block { 0 } else { self.program.totals };
+            std::slice::from_raw_parts_mut(self.sums(), count).fill(T::default());
             for (index, (_, layer, _)) in self.program.layers.iter().enumerate().rev() {
                 if let Some((mask, _)) = self.program.masks[index] {
                     let gradient = whole(layer.gradient);
@@ -312,12 +359,64 @@ impl<T: Float> Runner<'_, T> {
                     let view = View { buffer: state.gradient, shift: 0, offset: 0 };
                     std::slice::from_raw_parts_mut(self.at(view, steps), rows * state.width).fill(T::default());
                 }
-                self.run(&layer.step.backward, space, (0..steps).rev(), rows);
-                if index > 0 {
-                    self.run(&layer.before.backward, space, std::iter::once(0), rows * steps);
+                let block = if layer.is_summed_by_blocks { self.chunk.block } else { steps };
+                for first in (0..steps).step_by(block).rev() {
+                    let last = steps.min(first + block);
+                    self.bind(&layer.step.backward, space);
+                    for step in (first..last).rev() {
+                        self.once(
+                            &layer.step.backward,
+                            space,
+                            (step, step.checked_sub(1).filter(may_look_ahead)),
+                            rows,
+                        );
+                    }
+                    if index > 0 {
+                        self.run(&layer.before.backward, space, std::iter::once(first), rows * (last - first));
+                    }
+                    if !is_one_block {
+                        self.sum_block(layer, batch, (first, last));
+                    }
                 }
             }
             loss
+        }
+    }
+
+    /// Adds what a block of time steps contributes to the gradients, while it is near.
+    unsafe fn sum_block(&self, layer: &Layer, batch: &Sequences<'_>, (first, last): (usize, usize)) {
+        let rows = self.chunk.rows;
+        // SAFETY: as for the caller; tokens are rows of the table.
+        unsafe {
+            for reduction in layer.step.reductions.iter().chain(&layer.before.reductions) {
+                let &Reduction::Outer { a, b, to, place: Some(place), .. } = reduction else { continue };
+                let product = Outer {
+                    rows: to.rows,
+                    columns: to.columns,
+                    depth: rows * (last - first),
+                    a: self.at(a, first).cast_const(),
+                    a_stride: self.width(a),
+                    b: self.at(b, first).cast_const(),
+                    b_stride: self.width(b),
+                    c: self.totals().add(place),
+                    c_stride: to.columns,
+                    add: true,
+                };
+                self.clock.time(|| outer(self.kernels, &product));
+            }
+            for lookup in &layer.lookups {
+                let (Some((from, _)), Some(place)) = (lookup.gradient, lookup.sum) else { continue };
+                let (table, width) = (self.totals().add(place), self.width(from));
+                for step in first..last {
+                    let from = self.at(from, step).cast_const();
+                    let tokens = &batch.inputs[step * batch.rows + self.chunk.first..][..rows];
+                    for (row, &token) in tokens.iter().enumerate() {
+                        let source = Source { start: from.add(row * width), stride: 0, single: false };
+                        let target = Target { start: table.add(token as usize * lookup.width), stride: 0 };
+                        (self.kernels.execute)(Code::AddRows, (1, lookup.width), target, [source; 3]);
+                    }
+                }
+            }
         }
     }
 

@@ -5,13 +5,15 @@ use rayon::prelude::*;
 
 use super::{
     Machine,
-    chunk::{Chunk, Memory, Runner, Space},
+    chunk::{Chunk, Memory, Runner},
     clock::Clock,
     model::{Compiled, Head},
+    prepare::by_lines,
 };
 use crate::{
     body::{Kind, View},
     fixed::{self, FixedStep, Location},
+    graph::{Binary, Unary},
     kernels::{Code, Float, Kernels, OUTER_ROWS, Outer, Product, Source, Target},
     layer::{self, Input, Layer, Reduction},
 };
@@ -24,10 +26,10 @@ impl<T: Float> Machine<T> {
         let (program, kernels, bases, clock) = (&self.program, self.kernels, &self.bases[..], &self.clock);
         let rows: usize = chunks.iter().map(|chunk| chunk.rows).sum();
         let steps = chunks[0].steps;
-        let (spaces, table_space) = self.spaces.split_at_mut(chunks.len());
-        let table_space = &mut table_space[0];
-        table_space.sums.fill(T::default());
-        let summing = Summing { program, kernels, memory, bases, clock, chunks, rows, steps, tokens };
+        let table_space = &mut self.spaces[0];
+        let table = [Chunk { number: chunks.len(), first: 0, rows: program.vocabulary + 1, steps: 1, block: 1 }];
+        let by_blocks = chunks.len() > 1 || steps > chunks[0].block;
+        let summing = Summing { program, kernels, memory, bases, clock, chunks, rows, steps, tokens, by_blocks };
 
         // What begins a gradient goes to a place of its own and runs in any order; what adds to one comes last.
         match &self.pool {
@@ -40,22 +42,18 @@ impl<T: Float> Machine<T> {
         }
         // SAFETY: one after the other.
         unsafe {
-            for (sum, to) in &program.sums_of_chunks {
-                summing.sum(spaces, *sum, *to, false);
-            }
             // The part of the first layer that runs over tokens.
             if let Some((_, layer, _)) = program.layers.first() {
-                let tokens = program.vocabulary + 1;
-                let chunk = Chunk { first: 0, rows: tokens, steps: 1 };
-                let table = Runner { program, kernels, memory, bases, clock, chunk };
-                table.run(&layer.before.backward, table_space, std::iter::once(0), tokens);
+                let runner = summing.runner(table[0]);
+                std::slice::from_raw_parts_mut(runner.sums(), program.sums).fill(T::default());
+                runner.run(&layer.before.backward, table_space, std::iter::once(0), table[0].rows);
                 for reduction in &layer.before.reductions {
                     match *reduction {
-                        Reduction::Outer { a, b, to, add: false } => {
+                        Reduction::Outer { a, b, to, add: false, .. } => {
                             summing.outer((a, b), to, false, (0, to.rows), (0, 1));
                         }
                         Reduction::Sum { place, to, add: false } => {
-                            summing.sum(std::slice::from_ref(table_space), place, to, false);
+                            summing.sum(&table, place, to, false);
                         }
                         Reduction::Fill { to, value } => {
                             fixed::run(&[FixedStep::Fill { to, value }], memory.fixed, kernels);
@@ -75,14 +73,16 @@ impl<T: Float> Machine<T> {
                 for (phase, of_tokens) in phases {
                     for reduction in &phase.reductions {
                         match *reduction {
-                            Reduction::Outer { a, b, to, add: true } => {
+                            Reduction::Outer { to, add: true, place: Some(place), .. } if by_blocks => {
+                                summing.sum(chunks, summing.totals(place), to, true);
+                            }
+                            Reduction::Outer { a, b, to, add: true, .. } => {
                                 let span = (0, if of_tokens { 1 } else { steps });
                                 summing.outer((a, b), to, true, (0, to.rows), span);
                             }
-                            Reduction::Sum { place, to, add: true } if of_tokens => {
-                                summing.sum(std::slice::from_ref(table_space), place, to, true);
+                            Reduction::Sum { place, to, add: true } => {
+                                summing.sum(if of_tokens { &table } else { chunks }, place, to, true);
                             }
-                            Reduction::Sum { place, to, add: true } => summing.sum(spaces, place, to, true),
                             _ => {}
                         }
                     }
@@ -95,36 +95,35 @@ impl<T: Float> Machine<T> {
 /// A piece of the work of summing gradients.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Job {
-    /// Rows of `to = aᵀ · b`, over all time steps or those with predictions that count.
-    Outer { a: View, b: View, to: Location, rows: (usize, usize), counted: bool },
+    /// Rows of `to = aᵀ · b`, over all time steps or those with predictions that count; or what the chunks summed up.
+    Outer { a: View, b: View, to: Location, rows: (usize, usize), counted: bool, place: Option<usize> },
     /// The sum of all rows at the time steps with predictions that count.
     SumRows { from: View, to: Location },
-    /// Columns of the rows of `from` are summed up for each token.
-    Scatter { from: View, to: View, columns: (usize, usize) },
+    /// What the chunks summed up step by step.
+    Sum { place: usize, to: Location },
+    /// Columns of the rows of `from` are summed up for each token; or what the chunks summed up.
+    Scatter { from: View, to: View, columns: (usize, usize), place: Option<usize> },
     /// All entries one number.
     Fill { to: Location, value: f64 },
 }
 
-/// What summing gradients begins with, in pieces of about equal size, and the sums that chunks made themselves.
-pub(super) fn jobs(
-    layers: &[(String, Layer, Vec<String>)],
-    head: &Head,
-    gradients: &[Location],
-) -> (Vec<Job>, Vec<(usize, Location)>) {
-    let (mut jobs, mut sums) = (Vec::new(), Vec::new());
+/// What summing gradients begins with, in pieces of about equal size.
+pub(super) fn jobs(layers: &[(String, Layer, Vec<String>)], head: &Head, gradients: &[Location]) -> Vec<Job> {
+    let mut jobs = Vec::new();
     for (index, (_, layer, _)) in layers.iter().enumerate() {
         for lookup in &layer.lookups {
             if let Some((from, to)) = lookup.gradient {
-                jobs.extend(blocks(lookup.width, 256).map(|columns| Job::Scatter { from, to, columns }));
+                let place = lookup.sum;
+                jobs.extend(blocks(lookup.width, 256).map(|columns| Job::Scatter { from, to, columns, place }));
             }
         }
         let before = if index == 0 { &[][..] } else { &layer.before.reductions[..] };
         for &reduction in layer.step.reductions.iter().chain(before) {
             match reduction {
-                Reduction::Outer { a, b, to, add: false } => {
-                    jobs.extend(outer_rows(to.rows).map(|rows| Job::Outer { a, b, to, rows, counted: false }));
+                Reduction::Outer { a, b, to, add: false, place } => {
+                    jobs.extend(outer_rows(to.rows).map(|rows| Job::Outer { a, b, to, rows, counted: false, place }));
                 }
-                Reduction::Sum { place, to, add: false } => sums.push((place, to)),
+                Reduction::Sum { place, to, add: false } => jobs.push(Job::Sum { place, to }),
                 Reduction::Fill { to, value } => jobs.push(Job::Fill { to, value }),
                 _ => {}
             }
@@ -132,9 +131,10 @@ pub(super) fn jobs(
     }
     let [wya, by] = head.params;
     let (a, to) = (View { buffer: head.logits, shift: 0, offset: 0 }, gradients[wya]);
-    jobs.extend(outer_rows(to.rows).map(|rows| Job::Outer { a, b: head.from, to, rows, counted: true }));
+    let head = |rows| Job::Outer { a, b: head.from, to, rows, counted: true, place: None };
+    jobs.extend(outer_rows(to.rows).map(head));
     jobs.push(Job::SumRows { from: a, to: gradients[by] });
-    (jobs, sums)
+    jobs
 }
 
 /// `0..count` in pieces of nearly equal length, at most `size`.
@@ -159,6 +159,8 @@ struct Summing<'a, T: Float> {
     rows: usize,
     steps: usize,
     tokens: &'a [u32],
+    /// Whether the chunks summed up block by block: not if there is but one block.
+    by_blocks: bool,
 }
 
 impl<T: Float> Summing<'_, T> {
@@ -181,7 +183,11 @@ impl<T: Float> Summing<'_, T> {
         // SAFETY: the caller's; views were planned for this memory.
         unsafe {
             match *job {
-                Job::Outer { a, b, to, rows, counted } => {
+                Job::Outer { to, rows: (first, last), place: Some(place), .. } if self.by_blocks => {
+                    let place = self.totals(place) + first * to.columns;
+                    self.sum(self.chunks, place, to.part((first, last - first), (0, to.columns)), false);
+                }
+                Job::Outer { a, b, to, rows, counted, .. } => {
                     let span = if counted { counted_span } else { (0, self.steps) };
                     self.outer((a, b), to, false, rows, span);
                 }
@@ -200,19 +206,54 @@ impl<T: Float> Summing<'_, T> {
                         (self.kernels.execute)(Code::AddRows, shape, target, [source; 3]);
                     }
                 }
-                Job::Scatter { from, to, columns } => self.scatter(from, to, columns),
+                Job::Sum { place, to } => self.sum(self.chunks, place, to, false),
+                Job::Scatter { to, columns: (first, last), place: Some(place), .. } if self.by_blocks => {
+                    let runner = self.runner(self.chunks[0]);
+                    let to = Target { start: runner.at(to, 0).add(first), stride: runner.width(to) };
+                    let shape = (self.program.vocabulary + 1, last - first);
+                    self.sum_rows(self.chunks, (self.totals(place) + first, to.stride), to, shape, false);
+                }
+                Job::Scatter { from, to, columns, .. } => self.scatter(from, to, columns),
             }
         }
     }
 
-    /// `to (+)=` what some spaces summed up, in their order.
-    unsafe fn sum(&self, spaces: &[Space<T>], place: usize, to: Location, add: bool) {
-        for unit in 0..to.columns {
-            let sum: f64 = spaces.iter().map(|space| space.sums[place + unit].to_f64()).sum();
+    /// Where among its sums a chunk has what it summed up block by block.
+    fn totals(&self, place: usize) -> usize {
+        self.program.sums + place
+    }
+
+    /// `to (+)=` what some chunks summed up, in their order.
+    unsafe fn sum(&self, chunks: &[Chunk], place: usize, to: Location, add: bool) {
+        // SAFETY: the caller's.
+        unsafe {
+            let target = Target { start: self.memory.fixed.add(to.offset), stride: to.row };
+            if to.column == 1 {
+                self.sum_rows(chunks, (place, to.columns), target, (to.rows, to.columns), add);
+                return;
+            }
+            // A row that lies in a column.
+            let target = Target { stride: to.column, ..target };
+            self.sum_rows(chunks, (place, 1), target, (to.columns, 1), add);
+        }
+    }
+
+    unsafe fn sum_rows(
+        &self,
+        chunks: &[Chunk],
+        (place, stride): (usize, usize),
+        to: Target<T>,
+        shape: (usize, usize),
+        add: bool,
+    ) {
+        let own = Source { start: to.start.cast_const(), stride: to.stride, single: false };
+        for (index, &chunk) in chunks.iter().enumerate() {
+            let code = if add || index > 0 { Code::Zip(Binary::Add) } else { Code::Map(Unary::Copy) };
             // SAFETY: the caller's.
             unsafe {
-                let entry = self.memory.fixed.add(to.offset + unit * to.column);
-                *entry = T::from_f64(if add { (*entry).to_f64() + sum } else { sum });
+                let start = self.runner(chunk).sums().add(place).cast_const();
+                let sum = Source { start, stride, single: false };
+                (self.kernels.execute)(code, shape, to, [sum, own, own]);
             }
         }
     }
@@ -228,8 +269,8 @@ impl<T: Float> Summing<'_, T> {
         let kinds = [a, b].map(|view| self.program.buffers[view.buffer].kind);
         let is_table = kinds.contains(&Kind::Table);
         // Tapes of all chunks lie behind each other: one product over all.
-        let all = [Chunk { first: 0, rows: self.rows, steps: self.steps }];
-        let table = [Chunk { first: 0, rows: self.program.vocabulary + 1, steps: 1 }];
+        let all = [Chunk { number: 0, first: 0, rows: self.rows, steps: self.steps, block: 1 }];
+        let table = [Chunk { number: 0, first: 0, rows: self.program.vocabulary + 1, steps: 1, block: 1 }];
         let at_once = kinds == [Kind::Tape; 2] && [a, b].iter().all(|v| v.shift == 0) && span == (0, self.steps);
         let chunks = if is_table {
             &table[..]
@@ -243,48 +284,20 @@ impl<T: Float> Summing<'_, T> {
             for &chunk in chunks {
                 let runner = self.runner(chunk);
                 let depth = (span.1 - span.0) * chunk.rows;
-                let (a_start, a_row) = (runner.at(a, span.0).add(first).cast_const(), runner.width(a));
-                let (b_start, b_row) = (runner.at(b, span.0).cast_const(), runner.width(b));
-                let start = self.memory.fixed.add(to.offset + first * to.row);
-                let (rows, columns) = (last - first, to.columns);
-                if to.column == 1 && depth <= 64 {
-                    (self.kernels.multiply)(&Product {
-                        rows,
-                        columns,
-                        depth,
-                        a: a_start,
-                        a_strides: [1, a_row],
-                        b: b_start,
-                        b_strides: [b_row, self.kernels.panel],
-                        b_padded: false,
-                        c: start,
-                        c_stride: to.row,
-                        init: if add { start.cast_const() } else { std::ptr::null() },
-                        init_stride: to.row,
-                        next: std::ptr::null(),
-                        next_stride: b_row,
-                    });
-                } else if depth > 0 || !add {
-                    // A transposed result is that of the exchanged operands.
-                    let ((rows, a, a_stride), (columns, b, b_stride), c_stride) = if to.column == 1 {
-                        ((rows, a_start, a_row), (columns, b_start, b_row), to.row)
-                    } else {
-                        ((columns, b_start, b_row), (rows, a_start, a_row), to.column)
-                    };
-                    for (row, end) in blocks(rows, OUTER_ROWS) {
-                        (self.kernels.outer)(&Outer {
-                            rows: end - row,
-                            columns,
-                            depth,
-                            a: a.add(row),
-                            a_stride,
-                            b,
-                            b_stride,
-                            c: start.add(row * c_stride),
-                            c_stride,
-                            add,
-                        });
-                    }
+                let product = Outer {
+                    rows: last - first,
+                    columns: to.columns,
+                    depth,
+                    a: runner.at(a, span.0).add(first).cast_const(),
+                    a_stride: runner.width(a),
+                    b: runner.at(b, span.0).cast_const(),
+                    b_stride: runner.width(b),
+                    c: self.memory.fixed.add(to.offset + first * to.row),
+                    c_stride: to.row,
+                    add,
+                };
+                if depth > 0 || !add {
+                    outer(self.kernels, &product);
                 }
                 add = true;
             }
@@ -325,12 +338,16 @@ impl<T: Float> Summing<'_, T> {
             let runner = self.runner(self.chunks[0]);
             let (table, width) = (runner.at(choice.table_gradient, 0), runner.width(choice.table_gradient));
             let (to, add) = choice.weight_gradient;
-            for unit in 0..width {
-                let row = self.memory.fixed.add(to.offset + unit * to.row);
-                for token in 0..vocabulary {
-                    let (entry, sum) = (row.add(token * to.column), *table.add(token * width + unit));
-                    *entry = if add { T::from_f64((*entry).to_f64() + sum.to_f64()) } else { sum };
-                }
+            let start = self.memory.fixed.add(to.offset);
+            let place = |token: usize, unit: usize| start.add(unit * to.row + token * to.column);
+            let from = |token: usize, unit: usize| *table.add(token * width + unit);
+            if add {
+                by_lines((vocabulary, width), |token, unit| {
+                    let entry = place(token, unit);
+                    *entry = T::from_f64((*entry).to_f64() + from(token, unit).to_f64());
+                });
+            } else {
+                by_lines((vocabulary, width), |token, unit| *place(token, unit) = from(token, unit));
             }
             if let Some((to, add)) = choice.bias_gradient {
                 let source = Source { start: table.cast_const(), stride: width, single: false };
@@ -340,6 +357,38 @@ impl<T: Float> Summing<'_, T> {
                 }
                 (self.kernels.execute)(Code::AddRows, (vocabulary + 1, width), target, [source; 3]);
             }
+        }
+    }
+}
+
+/// An outer product of any shape.
+///
+/// # Safety
+/// As for the kernels that compute it.
+pub(super) unsafe fn outer<T: Float>(kernels: &Kernels<T>, outer: &Outer<T>) {
+    let Outer { rows, columns, depth, a, a_stride, b, b_stride, c, c_stride, add } = *outer;
+    // SAFETY: the caller's.
+    unsafe {
+        if depth <= 64 {
+            (kernels.multiply)(&Product {
+                rows,
+                columns,
+                depth,
+                a,
+                a_strides: [1, a_stride],
+                b,
+                b_strides: [b_stride, kernels.panel],
+                b_padded: false,
+                c,
+                c_stride,
+                init: if add { c.cast_const() } else { std::ptr::null() },
+                init_stride: c_stride,
+                ahead: &[],
+            });
+            return;
+        }
+        for (row, end) in blocks(rows, OUTER_ROWS) {
+            (kernels.outer)(&Outer { rows: end - row, a: a.add(row), c: c.add(row * c_stride), ..*outer });
         }
     }
 }

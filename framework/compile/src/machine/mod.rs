@@ -1,7 +1,8 @@
 //! A compiled model with its numbers: trains, evaluates, generates.
 //!
 //! A training step: weights are packed; the rows of the batch are cut into chunks, and each chunk runs the whole
-//! sequence forward and backward by itself; then gradients are summed over all chunks, clipped, and parameters updated.
+//! sequence forward and backward by itself, the way back in blocks of some time steps, after each of which it adds to its
+//! own sums what they contribute to gradients; then these are summed over all chunks, clipped, and parameters updated.
 //! How the rows are cut depends on the model and the batch alone, so the result does not depend on the number of threads.
 
 mod chunk;
@@ -18,6 +19,7 @@ pub(crate) use self::model::Compiled;
 use self::{
     chunk::{Chunk, Purpose, Space, span},
     clock::Clock,
+    prepare::BLOCK,
 };
 use crate::{
     body::{Buffer, Kind},
@@ -114,6 +116,8 @@ pub struct Needs {
     /// For parameters, their gradients, what the optimiser remembers, packed weights, and tables with a row for each
     /// symbol.
     pub fixed: usize,
+    /// For every chunk of a batch, the sequences that run together: what it sums up, and a block of time steps.
+    pub chunk: usize,
     /// For every sequence of a batch.
     pub row: usize,
     /// For every sequence and time step: the tape of what the way back needs.
@@ -122,8 +126,12 @@ pub struct Needs {
 
 impl Needs {
     fn listing(self, size: usize) -> String {
-        let [fixed, row, row_and_step] = [self.fixed, self.row, self.row_and_step].map(|numbers| numbers * size);
-        format!("memory of the whole model:\n  {fixed} bytes, {row} bytes a row, {row_and_step} bytes a row and step\n")
+        let Self { fixed, chunk, row, row_and_step } = self;
+        let [fixed, chunk, row, row_and_step] = [fixed, chunk, row, row_and_step].map(|numbers| numbers * size);
+        format!(
+            "memory of the whole model:\n  {fixed} bytes, {chunk} bytes a chunk of rows, {row} bytes a row, \
+             {row_and_step} bytes a row and step\n"
+        )
     }
 }
 
@@ -137,6 +145,8 @@ pub struct Machine<T: Float> {
     /// What depends on the batch, and where each buffer begins in it.
     work: Aligned<T>,
     bases: Vec<usize>,
+    /// What each chunk sums up for itself, and behind it what is summed up over tokens.
+    sums: Aligned<T>,
     /// The steps and rows that the memory suffices for.
     room: (usize, usize),
     spaces: Vec<Space<T>>,
@@ -184,6 +194,7 @@ impl<T: Float> Machine<T> {
             optimizer: OptimizerState::new(description.optimizer, &sizes),
             bases: Vec::new(),
             work: Aligned::new(0),
+            sums: Aligned::new(0),
             room: (0, 0),
             spaces: Vec::new(),
             is_packed: false,
@@ -395,11 +406,13 @@ impl<T: Float> Machine<T> {
 
     /// The memory that the program takes, in numbers.
     pub fn needs(&self) -> Needs {
-        let mut needs = Needs { fixed: self.memory.len(), row: 0, row_and_step: 0 };
+        let mut needs =
+            Needs { fixed: self.memory.len(), chunk: self.program.sums + self.program.totals, row: 0, row_and_step: 0 };
         for Buffer { width, kind } in &self.program.buffers {
             match kind {
                 Kind::Tape => needs.row_and_step += width,
                 Kind::State => (needs.row_and_step, needs.row) = (needs.row_and_step + width, needs.row + width),
+                Kind::Block => (needs.chunk, needs.row) = (needs.chunk + BLOCK * width, needs.row + width),
                 Kind::Step => needs.row += width,
                 Kind::Carry => needs.row += 2 * width,
                 Kind::Table => needs.fixed += (self.program.vocabulary + 1) * width,
@@ -410,8 +423,8 @@ impl<T: Float> Machine<T> {
 
     /// The memory in use, in bytes.
     pub fn bytes(&self) -> usize {
-        let spaces = self.spaces.iter().map(|space| space.scratch.len() + space.sums.len()).sum::<usize>();
-        (self.memory.len() + self.work.len() + spaces) * size_of::<T>()
+        let spaces = self.spaces.iter().map(|space| space.scratch.len()).sum::<usize>();
+        (self.memory.len() + self.work.len() + self.sums.len() + spaces) * size_of::<T>()
     }
 
     fn read(&self, at: Location) -> Vec<T> {
@@ -422,23 +435,15 @@ impl<T: Float> Machine<T> {
         let memory = self.memory();
         let (program, kernels) = (&self.program, self.kernels);
         let rule = self.optimizer.rule(rate);
-        let mut slots = Vec::new();
         for (index, (_, at)) in program.params.iter().enumerate() {
             let count = at.rows * at.columns;
             let state = self.optimizer.slots(index);
             // SAFETY: parameter, gradient and state are of the same size.
             unsafe {
-                for start in (0..count).step_by(1 << 16) {
-                    slots.push(Slots {
-                        count: (count - start).min(1 << 16),
-                        parameter: memory.fixed.add(at.offset + start),
-                        gradient: memory.fixed.add(program.clipped[index].offset + start).cast_const(),
-                        state: state.map(|state| if state.is_null() { state } else { state.add(start) }),
-                    });
-                }
+                let parameter = memory.fixed.add(at.offset);
+                let gradient = memory.fixed.add(program.clipped[index].offset).cast_const();
+                (kernels.update)(&rule, &Slots { count, parameter, gradient, state });
             }
         }
-        // SAFETY: every slot is a piece of memory of its own.
-        slots.iter().for_each(|slots| unsafe { (kernels.update)(&rule, slots) });
     }
 }

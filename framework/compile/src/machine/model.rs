@@ -37,9 +37,10 @@ pub(crate) struct Compiled {
     pub(crate) prologue: Vec<FixedStep>,
     pub(crate) epilogue: Vec<FixedStep>,
     pub(crate) clip: Vec<FixedStep>,
+    /// How many numbers each chunk sums up: some step by step, behind them some block by block.
     pub(crate) sums: usize,
+    pub(crate) totals: usize,
     pub(super) jobs: Vec<Job>,
-    pub(crate) sums_of_chunks: Vec<(usize, Location)>,
     pub(crate) scratch: usize,
     /// Numbers that one row of a batch multiplies and adds in a time step.
     pub(crate) work: usize,
@@ -91,7 +92,7 @@ impl Compiled {
 
         let mut buffers = Vec::new();
         let mut weights = Vec::new();
-        let (mut sums, mut epilogue) = (0, Vec::new());
+        let (mut sums, mut totals, mut epilogue) = (0, 0, Vec::new());
         let buffer = |buffers: &mut Vec<Buffer>, width, kind| {
             buffers.push(Buffer { width, kind });
             View { buffer: buffers.len() - 1, shift: 0, offset: 0 }
@@ -127,12 +128,13 @@ impl Compiled {
             next_param += params.len();
             let outputs: Vec<_> = std::iter::once(step.output).chain(step.next.iter().map(|(_, id)| *id)).collect();
             let (graph, roots) = lower(&step.graph, &step.constants, &leaves, &outputs, Some(batch))?;
-            let shape = layer::Shape { outputs: cell.outputs(), state: &state };
+            let shape = layer::Shape { tokens: vocabulary + 1, outputs: cell.outputs(), state: &state };
             let mut layout = Layout {
                 buffers: &mut buffers,
                 weights: &mut weights,
                 fixed: &mut fixed,
                 sums: &mut sums,
+                totals: &mut totals,
                 epilogue: &mut epilogue,
             };
             let mut into = Gradients { at: &gradients, begun: &mut begun };
@@ -191,10 +193,9 @@ impl Compiled {
         let scratch = bodies.map(|body| body.scratch).max().unwrap_or(0);
         let work = weights.iter().map(|(weight, _)| weight.at.rows * weight.at.columns).sum();
         let params = shapes.into_iter().zip(&fixed.params).map(|((name, _), &at)| (name, at)).collect();
-        let (jobs, sums_of_chunks) = jobs(&layers, &head, &gradients);
+        let jobs = jobs(&layers, &head, &gradients);
         Ok(Self {
             jobs,
-            sums_of_chunks,
             vocabulary,
             dropout: description.dropout,
             params,
@@ -211,6 +212,7 @@ impl Compiled {
             epilogue,
             clip,
             sums,
+            totals,
             scratch,
             work,
         })

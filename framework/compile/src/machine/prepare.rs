@@ -14,6 +14,14 @@ use crate::{
     memory::Aligned,
 };
 
+/// About how many rows of a chunk, all those of a time step taken together, a block has.
+pub(super) const BLOCK: usize = 128;
+
+/// How many time steps make up a block, for so many rows each: a power of two.
+fn block(rows: usize) -> usize {
+    1 << (BLOCK / rows).max(1).ilog2()
+}
+
 impl<T: Float> Machine<T> {
     /// How the rows of a batch are cut: enough chunks for many cores where there is enough work, of rows enough to be
     /// worth reading the weights for.
@@ -24,14 +32,12 @@ impl<T: Float> Machine<T> {
         while self.is_large(rows, steps) && count < 64 && rows / (2 * count) >= least {
             count *= 2;
         }
-        let mut first = 0;
-        (0..count)
-            .map(|index| {
-                let here = (rows - first).div_ceil(count - index);
-                first += here;
-                Chunk { first: first - here, rows: here, steps }
-            })
-            .collect()
+        let block = block(rows.div_ceil(count));
+        // Longer and shorter ones in turn, as neighbours are likely to run on one thread.
+        let start = |number: usize| rows * number / count;
+        let chunk =
+            |number| Chunk { number, first: start(number), rows: start(number + 1) - start(number), steps, block };
+        (0..count).map(chunk).collect()
     }
 
     /// Whether there is enough to do for more than one thread.
@@ -49,6 +55,7 @@ impl<T: Float> Machine<T> {
         assert!(batch.inputs.iter().all(|&token| token as usize <= vocabulary), "an input is no symbol");
         assert!(batch.targets.iter().all(|&token| (token as usize) < vocabulary), "a target is no symbol");
         let (rows, steps) = (batch.rows.max(self.room.1), batch.steps.max(self.room.0));
+        let most = self.chunks(rows, steps).len();
         if (steps, rows) != self.room {
             self.bases.clear();
             let mut size = 0;
@@ -57,6 +64,7 @@ impl<T: Float> Machine<T> {
                 let lines = match buffer.kind {
                     Kind::Tape => steps * rows,
                     Kind::State => (steps + 1) * rows,
+                    Kind::Block => (most * BLOCK + rows).min(steps * rows),
                     Kind::Step => rows,
                     Kind::Carry => 2 * rows,
                     Kind::Table => self.program.vocabulary + 1,
@@ -64,6 +72,7 @@ impl<T: Float> Machine<T> {
                 size += (lines * buffer.width).next_multiple_of(16);
             }
             self.work = Aligned::new(size);
+            self.sums = Aligned::new((most + 1) * (self.program.sums + self.program.totals));
             self.room = (steps, rows);
             self.is_packed = false;
             self.fill_identity();
@@ -88,7 +97,7 @@ impl<T: Float> Machine<T> {
     }
 
     pub(super) fn memory(&mut self) -> Memory<T> {
-        Memory { fixed: self.memory.as_mut_ptr(), work: self.work.as_mut_ptr() }
+        Memory { fixed: self.memory.as_mut_ptr(), work: self.work.as_mut_ptr(), sums: self.sums.as_mut_ptr() }
     }
 
     /// Packs weights, and computes what depends on parameters and tokens alone.
@@ -124,14 +133,18 @@ impl<T: Float> Machine<T> {
                 // SAFETY: the table has a row for every token, the weight a column for every symbol.
                 unsafe {
                     let to = memory.work.add(to);
-                    for unit in 0..width {
-                        let from = memory.fixed.add(choice.weight.offset + unit * choice.weight.row);
-                        let bias = choice.bias.map_or(T::default(), |bias| *memory.fixed.add(bias.offset + unit));
-                        for token in 0..tokens - 1 {
-                            *to.add(token * width + unit) = T::from_f64((*from.add(token)).to_f64() + bias.to_f64());
-                        }
-                        *to.add((tokens - 1) * width + unit) = bias;
+                    let from = memory.fixed.add(choice.weight.offset).cast_const();
+                    // The last row is that of no symbol: the bias alone.
+                    let last = to.add((tokens - 1) * width);
+                    match choice.bias {
+                        Some(bias) => std::ptr::copy_nonoverlapping(memory.fixed.add(bias.offset), last, width),
+                        None => std::slice::from_raw_parts_mut(last, width).fill(T::default()),
                     }
+                    let row = choice.weight.row;
+                    by_lines((tokens - 1, width), |token, unit| {
+                        let sum = (*from.add(unit * row + token)).to_f64() + (*last.add(unit)).to_f64();
+                        *to.add(token * width + unit) = T::from_f64(sum);
+                    });
                 }
             }
         }
@@ -143,7 +156,7 @@ impl<T: Float> Machine<T> {
             memory,
             bases: &self.bases,
             clock,
-            chunk: Chunk { first: 0, rows: tokens, steps: 1 },
+            chunk: Chunk { number: 0, first: 0, rows: tokens, steps: 1, block: 1 },
         };
         // SAFETY: the table's buffers have a row for every token.
         unsafe { table.run(&layer.before.forward, space, std::iter::once(0), tokens) };
@@ -203,6 +216,24 @@ impl<T: Float> Machine<T> {
                 let start = self.bases[state.buffer] + first * state.width;
                 let count = chunk.rows * state.width;
                 end[chunk.first * state.width..][..count].copy_from_slice(&self.work[start..start + count]);
+            }
+        }
+    }
+}
+
+/// Goes over the entries of a table, of each row a line of the cache at a time: a matrix that is turned on its way touches
+/// few lines at once, where those of a whole column would push each other out.
+#[inline]
+pub(super) fn by_lines((rows, columns): (usize, usize), entry: impl Fn(usize, usize)) {
+    const LINE: usize = 16;
+    for first in (0..columns).step_by(LINE) {
+        let count = LINE.min(columns - first);
+        for row in 0..rows {
+            // A count that the compiler knows.
+            if count == LINE {
+                (first..first + LINE).for_each(|column| entry(row, column));
+            } else {
+                (first..first + count).for_each(|column| entry(row, column));
             }
         }
     }

@@ -1,30 +1,22 @@
 //! One cell of the stack, compiled: the part before the time loop, the loop, and both backwards.
 
+mod derived;
+mod reductions;
+
 use std::collections::{HashMap, HashSet};
 
+use self::derived::Derived;
+pub(crate) use self::reductions::{Gradients, Reduction};
 use crate::{
-    body::{self, Body, Buffer, Kind, Layout, Task, View, view_of},
-    differentiate::differentiate,
+    body::{Body, Buffer, Kind, Layout, View, view_of},
     error::{Refusal, Result},
     fixed::Location,
-    fuse::fuse,
-    graph::{Binary, Graph, Id, Leaf, Op, Rows},
+    graph::{Graph, Id, Leaf, Op, Rows},
     split::split,
     sums::gather,
 };
 
-/// A sum over all rows of the batch and all time steps.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Reduction {
-    /// `to (+)= aᵀ · b`.
-    Outer { a: View, b: View, to: Location, add: bool },
-    /// `to (+)=` one of the chunks' sums.
-    Sum { place: usize, to: Location, add: bool },
-    /// All entries one number.
-    Fill { to: Location, value: f64 },
-}
-
-/// Steps forward and backward, and what is summed up afterwards.
+/// Steps forward and backward, and what is summed up meanwhile and afterwards.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Phase {
     pub(crate) forward: Body,
@@ -52,6 +44,8 @@ pub(crate) struct Lookup {
     pub(crate) to: View,
     /// The gradient of the chosen rows, and where it is summed up for each token.
     pub(crate) gradient: Option<(View, View)>,
+    /// Where among its sums each chunk does that for itself.
+    pub(crate) sum: Option<usize>,
     pub(crate) width: usize,
 }
 
@@ -79,6 +73,8 @@ pub(crate) struct Layer {
     pub(crate) outputs: usize,
     /// The buffer of the output's gradient.
     pub(crate) gradient: usize,
+    /// Whether each chunk sums up gradients block by block, so that what they are made of never leaves the cache.
+    pub(crate) is_summed_by_blocks: bool,
 }
 
 /// What feeds a layer.
@@ -111,17 +107,16 @@ impl Input {
     }
 }
 
-/// Where each parameter's gradient goes, and whether something is there already.
-pub(crate) struct Gradients<'a> {
-    pub(crate) at: &'a [Location],
-    pub(crate) begun: &'a mut [bool],
-}
-
 /// Widths and first values of a cell's carried vectors.
 pub(crate) struct Shape<'a> {
+    /// How many rows a table has: one for each token.
+    pub(crate) tokens: usize,
     pub(crate) outputs: usize,
     pub(crate) state: &'a [(usize, f64)],
 }
+
+/// The most numbers that a layer's sums over the rows of the batch may have to be made block by block.
+const BLOCKWISE: usize = 1 << 18;
 
 /// Compiles a cell. Its graph has as roots the output and the next state.
 #[expect(clippy::too_many_lines, reason = "each part begins where the one before has put its values")]
@@ -159,6 +154,11 @@ pub(crate) fn compile(
         wanted.iter().map(seed).collect()
     })?;
 
+    // Sums that stay in the second cache are made block by block, where their operands are still near.
+    let tables: usize = wanted.iter().map(|&index| before.graph[before.roots[index]].columns).sum();
+    let sums_before = if input.of_tokens() { shape.tokens * tables } else { before.numbers_of_outers() };
+    let is_summed_by_blocks = step.numbers_of_outers() + sums_before <= BLOCKWISE;
+
     // Forward: first the hoisted values, then the loop.
     let kind = if input.of_tokens() { Kind::Table } else { Kind::Tape };
     let mut views = HashMap::new();
@@ -167,6 +167,19 @@ pub(crate) fn compile(
     layout.fixed.tag += 1;
     let before_tag = layout.fixed.tag;
     let mut phase_before = Phase::default();
+    let lasting_before = before.used_backward();
+    let mut lasting = step.used_backward();
+    lasting.insert(base(&step.graph, step.roots[0]));
+    let is_lasting = |index: usize| step.leaf(Leaf::Hoisted(index)).is_some_and(|id| lasting.contains(&id));
+    if !input.of_tokens() {
+        // Products that only the loop reads are computed a block ahead of it.
+        for (index, &root) in before.roots.iter().enumerate() {
+            let is_product = matches!(before.graph[root].op, Op::Linear { .. });
+            if is_product && !is_lasting(index) && !lasting_before.contains(&root) {
+                views.insert(root, whole(new_buffer(layout, before.graph[root].columns, Kind::Block), 0));
+            }
+        }
+    }
     if choices.is_none() {
         phase_before.forward = before.forward((kind, kind), &[], &mut views, layout)?;
     } else {
@@ -191,12 +204,9 @@ pub(crate) fn compile(
             .ok_or_else(|| Refusal::new("an input product that nothing computes"))?;
         let leaf = Leaf::Hoisted(index);
         if input.of_tokens() {
-            let mut lasting = step.used_backward();
-            lasting.insert(base(&step.graph, step.roots[0]));
-            let kept = step.leaf(leaf).is_some_and(|id| lasting.contains(&id));
             let width = before.graph[root].columns;
-            let to = whole(new_buffer(layout, width, if kept { Kind::Tape } else { Kind::Step }), 0);
-            lookups.push(Lookup { table, to, gradient: None, width });
+            let to = whole(new_buffer(layout, width, if is_lasting(index) { Kind::Tape } else { Kind::Step }), 0);
+            lookups.push(Lookup { table, to, gradient: None, sum: None, width });
             step.place(leaf, to, &mut step_views);
         } else {
             step.place(leaf, table, &mut step_views);
@@ -237,9 +247,10 @@ pub(crate) fn compile(
             layout.buffers[state.gradient].kind = Kind::State;
         }
     }
-    let (backward, sums) = step.backward((Kind::Tape, Kind::Step), &results, &kept, &mut step_views, layout)?;
+    let kind_back = if is_summed_by_blocks { Kind::Block } else { Kind::Tape };
+    let (backward, sums) = step.backward((kind_back, Kind::Step), &results, &kept, &mut step_views, layout)?;
     phase_step.backward = backward;
-    step.reductions(&step_views, &sums, gradients, layout, &mut phase_step.reductions)?;
+    step.reductions((&step_views, &sums, is_summed_by_blocks), gradients, layout, &mut phase_step.reductions)?;
     debug_assert_eq!(layout.fixed.tag, step_tag);
 
     layout.fixed.tag = before_tag;
@@ -249,6 +260,7 @@ pub(crate) fn compile(
         let view = if input.of_tokens() {
             let to = whole(new_buffer(layout, lookups[index].width, Kind::Table), 0);
             lookups[index].gradient = Some((from, to));
+            lookups[index].sum = is_summed_by_blocks.then(|| layout.total(shape.tokens * lookups[index].width));
             to
         } else {
             from
@@ -285,9 +297,10 @@ pub(crate) fn compile(
             }
             None => vec![],
         };
+        let (by_blocks, kind) = if input.of_tokens() { (false, kind) } else { (is_summed_by_blocks, kind_back) };
         let (backward, sums) = before.backward((kind, kind), &results, &[], &mut views, layout)?;
         phase_before.backward = backward;
-        before.reductions(&views, &sums, gradients, layout, &mut phase_before.reductions)?;
+        before.reductions((&views, &sums, by_blocks), gradients, layout, &mut phase_before.reductions)?;
     }
     layout.fixed.tag = step_tag;
     Ok(Layer {
@@ -299,6 +312,7 @@ pub(crate) fn compile(
         output,
         outputs: shape.outputs,
         gradient,
+        is_summed_by_blocks,
     })
 }
 
@@ -341,239 +355,4 @@ fn choices(before: &Derived) -> Option<Vec<(usize, Option<usize>)>> {
             Some((param(weight)?, bias))
         })
         .collect()
-}
-
-/// A graph with its gradients.
-struct Derived {
-    graph: Graph,
-    /// The results.
-    roots: Vec<Id>,
-    gradients: HashMap<Leaf, Id>,
-    /// The batch values computed forward, and those computed backward.
-    forward: Vec<Id>,
-    backward: Vec<Id>,
-    /// Sums over the batch that gradients of parameters are made of.
-    sums: Vec<Id>,
-    outers: Vec<(Id, Id)>,
-    /// Zeros as wide as the input, for an input that nothing depends on.
-    zero: Option<Id>,
-}
-
-impl Derived {
-    /// Differentiates a graph with the seeds that `seed` makes, and gathers and fuses what can be.
-    fn new(mut graph: Graph, roots: &[Id], seed: impl FnOnce(&mut Graph) -> Vec<(Id, Id)>) -> Result<Self> {
-        let seeds = seed(&mut graph);
-        let leaves: Vec<(Leaf, Id)> = (0..graph.len())
-            .filter_map(|id| match graph[id].op {
-                Op::Leaf(leaf) => Some((leaf, id)),
-                _ => None,
-            })
-            .collect();
-        let gradients = differentiate(&mut graph, &seeds)?;
-        let given: Vec<(Leaf, Id)> =
-            leaves.iter().filter_map(|&(leaf, id)| Some((leaf, (*gradients.get(id)?)?))).collect();
-        let zero = leaves
-            .iter()
-            .find(|(leaf, _)| *leaf == Leaf::X)
-            .map(|&(_, id)| graph[id].columns)
-            .map(|columns| graph.fill(0.0, Rows::Batch, columns));
-        let all: Vec<Id> = roots
-            .iter()
-            .copied()
-            .chain(given.iter().map(|&(_, id)| id))
-            .chain(leaves.iter().map(|&(_, id)| id))
-            .chain(zero)
-            .collect();
-        let (graph, all) = gather(&graph, &all, false);
-        let (graph, all) = fuse(&graph, &all);
-        let (roots, rest) = all.split_at(roots.len());
-        let gradients: HashMap<Leaf, Id> = given.iter().zip(rest).map(|(&(leaf, _), &id)| (leaf, id)).collect();
-        let zero = zero.and_then(|_| rest.last().copied());
-
-        let is_computed = |&id: &Id| graph.is_batch(id) && !matches!(graph[id].op, Op::Leaf(_) | Op::Fill(_));
-        let forward: Vec<Id> = graph.needed(roots).into_iter().filter(is_computed).collect();
-        let known: HashSet<Id> = forward.iter().copied().collect();
-        let ends: Vec<Id> = gradients
-            .iter()
-            .filter(|(leaf, _)| {
-                !matches!(leaf, Leaf::OutputGradient | Leaf::NextGradient(_) | Leaf::HoistedGradient(_))
-            })
-            .map(|(_, &id)| id)
-            .collect();
-        let needed = graph.needed(&ends);
-        let backward: Vec<Id> = needed.iter().copied().filter(is_computed).filter(|id| !known.contains(id)).collect();
-        let mut sums = Vec::new();
-        let mut outers = Vec::new();
-        for &id in &needed {
-            match graph[id].op {
-                Op::Outer(a, b) => outers.push((a, b)),
-                Op::SumRows(a) if graph.is_batch(a) => sums.push(a),
-                _ => {}
-            }
-        }
-        Ok(Self { roots: roots.to_vec(), graph, gradients, forward, backward, sums, outers, zero })
-    }
-
-    fn gradient(&self, leaf: Leaf) -> Option<Id> {
-        self.gradients.get(&leaf).copied()
-    }
-
-    fn leaf(&self, leaf: Leaf) -> Option<Id> {
-        (0..self.graph.len()).find(|&id| self.graph[id].op == Op::Leaf(leaf))
-    }
-
-    fn place(&self, leaf: Leaf, view: View, views: &mut HashMap<Id, View>) {
-        if let Some(id) = self.leaf(leaf) {
-            views.insert(id, view);
-        }
-    }
-
-    /// What the backward part uses, itself not included: slices by what they are cut from.
-    fn used_backward(&self) -> HashSet<Id> {
-        let operands = self.backward.iter().flat_map(|&id| self.graph.operands(id));
-        let outers = self.outers.iter().flat_map(|&(a, b)| [a, b]);
-        operands.chain(outers).chain(self.sums.iter().copied()).map(|id| base(&self.graph, id)).collect()
-    }
-
-    fn forward(
-        &self,
-        (kept, passing): (Kind, Kind),
-        results: &[(Id, View)],
-        views: &mut HashMap<Id, View>,
-        layout: &mut Layout<'_>,
-    ) -> Result<Body> {
-        let known: HashSet<Id> = self.forward.iter().copied().collect();
-        let keep = self.used_backward().into_iter().chain(self.roots.iter().copied());
-        let keep: HashSet<Id> = keep.filter(|id| known.contains(id)).collect();
-        let graph = &self.graph;
-        let task = Task { graph, compute: &self.forward, keep: &keep, kept, passing, results, sums: &[] };
-        Ok(body::compile(&task, views, layout)?.0)
-    }
-
-    fn backward(
-        &self,
-        (kept, passing): (Kind, Kind),
-        results: &[(Id, View)],
-        keep: &[Id],
-        views: &mut HashMap<Id, View>,
-        layout: &mut Layout<'_>,
-    ) -> Result<(Body, Vec<usize>)> {
-        let known: HashSet<Id> = self.backward.iter().copied().collect();
-        let keep = self.outers.iter().flat_map(|&(a, b)| [a, b]).chain(keep.iter().copied());
-        let keep: HashSet<Id> = keep.filter(|id| known.contains(id)).collect();
-        let graph = &self.graph;
-        let task = Task { graph, compute: &self.backward, keep: &keep, kept, passing, results, sums: &self.sums };
-        body::compile(&task, views, layout)
-    }
-
-    /// Plans the gradients of all parameters.
-    fn reductions(
-        &self,
-        views: &HashMap<Id, View>,
-        sums: &[usize],
-        gradients: &mut Gradients<'_>,
-        layout: &mut Layout<'_>,
-        reductions: &mut Vec<Reduction>,
-    ) -> Result<()> {
-        let mut params: Vec<(usize, Id)> = self
-            .gradients
-            .iter()
-            .filter_map(|(leaf, &id)| match leaf {
-                Leaf::Param(number) => Some((*number, id)),
-                _ => None,
-            })
-            .collect();
-        params.sort_unstable();
-        for (number, id) in params {
-            let add = std::mem::replace(&mut gradients.begun[number], true);
-            self.reduce(id, gradients.at[number], add, (views, sums), layout, reductions)?;
-        }
-        Ok(())
-    }
-
-    /// Whether a fixed value depends on sums over the batch.
-    fn is_reduced(&self, id: Id) -> bool {
-        match self.graph[id].op {
-            Op::Outer(..) => true,
-            Op::SumRows(a) if self.graph.is_batch(a) => true,
-            _ => self.graph.operands(id).iter().any(|&operand| self.is_reduced(operand)),
-        }
-    }
-
-    /// Plans that a gradient is summed into a place.
-    fn reduce(
-        &self,
-        id: Id,
-        to: Location,
-        add: bool,
-        (views, sums): (&HashMap<Id, View>, &[usize]),
-        layout: &mut Layout<'_>,
-        reductions: &mut Vec<Reduction>,
-    ) -> Result<()> {
-        let graph = &self.graph;
-        let missing = || Refusal::new("the gradient of a product that nothing computes");
-        let same = |operand: Id| graph[operand].rows == graph[id].rows && graph[operand].columns == graph[id].columns;
-        match graph[id].op.clone() {
-            Op::Outer(a, b) => {
-                let a = view_of(graph, views, a).ok_or_else(missing)?;
-                let b = view_of(graph, views, b).ok_or_else(missing)?;
-                reductions.push(Reduction::Outer { a, b, to, add });
-            }
-            Op::SumRows(a) if graph.is_batch(a) => {
-                let number = self.sums.iter().position(|&sum| sum == a).ok_or_else(missing)?;
-                reductions.push(Reduction::Sum { place: sums[number], to, add });
-            }
-            Op::Zip(Binary::Add, a, b) if same(a) && same(b) && self.is_reduced(a) && self.is_reduced(b) => {
-                self.reduce(a, to, add, (views, sums), layout, reductions)?;
-                self.reduce(b, to, true, (views, sums), layout, reductions)?;
-            }
-            Op::Transpose(a) => self.reduce(a, to.transposed(), add, (views, sums), layout, reductions)?,
-            Op::Columns(parts) => {
-                let mut column = 0;
-                for part in parts {
-                    let columns = graph[part].columns;
-                    let to = to.part((0, to.rows), (column, columns));
-                    self.reduce(part, to, add, (views, sums), layout, reductions)?;
-                    column += columns;
-                }
-            }
-            Op::Stack(parts) => {
-                let mut row = 0;
-                for part in parts {
-                    let rows = graph.fixed_rows(part);
-                    let to = to.part((row, rows), (0, to.columns));
-                    self.reduce(part, to, add, (views, sums), layout, reductions)?;
-                    row += rows;
-                }
-            }
-            Op::Fill(bits) => {
-                if !add {
-                    reductions.push(Reduction::Fill { to, value: f64::from_bits(bits) });
-                }
-            }
-            _ => {
-                // What is left is computed from whole sums, after them.
-                if !add {
-                    reductions.push(Reduction::Fill { to, value: 0.0 });
-                }
-                for inner in graph.needed(&[id]) {
-                    let is_sum = match graph[inner].op {
-                        Op::Outer(..) => true,
-                        Op::SumRows(a) => graph.is_batch(a),
-                        _ => false,
-                    };
-                    if is_sum {
-                        let temporary = layout.fixed.allocate(graph.fixed_rows(inner), graph[inner].columns);
-                        self.reduce(inner, temporary, false, (views, sums), layout, reductions)?;
-                        layout.fixed.give(inner, temporary);
-                    }
-                }
-                let forward = std::mem::take(&mut layout.fixed.steps);
-                layout.fixed.into(graph, id, to, true)?;
-                layout.epilogue.append(&mut layout.fixed.steps);
-                layout.fixed.steps = forward;
-            }
-        }
-        Ok(())
-    }
 }
