@@ -15,9 +15,8 @@ mod interrupt;
 mod progress;
 
 use std::{
-    io::IsTerminal,
+    io::{IsTerminal, Write},
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    process::ExitCode,
 };
 
 use clap::Parser;
@@ -26,20 +25,22 @@ use hatchery_plugin::Fault;
 
 use arguments::{Arguments, Command, Data, Import, Plugins, Runs};
 
-fn main() -> ExitCode {
+fn main() {
     end_without_an_output();
     let arguments = Arguments::parse();
-    match catch(|| run(&arguments)) {
-        Ok(code) => code,
-        Err(error) => {
-            let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-            say!("{}", error.render(color));
-            ExitCode::from(error.exit_code())
-        }
-    }
+    let status = catch(|| run(&arguments)).unwrap_or_else(|error| {
+        let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        say!("{}", error.render(color));
+        error.exit_code()
+    });
+    // Every file is closed. What the libraries of a graphics card would still take down at the end is in use by threads
+    // of theirs: now and then that ended a finished training with a segmentation fault.
+    std::io::stdout().flush().ok();
+    signal_hook::low_level::exit(status.into());
 }
 
-fn run(arguments: &Arguments) -> Result<ExitCode> {
+/// Does what the command line says, and returns the status to end with.
+fn run(arguments: &Arguments) -> Result<u8> {
     match &arguments.command {
         Command::Train(train) => return commands::train::run(train),
         Command::ResumeTest(test) => commands::resume_test::run(test),
@@ -86,7 +87,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
             Ok(())
         }
     }?;
-    Ok(ExitCode::SUCCESS)
+    Ok(0)
 }
 
 /// A plugin from a library can fail where its trait has no way to say so: then the fault comes as a silent unwinding.

@@ -2,7 +2,6 @@
 
 use std::{
     path::{Path, PathBuf},
-    process::ExitCode,
     time::Instant,
 };
 
@@ -28,7 +27,8 @@ use hatchery::{
 use super::{overrides, registry};
 use crate::{arguments::Train, interrupt::Interrupt, progress::Display};
 
-pub(crate) fn run(arguments: &Train) -> Result<ExitCode> {
+/// Trains, and returns the status to end with.
+pub(crate) fn run(arguments: &Train) -> Result<u8> {
     match (&arguments.experiment, &arguments.resume) {
         (Some(experiment), None) => begin(arguments, experiment),
         // `--resume experiments/names.toml`: the value is meant to be the experiment.
@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &Train) -> Result<ExitCode> {
 }
 
 /// Trains from the first step.
-fn begin(arguments: &Train, file: &Path) -> Result<ExitCode> {
+fn begin(arguments: &Train, file: &Path) -> Result<u8> {
     let overrides = overrides(&arguments.overrides, arguments.device.as_deref());
     let registry = &registry(&arguments.libraries, &read::libraries(file, &overrides)?)?;
     let (written, (experiment, base)) = read_file(file, &overrides, registry)?;
@@ -82,7 +82,7 @@ fn begin(arguments: &Train, file: &Path) -> Result<ExitCode> {
 }
 
 /// Goes on with a run.
-fn resume(arguments: &Train, file: Option<&Path>, run: Option<&Path>) -> Result<ExitCode> {
+fn resume(arguments: &Train, file: Option<&Path>, run: Option<&Path>) -> Result<u8> {
     let overrides = overrides(&arguments.overrides, arguments.device.as_deref());
     // Only with a file is the name of the experiment known before the run is.
     let libraries = file.map(|file| read::libraries(file, &overrides)).transpose()?.unwrap_or_default();
@@ -138,7 +138,7 @@ fn train(
     mut training: Training<'_>,
     environment: impl FnOnce(&Experiment) -> Environment,
     display: &mut Display,
-) -> Result<ExitCode> {
+) -> Result<u8> {
     let directory = training.directory;
     let experiment = training.network.experiment.clone();
     let mut environment = environment(&experiment);
@@ -154,7 +154,7 @@ fn train(
     let ending = ending?;
     display.finished(&training, ending, seconds);
     println!("{}", directory.path().display());
-    Ok(if ending == Ending::Stopped { ExitCode::from(Interrupt::STATUS) } else { ExitCode::SUCCESS })
+    Ok(if ending == Ending::Stopped { Interrupt::STATUS } else { 0 })
 }
 
 fn environment_of(experiment: &Experiment) -> Environment {
