@@ -16,11 +16,34 @@ impl<T: Copy + Default> Aligned<T> {
     /// That many zeros.
     pub(crate) fn new(count: usize) -> Self {
         let numbers = vec![T::default(); count + LINE / size_of::<T>()];
+        in_large_pages(&numbers);
         let address = numbers.as_ptr().addr();
         let skipped = (address.next_multiple_of(LINE) - address) / size_of::<T>();
         Self { numbers, skipped, count }
     }
 }
+
+/// Asks for pages of megabytes, before the memory is first touched: with those of 4 KiB the processor looks up where each lies
+/// so often that training took some percent longer. A system that has none goes on as before.
+#[cfg(target_os = "linux")]
+fn in_large_pages<T>(numbers: &[T]) {
+    const PAGE: usize = 1 << 12;
+    const LARGE: usize = 1 << 21;
+    let bytes = size_of_val(numbers);
+    if bytes < 2 * LARGE {
+        return;
+    }
+    let start = numbers.as_ptr().addr();
+    let skipped = start.next_multiple_of(PAGE) - start;
+    // SAFETY: this changes how memory is kept, not what is in it, and only memory that is ours.
+    unsafe {
+        let start = numbers.as_ptr().byte_add(skipped).cast_mut().cast();
+        libc::madvise(start, (bytes - skipped) / PAGE * PAGE, libc::MADV_HUGEPAGE);
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn in_large_pages<T>(_: &[T]) {}
 
 impl<T> Deref for Aligned<T> {
     type Target = [T];

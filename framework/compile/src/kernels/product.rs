@@ -244,13 +244,15 @@ pub(crate) unsafe fn outer<V: Lanes>(outer: &Outer<V::Number>) {
                 let from = outer.b.add(first * outer.b_stride + column);
                 pack::<V>(from, [outer.b_stride, 1], depth, columns, packed_b);
                 let is_last = column + width >= outer.columns;
-                let next = if outer.depth <= PIECE {
-                    // The sums are more than the operands.
-                    outer.c.cast_const().wrapping_add(if is_last { 0 } else { column + width })
+                // What comes next, beside which every block of rows finds its own: if the sums are more than the operands,
+                // theirs; otherwise the next panel of b, and at last the next piece of a.
+                let (next, stride, aside) = if outer.depth <= PIECE {
+                    let next = if is_last { 0 } else { column + width };
+                    (outer.c.cast_const().wrapping_add(next), outer.c_stride, outer.c_stride)
                 } else if is_last {
-                    outer.b.wrapping_add((first + PIECE) * outer.b_stride)
+                    (outer.a.wrapping_add((first + PIECE) * outer.a_stride), outer.a_stride, 1)
                 } else {
-                    from.wrapping_add(width)
+                    (from.wrapping_add(width), outer.b_stride, 0)
                 };
                 for row in (0..outer.rows).step_by(width) {
                     let c = outer.c.add(row * outer.c_stride + column);
@@ -269,11 +271,7 @@ pub(crate) unsafe fn outer<V: Lanes>(outer: &Outer<V::Number>) {
                         init_stride: outer.c_stride,
                         ahead: &[],
                     };
-                    let next = if outer.depth <= PIECE {
-                        beside::<V>(next.wrapping_add(row * outer.c_stride), outer.c_stride)
-                    } else {
-                        beside::<V>(next, outer.b_stride)
-                    };
+                    let next = beside::<V>(next.wrapping_add(row * aside), stride);
                     blocks_of_rows::<V>(&product, &next, (0, product.rows), 0);
                 }
             }
