@@ -63,6 +63,8 @@ pub(crate) struct Multiply {
     pub(crate) weight: usize,
     pub(crate) to: Place,
     pub(crate) init: Option<Place>,
+    /// Whether init is a table, of which each row's token chooses a row.
+    pub(crate) is_chosen: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -78,6 +80,31 @@ pub(crate) struct Body {
     pub(crate) slots: Vec<Slot>,
     /// How many numbers of scratch memory its programs need.
     pub(crate) scratch: usize,
+}
+
+impl Body {
+    /// Lets products begin with rows of a table instead of copies of them, if that is all that the copies are for.
+    pub(crate) fn choose(&mut self, copies: View, table: View, width: usize) -> bool {
+        let slot = |view: View| Slot::Batch { buffer: view.buffer, shift: view.shift };
+        let Some(number) = self.slots.iter().position(|&known| known == slot(copies)) else { return false };
+        let is_copy = |place: &Place| place.slot == Some(number as u32) && *place != Place::NONE;
+        let is_read_otherwise = self.steps.iter().any(|step| match step {
+            Step::Multiply(Multiply { a, to, .. }) => is_copy(a) || is_copy(to),
+            Step::Program(program) => program.instructions.iter().any(|one| one.from.iter().any(is_copy)),
+        });
+        if is_read_otherwise {
+            return false;
+        }
+        self.slots[number] = slot(table);
+        for step in &mut self.steps {
+            if let Step::Multiply(Multiply { init: Some(init), is_chosen, .. }) = step
+                && is_copy(init)
+            {
+                (init.offset, init.stride, *is_chosen) = (init.offset + table.offset, width, true);
+            }
+        }
+        true
+    }
 }
 
 /// A matrix that products multiply by, which is packed once a training step.
@@ -338,7 +365,7 @@ impl Emitter<'_, '_> {
                 self.layout.weights.push(weight);
                 self.layout.weights.len() - 1
             });
-            self.body.steps.push(Step::Multiply(Multiply { a, weight, to, init }));
+            self.body.steps.push(Step::Multiply(Multiply { a, weight, to, init, is_chosen: false }));
             init = Some(to);
         }
         Ok(())

@@ -89,6 +89,8 @@ pub(crate) enum Ternary {
     NegMulAdd,
     /// b where a is not 0, else c.
     Select,
+    /// c, at least a and at most b; NaN stays NaN.
+    Clamp,
     /// `b c (1 − a²)`.
     TanhGradient,
     /// `b c a (1 − a)`.

@@ -122,6 +122,7 @@ function!(Function2, SigmoidGradient, |y, dy| dy.mul(y).mul(number::<V>(1.0).sub
 function!(Function2, ReluGradient, |y, dy| y.if_less_equal(number(0.0), number(0.0), dy));
 function!(Function3, MulAdd, |a, b, c| a.mul_add(b, c));
 function!(Function3, NegMulAdd, |a, b, c| a.neg_mul_add(b, c));
+function!(Function3, Clamp, |low, high, x| high.min(low.max(x)));
 function!(Function3, Select, |a, b, c| a.if_equal(number(0.0), c, b));
 function!(Function3, TanhGradientOfProduct, |y, a, b| {
     let dy = a.mul(b);
@@ -180,6 +181,7 @@ pub(crate) unsafe fn execute<V: Lanes>(
                 Ternary::MulAdd => fuse::<V, MulAdd>(rows, width, to, a, b, c),
                 Ternary::NegMulAdd => fuse::<V, NegMulAdd>(rows, width, to, a, b, c),
                 Ternary::Select => fuse::<V, Select>(rows, width, to, a, b, c),
+                Ternary::Clamp => fuse::<V, Clamp>(rows, width, to, a, b, c),
                 Ternary::TanhGradient => fuse::<V, TanhGradientOfProduct>(rows, width, to, a, b, c),
                 Ternary::SigmoidGradient => fuse::<V, SigmoidGradientOfProduct>(rows, width, to, a, b, c),
             },

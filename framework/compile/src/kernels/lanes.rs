@@ -142,6 +142,13 @@ pub(crate) unsafe trait Lanes: Copy {
     unsafe fn sub(self, other: Self) -> Self;
     unsafe fn mul(self, other: Self) -> Self;
     unsafe fn div(self, other: Self) -> Self;
+    /// The quotient to a unit in its last place, for what is divided by numbers from 1 to 1e35.
+    #[expect(clippy::inline_always, reason = "the instruction set is enabled where this is inlined")]
+    #[inline(always)]
+    unsafe fn quotient(self, other: Self) -> Self {
+        // SAFETY: the caller's.
+        unsafe { self.div(other) }
+    }
     /// `self · b + c`.
     unsafe fn mul_add(self, b: Self, c: Self) -> Self;
     /// `c − self · b`.
@@ -162,6 +169,8 @@ pub(crate) unsafe trait Lanes: Copy {
     unsafe fn if_equal(self, other: Self, yes: Self, no: Self) -> Self;
     /// The low bits moved to where the exponent is.
     unsafe fn to_exponent(self) -> Self;
+    /// The numbers of both in turn, those of `self` first: a register's worth, and the rest.
+    unsafe fn interleave(self, other: Self) -> (Self, Self);
     /// The sum, in an order that depends on the type only.
     unsafe fn sum(self) -> Self::Number;
 }
@@ -287,6 +296,11 @@ macro_rules! portable {
             #[inline(always)]
             unsafe fn to_exponent(self) -> Self {
                 Self(self.0.map(|lane| <$number>::from_bits(lane.to_bits() << $shift)))
+            }
+            #[inline(always)]
+            unsafe fn interleave(self, other: Self) -> (Self, Self) {
+                let number = |i: usize| if i % 2 == 0 { self.0[i / 2] } else { other.0[i / 2] };
+                (Self(std::array::from_fn(number)), Self(std::array::from_fn(|i| number($count + i))))
             }
             #[inline(always)]
             unsafe fn sum(self) -> $number {

@@ -42,6 +42,9 @@ impl std::ops::AddAssign for Loss {
     }
 }
 
+/// From where on a product of sums is not multiplied further: no sum of powers, each at most 1, takes it beyond 64 bits.
+const MUCH: f64 = 1e200;
+
 /// Goes through the rows.
 ///
 /// # Safety
@@ -49,6 +52,8 @@ impl std::ops::AddAssign for Loss {
 #[inline(always)]
 pub(crate) unsafe fn rows<V: Lanes>(rows: &Rows<'_, V::Number>) -> Loss {
     let mut total = Loss::default();
+    // Sums of powers: one logarithm of their product stands for those of each.
+    let mut product = 1.0;
     let scale = V::Number::from_f64(1.0 / rows.divisor);
     // SAFETY: the caller's.
     unsafe {
@@ -92,7 +97,12 @@ pub(crate) unsafe fn rows<V: Lanes>(rows: &Rows<'_, V::Number>) -> Loss {
                 sums = sums.add(last);
             }
             let sum = sums.sum().to_f64();
-            total.nats += sum.ln() + largest.to_f64() - at_target;
+            total.nats += largest.to_f64() - at_target;
+            product *= sum;
+            if product > MUCH {
+                total.nats += product.ln();
+                product = 1.0;
+            }
             if rows.gradient {
                 let factor = V::splat(V::Number::from_f64(1.0 / (sum * rows.divisor)));
                 let mut column = 0;
@@ -108,6 +118,7 @@ pub(crate) unsafe fn rows<V: Lanes>(rows: &Rows<'_, V::Number>) -> Loss {
             }
         }
     }
+    total.nats += product.ln();
     total
 }
 

@@ -67,7 +67,7 @@ pub(super) unsafe fn tanh<V: Lanes>(x: V) -> V {
         let (n, rest) = reduced(magnitude.add(magnitude));
         let power = power_of_two(n);
         let e = rest.mul_add(power, power.sub(V::splat(V::Number::from_f64(1.0))));
-        e.div(e.add(V::splat(V::Number::from_f64(2.0)))).with_sign(x)
+        e.quotient(e.add(V::splat(V::Number::from_f64(2.0)))).with_sign(x)
     }
 }
 
@@ -82,6 +82,6 @@ pub(super) unsafe fn sigmoid<V: Lanes>(x: V) -> V {
         let (n, rest) = reduced(low.max(high.min(x)));
         let power = power_of_two(n);
         let e = rest.mul_add(power, power);
-        e.div(e.add(V::splat(V::Number::from_f64(1.0))))
+        e.quotient(e.add(V::splat(V::Number::from_f64(1.0))))
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod lanes;
 mod loss;
 mod math;
 pub(crate) mod product;
+pub(crate) mod turn;
 mod update;
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -16,6 +17,7 @@ pub(crate) use elementwise::{Code, Source, Target};
 pub use lanes::Number;
 pub(crate) use loss::{Loss, Rows as LossRows};
 pub(crate) use product::{OUTER_ROWS, Outer, Product};
+pub(crate) use turn::Turn;
 pub(crate) use update::{Rule, Slots};
 
 use crate::program::Program;
@@ -62,6 +64,8 @@ pub(crate) struct Kernels<T: 'static> {
     pub(crate) outer: unsafe fn(&Outer<T>),
     /// Packs a matrix for products.
     pub(crate) pack: unsafe fn(*const T, [usize; 2], usize, usize, *mut T),
+    /// Turns a matrix.
+    pub(crate) turn: unsafe fn(&Turn<T>),
     /// Softmax, cross-entropy and its gradient.
     pub(crate) loss: unsafe fn(&LossRows<'_, T>) -> Loss,
     /// Updates a parameter.
@@ -101,6 +105,11 @@ macro_rules! kernels {
                 unsafe { product::pack::<$vector>(from, strides, depth, columns, to) }
             }
             $(#[$feature])?
+            unsafe fn turn(turn: &Turn<$number>) {
+                // SAFETY: the caller's; the instruction set is enabled here.
+                unsafe { turn::turn::<$vector>(turn) }
+            }
+            $(#[$feature])?
             unsafe fn loss(rows: &LossRows<'_, $number>) -> Loss {
                 // SAFETY: the caller's; the instruction set is enabled here.
                 unsafe { loss::rows::<$vector>(rows) }
@@ -112,7 +121,7 @@ macro_rules! kernels {
             }
 
             pub(super) static KERNELS: Kernels<$number> =
-                Kernels { run, execute, multiply, outer, pack, loss, update, panel: product::panel::<$vector>() };
+                Kernels { run, execute, multiply, outer, pack, turn, loss, update, panel: product::panel::<$vector>() };
         }
     };
 }

@@ -13,7 +13,10 @@
 
 use std::mem::MaybeUninit;
 
-use super::lanes::Lanes;
+use super::{
+    lanes::Lanes,
+    turn::{Turn, turn},
+};
 use crate::memory::LINE;
 
 /// How many registers a panel is wide.
@@ -37,7 +40,7 @@ pub(crate) struct Product<'a, T> {
     pub(crate) b: *const T,
     /// From a row of b to the next within a panel, and from a panel to the next.
     pub(crate) b_strides: [usize; 2],
-    /// Whether panels are filled up with zeros.
+    /// Whether panels are filled up with zeros to whole registers.
     pub(crate) b_padded: bool,
     pub(crate) c: *mut T,
     pub(crate) c_stride: usize,
@@ -45,6 +48,8 @@ pub(crate) struct Product<'a, T> {
     pub(crate) init: *const T,
     /// From a row to the next; 0 repeats one row.
     pub(crate) init_stride: usize,
+    /// Which row of init each row begins with; without any, the row of the same number.
+    pub(crate) chosen: &'a [u32],
     /// What is read or written soon after, each so many numbers: it is brought nearer meanwhile. Without any it is the next
     /// panel of b.
     pub(crate) ahead: &'a [(*const T, usize)],
@@ -80,8 +85,11 @@ impl<T> Product<'_, T> {
     /// The part that multiplies `count` columns of a by as many rows of b; after the first it adds to c.
     #[inline(always)]
     unsafe fn part(&self, first: usize, count: usize) -> Self {
-        let (init, init_stride) =
-            if first == 0 { (self.init, self.init_stride) } else { (self.c.cast_const(), self.c_stride) };
+        let (init, init_stride, chosen) = if first == 0 {
+            (self.init, self.init_stride, self.chosen)
+        } else {
+            (self.c.cast_const(), self.c_stride, &[][..])
+        };
         // SAFETY: the caller's.
         unsafe {
             Self {
@@ -90,6 +98,7 @@ impl<T> Product<'_, T> {
                 b: self.b.add(first * self.b_strides[0]),
                 init,
                 init_stride,
+                chosen,
                 ..*self
             }
         }
@@ -102,7 +111,7 @@ pub(crate) const fn panel<V: Lanes>() -> usize {
 }
 
 /// Writes `depth` rows of `columns` numbers as panels. The matrix begins at `from`; `strides` lead from a row to the next
-/// and from a column to the next.
+/// and from a column to the next, and one of them is 1. The last panel is filled up to whole registers.
 ///
 /// # Safety
 /// `from` is valid for the matrix, `to` for `depth` rows of whole panels.
@@ -121,41 +130,32 @@ pub(crate) unsafe fn pack<V: Lanes>(
             let to = to.add(number * depth * width);
             let from = from.add(first * strides[1]);
             let count = width.min(columns - first);
-            if strides[1] == 1 {
+            if strides[1] == 1 && count == width {
                 for row in 0..depth {
-                    let (to, from) = (to.add(row * width), from.add(row * strides[0]));
-                    let mut column = 0;
-                    while column < width {
-                        let rest = count.saturating_sub(column).min(V::COUNT);
-                        V::load_part(from.add(column.min(count)), rest).store(to.add(column));
-                        column += V::COUNT;
+                    for register in 0..PANEL {
+                        let column = register * V::COUNT;
+                        V::load(from.add(row * strides[0] + column)).store(to.add(row * width + column));
                     }
                 }
-                continue;
-            }
-            // Eight rows at once: as many numbers as a cache line holds are read from a column before the next.
-            let mut row = 0;
-            while row < depth {
-                let some = 8.min(depth - row);
-                for column in 0..count {
-                    let from = from.add(column * strides[1] + row * strides[0]);
-                    let to = to.add(row * width + column);
-                    if some == 8 {
-                        for index in 0..8 {
-                            *to.add(index * width) = *from.add(index * strides[0]);
-                        }
-                    } else {
-                        for index in 0..some {
-                            *to.add(index * width) = *from.add(index * strides[0]);
-                        }
+            } else if strides[1] == 1 {
+                for row in 0..depth {
+                    for column in (0..count).step_by(V::COUNT) {
+                        let numbers = V::load_part(from.add(row * strides[0] + column), V::COUNT.min(count - column));
+                        numbers.store(to.add(row * width + column));
                     }
                 }
-                for index in 0..some {
-                    for column in count..width {
-                        *to.add((row + index) * width + column) = V::Number::default();
-                    }
-                }
-                row += some;
+            } else {
+                turn::<V>(&Turn {
+                    rows: count,
+                    columns: depth,
+                    from,
+                    from_stride: strides[1],
+                    to,
+                    to_stride: width,
+                    width: count.next_multiple_of(V::COUNT),
+                    add: std::ptr::null(),
+                    add_stride: 0,
+                });
             }
         }
     }
@@ -269,6 +269,7 @@ pub(crate) unsafe fn outer<V: Lanes>(outer: &Outer<V::Number>) {
                         c_stride: outer.c_stride,
                         init: if adds { c.cast_const() } else { std::ptr::null() },
                         init_stride: outer.c_stride,
+                        chosen: &[],
                         ahead: &[],
                     };
                     let next = beside::<V>(next.wrapping_add(row * aside), stride);
@@ -315,27 +316,28 @@ unsafe fn block_of_rows<V: Lanes>(
     unsafe {
         match rows {
             0 => {}
-            1 => wide::<V, 1, 8>(product, next, row, panels),
-            2 if V::ROWS >= 8 => wide::<V, 2, 8>(product, next, row, panels),
-            2 => wide::<V, 2, 4>(product, next, row, panels),
-            3 => wide::<V, 3, 4>(product, next, row, panels),
-            4 if V::ROWS >= 8 => wide::<V, 4, 4>(product, next, row, panels),
-            4 => wide::<V, 4, 2>(product, next, row, panels),
-            5 => wide::<V, 5, 2>(product, next, row, panels),
-            6 => wide::<V, 6, 2>(product, next, row, panels),
-            7 => wide::<V, 7, 2>(product, next, row, panels),
-            8 => wide::<V, 8, 2>(product, next, row, panels),
-            9 => wide::<V, 9, 2>(product, next, row, panels),
-            10 => wide::<V, 10, 2>(product, next, row, panels),
-            11 => wide::<V, 11, 2>(product, next, row, panels),
-            _ => wide::<V, 12, 2>(product, next, row, panels),
+            1 => wide::<V, 1, 8, 7>(product, next, row, panels),
+            2 if V::ROWS >= 8 => wide::<V, 2, 8, 7>(product, next, row, panels),
+            2 => wide::<V, 2, 4, 3>(product, next, row, panels),
+            3 => wide::<V, 3, 4, 3>(product, next, row, panels),
+            4 if V::ROWS >= 8 => wide::<V, 4, 4, 3>(product, next, row, panels),
+            4 => wide::<V, 4, 2, 1>(product, next, row, panels),
+            5 => wide::<V, 5, 2, 1>(product, next, row, panels),
+            6 => wide::<V, 6, 2, 1>(product, next, row, panels),
+            7 => wide::<V, 7, 2, 1>(product, next, row, panels),
+            8 => wide::<V, 8, 2, 1>(product, next, row, panels),
+            9 => wide::<V, 9, 2, 1>(product, next, row, panels),
+            10 => wide::<V, 10, 2, 1>(product, next, row, panels),
+            11 => wide::<V, 11, 2, 1>(product, next, row, panels),
+            _ => wide::<V, 12, 2, 1>(product, next, row, panels),
         }
     }
 }
 
-/// Goes through the panels `WIDE` registers at a time, and through what is left two registers at a time.
+/// Goes through the panels `WIDE` registers at a time, and through what is left two registers at a time. Where the last panel
+/// is but half there, one less is enough: `LESS`.
 #[inline(always)]
-unsafe fn wide<V: Lanes, const ROWS: usize, const WIDE: usize>(
+unsafe fn wide<V: Lanes, const ROWS: usize, const WIDE: usize, const LESS: usize>(
     product: &Product<'_, V::Number>,
     ahead: &Next<V::Number>,
     row: usize,
@@ -349,12 +351,10 @@ unsafe fn wide<V: Lanes, const ROWS: usize, const WIDE: usize>(
             let columns = product.columns - next * width;
             match (many, columns >= if many { WIDE * V::COUNT } else { width }) {
                 (true, true) => tile::<V, ROWS, WIDE, false>(product, ahead, row, next),
-                // The last columns of many rows: half a panel is half the work.
-                (true, false) if WIDE == PANEL && columns <= V::COUNT => {
-                    tile::<V, ROWS, 1, true>(product, ahead, row, next);
-                }
+                (true, false) if columns <= LESS * V::COUNT => tile::<V, ROWS, LESS, true>(product, ahead, row, next),
                 (true, false) => tile::<V, ROWS, WIDE, true>(product, ahead, row, next),
                 (false, true) => tile::<V, ROWS, PANEL, false>(product, ahead, row, next),
+                (false, false) if columns <= V::COUNT => tile::<V, ROWS, 1, true>(product, ahead, row, next),
                 (false, false) => tile::<V, ROWS, PANEL, true>(product, ahead, row, next),
             }
             next += if many { WIDE / PANEL } else { 1 };
@@ -380,7 +380,8 @@ unsafe fn tile<V: Lanes, const ROWS: usize, const WIDE: usize, const PART: bool>
         let mut sums = [[V::splat(V::Number::default()); WIDE]; ROWS];
         if !product.init.is_null() {
             for (index, sums) in sums.iter_mut().enumerate() {
-                let init = product.init.add((row + index) * product.init_stride + first);
+                let row = product.chosen.get(row + index).map_or(row + index, |&chosen| chosen as usize);
+                let init = product.init.add(row * product.init_stride + first);
                 for (register, sum) in sums.iter_mut().enumerate() {
                     *sum = if PART {
                         V::load_part(init.add((register * V::COUNT).min(columns)), there(register))

@@ -20,6 +20,8 @@ macro_rules! lanes {
         sign: |$value:ident, $sign:ident| $with_sign:expr,
         choose: |$a:ident, $b:ident, $yes:ident, $no:ident| $less:expr, $less_equal:expr, $equal:expr,
         exponent: |$x:ident| $exponent:expr,
+        interleave: |$even:ident, $odd:ident| $interleave:expr,
+        $(quotient: |$dividend:ident, $divisor:ident| $quotient:expr,)?
     ) => {
         // SAFETY: the instruction set is enabled wherever these are called, says the trait's contract, and so are
         // pointers valid.
@@ -145,6 +147,18 @@ macro_rules! lanes {
                 // SAFETY: see the impl.
                 unsafe { $exponent }
             }
+            $(#[inline(always)]
+            unsafe fn quotient(self, $divisor: Self) -> Self {
+                let $dividend = self;
+                // SAFETY: see the impl.
+                unsafe { $quotient }
+            })?
+            #[inline(always)]
+            unsafe fn interleave(self, $odd: Self) -> (Self, Self) {
+                let $even = self;
+                // SAFETY: see the impl.
+                unsafe { $interleave }
+            }
             #[inline(always)]
             unsafe fn sum(self) -> $number {
                 let mut lanes = [0.0; $count];
@@ -176,6 +190,17 @@ lanes!(
         _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_LE_OQ>(a, b), no, yes),
         _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b), no, yes),
     exponent: |x| _mm512_castsi512_ps(_mm512_slli_epi32::<23>(_mm512_castps_si512(x))),
+    interleave: |a, b| {
+        let first = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+        let second = _mm512_add_epi32(first, _mm512_set1_epi32(8));
+        (_mm512_permutex2var_ps(a, first, b), _mm512_permutex2var_ps(a, second, b))
+    },
+    // An estimate of 14 bits, put right once: a division takes several times as long.
+    quotient: |a, b| {
+        let reciprocal = _mm512_rcp14_ps(b);
+        let estimate = _mm512_mul_ps(a, reciprocal);
+        _mm512_fmadd_ps(_mm512_fnmadd_ps(estimate, b, a), reciprocal, estimate)
+    },
 );
 
 lanes!(
@@ -191,6 +216,11 @@ lanes!(
         _mm512_mask_blend_pd(_mm512_cmp_pd_mask::<_CMP_LE_OQ>(a, b), no, yes),
         _mm512_mask_blend_pd(_mm512_cmp_pd_mask::<_CMP_EQ_OQ>(a, b), no, yes),
     exponent: |x| _mm512_castsi512_pd(_mm512_slli_epi64::<52>(_mm512_castpd_si512(x))),
+    interleave: |a, b| {
+        let first = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
+        let second = _mm512_add_epi64(first, _mm512_set1_epi64(4));
+        (_mm512_permutex2var_pd(a, first, b), _mm512_permutex2var_pd(a, second, b))
+    },
 );
 
 lanes!(
@@ -206,6 +236,11 @@ lanes!(
         _mm256_blendv_ps(no, yes, _mm256_cmp_ps::<_CMP_LE_OQ>(a, b)),
         _mm256_blendv_ps(no, yes, _mm256_cmp_ps::<_CMP_EQ_OQ>(a, b)),
     exponent: |x| _mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_castps_si256(x))),
+    // Within halves of a register, then the halves to where they belong.
+    interleave: |a, b| {
+        let (low, high) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+        (_mm256_permute2f128_ps::<0x20>(low, high), _mm256_permute2f128_ps::<0x31>(low, high))
+    },
 );
 
 lanes!(
@@ -221,4 +256,8 @@ lanes!(
         _mm256_blendv_pd(no, yes, _mm256_cmp_pd::<_CMP_LE_OQ>(a, b)),
         _mm256_blendv_pd(no, yes, _mm256_cmp_pd::<_CMP_EQ_OQ>(a, b)),
     exponent: |x| _mm256_castsi256_pd(_mm256_slli_epi64::<52>(_mm256_castpd_si256(x))),
+    interleave: |a, b| {
+        let (low, high) = (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
+        (_mm256_permute2f128_pd::<0x20>(low, high), _mm256_permute2f128_pd::<0x31>(low, high))
+    },
 );

@@ -40,8 +40,8 @@ pub(crate) struct Choice {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lookup {
     pub(crate) table: View,
-    /// Where the rows chosen at a time step go.
-    pub(crate) to: View,
+    /// Where the rows chosen at a time step go; nowhere if products begin with the table's own.
+    pub(crate) to: Option<View>,
     /// The gradient of the chosen rows, and where it is summed up for each token.
     pub(crate) gradient: Option<(View, View)>,
     /// Where among its sums each chunk does that for itself.
@@ -206,7 +206,7 @@ pub(crate) fn compile(
         if input.of_tokens() {
             let width = before.graph[root].columns;
             let to = whole(new_buffer(layout, width, if is_lasting(index) { Kind::Tape } else { Kind::Step }), 0);
-            lookups.push(Lookup { table, to, gradient: None, sum: None, width });
+            lookups.push(Lookup { table, to: Some(to), gradient: None, sum: None, width });
             step.place(leaf, to, &mut step_views);
         } else {
             step.place(leaf, table, &mut step_views);
@@ -223,6 +223,15 @@ pub(crate) fn compile(
         forward: step.forward((Kind::Tape, Kind::Step), &results, &mut step_views, layout)?,
         ..Phase::default()
     };
+    for Lookup { table, to, .. } in &mut lookups {
+        let stride = layout.buffers[table.buffer].width;
+        if let Some(copies) = to.filter(|to| layout.buffers[to.buffer].kind == Kind::Step)
+            && phase_step.forward.choose(copies, *table, stride)
+        {
+            layout.buffers[copies.buffer].width = 0;
+            *to = None;
+        }
+    }
     let output = view_of(&step.graph, &step_views, step.roots[0])
         .or_else(|| step_views.get(&usize::MAX).copied())
         .ok_or_else(|| Refusal::new("an output that nothing computes"))?;

@@ -11,8 +11,6 @@ use crate::{
     memory::Aligned,
 };
 
-/// How many bytes of a weight stay in the second cache from a time step to the next.
-const NEAR: usize = 1 << 19;
 /// How many rows make a product take long enough that something can be brought nearer meanwhile.
 const SOME_ROWS: usize = 5;
 
@@ -47,6 +45,16 @@ struct Start<T> {
     shift: usize,
     mask: usize,
     step: usize,
+}
+
+/// A time step at which a body runs.
+#[derive(Clone, Copy)]
+struct Moment<'a> {
+    step: usize,
+    /// The step that comes next, if something may be brought nearer for it.
+    after: Option<usize>,
+    /// The token of each row, where one chooses what a product begins with.
+    tokens: &'a [u32],
 }
 
 /// Rows of the batch that run by themselves.
@@ -192,7 +200,7 @@ impl<T: Float> Runner<'_, T> {
         unsafe {
             self.bind(body, space);
             for step in steps {
-                self.once(body, space, (step, None), rows);
+                self.once(body, space, Moment { step, after: None, tokens: &[] }, rows);
             }
         }
     }
@@ -217,7 +225,8 @@ impl<T: Float> Runner<'_, T> {
 
     /// Runs a body that is bound at one time step. Meanwhile what the next program reads and writes is brought nearer, that
     /// of the time step after this one if the body ends before it.
-    unsafe fn once(&self, body: &Body, space: &mut Space<T>, (step, after): (usize, Option<usize>), rows: usize) {
+    unsafe fn once(&self, body: &Body, space: &mut Space<T>, moment: Moment<'_>, rows: usize) {
+        let Moment { step, after, tokens } = moment;
         // SAFETY: the pointers are valid for the chunk's rows at every step.
         unsafe {
             for (pointer, start) in space.frame.iter_mut().zip(&space.starts) {
@@ -232,7 +241,7 @@ impl<T: Float> Runner<'_, T> {
                         space.ahead.clear();
                         if let Some(after) = after {
                             let is_followed = matches!(body.steps.get(number + 1), Some(Step::Program(_)));
-                            self.look_ahead(space, multiply.weight, if is_followed { step } else { after });
+                            self.look_ahead(space, if is_followed { step } else { after });
                         }
                         let place = |place: &crate::program::Place| {
                             space.frame[place.slot.unwrap_or_default() as usize].add(place.offset)
@@ -245,6 +254,7 @@ impl<T: Float> Runner<'_, T> {
                             c_stride: multiply.to.stride,
                             init,
                             init_stride: multiply.init.map_or(0, |init| init.stride),
+                            chosen: if multiply.is_chosen { tokens } else { &[] },
                             ahead: &space.ahead,
                             ..self.product(multiply.weight, rows)
                         };
@@ -255,10 +265,9 @@ impl<T: Float> Runner<'_, T> {
         }
     }
 
-    /// Lists what a body that is bound has on tapes at a time step, if the weight leaves time to think of it.
-    unsafe fn look_ahead(&self, space: &mut Space<T>, weight: usize, step: usize) {
-        let at = self.program.weights[weight].0.at;
-        if step >= self.chunk.steps || at.rows * at.columns * size_of::<T>() > NEAR {
+    /// Lists what a body that is bound has on tapes at a time step.
+    unsafe fn look_ahead(&self, space: &mut Space<T>, step: usize) {
+        if step >= self.chunk.steps {
             return;
         }
         let tapes = space.starts.iter().filter(|start| start.mask == usize::MAX);
@@ -286,6 +295,7 @@ impl<T: Float> Runner<'_, T> {
             c_stride: 0,
             init: std::ptr::null(),
             init_stride: 0,
+            chosen: &[],
             ahead: &[],
         }
     }
@@ -324,8 +334,10 @@ impl<T: Float> Runner<'_, T> {
                     }
                     self.bind(&layer.step.forward, space);
                     for step in first..last {
-                        self.look_up(layer, batch, step);
-                        self.once(&layer.step.forward, space, (step, Some(step + 1).filter(may_look_ahead)), rows);
+                        let tokens = self.tokens(batch, step);
+                        self.look_up(layer, tokens, step);
+                        let moment = Moment { step, after: Some(step + 1).filter(may_look_ahead), tokens };
+                        self.once(&layer.step.forward, space, moment, rows);
                     }
                 }
                 if let Some((mask, masked)) = self.program.masks[index] {
@@ -364,12 +376,8 @@ impl<T: Float> Runner<'_, T> {
                     let last = steps.min(first + block);
                     self.bind(&layer.step.backward, space);
                     for step in (first..last).rev() {
-                        self.once(
-                            &layer.step.backward,
-                            space,
-                            (step, step.checked_sub(1).filter(may_look_ahead)),
-                            rows,
-                        );
+                        let after = step.checked_sub(1).filter(may_look_ahead);
+                        self.once(&layer.step.backward, space, Moment { step, after, tokens: &[] }, rows);
                     }
                     if index > 0 {
                         self.run(&layer.before.backward, space, std::iter::once(first), rows * (last - first));
@@ -409,8 +417,7 @@ impl<T: Float> Runner<'_, T> {
                 let (table, width) = (self.totals().add(place), self.width(from));
                 for step in first..last {
                     let from = self.at(from, step).cast_const();
-                    let tokens = &batch.inputs[step * batch.rows + self.chunk.first..][..rows];
-                    for (row, &token) in tokens.iter().enumerate() {
+                    for (row, &token) in self.tokens(batch, step).iter().enumerate() {
                         let source = Source { start: from.add(row * width), stride: 0, single: false };
                         let target = Target { start: table.add(token as usize * lookup.width), stride: 0 };
                         (self.kernels.execute)(Code::AddRows, (1, lookup.width), target, [source; 3]);
@@ -420,14 +427,19 @@ impl<T: Float> Runner<'_, T> {
         }
     }
 
+    /// The tokens of the chunk's rows at a time step.
+    fn tokens<'b>(&self, batch: &Sequences<'b>, step: usize) -> &'b [u32] {
+        &batch.inputs[step * batch.rows + self.chunk.first..][..self.chunk.rows]
+    }
+
     /// Copies the rows that tokens choose.
-    unsafe fn look_up(&self, layer: &Layer, batch: &Sequences<'_>, step: usize) {
+    unsafe fn look_up(&self, layer: &Layer, tokens: &[u32], step: usize) {
         for lookup in &layer.lookups {
+            let Some(to) = lookup.to else { continue };
             // SAFETY: tokens are rows of the table.
             unsafe {
                 let table = self.at(lookup.table, 0).cast_const();
-                let (stride, to) = (self.width(lookup.table), self.at(lookup.to, step));
-                let tokens = &batch.inputs[step * batch.rows + self.chunk.first..][..self.chunk.rows];
+                let (stride, to) = (self.width(lookup.table), self.at(to, step));
                 for (row, &token) in tokens.iter().enumerate() {
                     let from = table.add(token as usize * stride);
                     std::ptr::copy_nonoverlapping(from, to.add(row * lookup.width), lookup.width);
@@ -458,8 +470,10 @@ impl<T: Float> Runner<'_, T> {
             if purpose == Purpose::Generate {
                 return loss;
             }
-            for step in first..last {
-                let here = step * batch.rows + first_row..step * batch.rows + first_row + rows;
+            // The rows of all time steps lie behind each other if there are no others.
+            let at_once = if rows == batch.rows { steps.max(1) } else { 1 };
+            for step in (first..last).step_by(at_once) {
+                let here = step * batch.rows + first_row..step * batch.rows + first_row + rows * at_once;
                 loss += (self.kernels.loss)(&LossRows {
                     logits: self.at(logits, step),
                     stride: self.program.vocabulary,

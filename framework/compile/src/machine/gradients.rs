@@ -8,13 +8,12 @@ use super::{
     chunk::{Chunk, Memory, Runner},
     clock::Clock,
     model::{Compiled, Head},
-    prepare::by_lines,
 };
 use crate::{
     body::{Kind, View},
     fixed::{self, FixedStep, Location},
     graph::{Binary, Unary},
-    kernels::{Code, Float, Kernels, OUTER_ROWS, Outer, Product, Source, Target},
+    kernels::{Code, Float, Kernels, OUTER_ROWS, Outer, Product, Source, Target, Turn},
     layer::{self, Input, Layer, Reduction},
 };
 
@@ -339,16 +338,17 @@ impl<T: Float> Summing<'_, T> {
             let (table, width) = (runner.at(choice.table_gradient, 0), runner.width(choice.table_gradient));
             let (to, add) = choice.weight_gradient;
             let start = self.memory.fixed.add(to.offset);
-            let place = |token: usize, unit: usize| start.add(unit * to.row + token * to.column);
-            let from = |token: usize, unit: usize| *table.add(token * width + unit);
-            if add {
-                by_lines((vocabulary, width), |token, unit| {
-                    let entry = place(token, unit);
-                    *entry = T::from_f64((*entry).to_f64() + from(token, unit).to_f64());
-                });
-            } else {
-                by_lines((vocabulary, width), |token, unit| *place(token, unit) = from(token, unit));
-            }
+            (self.kernels.turn)(&Turn {
+                rows: vocabulary,
+                columns: width,
+                from: table.cast_const(),
+                from_stride: width,
+                to: start,
+                to_stride: to.row,
+                width: vocabulary,
+                add: if add { start.cast_const() } else { std::ptr::null() },
+                add_stride: to.row,
+            });
             if let Some((to, add)) = choice.bias_gradient {
                 let source = Source { start: table.cast_const(), stride: width, single: false };
                 let target = Target { start: self.memory.fixed.add(to.offset), stride: 0 };
@@ -383,6 +383,7 @@ pub(super) unsafe fn outer<T: Float>(kernels: &Kernels<T>, outer: &Outer<T>) {
                 c_stride,
                 init: if add { c.cast_const() } else { std::ptr::null() },
                 init_stride: c_stride,
+                chosen: &[],
                 ahead: &[],
             });
             return;

@@ -14,6 +14,7 @@ use crate::{
     body::{Buffer, Kind, Layout, View, Weight},
     error::{Refusal, Result},
     fixed::{Fixed, FixedStep, Location},
+    fuse::fuse,
     graph::Leaf,
     layer::{self, Gradients, Input, Layer},
     lower::lower,
@@ -245,6 +246,7 @@ fn clippers(
     let leaves: Vec<_> = inputs.iter().enumerate().map(|(number, (_, shape))| (Leaf::Param(number), *shape)).collect();
     let outputs: Vec<_> = captured.outputs.iter().map(|(_, id)| *id).collect();
     let (graph, roots) = lower(&captured.graph, &captured.constants, &leaves, &outputs, None)?;
+    let (graph, roots) = fuse(&graph, &roots);
     let params = std::mem::replace(&mut fixed.params, gradients.to_vec());
     fixed.tag += 1;
     let clipped = roots.iter().map(|&root| fixed.matrix(&graph, root)).collect();

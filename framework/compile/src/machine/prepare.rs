@@ -9,7 +9,7 @@ use super::{
 use crate::{
     body::{Kind, Weight},
     fixed,
-    kernels::Float,
+    kernels::{Float, Turn},
     layer::Input,
     memory::Aligned,
 };
@@ -133,17 +133,22 @@ impl<T: Float> Machine<T> {
                 // SAFETY: the table has a row for every token, the weight a column for every symbol.
                 unsafe {
                     let to = memory.work.add(to);
-                    let from = memory.fixed.add(choice.weight.offset).cast_const();
                     // The last row is that of no symbol: the bias alone.
                     let last = to.add((tokens - 1) * width);
                     match choice.bias {
                         Some(bias) => std::ptr::copy_nonoverlapping(memory.fixed.add(bias.offset), last, width),
                         None => std::slice::from_raw_parts_mut(last, width).fill(T::default()),
                     }
-                    let row = choice.weight.row;
-                    by_lines((tokens - 1, width), |token, unit| {
-                        let sum = (*from.add(unit * row + token)).to_f64() + (*last.add(unit)).to_f64();
-                        *to.add(token * width + unit) = T::from_f64(sum);
+                    (kernels.turn)(&Turn {
+                        rows: width,
+                        columns: tokens - 1,
+                        from: memory.fixed.add(choice.weight.offset).cast_const(),
+                        from_stride: choice.weight.row,
+                        to,
+                        to_stride: width,
+                        width,
+                        add: if choice.bias.is_some() { last.cast_const() } else { std::ptr::null() },
+                        add_stride: 0,
                     });
                 }
             }
@@ -216,24 +221,6 @@ impl<T: Float> Machine<T> {
                 let start = self.bases[state.buffer] + first * state.width;
                 let count = chunk.rows * state.width;
                 end[chunk.first * state.width..][..count].copy_from_slice(&self.work[start..start + count]);
-            }
-        }
-    }
-}
-
-/// Goes over the entries of a table, of each row a line of the cache at a time: a matrix that is turned on its way touches
-/// few lines at once, where those of a whole column would push each other out.
-#[inline]
-pub(super) fn by_lines((rows, columns): (usize, usize), entry: impl Fn(usize, usize)) {
-    const LINE: usize = 16;
-    for first in (0..columns).step_by(LINE) {
-        let count = LINE.min(columns - first);
-        for row in 0..rows {
-            // A count that the compiler knows.
-            if count == LINE {
-                (first..first + LINE).for_each(|column| entry(row, column));
-            } else {
-                (first..first + count).for_each(|column| entry(row, column));
             }
         }
     }
