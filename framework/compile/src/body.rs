@@ -137,7 +137,8 @@ impl Layout<'_> {
         Self::take(self.totals, count)
     }
 
-    fn take(from: &mut usize, count: usize) -> usize {
+    /// So many numbers more behind those that are taken, at the beginning of a line of the cache.
+    pub(crate) fn take(from: &mut usize, count: usize) -> usize {
         *from += count.next_multiple_of(16);
         *from - count.next_multiple_of(16)
     }

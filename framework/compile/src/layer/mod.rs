@@ -115,8 +115,8 @@ pub(crate) struct Shape<'a> {
     pub(crate) state: &'a [(usize, f64)],
 }
 
-/// The most numbers that a layer's sums over the rows of the batch may have to be made block by block.
-const BLOCKWISE: usize = 1 << 18;
+/// The most numbers that the sums of a layer or of the head over the rows of the batch may have to be made block by block.
+pub(crate) const BLOCKWISE: usize = 1 << 18;
 
 /// Compiles a cell. Its graph has as roots the output and the next state.
 #[expect(clippy::too_many_lines, reason = "each part begins where the one before has put its values")]

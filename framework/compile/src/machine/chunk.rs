@@ -1,18 +1,13 @@
-//! A chunk: some rows of the batch that run the whole sequence by themselves, forward, loss and backward.
+//! A chunk: some rows of the batch that run by themselves, the memory they use, and how a body runs for them.
 
 use rayon::prelude::*;
 
-use super::{Machine, Sequences, clock::Clock, gradients::outer, model::Compiled};
+use super::{Machine, Sequences, clock::Clock, model::Compiled};
 use crate::{
     body::{Body, Buffer, Kind, Slot, Step, View, Weight},
-    graph::{Binary, Unary},
-    kernels::{Code, Float, Kernels, Loss, LossRows, Outer, Product, Source, Target},
-    layer::{Layer, Reduction},
+    kernels::{Float, Kernels, Loss, Product},
     memory::Aligned,
 };
-
-/// How many rows make a product take long enough that something can be brought nearer meanwhile.
-const SOME_ROWS: usize = 5;
 
 /// What a chunk has for itself.
 pub(super) struct Space<T> {
@@ -49,12 +44,12 @@ struct Start<T> {
 
 /// A time step at which a body runs.
 #[derive(Clone, Copy)]
-struct Moment<'a> {
-    step: usize,
+pub(super) struct Moment<'a> {
+    pub(super) step: usize,
     /// The step that comes next, if something may be brought nearer for it.
-    after: Option<usize>,
+    pub(super) after: Option<usize>,
     /// The token of each row, where one chooses what a product begins with.
-    tokens: &'a [u32],
+    pub(super) tokens: &'a [u32],
 }
 
 /// Rows of the batch that run by themselves.
@@ -206,7 +201,7 @@ impl<T: Float> Runner<'_, T> {
     }
 
     /// Works out where the slots of a body point.
-    unsafe fn bind(&self, body: &Body, space: &mut Space<T>) {
+    pub(super) unsafe fn bind(&self, body: &Body, space: &mut Space<T>) {
         space.starts.clear();
         for slot in &body.slots {
             let fixed = |at| Start { at, shift: 0, mask: 0, step: 0 };
@@ -225,7 +220,7 @@ impl<T: Float> Runner<'_, T> {
 
     /// Runs a body that is bound at one time step. Meanwhile what the next program reads and writes is brought nearer, that
     /// of the time step after this one if the body ends before it.
-    unsafe fn once(&self, body: &Body, space: &mut Space<T>, moment: Moment<'_>, rows: usize) {
+    pub(super) unsafe fn once(&self, body: &Body, space: &mut Space<T>, moment: Moment<'_>, rows: usize) {
         let Moment { step, after, tokens } = moment;
         // SAFETY: the pointers are valid for the chunk's rows at every step.
         unsafe {
@@ -278,7 +273,7 @@ impl<T: Float> Runner<'_, T> {
     }
 
     /// A product by a packed weight; a, c and init are left to fill in.
-    unsafe fn product(&self, weight: usize, rows: usize) -> Product<'static, T> {
+    pub(super) unsafe fn product(&self, weight: usize, rows: usize) -> Product<'static, T> {
         let (Weight { at }, packed) = self.program.weights[weight];
         let panel = self.kernels.panel;
         Product {
@@ -298,213 +293,5 @@ impl<T: Float> Runner<'_, T> {
             chosen: &[],
             ahead: &[],
         }
-    }
-
-    /// `to = a · b`, number by number, for all rows of all steps.
-    unsafe fn multiply_each(&self, to: View, a: View, b: View, width: usize) {
-        // SAFETY: as for the caller.
-        unsafe {
-            let source =
-                |view: View| Source { start: self.at(view, 0).cast_const(), stride: self.width(view), single: false };
-            let target = Target { start: self.at(to, 0), stride: self.width(to) };
-            let rows = self.chunk.rows * self.chunk.steps;
-            let sources = [source(a), source(b), source(b)];
-            (self.kernels.execute)(Code::Zip(Binary::Mul), (rows, width), target, sources);
-        }
-    }
-
-    /// Runs the whole sequence: forward, the loss, and for training backward.
-    unsafe fn sequence(
-        &self,
-        space: &mut Space<T>,
-        batch: &Sequences<'_>,
-        span: (usize, usize),
-        purpose: Purpose,
-    ) -> Loss {
-        let Chunk { rows, steps, .. } = self.chunk;
-        let whole = |buffer| View { buffer, shift: 0, offset: 0 };
-        let may_look_ahead = |_: &usize| rows >= SOME_ROWS;
-        // SAFETY: as for the caller.
-        unsafe {
-            for (index, (_, layer, _)) in self.program.layers.iter().enumerate() {
-                for first in (0..steps).step_by(self.chunk.block) {
-                    let last = steps.min(first + self.chunk.block);
-                    if index > 0 {
-                        self.run(&layer.before.forward, space, std::iter::once(first), rows * (last - first));
-                    }
-                    self.bind(&layer.step.forward, space);
-                    for step in first..last {
-                        let tokens = self.tokens(batch, step);
-                        self.look_up(layer, tokens, step);
-                        let moment = Moment { step, after: Some(step + 1).filter(may_look_ahead), tokens };
-                        self.once(&layer.step.forward, space, moment, rows);
-                    }
-                }
-                if let Some((mask, masked)) = self.program.masks[index] {
-                    if purpose == Purpose::Train {
-                        self.multiply_each(whole(masked), layer.output, whole(mask), layer.outputs);
-                    } else {
-                        let source = Source {
-                            start: self.at(layer.output, 0).cast_const(),
-                            stride: self.width(layer.output),
-                            single: false,
-                        };
-                        let target = Target { start: self.at(whole(masked), 0), stride: layer.outputs };
-                        let shape = (rows * steps, layer.outputs);
-                        (self.kernels.execute)(Code::Map(Unary::Copy), shape, target, [source; 3]);
-                    }
-                }
-            }
-            let loss = self.head(batch, span, purpose);
-            if purpose != Purpose::Train {
-                return loss;
-            }
-            let is_one_block = batch.rows == rows && steps <= self.chunk.block;
-            let count = self.program.sums + if is_one_block { 0 } else { self.program.totals };
-            std::slice::from_raw_parts_mut(self.sums(), count).fill(T::default());
-            for (index, (_, layer, _)) in self.program.layers.iter().enumerate().rev() {
-                if let Some((mask, _)) = self.program.masks[index] {
-                    let gradient = whole(layer.gradient);
-                    self.multiply_each(gradient, gradient, whole(mask), layer.outputs);
-                }
-                for state in &layer.carried {
-                    let view = View { buffer: state.gradient, shift: 0, offset: 0 };
-                    std::slice::from_raw_parts_mut(self.at(view, steps), rows * state.width).fill(T::default());
-                }
-                let block = if layer.is_summed_by_blocks { self.chunk.block } else { steps };
-                for first in (0..steps).step_by(block).rev() {
-                    let last = steps.min(first + block);
-                    self.bind(&layer.step.backward, space);
-                    for step in (first..last).rev() {
-                        let after = step.checked_sub(1).filter(may_look_ahead);
-                        self.once(&layer.step.backward, space, Moment { step, after, tokens: &[] }, rows);
-                    }
-                    if index > 0 {
-                        self.run(&layer.before.backward, space, std::iter::once(first), rows * (last - first));
-                    }
-                    if !is_one_block {
-                        self.sum_block(layer, batch, (first, last));
-                    }
-                }
-            }
-            loss
-        }
-    }
-
-    /// Adds what a block of time steps contributes to the gradients, while it is near.
-    unsafe fn sum_block(&self, layer: &Layer, batch: &Sequences<'_>, (first, last): (usize, usize)) {
-        let rows = self.chunk.rows;
-        // SAFETY: as for the caller; tokens are rows of the table.
-        unsafe {
-            for reduction in layer.step.reductions.iter().chain(&layer.before.reductions) {
-                let &Reduction::Outer { a, b, to, place: Some(place), .. } = reduction else { continue };
-                let product = Outer {
-                    rows: to.rows,
-                    columns: to.columns,
-                    depth: rows * (last - first),
-                    a: self.at(a, first).cast_const(),
-                    a_stride: self.width(a),
-                    b: self.at(b, first).cast_const(),
-                    b_stride: self.width(b),
-                    c: self.totals().add(place),
-                    c_stride: to.columns,
-                    add: true,
-                };
-                self.clock.time(|| outer(self.kernels, &product));
-            }
-            for lookup in &layer.lookups {
-                let (Some((from, _)), Some(place)) = (lookup.gradient, lookup.sum) else { continue };
-                let (table, width) = (self.totals().add(place), self.width(from));
-                for step in first..last {
-                    let from = self.at(from, step).cast_const();
-                    for (row, &token) in self.tokens(batch, step).iter().enumerate() {
-                        let source = Source { start: from.add(row * width), stride: 0, single: false };
-                        let target = Target { start: table.add(token as usize * lookup.width), stride: 0 };
-                        (self.kernels.execute)(Code::AddRows, (1, lookup.width), target, [source; 3]);
-                    }
-                }
-            }
-        }
-    }
-
-    /// The tokens of the chunk's rows at a time step.
-    fn tokens<'b>(&self, batch: &Sequences<'b>, step: usize) -> &'b [u32] {
-        &batch.inputs[step * batch.rows + self.chunk.first..][..self.chunk.rows]
-    }
-
-    /// Copies the rows that tokens choose.
-    unsafe fn look_up(&self, layer: &Layer, tokens: &[u32], step: usize) {
-        for lookup in &layer.lookups {
-            let Some(to) = lookup.to else { continue };
-            // SAFETY: tokens are rows of the table.
-            unsafe {
-                let table = self.at(lookup.table, 0).cast_const();
-                let (stride, to) = (self.width(lookup.table), self.at(to, step));
-                for (row, &token) in tokens.iter().enumerate() {
-                    let from = table.add(token as usize * stride);
-                    std::ptr::copy_nonoverlapping(from, to.add(row * lookup.width), lookup.width);
-                }
-            }
-        }
-    }
-
-    /// Logits and loss, and for training the gradient of the last layer's output.
-    unsafe fn head(&self, batch: &Sequences<'_>, (first, last): (usize, usize), purpose: Purpose) -> Loss {
-        let head = &self.program.head;
-        let Chunk { rows, first: first_row, .. } = self.chunk;
-        let (logits, steps) = (View { buffer: head.logits, shift: 0, offset: 0 }, last - first);
-        let mut loss = Loss::default();
-        // SAFETY: as for the caller.
-        unsafe {
-            if steps > 0 {
-                let product = Product {
-                    a: self.at(head.from, first).cast_const(),
-                    a_strides: [self.width(head.from), 1],
-                    c: self.at(logits, first),
-                    c_stride: self.program.vocabulary,
-                    init: self.memory.fixed.add(head.bias).cast_const(),
-                    ..self.product(head.forward, rows * steps)
-                };
-                self.clock.time(|| (self.kernels.multiply)(&product));
-            }
-            if purpose == Purpose::Generate {
-                return loss;
-            }
-            // The rows of all time steps lie behind each other if there are no others.
-            let at_once = if rows == batch.rows { steps.max(1) } else { 1 };
-            for step in (first..last).step_by(at_once) {
-                let here = step * batch.rows + first_row..step * batch.rows + first_row + rows * at_once;
-                loss += (self.kernels.loss)(&LossRows {
-                    logits: self.at(logits, step),
-                    stride: self.program.vocabulary,
-                    columns: self.program.vocabulary,
-                    targets: &batch.targets[here.clone()],
-                    counted: &batch.counted[here],
-                    divisor: batch.divisor,
-                    gradient: purpose == Purpose::Train,
-                });
-            }
-            if purpose == Purpose::Train {
-                let Some((_, layer, _)) = self.program.layers.last() else { return loss };
-                let gradient = View { buffer: layer.gradient, shift: 0, offset: 0 };
-                let zero = |from: usize, to: usize| {
-                    std::slice::from_raw_parts_mut(self.at(gradient, from), (to - from) * rows * head.width)
-                        .fill(T::default());
-                };
-                zero(0, first);
-                zero(last, self.chunk.steps);
-                if steps > 0 {
-                    let product = Product {
-                        a: self.at(logits, first).cast_const(),
-                        a_strides: [self.program.vocabulary, 1],
-                        c: self.at(gradient, first),
-                        c_stride: head.width,
-                        ..self.product(head.backward, rows * steps)
-                    };
-                    self.clock.time(|| (self.kernels.multiply)(&product));
-                }
-            }
-        }
-        loss
     }
 }

@@ -96,8 +96,8 @@ impl<T: Float> Machine<T> {
 pub(super) enum Job {
     /// Rows of `to = aᵀ · b`, over all time steps or those with predictions that count; or what the chunks summed up.
     Outer { a: View, b: View, to: Location, rows: (usize, usize), counted: bool, place: Option<usize> },
-    /// The sum of all rows at the time steps with predictions that count.
-    SumRows { from: View, to: Location },
+    /// The sum of all rows at the time steps with predictions that count; or of what the chunks summed up.
+    SumRows { from: View, to: Location, place: Option<usize> },
     /// What the chunks summed up step by step.
     Sum { place: usize, to: Location },
     /// Columns of the rows of `from` are summed up for each token; or what the chunks summed up.
@@ -130,9 +130,10 @@ pub(super) fn jobs(layers: &[(String, Layer, Vec<String>)], head: &Head, gradien
     }
     let [wya, by] = head.params;
     let (a, to) = (View { buffer: head.logits, shift: 0, offset: 0 }, gradients[wya]);
-    let head = |rows| Job::Outer { a, b: head.from, to, rows, counted: true, place: None };
-    jobs.extend(outer_rows(to.rows).map(head));
-    jobs.push(Job::SumRows { from: a, to: gradients[by] });
+    let [wya, by_place] = head.sums.map_or([None; 2], |places| places.map(Some));
+    let outer = |rows| Job::Outer { a, b: head.from, to, rows, counted: true, place: wya };
+    jobs.extend(outer_rows(to.rows).map(outer));
+    jobs.push(Job::SumRows { from: a, to: gradients[by], place: by_place });
     jobs
 }
 
@@ -193,7 +194,10 @@ impl<T: Float> Summing<'_, T> {
                 Job::Fill { to, value } => {
                     fixed::run(&[FixedStep::Fill { to, value }], self.memory.fixed, self.kernels);
                 }
-                Job::SumRows { from, to } => {
+                Job::SumRows { to, place: Some(place), .. } if self.by_blocks => {
+                    self.sum(self.chunks, self.totals(place), to, false);
+                }
+                Job::SumRows { from, to, .. } => {
                     let span = counted_span;
                     let target = Target { start: self.memory.fixed.add(to.offset), stride: 0 };
                     std::slice::from_raw_parts_mut(target.start, to.columns).fill(T::default());

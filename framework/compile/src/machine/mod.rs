@@ -1,8 +1,8 @@
 //! A compiled model with its numbers: trains, evaluates, generates.
 //!
 //! A training step: weights are packed; the rows of the batch are cut into chunks, and each chunk runs the whole
-//! sequence forward and backward by itself, the way back in blocks of some time steps, after each of which it adds to its
-//! own sums what they contribute to gradients; then these are summed over all chunks, clipped, and parameters updated.
+//! sequence forward and backward by itself, in blocks of some time steps, after each of which it adds to its own sums what
+//! they contribute to gradients; then these are summed over all chunks, clipped, and parameters updated.
 //! How the rows are cut depends on the model and the batch alone, so the result does not depend on the number of threads.
 
 mod chunk;
@@ -10,6 +10,7 @@ mod clock;
 mod gradients;
 mod model;
 mod prepare;
+mod sequence;
 
 use std::sync::Arc;
 

@@ -16,7 +16,7 @@ use crate::{
     fixed::{Fixed, FixedStep, Location},
     fuse::fuse,
     graph::Leaf,
-    layer::{self, Gradients, Input, Layer},
+    layer::{self, BLOCKWISE, Gradients, Input, Layer},
     lower::lower,
 };
 
@@ -56,6 +56,8 @@ pub(crate) struct Head {
     pub(crate) from: View,
     pub(crate) width: usize,
     pub(crate) params: [usize; 2],
+    /// Where among what it sums up block by block each chunk has the gradients of both.
+    pub(crate) sums: Option<[usize; 2]>,
 }
 
 impl From<Fault> for Refusal {
@@ -155,14 +157,18 @@ impl Compiled {
         let [wya, by] = [shapes.len() - 2, shapes.len() - 1];
         weights.push(Weight { at: fixed.params[wya].transposed() });
         weights.push(Weight { at: fixed.params[wya] });
+        let is_summed_by_blocks = vocabulary * outputs <= BLOCKWISE;
+        let kind = if is_summed_by_blocks { Kind::Block } else { Kind::Tape };
         let head = Head {
             forward: weights.len() - 2,
             backward: weights.len() - 1,
             bias: fixed.params[by].offset,
-            logits: buffer(&mut buffers, vocabulary, Kind::Tape).buffer,
+            logits: buffer(&mut buffers, vocabulary, kind).buffer,
             from,
             width: outputs,
             params: [wya, by],
+            sums: is_summed_by_blocks
+                .then(|| [vocabulary * outputs, vocabulary].map(|count| Layout::take(&mut totals, count))),
         };
         begun[wya] = true;
         begun[by] = true;
