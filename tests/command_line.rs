@@ -67,6 +67,7 @@ fn sample_and_eval_take_the_newest_run_a_folder_or_a_file() {
     assert_eq!(newest, lab.ok("sample runs/ant/001/checkpoint.safetensors"));
     assert_ne!(newest, lab.ok("sample runs/zebra/001"));
     assert_eq!(lab.ok("eval"), lab.ok("eval ant/1"));
+    assert_eq!(lab.ok("eval ant/001/best.safetensors"), lab.ok("eval runs/ant/001/best.safetensors"));
     assert_ne!(lab.ok("eval"), lab.ok("eval zebra"));
 }
 
@@ -89,6 +90,21 @@ fn sample_follows_its_options() {
     assert!(cold.iter().all(|text| *text == cold[0]), "a temperature near 0 is greedy: {cold:?}");
 }
 
+/// A model must not be trained anew to be sampled in another way; and of two samplers both count, in their order.
+#[test]
+fn any_sampler_can_be_tried_on_a_trained_model() {
+    let lab = Lab::new();
+    lab.ok("train tiny.toml --quiet");
+    let greedy = lab.ok("sample --count 3 --sampler greedy");
+    assert_eq!(lab.ok("sample --count 3 --temperature 0"), format!("temperature 0:\n{greedy}"));
+    for chain in ["--sampler top-k:k=1", "--sampler top-k:k=1 --sampler temperature:temperature=9"] {
+        assert_eq!(lab.ok(&format!("sample --count 3 {chain}")), greedy, "{chain}");
+    }
+    let free = lab.ok("sample --count 3 --sampler top-p:p=1.0");
+    assert_eq!(lab.ok("sample --count 3 --temperature 1"), format!("temperature 1:\n{free}"));
+    assert_ne!(free, greedy);
+}
+
 #[test]
 fn eval_measures_a_split() {
     let lab = Lab::new();
@@ -103,6 +119,8 @@ fn eval_measures_a_split() {
     let difference = (logged["valid"]["nats_per_character"].as_f64().unwrap() - nats).abs();
     assert!(difference < 1e-12, "what training logged last is what the checkpoint gives");
     assert!(lab.ok("eval --split train").starts_with("split                train, "));
+    let warned = |line: &str| lab.run(line).stderr.contains("mostly trained on");
+    assert!(warned("eval --seed 5") && !warned("eval --seed 1") && !warned("eval"), "1 is the file's own seed");
 }
 
 /// The experiment names its text relative to itself; a checkpoint is used without that file, from where the run was begun.

@@ -98,6 +98,7 @@ fn characters_that_the_model_does_not_know() {
     let lab = Lab::new();
     lab.ok("train tiny.toml --quiet");
     check_in(&lab, "sample --prefix T-Rex", &["no `T`", "its symbols: \\nabc", "hint: begin samples with"]);
+    check_in(&lab, "sample --prefix Rex", &["no `R`", "hint: the training text is in small letters", "\"rex\""]);
 }
 
 #[test]
@@ -170,6 +171,10 @@ fn samples_that_cannot_be_drawn() {
     }
     check_in(&lab, "sample --temperature hot", &["invalid value 'hot'"]);
     check_in(&lab, "sample --count 0", &["invalid value '0'"]);
+    check_in(&lab, "sample --sampler top-q:p=0.5", &["no sampler named `top-q`", "known samplers: greedy, "]);
+    check_in(&lab, "sample --sampler top-p", &["missing key `p`"]);
+    check_in(&lab, "sample --sampler top-k:k=5,p=0.5", &["unknown key `p`", "known keys: k"]);
+    check_in(&lab, "sample --sampler top-k:k=]", &["is no name with keys", "hint: for example --sampler greedy"]);
 }
 
 #[test]
