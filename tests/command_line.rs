@@ -188,6 +188,19 @@ fn texts_are_listed_with_their_places() {
     assert!(shown.contains("symbols      27\n") && shown.contains("characters of a line"), "{shown}");
 }
 
+/// A text that is there already, asked of a network that is not.
+#[test]
+fn what_the_user_has_is_not_fetched() {
+    let lab = Lab::new();
+    std::fs::create_dir(lab.path("own")).unwrap();
+    let text = lab.path("own/dinos.txt");
+    std::fs::write(&text, "a b\n\nc\n".repeat(2845)[..19_909].as_bytes()).unwrap();
+    let output = lab.command(&["data", "fetch", "dinos"]).env("HATCHERY_DATA", lab.path("own")).output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("{}\n", text.display()));
+    let shown = lab.ok("data show own/dinos.txt");
+    assert!(shown.contains("lines        5689, and 2844 empty ones\n") && shown.contains("\\n ␣ a b c\n"), "{shown}");
+}
+
 /// `flex` by its own name, since `cpu` may come to mean another executor.
 #[test]
 fn a_device_may_be_named() {
