@@ -63,6 +63,7 @@ fn files_that_are_no_experiments() {
     check("", &["`bad.toml` is empty", "an experiment needs at least: name"]);
     check(b"name = \"\xff\"\n", &["`bad.toml` is not UTF-8", "line 1", "hint: "]);
     check(format!("name = \"{}\"", "x".repeat(200_000)), &["line 1 of `bad.toml` is too long", "hint: "]);
+    check(b"\xff\xfen\0a\0", &["`bad.toml` is UTF-16, not UTF-8", "iconv -f utf-16"]);
     check("name = ", &["bad.toml:1:"]);
     let lab = Lab::new();
     check_in(&lab, "train tinny.toml", &["there is no experiment file `tinny.toml`", "did you mean `tiny.toml`?"]);
