@@ -10,13 +10,11 @@ use hatchery::{
     run::log::{Event, Metric},
     train::{Ending, Observer, Training},
 };
+use hatchery_cli::interrupt::Interrupt;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
-use crate::{
-    arguments::{Form, Progress},
-    interrupt::Interrupt,
-};
+use crate::arguments::{Form, Progress};
 
 /// Shows a training.
 pub(crate) struct Display {
