@@ -22,8 +22,8 @@ pub(crate) use train::{Form, Progress, ResumeTest, Train};
 #[command(name = "hatchery", version, arg_required_else_help = true)]
 #[command(
     after_help = "Begin with:\n  hatchery train experiments/dinosaurs.toml\n  hatchery sample\n  hatchery eval\n\n\
-    The status is 0, or 2 when something is for you to change, 1 when the fault is ours or the machine's, and 130 when\n\
-    Ctrl-C or TERM stopped a training, with a checkpoint."
+    The status is 0; 2 when something is for you to change; 1 when the fault is ours or the\n\
+    machine's; 130 when Ctrl-C or TERM stopped a training, which then wrote a checkpoint."
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]
