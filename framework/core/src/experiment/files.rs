@@ -143,7 +143,7 @@ pub(super) fn check_size(bytes: &[u8], name: &str) -> Result<()> {
         Some((number, line)) => {
             Err(Problem::new(format!("line {} of `{name}` is too long: {} bytes", number + 1, line.len()))
                 .note(format!("a line of an experiment file has at most {LONGEST_LINE} bytes"))
-                .hint("break the line: lists may go over several")
+                .hint("break the line: lists may go over several; a text to train on is named as `corpus` in [dataset]")
                 .into())
         }
         None => Ok(()),
