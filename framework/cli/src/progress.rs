@@ -74,6 +74,10 @@ impl Display {
                 network.size,
                 device,
             );
+            let (wanted, most) = (experiment.train.batch, data.train.count());
+            if most < wanted {
+                say!("note: each step trains on {most} sequences, as there are no more: train.batch is {wanted}");
+            }
         }
         display
     }
