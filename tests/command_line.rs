@@ -29,6 +29,16 @@ fn train_prints_the_folder_of_the_run_and_what_to_type_next() {
     assert_eq!(lab.ok("train tiny.toml --runs elsewhere"), "elsewhere/tiny/001\n");
 }
 
+/// Would catch: a batch that is silently smaller than the one that was asked for, and is reported on as that.
+#[test]
+fn a_batch_that_is_larger_than_the_text_is_told() {
+    let lab = Lab::new();
+    let told = lab.run("train tiny.toml --set train.batch=100000 --set train.steps=1").stderr;
+    let note = "note: each step trains on 1078 sequences, as there are no more: train.batch is 100000\n";
+    assert!(told.contains(note), "{told}");
+    assert!(!lab.run("train tiny.toml --set train.batch=1078 --set train.steps=1").stderr.contains("note: "));
+}
+
 /// Scripts read `metrics.jsonl` and `samples.jsonl` by these keys.
 #[test]
 fn logs_carry_steps_losses_and_texts() {
