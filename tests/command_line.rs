@@ -204,7 +204,7 @@ fn what_the_user_has_is_not_fetched() {
     let lab = Lab::new();
     std::fs::create_dir(lab.path("own")).unwrap();
     let text = lab.path("own/dinos.txt");
-    std::fs::write(&text, "a b\n\nc\n".repeat(2845)[..19_909].as_bytes()).unwrap();
+    std::fs::write(&text, &"a b\n\nc\n".repeat(2845).as_bytes()[..19_909]).unwrap();
     let output = lab.command(&["data", "fetch", "dinos"]).env("HATCHERY_DATA", lab.path("own")).output().unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("{}\n", text.display()));
     let shown = lab.ok("data show own/dinos.txt");

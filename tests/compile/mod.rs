@@ -155,6 +155,30 @@ fn large_batches_agree_with_burn() {
     }
 }
 
+/// A head whose gradient is too large to be summed up block by block, one sequence of more than a block's steps, and updates
+/// in which no prediction counts, or only one chunk's.
+#[test]
+fn heads_of_any_size_agree_with_burn() {
+    let mut case = Case::new(700, vec![cell::<Vanilla>(r#"{"hidden": 400}"#)]);
+    (case.embedding, case.rate) = (Some(8), 1e-3);
+    compare::<f64>(&case, &[(2, 3), (26, 2), (1, 140)], 3, 1e-11);
+    for predict in [|_: usize, _: usize| false, |row: usize, step: usize| row == 0 && step == 7] {
+        let case = Case::new(9, vec![cell::<Lstm>(r#"{"hidden": 40}"#)]);
+        let values = case.values(7);
+        let mut machine = machine::<f64>(&case, &values, Options::default());
+        let mut reference = Reference::new(&case, &values, DType::F64);
+        let mut batch = Batch::random(&mut Noise(4), 9, 53, 21, false);
+        batch.counted = (0..53 * 21).map(|at| predict(at % 53, at / 53)).collect();
+        machine.train(&batch.view(), &mut || 0.0, case.rate);
+        let expected = reference.train(&batch, &mut Noise(1), case.rate);
+        assert!(difference(&machine.losses(), &[expected]) < 1e-12);
+        for ((name, expected), got) in reference.params.iter().zip(machine.parameters()) {
+            let off = difference(&got.values, &numbers(expected.clone()));
+            assert!(off < 1e-12, "{name} is off by {off:e}");
+        }
+    }
+}
+
 #[test]
 fn clippers_agree_with_burn() {
     let chains: [Vec<Box<dyn hatchery_plugin::Clipper>>; 4] = [

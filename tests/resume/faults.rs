@@ -181,6 +181,24 @@ fn a_run_is_resumed_by_one_program_only() {
     assert_eq!(go_on(&run, Watch::default()).unwrap(), Some(Ending::Finished));
 }
 
+/// `runs list` looks whether a run is at work, and the run that is just being resumed is refused: somebody has it.
+#[test]
+fn looking_at_a_run_keeps_nobody_out() {
+    let folder = tempdir().unwrap();
+    let run = RunDirectory::create(folder.path(), "tiny").unwrap();
+    let over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                run.is_locked();
+            }
+        });
+        let taken: Vec<bool> = (0..200).map(|_| run.lock().is_ok()).collect();
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(taken.iter().all(|&taken| taken), "{} of 200 were refused", taken.iter().filter(|&&t| !t).count());
+    });
+}
+
 /// Would catch: a full disk that costs a checkpoint or a row, or that ends in a panic. Needs the right to mount.
 #[test]
 fn a_full_disk_costs_nothing_that_was_saved() {
