@@ -88,6 +88,8 @@ fn many_runs_are_told_apart() {
     for colour in &colours {
         assert!(dashes.iter().filter(|dash| dash == &colour).count() > 20, "the validation in {colour} is not dashed");
     }
+    let long = loss_curve(&[series(&"key 1, ".repeat(40), [(0.0, 1.0)]), series("b", [(1.0, 2.0)])], "", "");
+    assert!(texts(&long).iter().all(|text| text.chars().count() < 110), "a label goes beyond the picture");
     let height = |text: &str| -> f64 {
         let before = &svg[..svg.find(&format!("\n{text}\n")).unwrap_or_else(|| panic!("no {text}:\n{svg}"))];
         before.rsplit(" y=\"").next().unwrap().split('"').next().unwrap().parse().unwrap()

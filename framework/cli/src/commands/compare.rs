@@ -65,26 +65,25 @@ pub(crate) fn compare(compared: &[PathBuf], picture: Option<&Path>, root: &Path,
     }
     let varying = varying(&rows.iter().map(|row| &row.experiment).collect::<Vec<_>>());
     let heads: Vec<_> = varying.iter().map(|one| head(&one.key, &varying)).collect();
-    if json {
-        rows.iter().enumerate().for_each(|(index, row)| println!("{}", row.json(&varying, index)));
-    } else {
-        print(&rows, &varying, &heads);
-    }
+    // First, so that it is there also when whoever reads the table has enough.
     let mut series = Vec::new();
-    for (index, (letter, row)) in letters().zip(rows).enumerate() {
+    for (index, (letter, row)) in letters().zip(&rows).enumerate() {
         let values = varying.iter().zip(&heads).filter_map(|(varying, head)| {
             let value = varying.values[index].as_ref()?;
             Some(format!(", {head} {value}"))
         });
         series.push(Series {
             label: format!("{letter} {}{}", row.label, values.collect::<String>()),
-            points: row.curve,
-            held_out: row.held_out,
+            points: row.curve.clone(),
+            held_out: row.held_out.clone(),
         });
     }
     let path = picture.map_or_else(|| root.join("compare.svg"), Path::to_owned);
     replace::text(&path, &loss_curve(&series, "runs compared", "nats per character"))?;
-    if !json {
+    if json {
+        rows.iter().enumerate().for_each(|(index, row)| println!("{}", row.json(&varying, index)));
+    } else {
+        print(&rows, &varying, &heads);
         println!("{}", path.display());
     }
     Ok(())

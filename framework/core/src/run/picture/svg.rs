@@ -145,7 +145,7 @@ impl Legend {
     fn of(curves: &[Curve<'_>]) -> Self {
         let mut entries = Vec::new();
         if curves.len() > 1 {
-            entries.extend(curves.iter().enumerate().map(|(index, curve)| (clean(curve.label), Some(index))));
+            entries.extend(curves.iter().enumerate().map(|(index, curve)| (Self::short(curve.label), Some(index))));
         }
         if curves.iter().any(|curve| !curve.held_out.is_empty()) {
             entries.push(("dashed: validation".to_owned(), None));
@@ -154,6 +154,16 @@ impl Legend {
         // Letters of 13 pixels are about 7 pixels wide; before them is the line.
         let columns = ((SIZE.0 as usize - Self::LEFT) / (7 * widest + 44)).clamp(1, 4);
         Self { entries, columns }
+    }
+
+    /// A label that would not fit is cut off.
+    fn short(label: &str) -> String {
+        let room = (SIZE.0 as usize - Self::LEFT - 44) / 7;
+        let label = clean(label);
+        if label.chars().count() <= room {
+            return label;
+        }
+        label.chars().take(room - 1).chain(['…']).collect()
     }
 
     fn rows(&self) -> usize {
