@@ -14,6 +14,7 @@ if [ -n "${HATCHERY_DATA:-}" ]; then HATCHERY_DATA="$(realpath "$HATCHERY_DATA")
 mkdir "$work/bin"
 ln -s "$program" "$work/bin/hatchery"
 ln -s "$root/experiments" "$work/experiments"
+ln -s "$root/book" "$work/book"
 export PATH="$work/bin:$PATH"
 wanted="${1:-all}"
 cd "$work"
@@ -78,7 +79,7 @@ if begin names; then
     part train
     show 'hatchery train experiments/notebooks/hse-names.toml'
     part prefix
-    show 'hatchery sample hse-names --prefix " Trump" --count 10'
+    show 'hatchery sample hse-names --prefix Trump --count 10'
     part masked
     show 'hatchery train experiments/notebooks/hse-names-masked.toml 2>&1 | grep -E "^step|steps in"'
     part dynamic
@@ -100,6 +101,8 @@ if begin gradients; then
     show 'hatchery gradients gradients-vanilla gradients-lstm gradients-gru --untrained --picture before.svg'
     part trained
     show 'hatchery gradients gradients-vanilla gradients-lstm gradients-gru --picture after.svg'
+    part gates
+    show 'python3 book/gates.py runs/gradients-gru/001/checkpoint.safetensors'
     part scale
     show 'for std in 0.05 0.1 0.15 0.2; do hatchery train experiments/gradients.toml --quiet --set train.steps=1 --set name=std-$std --set "model.initialiser={type=\"normal\", std=$std}"; done'
     show 'hatchery gradients std-0.05 std-0.1 std-0.15 std-0.2 --untrained --picture scale.svg'

@@ -29,6 +29,16 @@ fn train_prints_the_folder_of_the_run_and_what_to_type_next() {
     assert_eq!(lab.ok("train tiny.toml --runs elsewhere"), "elsewhere/tiny/001\n");
 }
 
+/// Would catch: a batch that is silently smaller than the one that was asked for, and is reported on as that.
+#[test]
+fn a_batch_that_is_larger_than_the_text_is_told() {
+    let lab = Lab::new();
+    let told = lab.run("train tiny.toml --set train.batch=100000 --set train.steps=1").stderr;
+    let note = "note: each step trains on 1078 sequences, as there are no more: train.batch is 100000\n";
+    assert!(told.contains(note), "{told}");
+    assert!(!lab.run("train tiny.toml --set train.batch=1078 --set train.steps=1").stderr.contains("note: "));
+}
+
 /// Scripts read `metrics.jsonl` and `samples.jsonl` by these keys.
 #[test]
 fn logs_carry_steps_losses_and_texts() {
@@ -67,6 +77,7 @@ fn sample_and_eval_take_the_newest_run_a_folder_or_a_file() {
     assert_eq!(newest, lab.ok("sample runs/ant/001/checkpoint.safetensors"));
     assert_ne!(newest, lab.ok("sample runs/zebra/001"));
     assert_eq!(lab.ok("eval"), lab.ok("eval ant/1"));
+    assert_eq!(lab.ok("eval ant/001/best.safetensors"), lab.ok("eval runs/ant/001/best.safetensors"));
     assert_ne!(lab.ok("eval"), lab.ok("eval zebra"));
 }
 
@@ -89,6 +100,21 @@ fn sample_follows_its_options() {
     assert!(cold.iter().all(|text| *text == cold[0]), "a temperature near 0 is greedy: {cold:?}");
 }
 
+/// A model must not be trained anew to be sampled in another way; and of two samplers both count, in their order.
+#[test]
+fn any_sampler_can_be_tried_on_a_trained_model() {
+    let lab = Lab::new();
+    lab.ok("train tiny.toml --quiet");
+    let greedy = lab.ok("sample --count 3 --sampler greedy");
+    assert_eq!(lab.ok("sample --count 3 --temperature 0"), format!("temperature 0:\n{greedy}"));
+    for chain in ["--sampler top-k:k=1", "--sampler top-k:k=1 --sampler temperature:temperature=9"] {
+        assert_eq!(lab.ok(&format!("sample --count 3 {chain}")), greedy, "{chain}");
+    }
+    let free = lab.ok("sample --count 3 --sampler top-p:p=1.0");
+    assert_eq!(lab.ok("sample --count 3 --temperature 1"), format!("temperature 1:\n{free}"));
+    assert_ne!(free, greedy);
+}
+
 #[test]
 fn eval_measures_a_split() {
     let lab = Lab::new();
@@ -103,6 +129,8 @@ fn eval_measures_a_split() {
     let difference = (logged["valid"]["nats_per_character"].as_f64().unwrap() - nats).abs();
     assert!(difference < 1e-12, "what training logged last is what the checkpoint gives");
     assert!(lab.ok("eval --split train").starts_with("split                train, "));
+    let warned = |line: &str| lab.run(line).stderr.contains("mostly trained on");
+    assert!(warned("eval --seed 5") && !warned("eval --seed 1") && !warned("eval"), "1 is the file's own seed");
 }
 
 /// The experiment names its text relative to itself; a checkpoint is used without that file, from where the run was begun.
@@ -168,6 +196,19 @@ fn texts_are_listed_with_their_places() {
     assert!(list.contains("\ntinyshakespeare ") && list.contains("corpus = \"path/to/text.txt\""), "{list}");
     let shown = Lab::new().ok("data show dinosaurs");
     assert!(shown.contains("symbols      27\n") && shown.contains("characters of a line"), "{shown}");
+}
+
+/// A text that is there already, asked of a network that is not.
+#[test]
+fn what_the_user_has_is_not_fetched() {
+    let lab = Lab::new();
+    std::fs::create_dir(lab.path("own")).unwrap();
+    let text = lab.path("own/dinos.txt");
+    std::fs::write(&text, "a b\n\nc\n".repeat(2845)[..19_909].as_bytes()).unwrap();
+    let output = lab.command(&["data", "fetch", "dinos"]).env("HATCHERY_DATA", lab.path("own")).output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("{}\n", text.display()));
+    let shown = lab.ok("data show own/dinos.txt");
+    assert!(shown.contains("lines        5689, and 2844 empty ones\n") && shown.contains("\\n ␣ a b c\n"), "{shown}");
 }
 
 /// `flex` by its own name, since `cpu` may come to mean another executor.

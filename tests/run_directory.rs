@@ -163,7 +163,7 @@ fn every_way_of_naming_a_run_finds_it() {
     assert!(wrong.contains("there is no run or checkpoint `dinosaur`"), "{wrong}");
     assert!(wrong.contains("dinosaurs, names") && wrong.contains("did you mean `dinosaurs`?"), "{wrong}");
     assert!(found("names/004", root).contains("did you mean `names/00"), "{}", found("names/004", root));
-    assert!(found("entirely-else", root).contains("`hatchery runs`"));
+    assert!(found("entirely-else", root).contains("`hatchery runs list`"));
 }
 
 /// Would catch: an error that leaves a newcomer without the next step.

@@ -143,6 +143,14 @@ fn what_is_no_text_is_refused() {
     fs::create_dir(folder.path().join("texts")).unwrap();
     let at = |name: &str| message(open(&named(name), folder.path()));
     has(&at("latin.txt"), &["`latin.txt` is not UTF-8: byte 0xE9 at offset 11, in line 3", "iconv"]);
+    // Would catch: a text of Windows' "Unicode" that comes out as garbage, converted as Latin-1.
+    for (name, bytes) in [("little.txt", b"\xFF\xFEa\0\n\0"), ("big.txt", b"\xFE\xFF\0a\0\n")] {
+        fs::write(folder.path().join(name), bytes).unwrap();
+        for said in [at(name), message(Text::map(name, &folder.path().join(name)))] {
+            has(&said, &[&format!("`{name}` is UTF-16, not UTF-8"), &format!("iconv -f utf-16 -t utf-8 {name} > ")]);
+            assert!(!said.contains("Latin"), "{said}");
+        }
+    }
     has(&at("cut.txt"), &["byte 0xE2 at offset 3, in line 1"]);
     has(&at("empty.txt"), &["`empty.txt` is empty"]);
     has(&at("texts"), &["`texts` is a folder", "texts/*.txt"]);

@@ -2,8 +2,9 @@
 
 use std::process::Command;
 
-use hatchery::experiment::check::{Key, keys, table_keys};
+use hatchery::experiment::check::{Key, keys, schema, table_keys};
 use hatchery_plugin::Kind;
+use serde_json::Value;
 
 use super::root;
 
@@ -19,7 +20,8 @@ pub(super) fn pages() -> Vec<(String, String)> {
     for kind in Kind::ALL {
         for entry in registry.of(kind) {
             let variant = &entry.variant;
-            let page = format!("{}\n\n{}", variant.doc, table(&keys(&variant.schema)));
+            let place = Place { root: &variant.schema, table: &variant.schema };
+            let page = format!("{}\n\n{}", variant.doc, table(&keys(&variant.schema), place));
             pages.push((format!("plugins/{kind}-{}.md", variant.name), page));
         }
     }
@@ -60,11 +62,61 @@ fn experiment() -> String {
             "tests/book/generated.rs does not know the table `{name}` ({kind})"
         );
     }
-    TABLES.iter().map(|(name, title)| format!("## {title}\n\n{}\n", table(&table_keys(name)))).collect()
+    let root = schema(&hatchery_cli::registry().unwrap());
+    let section = |(name, title): &(&str, &str)| {
+        let place = Place { root: &root, table: &root }.inner(name);
+        // A table that has several forms says in its documentation what this one does.
+        let form = name.contains('.').then(|| description(place.table)).flatten();
+        let form = form.map(|text| format!("{text}\n\n")).unwrap_or_default();
+        format!("## {title}\n\n{form}{}\n", table(&table_keys(name), place))
+    };
+    TABLES.iter().map(section).collect()
 }
 
-/// Keys as a table.
-fn table(keys: &[Key]) -> String {
+/// A table's schema, and the schema in which its references are looked up.
+#[derive(Clone, Copy)]
+struct Place<'s> {
+    root: &'s Value,
+    table: &'s Value,
+}
+
+impl<'s> Place<'s> {
+    /// The table of this name, `train.smoothing`, or a form of one that has several, `optimizer.adam`.
+    fn inner(self, name: &str) -> Self {
+        let mut table = self.table;
+        for name in name.split('.').filter(|name| !name.is_empty()) {
+            let form = || forms(table).find(|form| form["properties"]["type"]["const"] == name);
+            let found = table["properties"].get(name).or_else(form);
+            table = self.resolve(found.unwrap_or_else(|| panic!("the schema has no `{name}`")));
+        }
+        Self { table, ..self }
+    }
+
+    /// What each word means that a key may have as its value, where that is said word by word.
+    fn words(self, key: &str) -> Vec<(&'s str, &'s str)> {
+        let Some(property) = self.table["properties"].get(key) else { return Vec::new() };
+        forms(self.resolve(property)).filter_map(|form| Some((form["const"].as_str()?, description(form)?))).collect()
+    }
+
+    /// Follows references; an optional value is a reference or null.
+    fn resolve(self, schema: &'s Value) -> &'s Value {
+        let inner = forms(schema).find(|form| form.get("$ref").is_some()).unwrap_or(schema);
+        let Some(target) = inner["$ref"].as_str() else { return schema };
+        self.root.pointer(target.trim_start_matches('#')).unwrap_or_else(|| panic!("the schema has no {target}"))
+    }
+}
+
+/// The forms that a value may take.
+fn forms(schema: &Value) -> impl Iterator<Item = &Value> {
+    ["oneOf", "anyOf"].into_iter().filter_map(|word| schema[word].as_array()).flatten()
+}
+
+fn description(schema: &Value) -> Option<&str> {
+    schema["description"].as_str()
+}
+
+/// Keys as a table; `place` is where their schemas are.
+fn table(keys: &[Key], place: Place<'_>) -> String {
     if keys.is_empty() {
         return "It has no keys.\n".to_owned();
     }
@@ -77,7 +129,9 @@ fn table(keys: &[Key]) -> String {
                 (None, true) => "required".to_owned(),
                 (None, false) => "none".to_owned(),
             };
-            format!("| `{}` | {} | {} | {} |\n", key.name, cell(&key.kind), cell(&default), cell(&key.doc))
+            let words = place.words(&key.name);
+            let words: String = words.iter().map(|(word, doc)| format!("<br>`{word}`: {}", cell(doc))).collect();
+            format!("| `{}` | {} | {} | {}{words} |\n", key.name, cell(&key.kind), cell(&default), cell(&key.doc))
         })
         .collect();
     format!("| key | value | default | meaning |\n| --- | --- | --- | --- |\n{rows}")

@@ -63,7 +63,21 @@ fn files_that_are_no_experiments() {
     check("", &["`bad.toml` is empty", "an experiment needs at least: name"]);
     check(b"name = \"\xff\"\n", &["`bad.toml` is not UTF-8", "line 1", "hint: "]);
     check(format!("name = \"{}\"", "x".repeat(200_000)), &["line 1 of `bad.toml` is too long", "hint: "]);
+    check(b"\xff\xfen\0a\0", &["`bad.toml` is UTF-16, not UTF-8", "iconv -f utf-16"]);
     check("name = ", &["bad.toml:1:"]);
+    // Would catch: thousands of lines about the syntax of what was never meant as TOML.
+    for text in ["Abelisaurus\nAchelousaurus\n".repeat(500), "To be, or not: that = the question\n# yes\n".repeat(9)] {
+        let lab = Lab::new().with("words.txt", text);
+        let said = lab.refused("train words.txt");
+        assert!(said.contains("`words.txt` looks like a text, not like an experiment file"), "{said}");
+        assert!(said.contains("corpus = \"words.txt\"") && said.lines().count() < 6, "{said}");
+    }
+    // A list of many lines is no text.
+    check(TINY.replace("hidden = 8", &format!("hidden = [\n{}]", "  0.5 0.5,\n".repeat(500))), &["not valid TOML"]);
+    let broken = Lab::new().with("bad.toml", TINY.replace(" = ", " = = ")).refused("train bad.toml");
+    assert_eq!(broken.matches("error: ").count(), 5, "{broken}");
+    let keys = TINY.matches(" = ").count();
+    assert!(broken.contains(&format!("and {} more problems of syntax in `bad.toml`", keys - 5)), "{broken}");
     let lab = Lab::new();
     check_in(&lab, "train tinny.toml", &["there is no experiment file `tinny.toml`", "did you mean `tiny.toml`?"]);
     check_in(&lab, "train .", &["is a folder", "tiny.toml"]);
@@ -98,6 +112,7 @@ fn characters_that_the_model_does_not_know() {
     let lab = Lab::new();
     lab.ok("train tiny.toml --quiet");
     check_in(&lab, "sample --prefix T-Rex", &["no `T`", "its symbols: \\nabc", "hint: begin samples with"]);
+    check_in(&lab, "sample --prefix Rex", &["no `R`", "hint: the training text is in small letters", "\"rex\""]);
 }
 
 #[test]
@@ -170,6 +185,10 @@ fn samples_that_cannot_be_drawn() {
     }
     check_in(&lab, "sample --temperature hot", &["invalid value 'hot'"]);
     check_in(&lab, "sample --count 0", &["invalid value '0'"]);
+    check_in(&lab, "sample --sampler top-q:p=0.5", &["no sampler named `top-q`", "known samplers: greedy, "]);
+    check_in(&lab, "sample --sampler top-p", &["missing key `p`"]);
+    check_in(&lab, "sample --sampler top-k:k=5,p=0.5", &["unknown key `p`", "known keys: k"]);
+    check_in(&lab, "sample --sampler top-k:k=]", &["is no name with keys", "hint: for example --sampler greedy"]);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! What is refused, where the caret stands, and in which words.
 
-use super::{LEAST, check_headlines, check_said, least, read, refusal};
+use hatchery::experiment::read as reading;
+
+use super::{LEAST, check_headlines, check_said, least, read, refusal, said};
 
 #[test]
 fn an_unknown_key() {
@@ -87,6 +89,64 @@ length = 99999999999999999999999999
             "33:10 `length` in [sample] is out of range: 99999999999999999999999999",
         ],
     );
+}
+
+/// Would catch: what follows from a fault told beside it, as if it were another.
+#[test]
+fn one_fault_is_one_message() {
+    let registry = hatchery_cli::registry().unwrap();
+    for (set, message) in [
+        ("sampler.0.type=topk", "1:22 there is no sampler named `topk`"),
+        ("cell.type=lstn", "1:17 there is no cell named `lstn`"),
+        ("model.dropout=1.5", "1:21 `dropout` in [model] is out of range: 1.5"),
+        ("split.valid=2", "1:19 `valid` in [split] is out of range: 2"),
+        ("train.lr=0.1", "1:13 unknown key `lr` in [train]"),
+    ] {
+        let bare = least("[optimizer]\ntype = \"sgd\"\nlearning-rate = 0.01\n", "[optimizer]\ntype = \"sgd\"\n");
+        let text = if set.contains("lr") { bare.as_str() } else { LEAST };
+        check_headlines(&said(reading::from_text(text, "test.toml", &[set.to_owned()], &registry)), &[message]);
+    }
+}
+
+/// What other frameworks call our keys, tables and plugins. Would catch: a newcomer left with a list of names of which
+/// none looks like his.
+#[test]
+fn names_from_elsewhere() {
+    let registry = hatchery_cli::registry().unwrap();
+    let check = |text: &str, set: &[&str], hint: &str| {
+        let set: Vec<_> = set.iter().map(|set| (*set).to_owned()).collect();
+        let said = said(reading::from_text(text, "test.toml", &set, &registry));
+        assert!(
+            said.contains(&format!("hint: {hint}\n")) || said.ends_with(&format!("hint: {hint}")),
+            "{set:?}\n{said}"
+        );
+    };
+    for (set, hint) in [
+        ("optimizer.lr=0.1", "did you mean `learning-rate`?"),
+        ("train.lr=0.1", "did you mean `optimizer.learning-rate`?"),
+        ("lr=0.1", "did you mean `optimizer.learning-rate`?"),
+        ("optimizer.weight_decay=0.1", "`weight-decay` is a key of [optimizer] with `type = \"adamw\"`"),
+        ("train.batch_size=8", "did you mean `batch`?"),
+        ("batch_size=8", "did you mean `train.batch`?"),
+        ("train.num_epochs=8", "did you mean `epochs`?"),
+        ("epochs=8", "`epochs` is a key of [train]"),
+        ("cell.units=8", "did you mean `hidden`?"),
+        ("model.hidden_size=8", "did you mean `cell.hidden`?"),
+        ("cell.num_layers=2", "did you mean `model.layers`?"),
+        ("cell.dropout=0.1", "`dropout` is a key of [model]"),
+        ("dataset.seq_length=9", "did you mean `length`?"),
+        ("train.seq_length=9", "did you mean `dataset.steps` or `dataset.length`?"),
+        ("train.random_seed=9", "did you mean `seed`, outside of all tables?"),
+        ("train.grad_clip=5", "did you mean a table [[clipper]] with `limit`?"),
+        ("cell.type=rnn", "did you mean `vanilla`?"),
+        ("sampler.0.type=nucleus", "did you mean `top-p`?"),
+    ] {
+        check(LEAST, &[set], hint);
+    }
+    check(&least("steps = 10", "steps = 10\nlr = 1"), &[], "did you mean `learning-rate` in [optimizer]?");
+    check(&least("[optimizer]", "[optim]"), &[], "did you mean `[optimizer]`?");
+    let said = refusal(&least("[optimizer]\ntype = \"sgd\"\nlearning-rate = 0.01\n", ""));
+    assert!(said.contains("missing table [optimizer]") && said.contains("known optimizers: adagrad, adam, "), "{said}");
 }
 
 #[test]

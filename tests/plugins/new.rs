@@ -77,7 +77,9 @@ fn in_tree_it_is_built_with_the_others() {
         let (status, shown, told) =
             hatchery(folder.path(), &["new", kind, &name, "--in-tree", "--hatchery", &checkout]);
         assert_eq!(status, 0, "{told}");
-        assert!(Path::new(shown.trim()).ends_with(format!("plugins/{kind}s/src/my_own_{kind}.rs")), "{shown}");
+        let sources = folder.path().join(format!("plugins/{kind}s/src"));
+        let both = format!("{}/my_own_{kind}.rs\n{0}/lib.rs\n", sources.display());
+        assert_eq!(shown, both, "every file that is written or changed");
         let list = std::fs::read_to_string(folder.path().join(format!("plugins/{kind}s/src/lib.rs"))).unwrap();
         for line in [
             format!("\nmod my_own_{kind};\n"),
@@ -101,6 +103,29 @@ fn in_tree_it_is_built_with_the_others() {
         assert_eq!(status, 0, "{shown}{told}");
         assert!(shown.contains(&format!("{kind} \"my-own-{kind}\"")), "{shown}");
     }
+}
+
+/// Would catch: the checkout that the program was built from, changed from a folder that has nothing to do with it.
+#[test]
+fn in_tree_is_only_where_one_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let (status, shown, told) = hatchery(folder.path(), &["new", "cell", "nowhere", "--in-tree"]);
+    let written = root().join("plugins/cells/src/nowhere.rs");
+    assert!(!written.exists(), "{shown}{told}");
+    assert_eq!((status, shown.as_str()), (2, ""), "{told}");
+    assert!(told.contains("in no checkout of Hatchery") && told.contains("hint: cd into the checkout"), "{told}");
+    let (status, _, told) = hatchery(root(), &["new", "cell", "nowhere", "--in-tree", "--hatchery", "framework"]);
+    assert!(status == 2 && told.contains("`framework` is no checkout of Hatchery"), "{told}");
+
+    // From a folder within.
+    std::fs::create_dir_all(folder.path().join("framework/plugin")).unwrap();
+    let within = folder.path().join("plugins/cells/src");
+    std::fs::create_dir_all(&within).unwrap();
+    std::fs::write(folder.path().join("framework/plugin/Cargo.toml"), "").unwrap();
+    std::fs::copy(root().join("plugins/cells/src/lib.rs"), within.join("lib.rs")).unwrap();
+    let (status, _, told) = hatchery(&within, &["new", "cell", "somewhere", "--in-tree"]);
+    assert_eq!(status, 0, "{told}");
+    assert!(within.join("somewhere.rs").exists());
 }
 
 /// The files that the workspace is built from.

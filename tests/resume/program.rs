@@ -5,9 +5,11 @@ use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    time::Duration,
 };
 
 use hatchery::run::{checkpoint, compare::differences, directory::RunDirectory};
+use hatchery_cli::interrupt::is_meant;
 use tempfile::{TempDir, tempdir};
 
 use crate::plugins::{c_library, elman};
@@ -119,20 +121,28 @@ fn signals_stop_with_a_checkpoint() {
     }
 }
 
-/// Would catch: a second Ctrl-C that is only noted, while a step takes long.
+/// `timeout` signals the program, and then its group. Would catch: the second of these taken for impatience, and nothing
+/// saved.
 #[test]
-fn the_second_signal_stops_at_once() {
+fn two_signals_in_one_breath_are_one() {
     let (_folder, folder) = folder();
     // Steps that take long: both signals come within one.
     let slow =
         ["cell.hidden=400", "train.batch=500", "split.valid=0.0", "train.log-every=1", "train.report-every=1000000"];
-    let (mut child, _told) = started(&folder, &slow, 3);
+    let (mut child, mut told) = started(&folder, &slow, 3);
     // Two signals, as two of one kind may come as one; from one shell, as starting a program may take as long as a step.
     let both = format!("kill -INT {0}; kill -TERM {0}", child.id());
     assert!(Command::new("sh").args(["-c", &both]).status().unwrap().success());
-    let status = child.wait().unwrap().code();
-    assert!(matches!(status, Some(130 | 143)), "that of the signal that was handled last: {status:?}");
-    assert!(!folder.join("runs/small/001/checkpoint.safetensors").exists(), "the step was not finished");
+    std::io::copy(&mut told, &mut std::io::sink()).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(folder.join("runs/small/001/checkpoint.safetensors").exists());
+}
+
+/// Would catch: a second Ctrl-C that never stops the program.
+#[test]
+fn a_later_signal_is_meant() {
+    let meant = [0, 1, 900, 1000, 1100, 60_000].map(|after| is_meant(Duration::from_millis(after)));
+    assert_eq!(meant, [false, false, false, true, true, true]);
 }
 
 /// Would catch: two programs in one folder, and a training that is going on taken for one that was cut short.

@@ -1,5 +1,7 @@
 //! The parts of the `hatchery` command that its tests use too: above all the one list of linked-in plugins.
 
+pub mod interrupt;
+
 use hatchery::{error::Result, registry::Registry};
 
 /// The plugins that this program is linked with. This is the only place in the framework that names any.

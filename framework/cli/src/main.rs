@@ -11,7 +11,6 @@ macro_rules! say {
 
 mod arguments;
 mod commands;
-mod interrupt;
 mod progress;
 mod show;
 

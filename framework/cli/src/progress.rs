@@ -10,12 +10,12 @@ use hatchery::{
     run::log::{Event, Metric},
     train::{Ending, Observer, Training},
 };
+use hatchery_cli::interrupt::Interrupt;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
 use crate::{
     arguments::{Form, Progress},
-    interrupt::Interrupt,
     show::{loss, samples as shown},
 };
 
@@ -77,6 +77,10 @@ impl Display {
                 network.size,
                 device,
             );
+            let (wanted, most) = (experiment.train.batch, data.train.count());
+            if most < wanted {
+                say!("note: each step trains on {most} sequences, as there are no more: train.batch is {wanted}");
+            }
         }
         display
     }

@@ -83,11 +83,12 @@ pub(crate) struct Body {
 }
 
 impl Body {
-    /// Lets products begin with rows of a table instead of copies of them, if that is all that the copies are for.
-    pub(crate) fn choose(&mut self, copies: View, table: View, width: usize) -> bool {
+    /// Lets products begin with rows of a table, so far apart, instead of copies of them, if that is all that the copies
+    /// are for. Whether they do.
+    pub(crate) fn choose(&mut self, copies: View, table: View, stride: usize) -> bool {
         let slot = |view: View| Slot::Batch { buffer: view.buffer, shift: view.shift };
         let Some(number) = self.slots.iter().position(|&known| known == slot(copies)) else { return false };
-        let is_copy = |place: &Place| place.slot == Some(number as u32) && *place != Place::NONE;
+        let is_copy = |place: &Place| place.slot == Some(number as u32);
         let is_read_otherwise = self.steps.iter().any(|step| match step {
             Step::Multiply(Multiply { a, to, .. }) => is_copy(a) || is_copy(to),
             Step::Program(program) => program.instructions.iter().any(|one| one.from.iter().any(is_copy)),
@@ -100,7 +101,7 @@ impl Body {
             if let Step::Multiply(Multiply { init: Some(init), is_chosen, .. }) = step
                 && is_copy(init)
             {
-                (init.offset, init.stride, *is_chosen) = (init.offset + table.offset, width, true);
+                (init.offset, init.stride, *is_chosen) = (init.offset + table.offset, stride, true);
             }
         }
         true

@@ -27,18 +27,13 @@ impl<T: Copy + Default> Aligned<T> {
 /// so often that an LSTM's step takes 2 to 3 % more cycles. A system that has none goes on as before.
 #[cfg(target_os = "linux")]
 fn in_large_pages<T>(numbers: &[T]) {
-    const PAGE: usize = 1 << 12;
     const LARGE: usize = 1 << 21;
-    let bytes = size_of_val(numbers);
-    if bytes < 2 * LARGE {
-        return;
-    }
     let start = numbers.as_ptr().addr();
-    let skipped = start.next_multiple_of(PAGE) - start;
-    // SAFETY: this changes how memory is kept, not what is in it, and only memory that is ours.
-    unsafe {
-        let start = numbers.as_ptr().byte_add(skipped).cast_mut().cast();
-        libc::madvise(start, (bytes - skipped) / PAGE * PAGE, libc::MADV_HUGEPAGE);
+    let skipped = start.next_multiple_of(LARGE) - start;
+    let bytes = size_of_val(numbers).saturating_sub(skipped) / LARGE * LARGE;
+    if bytes > 0 {
+        // SAFETY: this changes how memory is kept, not what is in it, and only memory that is ours.
+        unsafe { libc::madvise(numbers.as_ptr().byte_add(skipped).cast_mut().cast(), bytes, libc::MADV_HUGEPAGE) };
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) struct Place {
 
 impl Place {
     /// An operand that is not used.
-    pub(crate) const NONE: Self = Self { slot: Some(0), offset: 0, stride: 0, single: false };
+    pub(crate) const NONE: Self = Self { slot: None, offset: 0, stride: 0, single: false };
 }
 
 /// One operation on all rows of a tile.

@@ -87,8 +87,14 @@ pub fn generate(
 pub fn encode_prefix(vocabulary: &Vocabulary, prefix: &str) -> Result<Vec<Token>> {
     vocabulary.encode(prefix, 0).map_err(|error| match error {
         Error::User(problems) => {
+            let small = prefix.to_lowercase();
+            let hint = if vocabulary.encode(&small, 0).is_ok() {
+                format!("the training text is in small letters: begin samples with {small:?}")
+            } else {
+                "begin samples with characters of the training text".to_owned()
+            };
             let named = |problem: Problem| Problem {
-                hint: Some("begin samples with characters of the training text".to_owned()),
+                hint: Some(hint.clone()),
                 ..problem.note(format!("it stands in the prefix of the samples: {prefix:?}"))
             };
             problems.into_iter().map(named).collect::<Vec<_>>().into()

@@ -6,7 +6,8 @@ use hatchery_plugin::prelude::*;
 /// limit.
 ///
 /// The factor is that of `norm`, `min(1, limit / (norm + 0.000001))`, but matrix by matrix: the relative lengths of the
-/// gradients change. Burn's own `GradientClipping::Norm` and Keras' `clipnorm` clip like this.
+/// gradients change. Burn's own `GradientClipping::Norm` clips like this, and so does Keras' `clipnorm`, but not before
+/// `TensorFlow` 2: there it is the global norm, as in `norm`.
 ///
 /// ```toml
 /// [[clipper]]

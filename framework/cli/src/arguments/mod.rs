@@ -20,7 +20,11 @@ pub(crate) use train::{Form, Progress, ResumeTest, Train};
 /// Experiments with recurrent character language models.
 #[derive(Debug, Parser)]
 #[command(name = "hatchery", version, arg_required_else_help = true)]
-#[command(after_help = "Begin with:\n  hatchery train experiments/dinosaurs.toml\n  hatchery sample\n  hatchery eval")]
+#[command(
+    after_help = "Begin with:\n  hatchery train experiments/dinosaurs.toml\n  hatchery sample\n  hatchery eval\n\n\
+    The status is 0; 2 when something is for you to change; 1 when the fault is ours or the\n\
+    machine's; 130 when Ctrl-C or TERM stopped a training, which then wrote a checkpoint."
+)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,

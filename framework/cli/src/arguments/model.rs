@@ -10,6 +10,7 @@ use super::Place;
 #[command(
     after_help = "Examples:\n  hatchery sample\n  hatchery sample runs/dinosaurs/001 --prefix tri --count 10\n  \
     hatchery sample --temperature 0.2,0.5,1.0 --seed 7\n  \
+    hatchery sample --sampler top-k:k=5 --sampler temperature:temperature=0.8\n  \
     hatchery sample --prefix tri --next 5\n  hatchery sample sonnets --interactive"
 )]
 pub(crate) struct Sample {
@@ -30,11 +31,14 @@ pub(crate) struct Sample {
     /// Sample at these temperatures, in place of the file's samplers
     #[arg(long, value_name = "T", value_delimiter = ',', allow_negative_numbers = true)]
     pub(crate) temperature: Vec<f64>,
+    /// Sample through this sampler, in place of the file's: its name and keys; several make a chain
+    #[arg(long, value_name = "NAME[:KEY=VALUE,..]", conflicts_with = "temperature")]
+    pub(crate) sampler: Vec<String>,
     /// Ask for the beginning of each sample and show its characters as they are drawn
     #[arg(long, conflicts_with_all = ["prefix", "count", "json", "next", "novelty"])]
     pub(crate) interactive: bool,
     /// Instead of samples, print the N most likely next characters with their probabilities
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), conflicts_with = "temperature")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), conflicts_with_all = ["temperature", "sampler"])]
     pub(crate) next: Option<u64>,
     /// Report how much of the samples is copied from the training data
     #[arg(long, conflicts_with = "next")]

@@ -53,7 +53,7 @@ pub(crate) struct New {
     /// Add it to Hatchery itself: a file in plugins/ and its line in the list there
     #[arg(long)]
     pub(crate) in_tree: bool,
-    /// The checkout of Hatchery; by default the one around the current folder, or that of this program
+    /// The checkout of Hatchery; by default that around this folder or, without --in-tree, around this program
     #[arg(long, value_name = "DIR")]
     pub(crate) hatchery: Option<PathBuf>,
     /// Where to make the crate; by default a folder of the plugin's name

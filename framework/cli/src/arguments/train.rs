@@ -11,7 +11,8 @@ use super::Libraries;
     hatchery train experiments/dinosaurs.toml --set cell.type=lstm --set train.steps=5000\n  \
     hatchery train experiments/notebooks/sonnets.toml --from sonnets.safetensors\n  \
     hatchery train --resume runs/dinosaurs/001\n\n\
-    Ctrl-C finishes the step and writes a checkpoint; a second Ctrl-C stops at once.\n\
+    Ctrl-C and TERM finish the step, write a checkpoint and end with status 130. Another one, a\n\
+    second or more later, stops at once.\n\
     The last line on standard output is the run's folder.")]
 pub(crate) struct Train {
     /// The experiment file; with --resume it may be left out

@@ -35,7 +35,7 @@ pub(crate) fn list() {
     println!("\nAn experiment may also name a file: corpus = \"path/to/text.txt\".");
 }
 
-/// Fetches texts into the cache folder.
+/// Fetches texts into the cache folder, but for those that lie in the folder of the user's own.
 pub(crate) fn fetch(names: &[String], from: Option<&str>) -> Result<()> {
     let places = Places::from_environment();
     let mut entries = Vec::new();
@@ -49,6 +49,12 @@ pub(crate) fn fetch(names: &[String], from: Option<&str>) -> Result<()> {
         entries.push(entry);
     }
     for entry in entries {
+        if let (None, State::Fetched(path)) = (from, entry.state(&places))
+            && !path.starts_with(&places.cache)
+        {
+            println!("{}", path.display());
+            continue;
+        }
         let address = from.map(|folder| format!("{}{}", folder, entry.file));
         let terminal = std::io::stderr().is_terminal();
         let mut progress = |done: u64, all: u64| {
@@ -110,7 +116,8 @@ fn show_experiment(path: &Path) -> Result<(Vec<f64>, String)> {
 }
 
 fn shown<'a>(symbols: impl Iterator<Item = &'a char>) -> String {
-    symbols.map(|symbol| symbol.escape_debug().to_string()).collect::<Vec<_>>().join(" ")
+    let shown = |symbol: &char| if *symbol == ' ' { "␣".to_owned() } else { symbol.escape_debug().to_string() };
+    symbols.map(shown).collect::<Vec<_>>().join(" ")
 }
 
 fn show_text(corpus: &str) -> Result<Vec<f64>> {
@@ -122,7 +129,12 @@ fn show_text(corpus: &str) -> Result<Vec<f64>> {
 
     println!("bytes        {}", text.len());
     println!("characters   {}", symbols.values().sum::<u64>());
-    println!("lines        {}", lengths.len());
+    let empty = text.lines().count() - lengths.len();
+    println!(
+        "lines        {}{}",
+        lengths.len(),
+        if empty > 0 { format!(", and {empty} empty ones") } else { String::new() }
+    );
     println!("symbols      {}", symbols.len());
     println!("             {}", shown(symbols.keys()));
     Ok(lengths)

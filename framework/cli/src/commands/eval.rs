@@ -36,6 +36,15 @@ pub(crate) fn run(arguments: &Eval) -> Result<()> {
     let vocabulary = network.vocabulary.as_ref().clone();
     let data = Data::open(&network.experiment, &folder, &registry, Some(vocabulary))?;
     super::warn_of_another_text(&checkpoint, &data);
+    let trained =
+        checkpoint.meta.experiment.parse::<toml::Table>().ok().and_then(|table| table.get("seed")?.as_integer());
+    if arguments.seed.is_some_and(|seed| i64::try_from(seed).ok() != trained) {
+        super::warn(
+            &Problem::new("another seed splits the text otherwise than in training")
+                .note("what is held out now was mostly trained on: the loss says nothing about new text")
+                .hint("leave out --seed to measure the model; baselines alone may take any, with --experiment FILE"),
+        );
+    }
 
     let (name, sequences) = chosen(&data, arguments.split)?;
     let result = evaluate(network.executor.as_mut(), sequences)?;

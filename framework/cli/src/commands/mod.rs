@@ -73,8 +73,8 @@ pub(crate) fn registry_for(checkpoint: &Checkpoint, folder: &Path, place: &Place
 }
 
 /// The overrides of a command line, `--device` among them.
-pub(crate) fn overrides(set: &[String], device: Option<&str>) -> Vec<String> {
-    set.iter().cloned().chain(device.map(|device| format!("backend.device={device}"))).collect()
+pub(crate) fn overrides<'a>(set: impl IntoIterator<Item = &'a String>, device: Option<&str>) -> Vec<String> {
+    set.into_iter().cloned().chain(device.map(|device| format!("backend.device={device}"))).collect()
 }
 
 /// A folder that is removed with everything in it when it is dropped.

@@ -60,7 +60,7 @@ pub(crate) fn run(new: &New) -> Result<()> {
             .hint("choose another name")
             .into());
     }
-    let hatchery = checkout(new.hatchery.as_deref())?;
+    let hatchery = checkout(new.hatchery.as_deref(), new.in_tree)?;
     if new.in_tree { within(new, &hatchery) } else { beside(new, &hatchery) }
 }
 
@@ -149,7 +149,7 @@ fn within(new: &New, hatchery: &Path) -> Result<()> {
     );
     write(&file, &source)?;
     write(&list, &listed)?;
-    println!("{}", file.display());
+    println!("{}\n{}", file.display(), list.display());
     say!(
         "next, for the tests ask for them: its page book/src/plugins/{}s/{}.md, and an experiment in experiments/ that \
          uses it",
@@ -205,19 +205,25 @@ fn quoted(path: &Path) -> String {
     path.display().to_string().replace('\\', "/").replace('"', "\\\"")
 }
 
-/// The checkout of Hatchery: the one that is named, or around the current folder, or around this program.
-fn checkout(named: Option<&Path>) -> Result<PathBuf> {
+/// The checkout of Hatchery: the one that is named, or around the current folder, or around this program. One that is to
+/// be `changed` is never that of this program, which may lie anywhere.
+fn checkout(named: Option<&Path>, changed: bool) -> Result<PathBuf> {
     let is_checkout = |folder: &Path| folder.join("framework/plugin/Cargo.toml").is_file();
     let around = |start: Option<PathBuf>| start?.ancestors().find(|folder| is_checkout(folder)).map(Path::to_owned);
     let found = match named {
         Some(folder) => Some(folder.to_owned()).filter(|folder| is_checkout(folder)),
+        None if changed => around(std::env::current_dir().ok()),
         None => around(std::env::current_dir().ok())
             .or_else(|| around(std::env::current_exe().ok()))
             .or_else(|| around(Some(PathBuf::from(env!("CARGO_MANIFEST_DIR"))))),
     };
-    let found = found.ok_or_else(|| {
-        Problem::new("the checkout of Hatchery is not found: a plugin is built against its `framework/plugin`")
-            .hint("name it: --hatchery PATH")
+    let found = found.ok_or_else(|| match named {
+        Some(named) => Problem::new(format!("`{}` is no checkout of Hatchery", named.display()))
+            .note("known by: framework/plugin/Cargo.toml"),
+        None if changed => Problem::new("this folder is in no checkout of Hatchery, and --in-tree adds to one")
+            .hint("cd into the checkout, or name it: --hatchery PATH"),
+        None => Problem::new("the checkout of Hatchery is not found: a plugin is built against its `framework/plugin`")
+            .hint("name it: --hatchery PATH"),
     })?;
     Ok(std::path::absolute(&found).unwrap_or(found))
 }

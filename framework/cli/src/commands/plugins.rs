@@ -32,7 +32,7 @@ pub(crate) fn show(kind: Kind, name: &str, program: bool, libraries: &Libraries)
         let known: Vec<_> = registry.of(kind).map(|entry| entry.variant.name).collect();
         let problem = Problem::new(format!("there is no {kind} named `{name}`"))
             .note(format!("known {kind}s: {}", known.join(", ")));
-        let near = suggest::nearest(name, known);
+        let near = suggest::nearest_type(kind.word(), name, known);
         let hint = if near.is_empty() {
             "`hatchery plugins list` says what each is".to_owned()
         } else {

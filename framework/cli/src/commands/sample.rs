@@ -19,7 +19,7 @@ pub(crate) fn run(arguments: &Sample) -> Result<()> {
     let run = directory::resolve(arguments.run.as_deref(), &arguments.place.runs)?;
     let (checkpoint, folder) = (checkpoint::read(&run.checkpoint())?, origin::folder(&run));
     let registry = registry_for(&checkpoint, &folder, &arguments.place)?;
-    let overrides = overrides(&[], arguments.place.device.as_deref());
+    let overrides = overrides(&chain(&arguments.sampler)?, arguments.place.device.as_deref());
     let (mut network, _) = Network::restore(&checkpoint, &overrides, &registry)?;
     super::remark(&network);
 
@@ -54,6 +54,23 @@ pub(crate) fn run(arguments: &Sample) -> Result<()> {
         report(&novelty(&data, &all), &all, arguments.json);
     }
     Ok(())
+}
+
+/// The samplers of the command line as a change of the experiment, which says what is wrong with them as it would of a file.
+fn chain(samplers: &[String]) -> Result<Option<String>> {
+    let table = |spec: &String| {
+        let (name, keys) = spec.split_once(':').unwrap_or((spec, ""));
+        let comma = if keys.is_empty() { "" } else { ", " };
+        let table = format!("{{ type = {name:?}{comma}{keys} }}");
+        let is_table = format!("x = {table}").parse::<toml::Table>().is_ok_and(|whole| whole.len() == 1);
+        let problem = || {
+            Problem::new(format!("`--sampler {spec}` is no name with keys"))
+                .hint("for example --sampler greedy, --sampler top-p:p=0.9; `hatchery plugins list` has the names")
+        };
+        if is_table { Ok(table) } else { Err(problem()) }
+    };
+    let tables = samplers.iter().map(table).collect::<std::result::Result<Vec<_>, _>>()?;
+    Ok((!tables.is_empty()).then(|| format!("sampler=[{}]", tables.join(", "))))
 }
 
 /// The most likely next characters.

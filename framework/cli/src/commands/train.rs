@@ -23,9 +23,10 @@ use hatchery::{
     schedule, text,
     train::{Ending, Training, fits},
 };
+use hatchery_cli::interrupt::Interrupt;
 
 use super::{overrides, registry};
-use crate::{arguments::Train, interrupt::Interrupt, progress::Display};
+use crate::{arguments::Train, progress::Display};
 
 /// Trains, and returns the status to end with.
 pub(crate) fn run(arguments: &Train) -> Result<u8> {

@@ -142,7 +142,7 @@ pub(crate) unsafe trait Lanes: Copy {
     unsafe fn sub(self, other: Self) -> Self;
     unsafe fn mul(self, other: Self) -> Self;
     unsafe fn div(self, other: Self) -> Self;
-    /// The quotient to a unit in its last place, for what is divided by numbers from 1 to 1e35.
+    /// The quotient to a unit in its last place, for finite numbers that are divided by numbers from 1 to 1e35.
     #[expect(clippy::inline_always, reason = "the instruction set is enabled where this is inlined")]
     #[inline(always)]
     unsafe fn quotient(self, other: Self) -> Self {

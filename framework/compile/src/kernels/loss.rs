@@ -42,7 +42,7 @@ impl std::ops::AddAssign for Loss {
     }
 }
 
-/// From where on a product of sums is not multiplied further: no sum of powers, each at most 1, takes it beyond 64 bits.
+/// Above it the logarithm of a product of sums is taken: another sum, at most the number of columns, still fits.
 const MUCH: f64 = 1e200;
 
 /// Goes through the rows.

@@ -123,6 +123,7 @@ pub(crate) unsafe fn pack<V: Lanes>(
     columns: usize,
     to: *mut V::Number,
 ) {
+    debug_assert!(strides.contains(&1));
     let width = panel::<V>();
     // SAFETY: the caller's.
     unsafe {
@@ -244,15 +245,18 @@ pub(crate) unsafe fn outer<V: Lanes>(outer: &Outer<V::Number>) {
                 let from = outer.b.add(first * outer.b_stride + column);
                 pack::<V>(from, [outer.b_stride, 1], depth, columns, packed_b);
                 let is_last = column + width >= outer.columns;
-                // What comes next, beside which every block of rows finds its own: if the sums are more than the operands,
-                // theirs; otherwise the next panel of b, and at last the next piece of a.
+                // What is brought nearer, how far it is from one row of it to the next, and from what is for one row of a to
+                // what is for the next.
                 let (next, stride, aside) = if outer.depth <= PIECE {
+                    // There are more sums than operands: the next of them.
                     let next = if is_last { 0 } else { column + width };
                     (outer.c.cast_const().wrapping_add(next), outer.c_stride, outer.c_stride)
-                } else if is_last {
-                    (outer.a.wrapping_add((first + PIECE) * outer.a_stride), outer.a_stride, 1)
-                } else {
+                } else if !is_last {
                     (from.wrapping_add(width), outer.b_stride, 0)
+                } else if first + PIECE < outer.depth {
+                    (outer.a.add((first + PIECE) * outer.a_stride), outer.a_stride, 1)
+                } else {
+                    (outer.a, 0, 0)
                 };
                 for row in (0..outer.rows).step_by(width) {
                     let c = outer.c.add(row * outer.c_stride + column);

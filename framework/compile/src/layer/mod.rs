@@ -228,6 +228,7 @@ pub(crate) fn compile(
         if let Some(copies) = to.filter(|to| layout.buffers[to.buffer].kind == Kind::Step)
             && phase_step.forward.choose(copies, *table, stride)
         {
+            // Nobody writes the copies: they take no memory.
             layout.buffers[copies.buffer].width = 0;
             *to = None;
         }

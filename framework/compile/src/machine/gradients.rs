@@ -130,10 +130,10 @@ pub(super) fn jobs(layers: &[(String, Layer, Vec<String>)], head: &Head, gradien
     }
     let [wya, by] = head.params;
     let (a, to) = (View { buffer: head.logits, shift: 0, offset: 0 }, gradients[wya]);
-    let [wya, by_place] = head.sums.map_or([None; 2], |places| places.map(Some));
-    let outer = |rows| Job::Outer { a, b: head.from, to, rows, counted: true, place: wya };
+    let [outer_place, sum_place] = head.sums.map_or([None; 2], |places| places.map(Some));
+    let outer = |rows| Job::Outer { a, b: head.from, to, rows, counted: true, place: outer_place };
     jobs.extend(outer_rows(to.rows).map(outer));
-    jobs.push(Job::SumRows { from: a, to: gradients[by], place: by_place });
+    jobs.push(Job::SumRows { from: a, to: gradients[by], place: sum_place });
     jobs
 }
 

@@ -54,6 +54,8 @@ pub(crate) struct Head {
     pub(crate) bias: usize,
     pub(crate) logits: usize,
     pub(crate) from: View,
+    /// Where the gradient of that goes.
+    pub(crate) gradient: View,
     pub(crate) width: usize,
     pub(crate) params: [usize; 2],
     /// Where among what it sums up block by block each chunk has the gradients of both.
@@ -153,7 +155,7 @@ impl Compiled {
             masks.push(mask);
             layers.push((prefix.clone(), layer, names));
         }
-        let Input::Below { view: from, .. } = input else { return Err(Refusal::new("a model without a cell")) };
+        let Input::Below { view: from, gradient } = input else { return Err(Refusal::new("a model without a cell")) };
         let [wya, by] = [shapes.len() - 2, shapes.len() - 1];
         weights.push(Weight { at: fixed.params[wya].transposed() });
         weights.push(Weight { at: fixed.params[wya] });
@@ -165,6 +167,7 @@ impl Compiled {
             bias: fixed.params[by].offset,
             logits: buffer(&mut buffers, vocabulary, kind).buffer,
             from,
+            gradient,
             width: outputs,
             params: [wya, by],
             sums: is_summed_by_blocks

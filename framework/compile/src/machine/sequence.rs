@@ -1,5 +1,5 @@
 //! What a chunk does: the whole sequence forward with its loss, and for training backward, in blocks of time steps. What a
-//! block leaves for another use is used while it is near.
+//! block computes is used before it leaves the cache.
 
 use super::{
     Sequences,
@@ -116,7 +116,7 @@ impl<T: Float> Runner<'_, T> {
         }
     }
 
-    /// The output of a layer as the next one sees it, if the layer drops out; only training does.
+    /// The output of a layer as the next one sees it, if the layer drops out: in training masked, otherwise copied.
     unsafe fn drop_out(&self, index: usize, (first, last): Span, purpose: Purpose) {
         let Some((mask, masked)) = self.program.masks[index] else { return };
         let layer = &self.program.layers[index].1;
@@ -208,25 +208,24 @@ impl<T: Float> Runner<'_, T> {
                     gradient: purpose == Purpose::Train,
                 });
             }
-            let Some((_, layer, _)) = self.program.layers.last() else { return loss };
             if purpose != Purpose::Train {
                 return loss;
             }
-            let gradient = whole(layer.gradient);
             for (from, to) in [(start, first), (last, end)] {
                 let count = (to - from) * rows * head.width;
-                std::slice::from_raw_parts_mut(self.at(gradient, from), count).fill(T::default());
+                std::slice::from_raw_parts_mut(self.at(head.gradient, from), count).fill(T::default());
             }
-            if steps > 0 {
-                let product = Product {
-                    a: self.at(logits, first).cast_const(),
-                    a_strides: [self.program.vocabulary, 1],
-                    c: self.at(gradient, first),
-                    c_stride: head.width,
-                    ..self.product(head.backward, rows * steps)
-                };
-                self.clock.time(|| (self.kernels.multiply)(&product));
+            if steps == 0 {
+                return loss;
             }
+            let product = Product {
+                a: self.at(logits, first).cast_const(),
+                a_strides: [self.program.vocabulary, 1],
+                c: self.at(head.gradient, first),
+                c_stride: head.width,
+                ..self.product(head.backward, rows * steps)
+            };
+            self.clock.time(|| (self.kernels.multiply)(&product));
             if let Some([wya, by]) = head.sums.filter(|_| !self.is_one_block(batch)) {
                 self.sum_outer((logits, head.from), (wya, [self.program.vocabulary, head.width]), (first, last));
                 let target = Target { start: self.totals().add(by), stride: 0 };

@@ -10,7 +10,10 @@ use super::{
     suggest::{nearest, question},
     tree::{Entry, Node, Source, Value, merge},
 };
-use crate::error::{Error, Problem, Result};
+use crate::{
+    error::{Error, Problem, Result},
+    text::is_utf16,
+};
 
 /// Bytes of the largest experiment file. A page of named values is a thousandth of this; what is larger is no such page.
 const LARGEST_FILE: usize = 1 << 20;
@@ -115,6 +118,10 @@ pub(super) fn load(path: &Path) -> Result<Source> {
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let line = error.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+        if is_utf16(error.as_bytes()) {
+            return Problem::new(format!("`{name}` is UTF-16, not UTF-8 text"))
+                .hint(format!("save it as UTF-8, or convert it: iconv -f utf-16 -t utf-8 {name} > NEW.toml"));
+        }
         Problem::new(format!("`{name}` is not UTF-8 text"))
             .note(format!("the byte at offset {at}, on line {line}, is 0x{:02x}", error.as_bytes()[at]))
             .hint("save the file with the encoding UTF-8")
@@ -136,7 +143,7 @@ pub(super) fn check_size(bytes: &[u8], name: &str) -> Result<()> {
         Some((number, line)) => {
             Err(Problem::new(format!("line {} of `{name}` is too long: {} bytes", number + 1, line.len()))
                 .note(format!("a line of an experiment file has at most {LONGEST_LINE} bytes"))
-                .hint("break the line: lists may go over several")
+                .hint("break the line: lists may go over several; a text to train on is named as `corpus` in [dataset]")
                 .into())
         }
         None => Ok(()),

@@ -13,6 +13,7 @@ pub mod read;
 mod rules;
 mod schema;
 pub mod suggest;
+mod synonyms;
 mod tree;
 mod values;
 mod walk;

@@ -124,8 +124,9 @@ fn resolve(source: &Source, chain: Chain, overrides: &[String], registry: &Regis
             .into());
     }
     let walk = Walk::over(&schema, &experiment);
+    let rules = rules::check(&experiment, &walk.proposed, &walk.problems);
     problems.extend(walk.problems);
-    problems.extend(rules::check(&experiment, &walk.proposed));
+    problems.extend(rules);
     let mut json = experiment.to_json();
     for kind in Kind::ALL {
         problems.extend(resolve_parts(kind, &experiment, &mut json, &schema, registry)?);

@@ -10,9 +10,9 @@ use crate::{
 };
 
 /// Everything wrong with the combination of values. `proposed` are the keys that are missing only because they are
-/// misspelt.
-pub(super) fn check(experiment: &Node, proposed: &[String]) -> Vec<Problem> {
-    let rules = Rules { experiment, proposed };
+/// misspelt, `told` what is wrong with single values, of which nothing more is said.
+pub(super) fn check(experiment: &Node, proposed: &[String], told: &[Problem]) -> Vec<Problem> {
+    let rules = Rules { experiment, proposed, told };
     [rules.length(), rules.numpy(), rules.numpy_seed(), rules.split(), rules.device(), rules.dtype()]
         .into_iter()
         .chain([rules.dropout(), rules.initialiser(), rules.patience()])
@@ -23,6 +23,7 @@ pub(super) fn check(experiment: &Node, proposed: &[String]) -> Vec<Problem> {
 struct Rules<'a> {
     experiment: &'a Node,
     proposed: &'a [String],
+    told: &'a [Problem],
 }
 
 impl Rules<'_> {
@@ -67,11 +68,15 @@ impl Rules<'_> {
     fn numpy_seed(&self) -> Option<Problem> {
         let seed = self.entry(&["seed"])?;
         match seed.node.value {
-            Value::Integer(number) if self.uses_numpy() && number > i128::from(u32::MAX) => Some(
-                Problem::new(format!("`seed` is too large for NumPy's generator: {number}"))
-                    .at(seed.node.place.clone())
-                    .note(format!("expected: integer, at least 0, at most {}", u32::MAX)),
-            ),
+            Value::Integer(number)
+                if self.uses_numpy() && !self.is_told(&seed.node) && number > i128::from(u32::MAX) =>
+            {
+                Some(
+                    Problem::new(format!("`seed` is too large for NumPy's generator: {number}"))
+                        .at(seed.node.place.clone())
+                        .note(format!("expected: integer, at least 0, at most {}", u32::MAX)),
+                )
+            }
             _ => None,
         }
     }
@@ -79,7 +84,7 @@ impl Rules<'_> {
     /// Something must be left to train on.
     fn split(&self) -> Option<Problem> {
         let (valid, test) = (self.entry(&["split", "valid"]), self.entry(&["split", "test"]));
-        let share = |entry: Option<&Entry>| entry.map_or(Some(0.0), |entry| number(&entry.node));
+        let share = |entry: Option<&Entry>| entry.map_or(Some(0.0), |entry| self.number(&entry.node));
         let held_out = share(valid)? + share(test)?;
         if held_out < 1.0 {
             return None;
@@ -139,10 +144,10 @@ impl Rules<'_> {
     /// Dropout that stands nowhere would be believed to be at work.
     fn dropout(&self) -> Option<Problem> {
         let dropout = self.entry(&["model", "dropout"])?;
-        let layers = self.entry(&["model", "layers"]).map_or(Some(1.0), |layers| number(&layers.node))?;
+        let layers = self.entry(&["model", "layers"]).map_or(Some(1.0), |layers| self.number(&layers.node))?;
         let last = self.entry(&["model", "dropout-last"]);
         let is_last = last.is_some_and(|last| !matches!(last.node.value, Value::Boolean(false)));
-        let wanted = number(&dropout.node)? > 0.0 && !self.is_proposed("model.dropout-last");
+        let wanted = self.number(&dropout.node)? > 0.0 && !self.is_proposed("model.dropout-last");
         if !wanted || layers > 1.0 || is_last || self.is_proposed("model.layers") {
             return None;
         }
@@ -166,7 +171,7 @@ impl Rules<'_> {
     /// Patience is with the validation, so there must be one.
     fn patience(&self) -> Option<Problem> {
         let patience = self.entry(&["train", "patience"])?;
-        let valid = self.entry(&["split", "valid"]).map_or(Some(0.0), |valid| number(&valid.node))?;
+        let valid = self.entry(&["split", "valid"]).map_or(Some(0.0), |valid| self.number(&valid.node))?;
         if valid > 0.0 || self.is_proposed("split.valid") || self.is_proposed("split") {
             return None;
         }
@@ -190,16 +195,23 @@ impl Rules<'_> {
         self.entry(&[key]).is_none_or(|entry| matches!(entry.node.as_str(), Some("numpy" | "hatchery")))
     }
 
+    /// A number that is none of the problems so far.
+    fn number(&self, node: &Node) -> Option<f64> {
+        match node.value {
+            _ if self.is_told(node) => None,
+            Value::Integer(number) => Some(number as f64),
+            Value::Float(number) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// Whether something is wrong with this value by itself.
+    fn is_told(&self, node: &Node) -> bool {
+        self.told.iter().any(|problem| problem.place.as_ref() == Some(&node.place))
+    }
+
     fn is_proposed(&self, path: &str) -> bool {
         self.proposed.iter().any(|proposed| proposed == path)
-    }
-}
-
-fn number(node: &Node) -> Option<f64> {
-    match node.value {
-        Value::Integer(number) => Some(number as f64),
-        Value::Float(number) => Some(number),
-        _ => None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! "Did you mean": the known names nearest to an unknown one.
 
+use super::synonyms;
+
 /// The nearest of the known names, all of them when several are equally near, none when all are far.
 ///
 /// The distance counts letters left out, added, changed or swapped with their neighbour, so a name with one letter
@@ -25,6 +27,16 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<
     found
 }
 
+/// The known names that may be meant by an unknown `type` of a table, `cell` for example: what other frameworks call by
+/// it, else the nearest.
+pub fn nearest_type<'a>(table: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    let known: Vec<_> = known.into_iter().collect();
+    match synonyms::of_type(table, name).and_then(|meant| known.iter().find(|known| **known == meant)) {
+        Some(meant) => vec![*meant],
+        None => nearest(name, known),
+    }
+}
+
 /// `did you mean A?`, `did you mean A or B?`: the names as they are to be written.
 pub fn question<S: AsRef<str>>(names: &[S]) -> String {
     let names: Vec<_> = names.iter().map(|name| format!("`{}`", name.as_ref())).collect();
@@ -41,6 +53,6 @@ pub(super) fn either<S: AsRef<str>>(names: &[S]) -> String {
     }
 }
 
-fn plain(name: &str) -> String {
+pub(super) fn plain(name: &str) -> String {
     name.to_lowercase().replace('_', "-")
 }

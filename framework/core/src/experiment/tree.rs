@@ -52,6 +52,9 @@ pub(super) struct Source {
     pub(super) text: Arc<str>,
 }
 
+/// Problems of syntax that are told of one text: whoever mends these looks again, and one of them may make many.
+const MOST_TOLD: usize = 5;
+
 impl Source {
     pub(super) fn new(file: &str, text: &str) -> Self {
         Self { file: file.into(), text: text.into() }
@@ -73,22 +76,59 @@ impl Source {
     /// Parses the text. Problems of syntax come with whether the table can be used all the same. `tables` are the names
     /// of the tables that there are.
     pub(super) fn parse(&self, tables: &[&str]) -> (Node, Vec<Problem>, bool) {
-        let (table, errors) = DeTable::parse_recoverable(&self.text);
-        let mut usable = true;
-        let problems = errors
+        let (table, mut errors) = DeTable::parse_recoverable(&self.text);
+        let is_duplicate = |error: &toml::de::Error| error.message() == "duplicate key";
+        // The parser keeps the first of two alike, so the rest can be checked.
+        let usable = errors.iter().all(is_duplicate);
+        let node = Node { value: Value::Table(self.table(table.get_ref(), 0)), place: self.place(0..0) };
+        if !usable && self.is_prose() {
+            return (node, vec![self.no_experiment()], false);
+        }
+        // Of one line the first is told: after that the parser has lost its footing.
+        let start = |error: &toml::de::Error| error.span().unwrap_or_default().start;
+        errors.sort_by_key(start);
+        let mut told = 0;
+        errors.retain(|error| {
+            if is_duplicate(error) || start(error) < told {
+                return is_duplicate(error);
+            }
+            let rest = self.text.as_bytes().get(start(error)..).unwrap_or_default();
+            told = start(error) + rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len()) + 1;
+            true
+        });
+        let more = errors.len().saturating_sub(MOST_TOLD);
+        let mut problems: Vec<_> = errors
             .into_iter()
+            .take(MOST_TOLD)
             .map(|error| {
                 let place = self.place(error.span().unwrap_or_default());
-                if error.message() == "duplicate key" {
-                    // The parser keeps the first of the two, so the rest can be checked.
+                if is_duplicate(&error) {
                     return self.duplicate(place, tables);
                 }
-                usable = false;
                 Problem::new(format!("not valid TOML: {}", error.message())).at(place)
             })
             .collect();
-        let node = Node { value: Value::Table(self.table(table.get_ref(), 0)), place: self.place(0..0) };
+        if let Some(last) = problems.last_mut().filter(|_| more > 0) {
+            last.notes.push(format!("and {more} more problems of syntax in `{}`", self.file));
+        }
         (node, problems, usable)
+    }
+
+    /// Whether hardly a line is a key with its value or the header of a table. Lines of other signs than letters may be
+    /// a list's, and say nothing.
+    fn is_prose(&self) -> bool {
+        let is_key = |key: &str| key.trim_end().chars().all(|sign| sign.is_alphanumeric() || "_-.".contains(sign));
+        let is_toml = |line: &str| line.starts_with('[') || line.split_once('=').is_some_and(|(key, _)| is_key(key));
+        let speaks = |line: &&str| line.starts_with(|first: char| first.is_alphabetic() || first == '[');
+        let lines = self.text.lines().map(str::trim).filter(speaks);
+        let (lines, toml) = lines.fold((0, 0), |(lines, toml), line| (lines + 1, toml + usize::from(is_toml(line))));
+        toml * 10 < lines
+    }
+
+    fn no_experiment(&self) -> Problem {
+        Problem::new(format!("`{}` looks like a text, not like an experiment file", self.file))
+            .note("hardly a line of it is a key with its value or the header of a table")
+            .hint(format!("to train on it, name it in an experiment file, under [dataset]: corpus = \"{}\"", self.file))
     }
 
     fn duplicate(&self, place: Place, tables: &[&str]) -> Problem {

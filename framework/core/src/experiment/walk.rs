@@ -6,8 +6,10 @@
 use serde_json::Value as Json;
 
 use super::{
+    overrides::FLAG,
     schema::{Fields, Schemas, Shape, Tag, properties},
-    suggest::{nearest, question},
+    suggest::{either, nearest, nearest_type, plain, question},
+    synonyms,
     tree::{Entry, Node, Table, Value},
     values,
 };
@@ -20,6 +22,10 @@ pub(super) struct Walk<'s> {
     pub(super) problems: Vec<Problem>,
     /// Paths of keys that a problem already proposes: that they are missing needs no problem of its own.
     pub(super) proposed: Vec<String>,
+    /// What is missing, under its path: one of them may yet turn out to be there under another name.
+    missing: Vec<(String, Problem)>,
+    /// Whether a table is looked at as the type that is probably meant, of which nobody has asked for the keys.
+    guessing: bool,
 }
 
 /// Where in the experiment a table is.
@@ -42,6 +48,8 @@ impl<'s> Walk<'s> {
         if let Some(table) = experiment.as_table() {
             walk.table(&[root], &experiment.place, table, &At { path: String::new(), in_list: false });
         }
+        let missing = std::mem::take(&mut walk.missing);
+        walk.problems.extend(missing.into_iter().filter(|(path, _)| !walk.proposed.contains(path)).map(|(_, it)| it));
         walk
     }
 
@@ -49,11 +57,18 @@ impl<'s> Walk<'s> {
     pub(super) fn passes(root: &'s Json, schema: &'s Json, node: &Node) -> bool {
         let mut walk = Self::new(root);
         walk.value(schema, "", node, &At { path: String::new(), in_list: false }, None);
-        walk.problems.is_empty()
+        walk.problems.is_empty() && walk.missing.is_empty()
     }
 
     fn new(root: &'s Json) -> Self {
-        Self { schemas: Schemas::new(root), root, problems: Vec::new(), proposed: Vec::new() }
+        Self {
+            schemas: Schemas::new(root),
+            root,
+            problems: Vec::new(),
+            proposed: Vec::new(),
+            missing: Vec::new(),
+            guessing: false,
+        }
     }
 
     fn table(&mut self, forms: &[&'s Json], header: &Place, table: &Table, at: &At) {
@@ -71,9 +86,9 @@ impl<'s> Walk<'s> {
                 None => self.unknown(&frame, entry),
             }
         }
-        let is_based = self.misspells_base();
+        let is_moot = self.misspells_base() || self.guessing;
         for key in &fields.required {
-            let is_proposed = is_based || self.proposed.contains(&at.path) || self.proposed.contains(&at.inner(key));
+            let is_proposed = is_moot || self.proposed.contains(&at.path) || self.proposed.contains(&at.inner(key));
             if table.get(key).is_none() && !is_proposed {
                 self.missing(&frame, key, header);
             }
@@ -158,7 +173,10 @@ impl<'s> Walk<'s> {
         if near.is_empty() {
             near = nearest(&entry.key, names());
         }
-        let hint = if near.is_empty() { self.elsewhere(&entry.key) } else { Some(self.propose(frame, &near)) };
+        let hint = self
+            .synonym(frame, entry)
+            .or_else(|| (!near.is_empty()).then(|| self.propose(frame, &near)))
+            .or_else(|| self.elsewhere(&entry.key, &frame.at.path));
         self.problems.push(match hint {
             Some(hint) => problem.hint(hint),
             None => problem,
@@ -182,17 +200,74 @@ impl<'s> Walk<'s> {
         question
     }
 
-    /// The tables of the experiment that have a key of this name.
-    fn elsewhere(&self, key: &str) -> Option<String> {
+    /// "Did you mean" what a name of another framework stands for, in this table or another.
+    fn synonym(&mut self, frame: &Frame<'_, 's>, entry: &Entry) -> Option<String> {
+        if frame.at.path.is_empty() && entry.node.is_tabular() {
+            let table = synonyms::of_table(&entry.key).filter(|table| frame.fields.get(table).is_some())?;
+            return Some(self.propose(frame, &[table]));
+        }
+        let meant: Vec<_> = synonyms::of_key(&entry.key).filter(|(table, key)| self.is_key(table, key)).collect();
+        if let Some((_, key)) =
+            meant.iter().find(|(table, key)| *table == frame.at.path && frame.fields.get(key).is_some())
+        {
+            return Some(self.propose(frame, &[*key]));
+        }
+        // On the command line a key is written with its table.
+        let is_set = &*entry.place.file == FLAG;
+        let written: Vec<_> = meant
+            .iter()
+            .map(|(table, key)| match (self.is_list(table), *table) {
+                (true, table) => format!("a table [[{table}]] with `{key}`"),
+                (false, "") => format!("`{key}`, outside of all tables"),
+                (false, table) if is_set => format!("`{table}.{key}`"),
+                (false, table) => format!("`{key}` in [{table}]"),
+            })
+            .collect();
+        self.proposed.extend(meant.iter().map(|(table, key)| format!("{table}.{key}")));
+        (!written.is_empty()).then(|| format!("did you mean {}?", either(&written)))
+    }
+
+    /// Whether a table, of whatever type, has such a key.
+    fn is_key(&self, table: &str, key: &str) -> bool {
+        let mut known = properties(self.root);
+        if table.is_empty() {
+            return known.any(|(name, _)| name == key);
+        }
+        known.find(|(name, _)| *name == table).is_some_and(|(_, schema)| self.has(schema, key))
+    }
+
+    fn is_list(&self, table: &str) -> bool {
+        let schema = properties(self.root).find(|(name, _)| *name == table).map(|(_, schema)| schema);
+        schema.is_some_and(|schema| matches!(self.schemas.shapes(schema).as_slice(), [Shape::List(_)]))
+    }
+
+    /// Whether a form of a table has such a key.
+    fn has(&self, schema: &'s Json, key: &str) -> bool {
+        let mut forms = self.schemas.table_forms(schema).into_iter();
+        forms.any(|form| properties(form).any(|(known, _)| known == key))
+    }
+
+    /// The tables of the experiment that have a key of this name; of the one at `path`, which has it not, the types that
+    /// have it.
+    fn elsewhere(&self, key: &str, path: &str) -> Option<String> {
+        let key = &*plain(key);
         if properties(self.root).any(|(known, schema)| known == key && !self.schemas.is_tabular(schema)) {
             return Some(format!("`{key}` stands outside of all tables, before the first one"));
         }
-        let has = |schema: &'s Json| {
-            self.schemas.table_forms(schema).into_iter().any(|form| properties(form).any(|(known, _)| known == key))
-        };
-        let tables: Vec<_> =
-            properties(self.root).filter(|(_, schema)| has(schema)).map(|(name, _)| format!("[{name}]")).collect();
-        (!tables.is_empty()).then(|| format!("`{key}` is a key of {}", super::suggest::either(&tables)))
+        if let Some((_, schema)) = properties(self.root).find(|(name, _)| *name == path) {
+            let forms = self.schemas.table_forms(schema);
+            let names = self.schemas.tag(&forms).map(|tag| tag.names).unwrap_or_default();
+            let having = names.iter().zip(forms).filter(|(_, form)| properties(form).any(|(known, _)| known == key));
+            let types: Vec<_> = having.map(|(name, _)| format!("`type = \"{name}\"`")).collect();
+            if !types.is_empty() {
+                return Some(format!("`{key}` is a key of [{path}] with {}", either(&types)));
+            }
+        }
+        let tables: Vec<_> = properties(self.root)
+            .filter(|(_, schema)| self.has(schema, key))
+            .map(|(name, _)| format!("[{name}]"))
+            .collect();
+        (!tables.is_empty()).then(|| format!("`{key}` is a key of {}", either(&tables)))
     }
 
     /// What a misspelt `base` would have brought is not missing.
@@ -218,8 +293,13 @@ impl<'s> Walk<'s> {
                 (false, true) => problem.note(format!("expected: {}", self.schemas.kind(schema))),
                 (false, false) => problem.note(format!("{key}: {doc} ({})", self.schemas.kind(schema))),
             };
+            let types = self.schemas.tag(&self.schemas.table_forms(schema)).filter(|_| is_table);
+            if let Some(Tag { key: "type", mut names }) = types.filter(|types| !types.names.is_empty()) {
+                names.sort_unstable();
+                problem = problem.note(format!("known {key}s: {}", names.join(", ")));
+            }
         }
-        self.problems.push(problem);
+        self.missing.push((frame.at.inner(key), problem));
     }
 
     /// A table that should choose its form by a tag, usually `type`, and does not.
@@ -258,7 +338,7 @@ impl<'s> Walk<'s> {
             format!("unknown value \"{name}\" for `{}`{label}", tag.key)
         };
         let problem = Problem::new(message).at(entry.node.place.clone()).note(known);
-        let near = nearest(name, tag.names.iter().copied());
+        let near = nearest_type(noun, name, tag.names.iter().copied());
         self.problems.push(if near.is_empty() { problem } else { problem.hint(question(&near)) });
         if let [only] = near.as_slice() {
             // It is clear what was meant, so the other keys can be checked as well.
@@ -266,7 +346,10 @@ impl<'s> Walk<'s> {
             if let Some(entry) = meant.entry_mut(tag.key) {
                 entry.node.value = Value::String((*only).to_owned());
             }
+            // What the type would need is no fault of somebody who may have meant another.
+            let guessing = std::mem::replace(&mut self.guessing, true);
             self.table(forms, header, &meant, at);
+            self.guessing = guessing;
         }
     }
 }

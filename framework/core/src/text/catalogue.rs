@@ -41,7 +41,7 @@ pub enum State {
     Absent,
 }
 
-/// A corpus that is known by name, as `hatchery data` lists it.
+/// A corpus that is known by name, as `hatchery data list` lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
     /// The name used in experiment files.

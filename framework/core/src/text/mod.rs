@@ -290,10 +290,20 @@ fn empty(name: &str) -> Error {
 }
 
 fn not_text(name: &str, bytes: &[u8], at: usize) -> Error {
+    if is_utf16(bytes) {
+        return Problem::new(format!("`{name}` is UTF-16, not UTF-8"))
+            .hint(format!("convert it: iconv -f utf-16 -t utf-8 {name} > TEXT.txt, and name that"))
+            .into();
+    }
     let byte = bytes.get(at).copied().unwrap_or_default();
     Problem::new(format!("`{name}` is not UTF-8: byte 0x{byte:02X} at offset {at}, in line {}", line(bytes, at)))
-        .hint(format!("if it is Latin-1, convert it: iconv -f latin1 -t utf-8 {name}"))
+        .hint(format!("if it is Latin-1, convert it: iconv -f latin1 -t utf-8 {name} > TEXT.txt, and name that"))
         .into()
+}
+
+/// Whether a file begins with the byte order mark of UTF-16, which programs of Windows write.
+pub(crate) fn is_utf16(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF")
 }
 
 fn line(bytes: &[u8], offset: usize) -> usize {

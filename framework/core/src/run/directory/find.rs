@@ -125,7 +125,11 @@ pub fn resolve(argument: Option<&Path>, root: &Path) -> Result<Where> {
         }
         return Ok(Where::Checkpoint(argument.to_owned()));
     }
-    let mut places = vec![argument.to_owned(), root.join(argument)];
+    let below = root.join(argument);
+    if below.is_file() {
+        return Ok(Where::Checkpoint(below));
+    }
+    let mut places = vec![argument.to_owned(), below];
     // `dinosaurs/7` for `dinosaurs/007`.
     if let Some(number) = argument.file_name().and_then(OsStr::to_str).and_then(|id| id.parse::<u64>().ok()) {
         places.push(root.join(argument).with_file_name(format!("{number:03}")));

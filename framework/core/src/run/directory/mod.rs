@@ -19,7 +19,7 @@ pub struct RunDirectory {
     id: String,
 }
 
-const LIST: &str = "`hatchery runs` lists the runs";
+const LIST: &str = "`hatchery runs list` lists the runs";
 
 impl RunDirectory {
     /// Makes the folder of a new run under `root`. Its id is one more than the largest there; two programs that do this
