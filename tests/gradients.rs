@@ -52,6 +52,9 @@ fn the_command_prints_both_kinds() {
     let first: serde_json::Value = serde_json::from_str(updates.lines().next().unwrap()).unwrap();
     assert_eq!(first["norms"][0][1], rows[0]["gradient_norm"]);
     assert!(lab.text("norms.svg").starts_with("<svg"));
+    let table = lab.ok("gradients --updates");
+    let last = rows.last().unwrap()["step"].to_string();
+    assert_eq!(table.lines().last().unwrap().split(' ').next(), Some(last.as_str()), "the end is left out:\n{table}");
 }
 
 /// The norm of dL/ds at the state after `split` steps, by central differences.

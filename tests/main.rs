@@ -29,6 +29,7 @@ mod plugins;
 mod random;
 mod resume;
 mod run_directory;
+mod runs;
 mod samplers;
 mod text;
 #[cfg(feature = "wgpu")]

@@ -80,7 +80,12 @@ fn runs_are_compared() {
         assert!(printed.contains(part), "no {part:?} in:\n{printed}");
     }
     let picture = lab.text("runs/compare.svg");
-    assert!(picture.contains("tiny/001") && picture.contains("tiny/002, validation"), "{picture}");
+    assert!(
+        picture.contains("tiny/001")
+            && picture.contains("B tiny/002, cell.type lstm")
+            && picture.contains("dashed: validation"),
+        "{picture}"
+    );
     assert!(lab.path("runs/tiny/001/lengths.svg").exists());
     assert!(lab.refused("runs compare tiny/1 tiny/9").contains("tiny/9"));
 }

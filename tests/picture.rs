@@ -6,7 +6,7 @@ use std::fs;
 use hatchery::run::picture::{Histogram, Series, bars, chart, histogram_svg, loss_curve, sparkline};
 
 fn series(label: &str, points: impl IntoIterator<Item = (f64, f64)>) -> Series {
-    Series { label: label.to_owned(), points: points.into_iter().collect() }
+    Series { label: label.to_owned(), points: points.into_iter().collect(), ..Series::default() }
 }
 
 /// A loss that falls and trembles as real ones do, from a small linear generator.
@@ -61,6 +61,42 @@ fn a_loss_curve_says_what_it_shows() {
     assert!(svg.len() < 100_000, "35,000 points take {} bytes", svg.len());
     let alone = loss_curve(&[series("loss", falling(100))], "a title", "nats");
     assert!(!alone.contains("\nloss\n"), "one curve needs no legend");
+}
+
+/// Would catch: runs of one colour, a validation in the colour of another run, a legend that covers the curves.
+#[test]
+fn many_runs_are_told_apart() {
+    let runs: Vec<_> = (0..12)
+        .map(|run| {
+            let curve = |shift: f64| (0..40).map(|step| (f64::from(step), shift + 9.0 / f64::from(step + 2))).collect();
+            Series { label: format!("run {run}"), points: curve(f64::from(run)), held_out: curve(f64::from(run) + 0.4) }
+        })
+        .collect();
+    let svg = loss_curve(&runs, "twelve runs", "nats per character");
+    keep("twelve.svg", &svg);
+    // A polyline of 40 points is a curve, one of two in its colour a dash or its line in the legend.
+    let lines = |points: std::ops::Range<usize>| -> Vec<String> {
+        let lines = svg.split("<polyline").skip(1).filter(|line| points.contains(&line.matches(',').count()));
+        lines.map(|line| line.split("stroke=\"").nth(1).unwrap()[..7].to_owned()).collect()
+    };
+    let colours = lines(30..100);
+    let mut different = colours.clone();
+    different.sort();
+    different.dedup();
+    assert_eq!((colours.len(), different.len()), (12, 12), "{colours:?}");
+    let dashes = lines(1..10);
+    for colour in &colours {
+        assert!(dashes.iter().filter(|dash| dash == &colour).count() > 20, "the validation in {colour} is not dashed");
+    }
+    let long = loss_curve(&[series(&"key 1, ".repeat(40), [(0.0, 1.0)]), series("b", [(1.0, 2.0)])], "", "");
+    assert!(texts(&long).iter().all(|text| text.chars().count() < 110), "a label goes beyond the picture");
+    let height = |text: &str| -> f64 {
+        let before = &svg[..svg.find(&format!("\n{text}\n")).unwrap_or_else(|| panic!("no {text}:\n{svg}"))];
+        before.rsplit(" y=\"").next().unwrap().split('"').next().unwrap().parse().unwrap()
+    };
+    for label in ["run 0", "run 11", "dashed: validation"] {
+        assert!(height(label) > height("step"), "{label} stands in the picture");
+    }
 }
 
 /// Would catch: an axis turned round, points dropped at the ends, and peaks lost when a long run is thinned out.

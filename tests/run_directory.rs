@@ -202,9 +202,10 @@ fn a_list_shows_every_run() {
 
     let list = list(root.path()).unwrap();
     let shown: Vec<_> = list.iter().map(|s| (s.name.as_str(), s.id.as_str(), s.updates, s.loss, s.finished)).collect();
+    let nats = metric(0, 1.0).nats();
     assert_eq!(
         shown,
-        [("dinosaurs", "001", 0, None, false), ("names", "001", 2000, Some(1.0 / 2000.0), true)],
+        [("dinosaurs", "001", 0, None, false), ("names", "001", 2000, Some(nats), true)],
         "the oldest first"
     );
 }

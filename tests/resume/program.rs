@@ -209,6 +209,38 @@ fn a_run_that_was_lengthened_is_reproduced_with_its_former_ends() {
     assert!(told.contains("277 updates, every bit of metrics, samples and checkpoint"), "{told}");
 }
 
+/// Would catch: a continued run whose schedule depends on the number of steps repeated as if it had had all of them from
+/// the beginning, a learning rate that jumps in silence, and differences told as the program's own structures.
+#[test]
+fn a_schedule_that_was_lengthened_is_told_and_reproduced() {
+    let (_folder, folder) = folder();
+    let train = |arguments: &[&str]| {
+        let (status, _, errors) = output(hatchery(&folder).arg("train").args(arguments));
+        assert_eq!(status, 0, "{errors}");
+        errors
+    };
+    train(&["small.toml", "--set", "train.steps=50", "--set", "schedule={type=\"cosine\"}"]);
+    let errors = train(&["--resume", "runs/small/001", "--set", "train.steps=90"]);
+    assert!(errors.contains("the learning rate goes from 0 to "), "{errors}");
+    assert!(errors.contains(": its schedule was that of 50 steps and is now that of 90\n"), "{errors}");
+    let reproduce = || output(hatchery(&folder).args(["runs", "reproduce"]));
+    let (status, told, errors) = reproduce();
+    assert_eq!(status, 0, "{told}{errors}");
+
+    // A run that was stopped before its end left no sign of the steps that it was to have.
+    let run = RunDirectory::open(&folder.join("runs/small/001")).unwrap();
+    for log in [run.metrics(), run.samples()] {
+        let text = fs::read_to_string(&log).unwrap();
+        let kept: Vec<_> = text.lines().filter(|line| !line.contains("\"step\":49,")).collect();
+        fs::write(&log, kept.join("\n") + "\n").unwrap();
+    }
+    let (status, told, errors) = reproduce();
+    assert_eq!(status, 1, "{told}{errors}");
+    assert!(told.contains("progress.smoothed-loss: "), "{told}");
+    assert!(!told.contains("Progress {") && !told.contains("Some("), "{told}");
+    assert!(errors.contains("the run was continued over more steps, with a schedule"), "{errors}");
+}
+
 /// Would catch: a kill at a moment that nobody thought of. The soak script kills a hundred times; this does five, of a
 /// cell that is linked in and compiled, and of one from a library on either executor three.
 #[test]

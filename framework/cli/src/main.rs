@@ -12,6 +12,7 @@ macro_rules! say {
 mod arguments;
 mod commands;
 mod progress;
+mod show;
 
 use std::{
     io::{IsTerminal, Write},
@@ -60,13 +61,13 @@ fn run(arguments: &Arguments) -> Result<u8> {
         Command::Plugins(Plugins::Check { library }) => commands::library::check(library),
         Command::Plugins(Plugins::Doctor { library }) => commands::library::doctor(library),
         Command::New(new) => commands::new::run(new),
-        Command::Runs(Runs::List { runs }) => commands::runs::list(runs),
+        Command::Runs(Runs::List { runs, json }) => commands::runs::list(runs, *json),
         Command::Runs(Runs::Reproduce { run, from, runs, libraries }) => {
             commands::reproduce::run(run.as_deref(), runs, from.as_deref(), libraries)
         }
-        Command::Runs(Runs::Show { run, runs }) => commands::runs::show(run.as_deref(), runs),
-        Command::Runs(Runs::Compare { compared, picture, runs }) => {
-            commands::compare::compare(compared, picture.as_deref(), runs)
+        Command::Runs(Runs::Show { run, runs, json }) => commands::runs::show(run.as_deref(), runs, *json),
+        Command::Runs(Runs::Compare { compared, picture, runs, json }) => {
+            commands::compare::compare(compared, picture.as_deref(), runs, *json)
         }
         Command::Runs(Runs::Table { experiments, runs }) => commands::compare::table(experiments, runs),
         Command::Data(Data::List) => {

@@ -14,7 +14,10 @@ use hatchery_cli::interrupt::Interrupt;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
-use crate::arguments::{Form, Progress};
+use crate::{
+    arguments::{Form, Progress},
+    show::{loss, samples as shown},
+};
 
 /// Shows a training.
 pub(crate) struct Display {
@@ -91,11 +94,16 @@ impl Display {
         let folder = training.directory.path().display();
         let updates = training.progress.updates;
         match ending {
-            Ending::Finished => say!("\n{updates} steps in {seconds:.1} s. Losses: {folder}/loss.svg. Next:"),
+            Ending::Finished => {
+                say!(
+                    "\n{updates} steps in {seconds:.1} s. Losses: {folder}/loss.svg.{} Next:",
+                    better_before(training)
+                );
+            }
             Ending::Early => {
                 let patience = training.network.experiment.train.patience.unwrap_or_default();
                 say!("\nended after {updates} steps in {seconds:.1} s: no better validation in {patience} reports.");
-                say!("The best is kept: {folder}/best.safetensors. Next:");
+                say!("{} Next:", better_before(training).trim_start());
             }
             Ending::Stopped => {
                 say!(
@@ -123,7 +131,7 @@ impl Observer for Display {
             self.bar.set_position(updates);
             // The text is made anew only as often as the eye can follow.
             if updates.is_multiple_of(16) || updates == total {
-                self.bar.set_message(short(smoothed_loss, 4));
+                self.bar.set_message(loss(smoothed_loss, 4));
             }
         }
     }
@@ -141,12 +149,12 @@ impl Observer for Display {
                 let valid = metric
                     .valid
                     .as_ref()
-                    .map_or(String::new(), |valid| format!(", validation {}", short(valid.nats_per_character, 4)));
+                    .map_or(String::new(), |valid| format!(", validation {}", loss(valid.nats_per_character, 4)));
                 self.say(&format!(
                     "\nstep {}  loss {} nats per character{valid}, smoothed {}  ({elapsed})",
                     metric.step,
-                    short(nats, 4),
-                    short(metric.smoothed_loss, 6),
+                    loss(nats, 4),
+                    loss(metric.smoothed_loss, 6),
                 ));
             }
             _ => {}
@@ -161,9 +169,7 @@ impl Observer for Display {
                 }
             }
             Shown::Bar | Shown::Lines => {
-                for sample in samples {
-                    self.say(&format!("  {}", sample.text.replace('\n', "\n  ")));
-                }
+                shown(samples.iter().map(|sample| sample.text.as_str()), "  ").iter().for_each(|text| self.say(text));
             }
             Shown::Nothing => {}
         }
@@ -190,9 +196,16 @@ impl Observer for Display {
     }
 }
 
-/// A loss as people read it: with so many decimals, or as a power of ten when it is far from any sensible loss.
-fn short(loss: f64, decimals: usize) -> String {
-    if loss.abs() < 1e6 { format!("{loss:.decimals$}") } else { format!("{loss:.2e}") }
+/// Where the best validation is kept, if it was not the last.
+fn better_before(training: &Training<'_>) -> String {
+    let progress = &training.progress;
+    let Some(best) = progress.best.filter(|best| best.updates < progress.updates) else { return String::new() };
+    format!(
+        "\nThe best validation, {} nats per character, was at step {}: {}.",
+        loss(best.nats, 4),
+        best.updates - 1,
+        training.directory.best().display()
+    )
 }
 
 /// Seconds as `7 s` or `2 min 05 s`.

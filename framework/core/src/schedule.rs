@@ -32,6 +32,13 @@ fn after_warmup(step: u64, steps: u64, warmup: u64, fall: impl Fn(f64) -> f64) -
     fall(((step - warmup) as f64 / remaining).min(1.0))
 }
 
+impl Schedule {
+    /// Whether the learning rate at an update depends on how many updates the whole training has.
+    pub fn depends_on_steps(&self) -> bool {
+        matches!(self, Self::Cosine { .. } | Self::Linear { .. })
+    }
+}
+
 impl Optimizer {
     /// The learning rate before any schedule.
     pub fn learning_rate(&self) -> f64 {

@@ -37,10 +37,6 @@ pub trait Observer {
     fn sampled(&mut self, step: u64, samples: &[Generated]);
     /// Whether to end after this update, with a checkpoint.
     fn wants_to_stop(&self) -> bool;
-    /// Whether to report after that step, although the experiment does not ask for it.
-    fn wants_report(&self, _step: u64) -> bool {
-        false
-    }
     /// A number was not finite, and training went on all the same.
     fn recovered(&mut self, _event: &Event) {}
 }
@@ -126,7 +122,7 @@ impl Training<'_> {
             self.unread.push(Unread { step, divisor: batch.divisor, characters: batch.counted() });
 
             let (last, stop) = (step + 1 == total, observer.wants_to_stop());
-            let report = step.is_multiple_of(train.report_every) || last || observer.wants_report(step);
+            let report = step.is_multiple_of(train.report_every) || last;
             let overdue = train.checkpoint_minutes.is_some_and(|most| saved.elapsed().as_secs_f64() >= 60.0 * most);
             let due = (step + 1).is_multiple_of(train.checkpoint_every) || overdue || last || stop;
             let log = step.is_multiple_of(train.log_every) || report;
@@ -164,11 +160,7 @@ impl Training<'_> {
 
     /// The updates of the whole training.
     pub fn updates(&self) -> u64 {
-        let train = &self.network.experiment.train;
-        match (train.steps, train.epochs) {
-            (Some(steps), _) => steps,
-            (None, epochs) => epochs.unwrap_or(1) * self.data.train.steps_per_epoch(),
-        }
+        self.data.train.updates(&self.network.experiment.train)
     }
 
     fn learning_rate(&self, step: u64) -> f64 {

@@ -13,6 +13,9 @@ pub(crate) enum Runs {
         /// The folder of all runs
         #[arg(long, value_name = "DIR", default_value = "runs")]
         runs: PathBuf,
+        /// Print JSON, one line a run
+        #[arg(long)]
+        json: bool,
     },
     /// Run the experiment of one again and compare metrics, samples and checkpoint, bit for bit
     #[command(after_help = "Example:\n  hatchery runs reproduce runs/dinosaurs/001")]
@@ -28,7 +31,7 @@ pub(crate) enum Runs {
         #[command(flatten)]
         libraries: Libraries,
     },
-    /// Set some side by side: a table, their losses over each other, and both curves in one picture
+    /// Set some side by side: in what they differ, their losses over each other, and both curves in one picture
     #[command(after_help = "Example:\n  hatchery runs compare hse-names-dynamic hse-names-lstm hse-names-gru")]
     Compare {
         /// Their folders or names
@@ -40,6 +43,9 @@ pub(crate) enum Runs {
         /// The folder of all runs
         #[arg(long, value_name = "DIR", default_value = "runs")]
         runs: PathBuf,
+        /// Print JSON, one line a run
+        #[arg(long)]
+        json: bool,
     },
     /// A Markdown table of the experiment files in a folder, each with its newest finished run
     #[command(after_help = "Example:\n  hatchery runs table experiments")]
@@ -57,6 +63,9 @@ pub(crate) enum Runs {
         /// The folder of all runs
         #[arg(long, value_name = "DIR", default_value = "runs")]
         runs: PathBuf,
+        /// Print JSON, one line
+        #[arg(long)]
+        json: bool,
     },
 }
 

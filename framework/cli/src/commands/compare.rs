@@ -8,11 +8,15 @@ use std::{
 use hatchery::{
     batches::Data,
     error::{Problem, Result},
-    experiment::{Experiment, read},
+    experiment::{
+        Experiment,
+        compare::{Varying, varying},
+        read,
+    },
     model::Model,
     registry::Registry,
     run::{
-        directory::{self, RunDirectory, Where},
+        directory::{self, RunDirectory, Validation, Where, diverged},
         environment::Environment,
         failure,
         log::{self, Metric},
@@ -22,66 +26,121 @@ use hatchery::{
     },
 };
 
-use crate::arguments::Libraries;
+use serde_json::{Map, Value, json};
+
+use super::runs::{LOSSES, loss};
+use crate::{
+    arguments::Libraries,
+    show::{self, Column},
+};
 
 /// A run as the tables show it.
 struct Row {
     label: String,
-    cell: String,
+    experiment: Experiment,
     parameters: Option<usize>,
     updates: u64,
     epochs: f64,
     seconds: f64,
     /// Nats per character of the last line of the log.
-    train: f64,
-    /// The same of the best validation.
-    valid: Option<f64>,
+    train: Option<f64>,
+    /// The last validation, and the best.
+    valid: Option<Validation>,
+    best: Option<Validation>,
+    diverged: bool,
     curve: Vec<(f64, f64)>,
     held_out: Vec<(f64, f64)>,
 }
 
+/// Characters in a line of the table: keys for which there is no room are named below it.
+const WIDTH: usize = 120;
+/// Keys that the column of the cell shows.
+const IN_CELL: [&str; 3] = ["cell.type", "cell.hidden", "model.layers"];
+
 /// A table of the runs, their training losses over each other, and a picture of both.
-pub(crate) fn compare(compared: &[PathBuf], picture: Option<&Path>, root: &Path) -> Result<()> {
+pub(crate) fn compare(compared: &[PathBuf], picture: Option<&Path>, root: &Path, json: bool) -> Result<()> {
     let mut rows = Vec::new();
     for argument in compared {
         rows.push(Row::of(&folder(argument, root)?)?);
     }
-    println!(
-        "{:<2} {:<32} {:<14} {:>10} {:>8} {:>9} {:>10} {:>10}",
-        "", "run", "cell", "parameters", "updates", "seconds", "training", "validation"
-    );
-    for (letter, row) in letters().zip(&rows) {
-        println!(
-            "{letter:<2} {:<32} {:<14} {:>10} {:>8} {:>9.1} {:>10.4} {:>10}",
-            row.label,
-            row.cell,
-            row.parameters.map_or("–".to_owned(), |parameters| parameters.to_string()),
-            row.updates,
-            row.seconds,
-            row.train,
-            row.valid.map_or("–".to_owned(), |valid| format!("{valid:.4}")),
-        );
-    }
-    let curves: Vec<_> = letters().zip(&rows).map(|(letter, row)| (letter, row.curve.as_slice())).collect();
-    println!("\nnats per character, training, by step:\n{}", charts(&curves, 72, 16));
-
+    let varying = varying(&rows.iter().map(|row| &row.experiment).collect::<Vec<_>>());
+    let heads: Vec<_> = varying.iter().map(|one| head(&one.key, &varying)).collect();
+    // First, so that it is there also when whoever reads the table has enough.
     let mut series = Vec::new();
-    for row in rows {
-        series.push(Series { label: row.label.clone(), points: row.curve });
-        if !row.held_out.is_empty() {
-            series.push(Series { label: format!("{}, validation", row.label), points: row.held_out });
-        }
+    for (index, (letter, row)) in letters().zip(&rows).enumerate() {
+        let values = varying.iter().zip(&heads).filter_map(|(varying, head)| {
+            let value = varying.values[index].as_ref()?;
+            Some(format!(", {head} {value}"))
+        });
+        series.push(Series {
+            label: format!("{letter} {}{}", row.label, values.collect::<String>()),
+            points: row.curve.clone(),
+            held_out: row.held_out.clone(),
+        });
     }
     let path = picture.map_or_else(|| root.join("compare.svg"), Path::to_owned);
     replace::text(&path, &loss_curve(&series, "runs compared", "nats per character"))?;
-    println!("{}", path.display());
+    if json {
+        rows.iter().enumerate().for_each(|(index, row)| println!("{}", row.json(&varying, index)));
+    } else {
+        print(&rows, &varying, &heads);
+        println!("{}", path.display());
+    }
     Ok(())
+}
+
+fn print(rows: &[Row], varying: &[Varying], heads: &[String]) {
+    let cells = |cell: &dyn Fn(&Row) -> String| rows.iter().map(cell).collect();
+    let nats = |valid: Option<Validation>| loss(valid.map(|valid| valid.nats));
+    let mut columns = vec![
+        Column::left("", letters().take(rows.len()).map(String::from).collect()),
+        Column::left("run", cells(&|row| row.label.clone())),
+        Column::left("cell", cells(&|row| cell(&row.experiment))),
+    ];
+    let mut measured = vec![
+        Column::right("parameters", cells(&|row| row.parameters.map_or("–".to_owned(), |size| size.to_string()))),
+        Column::right("updates", cells(&|row| row.updates.to_string())),
+        Column::right("seconds", cells(&|row| format!("{:.1}", row.seconds))),
+        Column::right("training", cells(&|row| loss(row.train))),
+        Column::right("validation", cells(&|row| nats(row.valid))),
+        Column::right("best", cells(&|row| nats(row.best))),
+    ];
+    if rows.iter().any(|row| row.diverged) {
+        measured.push(Column::left("", cells(&|row| if row.diverged { "diverged" } else { "" }.to_owned())));
+    }
+    let mut room = WIDTH.saturating_sub(columns.iter().chain(&measured).map(Column::room).sum());
+    let mut left_out = Vec::new();
+    for (varying, head) in varying.iter().zip(heads).filter(|(varying, _)| !IN_CELL.contains(&varying.key.as_str())) {
+        let values = varying.values.iter().map(|value| value.clone().unwrap_or("–".to_owned()));
+        let column = Column::right(head, values.collect());
+        if left_out.is_empty() && column.room() <= room {
+            room -= column.room();
+            columns.push(column);
+        } else {
+            left_out.push(varying.key.as_str());
+        }
+    }
+    columns.extend(measured);
+    show::table(&columns).iter().for_each(|line| println!("{line}"));
+    if !left_out.is_empty() {
+        println!("they differ also in: {}", left_out.join(", "));
+    }
+    println!("\n{LOSSES}");
+    let curves: Vec<_> = letters().zip(rows).map(|(letter, row)| (letter, row.curve.as_slice())).collect();
+    println!("\nnats per character, training, by step:\n{}", charts(&curves, 72, 16));
+}
+
+/// The last part of a key, where that is enough to tell which is meant.
+fn head(key: &str, varying: &[Varying]) -> String {
+    let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
+    let alone = varying.iter().filter(|other| last(&other.key) == last(key)).count() == 1;
+    if alone && last(key) != "type" { last(key) } else { key.to_owned() }
 }
 
 /// A Markdown table of experiment files, with what their newest finished run measured.
 pub(crate) fn table(experiments: &Path, root: &Path) -> Result<()> {
     let runs = if root.is_dir() { directory::list(root)? } else { Vec::new() };
-    println!("| experiment | question | cell | parameters | updates | seconds | training | validation |");
+    println!("| experiment | question | cell | parameters | updates | seconds | training | best validation |");
     println!("| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |");
     for path in files(experiments)? {
         let registry = super::registry(&Libraries::default(), &read::libraries(&path, &[])?)?;
@@ -95,13 +154,13 @@ pub(crate) fn table(experiments: &Path, root: &Path) -> Result<()> {
         };
         let row = Row::of(&RunDirectory::open(&newest.path)?)?;
         println!(
-            "| [{shown}]({shown}) | {question} | {} | {} | {} | {:.1} | {:.4} | {} |",
-            row.cell,
+            "| [{shown}]({shown}) | {question} | {} | {} | {} | {:.1} | {} | {} |",
+            cell(&row.experiment),
             row.parameters.map_or(String::new(), |parameters| parameters.to_string()),
             row.length(&experiment),
             row.seconds,
-            row.train,
-            row.valid.map_or(String::new(), |valid| format!("{valid:.4}")),
+            loss(row.train),
+            row.best.map_or(String::new(), |best| loss(Some(best.nats))),
         );
     }
     Ok(())
@@ -114,23 +173,41 @@ impl Row {
         let registry = super::registry(&Libraries::default(), &read::recorded_libraries(&text, &folder))?;
         let experiment = read::from_text(&text, &run.experiment().display().to_string(), &[], &registry)?;
         let metrics: Vec<Metric> = log::read(&run.metrics())?;
-        let nats = |metric: &Metric| metric.bits_per_character * std::f64::consts::LN_2;
         let held_out: Vec<_> = metrics
             .iter()
             .filter_map(|metric| Some((metric.step as f64, metric.valid.as_ref()?.nats_per_character)))
             .collect();
         let environment = Environment::read(&run.environment())?;
+        let (valid, best) = Validation::of(&metrics);
         Ok(Self {
             label: run.to_string(),
-            cell: cell(&experiment),
             parameters: parameters(&experiment, &folder, &registry),
+            experiment,
             updates: metrics.last().map_or(0, |metric| metric.step + 1),
             epochs: metrics.last().map_or(0.0, |metric| metric.epoch),
             seconds: environment.wall_seconds,
-            train: metrics.last().map_or(f64::NAN, nats),
-            valid: held_out.iter().map(|(_, nats)| *nats).reduce(f64::min),
-            curve: metrics.iter().map(|metric| (metric.step as f64, nats(metric))).collect(),
+            train: metrics.last().map(Metric::nats),
+            valid,
+            best,
+            diverged: diverged(&metrics),
+            curve: metrics.iter().map(|metric| (metric.step as f64, metric.nats())).collect(),
             held_out,
+        })
+    }
+
+    fn json(&self, varying: &[Varying], index: usize) -> Value {
+        let differs: Map<_, _> = varying.iter().map(|it| (it.key.clone(), json!(it.values[index]))).collect();
+        json!({
+            "run": self.label,
+            "cell": cell(&self.experiment),
+            "differs": differs,
+            "parameters": self.parameters,
+            "updates": self.updates,
+            "seconds": self.seconds,
+            "training": self.train,
+            "validation": self.valid,
+            "best": self.best,
+            "diverged": self.diverged,
         })
     }
 

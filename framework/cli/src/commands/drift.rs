@@ -93,6 +93,7 @@ fn picture(drifts: &[Drift], name: &str) -> String {
                     .iter()
                     .map(|point| (point.updates as f64, point.differences[index].log10()))
                     .collect(),
+                ..Series::default()
             })
         })
         .collect();

@@ -51,7 +51,7 @@ pub(crate) fn run(arguments: &Gradients) -> Result<()> {
         let logarithms = |points: &[(f64, f64)]| points.iter().map(|(x, norm)| (*x, norm.log10())).collect();
         let series: Vec<_> = curves
             .iter()
-            .map(|curve| Series { label: curve.label.clone(), points: logarithms(&curve.points) })
+            .map(|curve| Series { label: curve.label.clone(), points: logarithms(&curve.points), ..Series::default() })
             .collect();
         let picture = curves_svg(&series, title, (across, "log10 of the norm"));
         replace::text(path, &picture)?;
@@ -104,7 +104,7 @@ fn by_update(place: &Where) -> Result<Vec<Curve>> {
     ])
 }
 
-/// A column a curve, a line for each power of two; as JSON everything.
+/// A column a curve, a line for each power of two and for the last; as JSON everything.
 fn print(curves: &[Curve], across: &str, json: bool) {
     if json {
         for Curve { label, points } in curves {
@@ -118,7 +118,8 @@ fn print(curves: &[Curve], across: &str, json: bool) {
     let heads: String = (1..=curves.len()).map(|number| format!("  {:>9}", format!("({number})"))).collect();
     println!("\n{across:<28}{heads}");
     let longest = curves.iter().max_by_key(|curve| curve.points.len()).map_or(&[][..], |curve| &curve.points);
-    for (index, (x, _)) in longest.iter().enumerate().filter(|(index, _)| (index + 1).is_power_of_two()) {
+    let shown = |index: usize| (index + 1).is_power_of_two() || index + 1 == longest.len();
+    for (index, (x, _)) in longest.iter().enumerate().filter(|(index, _)| shown(*index)) {
         let norm = |curve: &Curve| curve.points.get(index).map_or("–".to_owned(), |(_, norm)| format!("{norm:.2e}"));
         let norms: String = curves.iter().map(|curve| format!("  {:>9}", norm(curve))).collect();
         println!("{x:<28}{norms}");

@@ -1,6 +1,6 @@
 //! `hatchery runs reproduce`: the recorded experiment once more, in a folder of its own, and what came out differently.
 
-use std::{collections::BTreeSet, path::Path};
+use std::path::Path;
 
 use hatchery::{
     batches::Data,
@@ -13,7 +13,7 @@ use hatchery::{
         compare::{differences, former_ends},
         directory::{self, RunDirectory, Where},
         environment::{BURN, Environment},
-        log::Metric,
+        log::{self, Metric},
         origin::{self, Start},
     },
     train::{Observer, Training},
@@ -52,9 +52,16 @@ pub(crate) fn run(run: Option<&Path>, root: &Path, from: Option<&Path>, librarie
     let bar = ProgressBar::new(updates);
     let style = ProgressStyle::with_template("{bar:32} {pos}/{len} steps  {eta} left");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    let reports = former_ends(&run, &network.experiment.train)?;
-    let mut observer = Until { updates, reports, done: 0, bar };
-    Training::begin(network, &data, &again)?.run(&mut observer)?;
+    let mut observer = Until { updates, done: 0, bar };
+    let ends = former_ends(&run, &network.experiment.train)?;
+    let mut training = Training::begin(network, &data, &again)?;
+    let steps = training.network.experiment.train.steps;
+    for end in ends.iter().map(|step| step + 1).filter(|end| *end < updates) {
+        training.network.experiment.train.steps = Some(end);
+        training.run(&mut observer)?;
+    }
+    training.network.experiment.train.steps = steps;
+    training.run(&mut observer)?;
     observer.bar.finish_and_clear();
 
     let found = differences(&run, &again, updates)?;
@@ -64,7 +71,13 @@ pub(crate) fn run(run: Option<&Path>, root: &Path, from: Option<&Path>, librarie
         return Ok(());
     }
     found.iter().for_each(|difference| println!("{difference}"));
-    let elsewhere = elsewhere(&run);
+    let mut elsewhere = elsewhere(&run);
+    if let Some(step) = other_rate(&run, &again)? {
+        elsewhere.push(format!(
+            "at step {step} the learning rate is another: the run was continued over more steps, with a schedule that \
+             depends on their number"
+        ));
+    }
     let why =
         if elsewhere.is_empty() { "program and machine are of the same kind".to_owned() } else { elsewhere.join("; ") };
     Err(Error::internal(format!("{name} is not reproduced: what differs stands above"), why))
@@ -92,10 +105,18 @@ fn elsewhere(run: &RunDirectory) -> Vec<String> {
     differing.map(|(what, then, now)| format!("{what}: {then} then, {now} now")).collect()
 }
 
-/// Ends a training after so many updates, as that which it repeats was ended, and reports wherever that one did.
+/// The first step at which the logs have different learning rates.
+fn other_rate(run: &RunDirectory, again: &RunDirectory) -> Result<Option<u64>> {
+    let (one, other) = (log::read::<Metric>(&run.metrics())?, log::read::<Metric>(&again.metrics())?);
+    let differs = |(one, other): &(&Metric, &Metric)| {
+        one.step == other.step && one.learning_rate.to_bits() != other.learning_rate.to_bits()
+    };
+    Ok(one.iter().zip(&other).find(differs).map(|(one, _)| one.step))
+}
+
+/// Ends a training after so many updates, as that which it repeats was ended.
 struct Until {
     updates: u64,
-    reports: BTreeSet<u64>,
     done: u64,
     bar: ProgressBar,
 }
@@ -112,9 +133,5 @@ impl Observer for Until {
 
     fn wants_to_stop(&self) -> bool {
         self.done + 1 >= self.updates
-    }
-
-    fn wants_report(&self, step: u64) -> bool {
-        self.reports.contains(&step)
     }
 }

@@ -5,39 +5,79 @@ use std::path::Path;
 use hatchery::{
     error::{Problem, Result},
     run::{
-        directory::{self, RunDirectory, Where},
+        directory::{self, RunDirectory, Summary, Validation, Where, diverged},
         failure,
         log::{self, Metric, SampleRow},
         picture::chart,
     },
 };
+use serde_json::json;
+
+use crate::show::{self, Column};
+
+/// What the losses in the tables are.
+pub(crate) const LOSSES: &str =
+    "nats per character; training as logged last, validation the last, best the lowest, kept in best.safetensors";
 
 /// A line for every run.
-pub(crate) fn list(root: &Path) -> Result<()> {
+pub(crate) fn list(root: &Path, json: bool) -> Result<()> {
     let runs = directory::list(root)?;
+    if json {
+        runs.iter().for_each(|run| println!("{}", row(run)));
+        return Ok(());
+    }
     if runs.is_empty() {
         println!("there are no runs in {} yet: hatchery train EXPERIMENT.toml", root.display());
         return Ok(());
     }
-    println!("{:<32} {:>9}  {:>10}  state", "run", "updates", "loss");
-    for run in runs {
-        let name = format!("{}/{}", run.name, run.id);
-        let loss = run.loss.map_or("–".to_owned(), |loss| format!("{loss:.4}"));
-        let is_locked = || RunDirectory::open(&run.path).is_ok_and(|directory| directory.is_locked());
-        let state = if run.finished {
-            "finished"
-        } else if is_locked() {
-            "training"
-        } else {
-            "cut short"
-        };
-        println!("{name:<32} {:>9}  {loss:>10}  {state}", run.updates);
-    }
+    let nats = |valid: Option<Validation>| loss(valid.map(|valid| valid.nats));
+    let columns = [
+        Column::left("run", runs.iter().map(name).collect()),
+        Column::right("updates", runs.iter().map(|run| run.updates.to_string()).collect()),
+        Column::right("training", runs.iter().map(|run| loss(run.loss)).collect()),
+        Column::right("validation", runs.iter().map(|run| nats(run.valid)).collect()),
+        Column::right("best", runs.iter().map(|run| nats(run.best)).collect()),
+        Column::left("state", runs.iter().map(state).collect()),
+    ];
+    show::table(&columns).iter().for_each(|line| println!("{line}"));
+    println!("\n{LOSSES}");
     Ok(())
 }
 
+fn row(run: &Summary) -> serde_json::Value {
+    json!({
+        "run": name(run),
+        "updates": run.updates,
+        "training": run.loss,
+        "validation": run.valid,
+        "best": run.best,
+        "state": state(run),
+    })
+}
+
+fn name(run: &Summary) -> String {
+    format!("{}/{}", run.name, run.id)
+}
+
+fn state(run: &Summary) -> String {
+    let is_locked = || RunDirectory::open(&run.path).is_ok_and(|directory| directory.is_locked());
+    let state = if run.finished {
+        "finished"
+    } else if is_locked() {
+        "training"
+    } else {
+        "cut short"
+    };
+    if run.diverged { format!("{state}, diverged") } else { state.to_owned() }
+}
+
+/// A loss in a table.
+pub(crate) fn loss(nats: Option<f64>) -> String {
+    nats.map_or("–".to_owned(), |nats| show::loss(nats, 4))
+}
+
 /// An experiment, the curve of its losses, its last report.
-pub(crate) fn show(run: Option<&Path>, root: &Path) -> Result<()> {
+pub(crate) fn show(run: Option<&Path>, root: &Path, json: bool) -> Result<()> {
     let run = match directory::resolve(run, root)? {
         Where::Run(run) => run,
         Where::Checkpoint(path) => {
@@ -46,29 +86,54 @@ pub(crate) fn show(run: Option<&Path>, root: &Path) -> Result<()> {
                 .into());
         }
     };
-    println!("{}\n", run.path().display());
     let experiment =
         std::fs::read_to_string(run.experiment()).map_err(|error| failure("read", &run.experiment(), error))?;
+    let metrics: Vec<Metric> = log::read(&run.metrics())?;
+    let mut samples: Vec<SampleRow> = log::read(&run.samples())?;
+    if let Some(last) = samples.last().map(|sample| sample.step) {
+        samples.retain(|sample| sample.step == last);
+    }
+    if json {
+        let (valid, best) = Validation::of(&metrics);
+        let training = metrics.last().map(|last| json!({ "step": last.step, "nats": last.nats() }));
+        println!(
+            "{}",
+            json!({
+                "run": run.to_string(),
+                "experiment": experiment,
+                "training": training,
+                "validation": valid,
+                "best": best,
+                "diverged": diverged(&metrics),
+                "samples": samples,
+            })
+        );
+        return Ok(());
+    }
+    println!("{}\n", run.path().display());
     println!("{experiment}");
-    curve(&run)?;
-    let samples: Vec<SampleRow> = log::read(&run.samples())?;
+    curve(&metrics);
     if let Some(last) = samples.last().map(|sample| sample.step) {
         println!("samples after step {last}:");
-        samples.iter().filter(|sample| sample.step == last).for_each(|sample| println!("  {}", sample.text));
+        let texts = samples.iter().map(|sample| sample.text.as_str());
+        show::samples(texts, "  ").iter().for_each(|text| println!("{text}"));
     }
     Ok(())
 }
 
-fn curve(run: &RunDirectory) -> Result<()> {
-    let metrics: Vec<Metric> = log::read(&run.metrics())?;
-    let Some(last) = metrics.last() else { return Ok(()) };
-    let nats = |metric: &Metric| metric.bits_per_character * std::f64::consts::LN_2;
-    let points: Vec<_> = metrics.iter().map(|metric| (metric.step as f64, nats(metric))).collect();
+fn curve(metrics: &[Metric]) {
+    let Some(last) = metrics.last() else { return };
+    let points: Vec<_> = metrics.iter().map(|metric| (metric.step as f64, metric.nats())).collect();
     println!("nats per character, training, by step:\n{}", chart(&points, 72, 12));
-    println!("last: step {}, {:.4} nats per character, smoothed loss {:.6}", last.step, nats(last), last.smoothed_loss);
-    if let Some((step, valid)) = metrics.iter().rev().find_map(|metric| Some((metric.step, metric.valid.as_ref()?))) {
-        println!("validation: step {step}, {:.4} nats per character", valid.nats_per_character);
+    let ending = if diverged(metrics) { "; it has diverged" } else { "" };
+    println!("training: step {}, {} nats per character{ending}", last.step, show::loss(last.nats(), 4));
+    let (valid, best) = Validation::of(metrics);
+    if let Some(valid) = valid {
+        println!("validation: step {}, {} nats per character", valid.step, show::loss(valid.nats, 4));
+    }
+    if let Some(best) = best {
+        let nats = show::loss(best.nats, 4);
+        println!("best validation: step {}, {nats} nats per character, kept in best.safetensors", best.step);
     }
     println!();
-    Ok(())
 }

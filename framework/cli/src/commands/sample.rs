@@ -13,7 +13,7 @@ use hatchery::{
 use serde_json::json;
 
 use super::{overrides, registry_for};
-use crate::arguments::Sample;
+use crate::{arguments::Sample, show};
 
 pub(crate) fn run(arguments: &Sample) -> Result<()> {
     let run = directory::resolve(arguments.run.as_deref(), &arguments.place.runs)?;
@@ -181,12 +181,13 @@ fn draw(network: &mut Network, request: &Request, temperature: Option<f64>, json
         return Ok(vec![stream(network, request)?]);
     }
     let samples = generate(network, request, &mut |_, _| ())?;
-    for (index, sample) in samples.iter().enumerate() {
-        if json {
+    if json {
+        for (index, sample) in samples.iter().enumerate() {
             println!("{}", json!({ "index": index, "temperature": temperature, "text": sample.text }));
-        } else {
-            println!("{}", sample.text);
         }
+    } else {
+        let texts = samples.iter().map(|sample| sample.text.as_str());
+        show::samples(texts, "").iter().for_each(|text| println!("{text}"));
     }
     Ok(samples)
 }

@@ -20,7 +20,7 @@ use hatchery::{
         replace,
         resume::Plan,
     },
-    text,
+    schedule, text,
     train::{Ending, Training, fits},
 };
 use hatchery_cli::interrupt::Interrupt;
@@ -114,6 +114,7 @@ fn resume(arguments: &Train, file: Option<&Path>, run: Option<&Path>) -> Result<
     plan.reports.iter().for_each(super::warn);
     let from = plan.checkpoint.as_ref().map(|checkpoint| checkpoint.meta.progress.updates);
     let data = Data::open(written.as_ref().unwrap_or(&plan.experiment), &folder, registry, plan.vocabulary()?)?;
+    let then = plan.checkpoint.as_ref().map(|checkpoint| checkpoint.meta.experiment.clone());
     let training = plan.start(&data, &directory, registry)?;
     super::remark(&training.network);
     let interrupt = Interrupt::watch()?;
@@ -126,12 +127,35 @@ fn resume(arguments: &Train, file: Option<&Path>, run: Option<&Path>) -> Result<
             Some(updates) => say!("going on with {folder} after {updates} of {} updates", training.updates()),
             None => say!("{folder} has no checkpoint yet: it begins anew"),
         }
+        if let Some(then) = then {
+            let then = read::from_text(&then, "the experiment in the checkpoint", &[], registry)?;
+            jump(&training, &then);
+        }
     }
     let mut display = Display::new(&arguments.progress, &training.network, &data, interrupt);
     let before = Environment::read(&directory.environment()).ok();
     let trained = train(training, |experiment| environment_of(experiment).after(before), &mut display);
     drop(lock);
     trained
+}
+
+/// Says where the learning rate goes when its schedule, which depends on the number of steps, is given another number.
+fn jump(training: &Training<'_>, then: &Experiment) {
+    let (updates, total) = (training.progress.updates, training.updates());
+    let before = training.data.train.updates(&then.train);
+    if before == total || updates == 0 || updates >= total || !then.schedule.depends_on_steps() {
+        return;
+    }
+    let rate = |step, total| {
+        let factor = schedule::factor(&then.schedule, step, total, training.data.train.steps_per_epoch());
+        then.optimizer.learning_rate() * factor * training.progress.rate_factor
+    };
+    let short = |rate: f64| if rate == 0.0 { "0".to_owned() } else { format!("{rate:.1e}") };
+    say!(
+        "the learning rate goes from {} to {}: its schedule was that of {before} steps and is now that of {total}",
+        short(rate(updates - 1, before)),
+        short(rate(updates, total)),
+    );
 }
 
 /// Trains and leaves everything behind that a run leaves.
@@ -193,15 +217,14 @@ fn folder_of(file: &Path) -> &Path {
 /// The picture of the losses.
 fn draw(directory: &RunDirectory, experiment: &Experiment) -> Result<()> {
     let metrics: Vec<Metric> = log::read(&directory.metrics())?;
-    let nats = |bits: f64| bits * std::f64::consts::LN_2;
-    let train = metrics.iter().map(|metric| (metric.step as f64, nats(metric.bits_per_character))).collect();
+    let train = metrics.iter().map(|metric| (metric.step as f64, metric.nats())).collect();
     let valid: Vec<_> = metrics
         .iter()
         .filter_map(|metric| Some((metric.step as f64, metric.valid.as_ref()?.nats_per_character)))
         .collect();
-    let mut series = vec![Series { label: "training".to_owned(), points: train }];
+    let mut series = vec![Series { label: "training".to_owned(), points: train, ..Series::default() }];
     if !valid.is_empty() {
-        series.push(Series { label: "validation".to_owned(), points: valid });
+        series.push(Series { label: "validation".to_owned(), points: valid, ..Series::default() });
     }
     let picture = loss_curve(&series, &experiment.name, "nats per character");
     replace::text(&directory.picture(), &picture)

@@ -26,7 +26,7 @@ use self::{
 };
 use crate::{
     error::{Error, Problem, Result},
-    experiment::{Experiment, Loss, Unknown},
+    experiment::{Experiment, Loss, Train, Unknown},
     registry::Registry,
     text::{self, Seen, Text, Vocabulary},
 };
@@ -223,6 +223,14 @@ impl Sequences {
         match &self.frames {
             Frames::Documents(_) | Frames::Windows(_) => self.schedule.steps_per_epoch(),
             Frames::Stream(stream) => stream.batches(),
+        }
+    }
+
+    /// The updates of a whole training: its steps, or its epochs of these batches.
+    pub fn updates(&self, train: &Train) -> u64 {
+        match (train.steps, train.epochs) {
+            (Some(steps), _) => steps,
+            (None, epochs) => epochs.unwrap_or(1) * self.steps_per_epoch(),
         }
     }
 

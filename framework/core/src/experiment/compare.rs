@@ -2,7 +2,72 @@
 
 use serde_json::Value;
 
-use super::Experiment;
+use super::{Experiment, write};
+
+/// A key in which experiments differ, with its value in each of them; none where that experiment has no such key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Varying {
+    /// The key: `optimizer.learning-rate`.
+    pub key: String,
+    /// What it is in each experiment, in their order.
+    pub values: Vec<Option<String>>,
+}
+
+/// The keys in which experiments differ that may change what is learned. Left out are the name, what says only how a
+/// training is reported and kept, and keys that one plugin has and another, in its place, has not.
+pub fn varying(experiments: &[&Experiment]) -> Vec<Varying> {
+    let values = experiments.iter().map(|experiment| serde_json::to_value(experiment).unwrap_or_default());
+    let values: Vec<_> = values.map(Some).collect();
+    let mut found = Vec::new();
+    vary("", &values, &mut found);
+    found.retain(|varying| !BESIDE.iter().any(|beside| varying.key.starts_with(beside)));
+    found
+}
+
+/// Beginnings of the keys that change nothing of what is learned.
+const BESIDE: [&str; 6] = ["name", "sample", "train.log-every", "train.checkpoint-", "train.keep", "plugins"];
+
+fn vary(path: &str, values: &[Option<Value>], found: &mut Vec<Varying>) {
+    let inner = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+    let present = || values.iter().flatten();
+    if present().all(Value::is_object) {
+        let types: Vec<_> = present().map(|value| value.get("type")).collect();
+        let alike = types.windows(2).all(|pair| pair[0] == pair[1]);
+        let mut keys: Vec<&String> = Vec::new();
+        for key in present().filter_map(Value::as_object).flat_map(|table| table.keys()) {
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+        for key in keys {
+            let of = |value: &Option<Value>| value.as_ref()?.get(key).filter(|value| !value.is_null()).cloned();
+            let below: Vec<_> = values.iter().map(of).collect();
+            // What another type does not know is no choice that was made.
+            if alike || below.iter().all(Option::is_some) || differ(below.iter().flatten()) {
+                vary(&inner(key), &below, found);
+            }
+        }
+        return;
+    }
+    let length = |value: &Value| value.as_array().filter(|items| items.iter().all(Value::is_object)).map(Vec::len);
+    let lengths: Vec<_> = values.iter().map(|value| value.as_ref().and_then(length)).collect();
+    if let [Some(first), ..] = lengths[..]
+        && lengths.iter().all(|length| *length == Some(first))
+    {
+        for index in 0..first {
+            let below: Vec<_> = values.iter().map(|value| value.as_ref()?.get(index).cloned()).collect();
+            vary(&inner(&index.to_string()), &below, found);
+        }
+    } else if differ(values) {
+        let values = values.iter().map(|value| value.as_ref().map(write::plain)).collect();
+        found.push(Varying { key: path.to_owned(), values });
+    }
+}
+
+fn differ<T: PartialEq>(values: impl IntoIterator<Item = T>) -> bool {
+    let values: Vec<_> = values.into_iter().collect();
+    values.windows(2).any(|pair| pair[0] != pair[1])
+}
 
 /// The keys in which two experiments differ, as `train.batch` or `clipper.0.limit`, each with its values.
 pub fn differences(before: &Experiment, now: &Experiment) -> Vec<String> {
@@ -26,7 +91,7 @@ pub fn obstacles(before: &Experiment, now: &Experiment) -> Vec<String> {
     differences(before, &now)
 }
 
-fn walk(path: &str, before: &Value, now: &Value, found: &mut Vec<String>) {
+pub(crate) fn walk(path: &str, before: &Value, now: &Value, found: &mut Vec<String>) {
     let inner = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
     match (before, now) {
         (Value::Object(one), Value::Object(other)) => {

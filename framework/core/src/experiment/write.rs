@@ -74,6 +74,11 @@ pub(super) fn value(value: &Value) -> String {
     }
 }
 
+/// A value as a table shows it: a text without quotes.
+pub(super) fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| self::value(value), str::to_owned)
+}
+
 fn key(name: &str) -> String {
     let bare = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
     if !name.is_empty() && name.chars().all(bare) { name.to_owned() } else { string(name) }

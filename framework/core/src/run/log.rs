@@ -51,6 +51,13 @@ pub struct Metric {
     pub valid: Option<Evaluation>,
 }
 
+impl Metric {
+    /// Cross-entropy of the training in nats per character.
+    pub fn nats(&self) -> f64 {
+        self.bits_per_character * std::f64::consts::LN_2
+    }
+}
+
 /// How well a model predicts a whole split.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {

@@ -7,10 +7,15 @@ use std::{
     time::SystemTime,
 };
 
+use serde::Serialize;
+
 use super::{LIST, RunDirectory, entries, is_run};
 use crate::{
     error::{Error, Problem, Result},
-    run::{environment::Environment, log},
+    run::{
+        environment::Environment,
+        log::{self, Metric},
+    },
 };
 
 /// What an argument that names a run turned out to be.
@@ -33,12 +38,47 @@ pub struct Summary {
     pub id: String,
     /// Updates that are done, as far as they are logged.
     pub updates: u64,
-    /// The last loss that was logged, in the unit of the experiment's loss.
+    /// The training loss that was logged last, in nats per character.
     pub loss: Option<f64>,
+    /// The validation that was logged last.
+    pub valid: Option<Validation>,
+    /// The best validation.
+    pub best: Option<Validation>,
+    /// Whether the training loss is not finite at the end, or more than ten times what it was at the beginning.
+    pub diverged: bool,
     /// Whether training came to its end.
     pub finished: bool,
     /// When it was created.
     pub created: SystemTime,
+}
+
+/// What a validation measured.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Validation {
+    /// Zero-based index of the update after which it was.
+    pub step: u64,
+    /// Cross-entropy in nats per character.
+    pub nats: f64,
+}
+
+impl Validation {
+    /// The last validation of a log, and the best: the first of the lowest.
+    pub fn of(metrics: &[Metric]) -> (Option<Self>, Option<Self>) {
+        let all = || {
+            let measured = |metric: &Metric| Some((metric.step, metric.valid.as_ref()?.nats_per_character));
+            metrics.iter().filter_map(measured).map(|(step, nats)| Self { step, nats })
+        };
+        let finite = all().filter(|valid| valid.nats.is_finite());
+        (all().last(), finite.reduce(|best, next| if next.nats < best.nats { next } else { best }))
+    }
+}
+
+/// Whether a log ends in a training loss that is not finite, or more than ten times that of its beginning.
+pub fn diverged(metrics: &[Metric]) -> bool {
+    let [Some(first), Some(last)] = [metrics.first(), metrics.last()].map(|metric| metric.map(Metric::nats)) else {
+        return false;
+    };
+    !last.is_finite() || last > 10.0 * first
 }
 
 impl Where {
@@ -51,7 +91,8 @@ impl Where {
     }
 }
 
-/// The run under `root` that was created last: by the time of its `experiment.toml`, then by its id.
+/// The run under `root` that was created last: by the time of its `origin.json` or `experiment.toml`, whichever is
+/// older, then by its id.
 ///
 /// # Errors
 /// When there is none.
@@ -109,22 +150,29 @@ pub fn resolve(argument: Option<&Path>, root: &Path) -> Result<Where> {
 }
 
 impl RunDirectory {
+    /// Going on with a run writes its experiment anew, but not where it comes from.
     fn created(&self) -> SystemTime {
-        let modified = fs::metadata(self.experiment()).and_then(|file| file.modified());
-        modified.unwrap_or(SystemTime::UNIX_EPOCH)
+        let modified = |path: PathBuf| fs::metadata(path).and_then(|file| file.modified()).ok();
+        let times = [modified(self.experiment()), modified(self.origin())];
+        times.into_iter().flatten().min().unwrap_or(SystemTime::UNIX_EPOCH)
     }
 
     /// A log or an environment that cannot be read is no reason to hide the run, or the others.
     fn summary(&self) -> Summary {
-        let last = log::last::<log::Metric>(&self.metrics()).ok().flatten();
+        let metrics: Vec<Metric> = log::read(&self.metrics()).unwrap_or_default();
+        let last = metrics.last();
+        let (valid, best) = Validation::of(&metrics);
         let environment = Environment::read(&self.environment()).ok();
-        let logged = last.as_ref().map_or(0, |row| row.step.saturating_add(1));
+        let logged = last.map_or(0, |row| row.step.saturating_add(1));
         Summary {
             path: self.path.clone(),
             name: self.name.clone(),
             id: self.id.clone(),
             updates: environment.as_ref().map_or(0, |environment| environment.updates).max(logged),
-            loss: last.map(|row| row.loss),
+            loss: last.map(Metric::nats),
+            valid,
+            best,
+            diverged: diverged(&metrics),
             finished: environment.is_some_and(|environment| environment.finished),
             created: self.created(),
         }

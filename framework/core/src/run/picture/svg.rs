@@ -3,43 +3,54 @@
 use std::ops::Range;
 
 use plotters::{
-    chart::{ChartBuilder, ChartContext, LabelAreaPosition, SeriesLabelPosition},
+    chart::{ChartBuilder, ChartContext, LabelAreaPosition},
     coord::{
         Shift,
         cartesian::Cartesian2d,
         ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter},
     },
     drawing::DrawingArea,
-    element::{Circle, PathElement, Rectangle},
+    element::{Circle, DashedPathElement, PathElement, Rectangle, Text},
     prelude::{IntoDrawingArea, SVGBackend},
-    series::LineSeries,
-    style::{Color, IntoFont, RGBColor, TextStyle, WHITE},
+    series::{DashedLineSeries, LineSeries},
+    style::{Color, IntoFont, RGBColor, ShapeStyle, TextStyle, WHITE},
 };
 
 use super::{histogram::Histogram, scale::Axis};
 
 /// A curve and what it shows.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Series {
     /// What the legend says.
     pub label: String,
     /// The points, in the order in which they are joined.
     pub points: Vec<(f64, f64)>,
+    /// The same of what is held out, dashed in the same colour; may be empty.
+    pub held_out: Vec<(f64, f64)>,
 }
 
 const SIZE: (u32, u32) = (800, 450);
 const TEXT: RGBColor = RGBColor(51, 51, 51);
 const GRID: RGBColor = RGBColor(225, 225, 225);
 const AXIS: RGBColor = RGBColor(120, 120, 120);
-/// Okabe and Ito's colours, which people who see few colours tell apart too.
-const COLOURS: [RGBColor; 6] = [
+/// Okabe and Ito's colours, then six more that are at least as far from all others as those are from each other (17 in
+/// CIELAB), also for people without red or green cones (as Machado, Oliveira and Fernandes 2009 compute what they see).
+const COLOURS: [RGBColor; 12] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),
     RGBColor(204, 121, 167),
     RGBColor(230, 159, 0),
     RGBColor(86, 180, 233),
+    RGBColor(0, 0, 0),
+    RGBColor(160, 0, 0),
+    RGBColor(255, 150, 170),
+    RGBColor(51, 34, 136),
+    RGBColor(17, 119, 51),
+    RGBColor(136, 34, 85),
 ];
+/// Length of a dash and of the gap after it.
+const DASH: (i32, i32) = (6, 4);
 
 type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Axis, Axis>>;
 type Drawn = Result<(), Box<dyn std::error::Error>>;
@@ -49,19 +60,26 @@ pub fn loss_curve(series: &[Series], title: &str, y_label: &str) -> String {
     curves_svg(series, title, ("step", y_label))
 }
 
-/// Curves, with a legend when there are several. What is not finite is left out.
+/// Curves, with a legend below them when there are several. What is not finite is left out.
 pub fn curves_svg(series: &[Series], title: &str, labels: (&str, &str)) -> String {
-    let curves: Vec<(&str, Vec<(f64, f64)>)> = series
+    let finite = |points: &[(f64, f64)]| -> Vec<_> {
+        points.iter().copied().filter(|(x, y)| x.is_finite() && y.is_finite()).collect()
+    };
+    let curves: Vec<_> = series
         .iter()
-        .map(|series| {
-            let finite = |(x, y): &(f64, f64)| x.is_finite() && y.is_finite();
-            (series.label.as_str(), series.points.iter().copied().filter(finite).collect())
-        })
+        .map(|Series { label, points, held_out }| Curve { label, points: finite(points), held_out: finite(held_out) })
         .collect();
-    let all = || curves.iter().flat_map(|(_, points)| points);
+    let all = || curves.iter().flat_map(|curve| curve.points.iter().chain(&curve.held_out));
     let x = across(|| all().map(|(x, _)| *x));
     let y = Axis::rounded(all().map(|(_, y)| *y), 6);
     svg(|out| draw_curves(out, &curves, (&x, &y), title, labels))
+}
+
+/// A series without what is not finite.
+struct Curve<'a> {
+    label: &'a str,
+    points: Vec<(f64, f64)>,
+    held_out: Vec<(f64, f64)>,
 }
 
 /// A histogram.
@@ -77,38 +95,100 @@ fn svg(draw: impl FnOnce(&mut String) -> Drawn) -> String {
 
 fn draw_curves(
     out: &mut String,
-    curves: &[(&str, Vec<(f64, f64)>)],
+    curves: &[Curve<'_>],
     axes: (&Axis, &Axis),
     title: &str,
     labels: (&str, &str),
 ) -> Drawn {
-    let area = SVGBackend::with_string(out, SIZE).into_drawing_area();
-    let mut chart = frame(&area, axes, title, labels)?;
-    for (index, (label, points)) in curves.iter().enumerate() {
+    let legend = Legend::of(curves);
+    let area = SVGBackend::with_string(out, (SIZE.0, SIZE.1 + legend.height())).into_drawing_area();
+    area.fill(&WHITE)?;
+    let (plot, below) = area.split_vertically(SIZE.1);
+    let mut chart = frame(&plot, axes, title, labels)?;
+    for (index, curve) in curves.iter().enumerate() {
         // A curve that trembles too fast to be seen as a line is a band: what it is compared with shall stand out.
-        let faint = curves.len() > 1 && trembles(points);
-        let colour = COLOURS[index % COLOURS.len()].mix(if faint { 0.4 } else { 1.0 });
-        let line = colour.stroke_width(2);
+        let faint = curves.len() > 1 && trembles(&curve.points);
+        let line = line(index, if faint { 0.4 } else { 1.0 });
         // A point alone makes no line.
-        if let [point] = points[..] {
-            chart.draw_series([Circle::new(point, 4, colour.filled())])?;
+        for point in [&curve.points, &curve.held_out].into_iter().filter(|points| points.len() == 1).flatten() {
+            chart.draw_series([Circle::new(*point, 4, line.filled())])?;
         }
-        chart
-            .draw_series(LineSeries::new(thin(points, axes.0), line))?
-            .label(clean(label))
-            .legend(move |(left, middle)| PathElement::new([(left, middle), (left + 18, middle)], line));
+        chart.draw_series(LineSeries::new(thin(&curve.points, axes.0), line))?;
     }
-    if curves.len() > 1 {
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::UpperRight)
-            .background_style(WHITE.mix(0.85))
-            .border_style(GRID)
-            .label_font(text(13))
-            .draw()?;
+    // Above all the others: these are few points.
+    for (index, curve) in curves.iter().enumerate() {
+        let points = thin(&curve.held_out, axes.0);
+        chart.draw_series(DashedLineSeries::new(points, DASH.0, DASH.1, self::line(index, 1.0)))?;
     }
+    legend.draw(&below)?;
     area.present()?;
     Ok(())
+}
+
+/// How a curve is drawn: its colour, and when all colours are used up, its width.
+fn line(index: usize, opacity: f64) -> ShapeStyle {
+    let width = if index < COLOURS.len() { 2 } else { 1 };
+    COLOURS[index % COLOURS.len()].mix(opacity).stroke_width(width)
+}
+
+/// What stands below a picture of several curves.
+struct Legend {
+    /// Each with the index of its curve; without one, what a dashed line is.
+    entries: Vec<(String, Option<usize>)>,
+    columns: usize,
+}
+
+impl Legend {
+    const LINE: usize = 20;
+    const LEFT: usize = 66;
+
+    fn of(curves: &[Curve<'_>]) -> Self {
+        let mut entries = Vec::new();
+        if curves.len() > 1 {
+            entries.extend(curves.iter().enumerate().map(|(index, curve)| (Self::short(curve.label), Some(index))));
+        }
+        if curves.iter().any(|curve| !curve.held_out.is_empty()) {
+            entries.push(("dashed: validation".to_owned(), None));
+        }
+        let widest = entries.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
+        // Letters of 13 pixels are about 7 pixels wide; before them is the line.
+        let columns = ((SIZE.0 as usize - Self::LEFT) / (7 * widest + 44)).clamp(1, 4);
+        Self { entries, columns }
+    }
+
+    /// A label that would not fit is cut off.
+    fn short(label: &str) -> String {
+        let room = (SIZE.0 as usize - Self::LEFT - 44) / 7;
+        let label = clean(label);
+        if label.chars().count() <= room {
+            return label;
+        }
+        label.chars().take(room - 1).chain(['…']).collect()
+    }
+
+    fn rows(&self) -> usize {
+        self.entries.len().div_ceil(self.columns)
+    }
+
+    fn height(&self) -> u32 {
+        if self.entries.is_empty() { 0 } else { (self.rows() * Self::LINE + 12) as u32 }
+    }
+
+    /// Down the columns, in the order of the curves.
+    fn draw(&self, area: &DrawingArea<SVGBackend<'_>, Shift>) -> Drawn {
+        let width = (SIZE.0 as usize - Self::LEFT) / self.columns;
+        for (place, (label, index)) in self.entries.iter().enumerate() {
+            let (column, row) = (place / self.rows(), place % self.rows());
+            let (left, middle) = ((Self::LEFT + column * width) as i32, (row * Self::LINE + Self::LINE / 2) as i32);
+            let ends = vec![(left, middle), (left + 24, middle)];
+            match index {
+                Some(index) => area.draw(&PathElement::new(ends, line(*index, 1.0)))?,
+                None => area.draw(&DashedPathElement::new(ends, DASH.0, DASH.1, TEXT.stroke_width(2)))?,
+            }
+            area.draw(&Text::new(label.clone(), (left + 32, middle - 5), text(13)))?;
+        }
+        Ok(())
+    }
 }
 
 fn draw_histogram(out: &mut String, histogram: &Histogram, title: &str, x_label: &str) -> Drawn {
@@ -120,6 +200,7 @@ fn draw_histogram(out: &mut String, histogram: &Histogram, title: &str, x_label:
     (x.low, x.high) = (edge(0), edge(last));
     let y = Axis::rounded(histogram.counts.iter().map(|count| *count as f64).chain([0.0, 1.0]), 6);
     let area = SVGBackend::with_string(out, SIZE).into_drawing_area();
+    area.fill(&WHITE)?;
     let mut chart = frame(&area, (&x, &y), title, (x_label, "count"))?;
     let gap = histogram.width * 0.04;
     let bars = histogram.counts.iter().enumerate().filter(|(_, count)| **count > 0);
@@ -141,14 +222,13 @@ fn across<I: Iterator<Item = f64>>(values: impl Fn() -> I) -> Axis {
     axes.into_iter().find(fits).unwrap_or_else(|| Axis::tight(values(), 1))
 }
 
-/// Background, title, axes and grid.
+/// Title, axes and grid.
 fn frame<'a, 'b>(
     area: &DrawingArea<SVGBackend<'b>, Shift>,
     (x, y): (&Axis, &Axis),
     title: &str,
     (x_label, y_label): (&str, &str),
 ) -> Result<Chart<'a, 'b>, Box<dyn std::error::Error>> {
-    area.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(area)
         .caption(clean(title), heading(title))
         .margin(12)
