@@ -49,10 +49,10 @@ pub fn former_ends(run: &RunDirectory, train: &Train) -> Result<BTreeSet<u64>> {
 pub fn checkpoints(one: &Checkpoint, other: &Checkpoint) -> Vec<String> {
     let mut found = Vec::new();
     let (before, after) = (&one.meta, &other.meta);
-    if before.progress.updates != after.progress.updates {
-        found.push(format!("updates: {} and {}", before.progress.updates, after.progress.updates));
-    } else {
+    if before.progress.updates == after.progress.updates {
         found.extend(fields("progress", &before.progress, &after.progress));
+    } else {
+        found.push(format!("updates: {} and {}", before.progress.updates, after.progress.updates));
     }
     found.extend(fields("plugins", &before.plugins, &after.plugins));
     found.extend(fields("text", &before.data, &after.data));

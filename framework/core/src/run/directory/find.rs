@@ -69,7 +69,7 @@ impl Validation {
             metrics.iter().filter_map(measured).map(|(step, nats)| Self { step, nats })
         };
         let finite = all().filter(|valid| valid.nats.is_finite());
-        (all().last(), finite.reduce(|best, next| if next.nats < best.nats { next } else { best }))
+        (all().next_back(), finite.reduce(|best, next| if next.nats < best.nats { next } else { best }))
     }
 }
 

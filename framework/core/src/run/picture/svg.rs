@@ -179,7 +179,8 @@ impl Legend {
         let width = (SIZE.0 as usize - Self::LEFT) / self.columns;
         for (place, (label, index)) in self.entries.iter().enumerate() {
             let (column, row) = (place / self.rows(), place % self.rows());
-            let (left, middle) = ((Self::LEFT + column * width) as i32, (row * Self::LINE + Self::LINE / 2) as i32);
+            let pixels = |at: usize| i32::try_from(at).unwrap_or(i32::MAX);
+            let (left, middle) = (pixels(Self::LEFT + column * width), pixels(row * Self::LINE + Self::LINE / 2));
             let ends = vec![(left, middle), (left + 24, middle)];
             match index {
                 Some(index) => area.draw(&PathElement::new(ends, line(*index, 1.0)))?,
