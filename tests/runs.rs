@@ -25,7 +25,7 @@ fn a_comparison_shows_in_what_runs_differ() {
     let picture = lab.text("runs/compare.svg");
     assert!(picture.contains("\nC tiny/003, hidden 9, learning-rate 0.02\n"), "{picture}");
     let rows = json(&lab.ok("runs compare tiny/1 tiny/3 --json"));
-    assert_eq!(rows[0]["differs"], serde_json::json!({ "cell.hidden": "8", "optimizer.learning-rate": "0.01" }));
+    assert_eq!(rows[0]["differs"], serde_json::json!({ "cell.hidden": 8, "optimizer.learning-rate": 0.01 }));
 
     let many = "seed=5 train.batch=3 train.report-every=2 split.valid=0.2 model.embedding=7 model.dropout=0.25 \
                 model.layers=2 optimizer.type=rmsprop name=tiny";

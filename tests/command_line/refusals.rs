@@ -197,6 +197,7 @@ fn plugins_and_texts_that_nobody_knows() {
     check_in(&lab, "plugins show cell gruu", &["no cell named `gruu`", "known cells", "did you mean `gru`?"]);
     check_in(&lab, "plugins show cel gru", &["a kind is one of dataset, cell, clipper, sampler"]);
     check_in(&lab, "data fetch dino", &["nothing to fetch under the name `dino`", "known names: dinos"]);
+    check_in(&lab, "data show dinosaurs --picture lengths.png", &["pictures are SVG", "lengths.svg"]);
     check_in(&lab, "data show nope", &["no corpus and no file `nope`", "hint: "]);
     let closed = "data fetch dinos --from http://127.0.0.1:1/";
     assert_ne!(lab.run(closed).code, Some(0));

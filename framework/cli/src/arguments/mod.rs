@@ -108,3 +108,16 @@ pub(crate) struct Place {
     #[command(flatten)]
     pub(crate) libraries: Libraries,
 }
+
+/// Where a picture goes. All are SVG: under another ending it would be a file that no program opens.
+fn picture(path: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(path);
+    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+    match ending.as_deref() {
+        Some("png" | "jpg" | "jpeg" | "gif" | "webp" | "pdf" | "eps" | "ps") => {
+            let svg = path.with_extension("svg");
+            Err(format!("pictures are SVG, which browsers show: `{}`", svg.display()))
+        }
+        _ => Ok(path),
+    }
+}

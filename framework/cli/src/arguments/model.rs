@@ -38,7 +38,7 @@ pub(crate) struct Sample {
     #[arg(long, conflicts_with_all = ["prefix", "count", "json", "next", "novelty"])]
     pub(crate) interactive: bool,
     /// Instead of samples, print the N most likely next characters with their probabilities
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), conflicts_with_all = ["temperature", "sampler"])]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), conflicts_with_all = ["temperature", "sampler", "count", "length"])]
     pub(crate) next: Option<u64>,
     /// Report how much of the samples is copied from the training data
     #[arg(long, conflicts_with = "next")]
@@ -113,7 +113,7 @@ pub(crate) struct Gradients {
     #[arg(long)]
     pub(crate) untrained: bool,
     /// Draw the norms as an SVG
-    #[arg(long, value_name = "FILE", alias = "svg")]
+    #[arg(long, value_name = "FILE", alias = "svg", value_parser = super::picture)]
     pub(crate) picture: Option<PathBuf>,
     /// Print one JSON object a curve
     #[arg(long)]

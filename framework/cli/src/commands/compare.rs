@@ -196,7 +196,10 @@ impl Row {
     }
 
     fn json(&self, varying: &[Varying], index: usize) -> Value {
-        let differs: Map<_, _> = varying.iter().map(|it| (it.key.clone(), json!(it.values[index]))).collect();
+        // Numbers as numbers.
+        let value = |text: &String| serde_json::from_str(text).unwrap_or_else(|_| json!(text));
+        let value = |varying: &Varying| varying.values[index].as_ref().map_or(Value::Null, value);
+        let differs: Map<_, _> = varying.iter().map(|varying| (varying.key.clone(), value(varying))).collect();
         json!({
             "run": self.label,
             "cell": cell(&self.experiment),
