@@ -12,6 +12,7 @@
 
 mod body;
 mod differentiate;
+mod emit;
 mod error;
 mod fixed;
 mod fuse;

@@ -69,7 +69,7 @@ pub(crate) fn compare(compared: &[PathBuf], picture: Option<&Path>, root: &Path,
     let mut series = Vec::new();
     for (index, (letter, row)) in letters().zip(&rows).enumerate() {
         let values = varying.iter().zip(&heads).filter_map(|(varying, head)| {
-            let value = varying.values[index].as_ref()?;
+            let value = varying.shown(index)?;
             Some(format!(", {head} {value}"))
         });
         series.push(Series {
@@ -111,7 +111,7 @@ fn print(rows: &[Row], varying: &[Varying], heads: &[String]) {
     let mut room = WIDTH.saturating_sub(columns.iter().chain(&measured).map(Column::room).sum());
     let mut left_out = Vec::new();
     for (varying, head) in varying.iter().zip(heads).filter(|(varying, _)| !IN_CELL.contains(&varying.key.as_str())) {
-        let values = varying.values.iter().map(|value| value.clone().unwrap_or("–".to_owned()));
+        let values = (0..rows.len()).map(|index| varying.shown(index).unwrap_or("–".to_owned()));
         let column = Column::right(head, values.collect());
         if left_out.is_empty() && column.room() <= room {
             room -= column.room();
@@ -196,10 +196,7 @@ impl Row {
     }
 
     fn json(&self, varying: &[Varying], index: usize) -> Value {
-        // Numbers as numbers.
-        let value = |text: &String| serde_json::from_str(text).unwrap_or_else(|_| json!(text));
-        let value = |varying: &Varying| varying.values[index].as_ref().map_or(Value::Null, value);
-        let differs: Map<_, _> = varying.iter().map(|varying| (varying.key.clone(), value(varying))).collect();
+        let differs: Map<_, _> = varying.iter().map(|it| (it.key.clone(), json!(it.values[index]))).collect();
         json!({
             "run": self.label,
             "cell": cell(&self.experiment),

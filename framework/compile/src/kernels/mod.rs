@@ -7,6 +7,7 @@ pub(crate) mod elementwise;
 pub(crate) mod lanes;
 mod loss;
 mod math;
+mod outer;
 pub(crate) mod product;
 pub(crate) mod turn;
 mod update;
@@ -16,7 +17,8 @@ mod x86;
 pub(crate) use elementwise::{Code, Source, Target};
 pub use lanes::Number;
 pub(crate) use loss::{Loss, Rows as LossRows};
-pub(crate) use product::{OUTER_ROWS, Outer, Product};
+pub(crate) use outer::{OUTER_ROWS, Outer};
+pub(crate) use product::Product;
 pub(crate) use turn::Turn;
 pub(crate) use update::{Rule, Slots};
 
@@ -97,7 +99,7 @@ macro_rules! kernels {
             $(#[$feature])?
             unsafe fn outer(outer: &Outer<$number>) {
                 // SAFETY: the caller's; the instruction set is enabled here.
-                unsafe { product::outer::<$vector>(outer) }
+                unsafe { outer::outer::<$vector>(outer) }
             }
             $(#[$feature])?
             unsafe fn pack(from: *const $number, strides: [usize; 2], depth: usize, columns: usize, to: *mut $number) {

@@ -4,8 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use super::base;
 use crate::{
-    body::{self, Body, Kind, Layout, Task, View},
+    body::{Body, Kind, Layout, View},
     differentiate::differentiate,
+    emit::{self, Task},
     error::Result,
     fuse::fuse,
     graph::{Graph, Id, Leaf, Op, Rows},
@@ -121,7 +122,7 @@ impl Derived {
         let keep: HashSet<Id> = keep.filter(|id| known.contains(id)).collect();
         let graph = &self.graph;
         let task = Task { graph, compute: &self.forward, keep: &keep, kept, passing, results, sums: &[] };
-        Ok(body::compile(&task, views, layout)?.0)
+        Ok(emit::compile(&task, views, layout)?.0)
     }
 
     pub(super) fn backward(
@@ -137,6 +138,6 @@ impl Derived {
         let keep: HashSet<Id> = keep.filter(|id| known.contains(id)).collect();
         let graph = &self.graph;
         let task = Task { graph, compute: &self.backward, keep: &keep, kept, passing, results, sums: &self.sums };
-        body::compile(&task, views, layout)
+        emit::compile(&task, views, layout)
     }
 }

@@ -8,7 +8,8 @@ use std::collections::{HashMap, HashSet};
 use self::derived::Derived;
 pub(crate) use self::reductions::{Gradients, Reduction};
 use crate::{
-    body::{Body, Buffer, Kind, Layout, View, view_of},
+    body::{Body, Buffer, Kind, Layout, View},
+    emit::view_of,
     error::{Refusal, Result},
     fixed::Location,
     graph::{Graph, Id, Leaf, Op, Rows},

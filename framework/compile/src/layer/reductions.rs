@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use super::derived::Derived;
 use crate::{
-    body::{Layout, View, view_of},
+    body::{Layout, View},
+    emit::view_of,
     error::{Refusal, Result},
     fixed::Location,
     graph::{Binary, Id, Leaf, Op},

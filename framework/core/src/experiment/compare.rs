@@ -10,7 +10,14 @@ pub struct Varying {
     /// The key: `optimizer.learning-rate`.
     pub key: String,
     /// What it is in each experiment, in their order.
-    pub values: Vec<Option<String>>,
+    pub values: Vec<Option<Value>>,
+}
+
+impl Varying {
+    /// The value in one of the experiments as a table shows it.
+    pub fn shown(&self, index: usize) -> Option<String> {
+        self.values[index].as_ref().map(write::plain)
+    }
 }
 
 /// The keys in which experiments differ that may change what is learned. Left out are the name, what says only how a
@@ -28,7 +35,6 @@ pub fn varying(experiments: &[&Experiment]) -> Vec<Varying> {
 const BESIDE: [&str; 6] = ["name", "sample", "train.log-every", "train.checkpoint-", "train.keep", "plugins"];
 
 fn vary(path: &str, values: &[Option<Value>], found: &mut Vec<Varying>) {
-    let inner = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
     let present = || values.iter().flatten();
     if present().all(Value::is_object) {
         let types: Vec<_> = present().map(|value| value.get("type")).collect();
@@ -44,7 +50,7 @@ fn vary(path: &str, values: &[Option<Value>], found: &mut Vec<Varying>) {
             let below: Vec<_> = values.iter().map(of).collect();
             // What another type does not know is no choice that was made.
             if alike || below.iter().all(Option::is_some) || differ(below.iter().flatten()) {
-                vary(&inner(key), &below, found);
+                vary(&inner(path, key), &below, found);
             }
         }
         return;
@@ -56,12 +62,16 @@ fn vary(path: &str, values: &[Option<Value>], found: &mut Vec<Varying>) {
     {
         for index in 0..first {
             let below: Vec<_> = values.iter().map(|value| value.as_ref()?.get(index).cloned()).collect();
-            vary(&inner(&index.to_string()), &below, found);
+            vary(&inner(path, &index.to_string()), &below, found);
         }
     } else if differ(values) {
-        let values = values.iter().map(|value| value.as_ref().map(write::plain)).collect();
-        found.push(Varying { key: path.to_owned(), values });
+        found.push(Varying { key: path.to_owned(), values: values.to_vec() });
     }
+}
+
+/// The path of a key of the table at a path.
+fn inner(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
 fn differ<T: PartialEq>(values: impl IntoIterator<Item = T>) -> bool {
@@ -92,7 +102,7 @@ pub fn obstacles(before: &Experiment, now: &Experiment) -> Vec<String> {
 }
 
 pub(crate) fn walk(path: &str, before: &Value, now: &Value, found: &mut Vec<String>) {
-    let inner = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+    let inner = |key: &str| inner(path, key);
     match (before, now) {
         (Value::Object(one), Value::Object(other)) => {
             for (key, before) in one {

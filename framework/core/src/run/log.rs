@@ -6,7 +6,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, BufWriter, Read, Seek, SeekFrom, Write},
+    io::{self, BufWriter, Write},
     marker::PhantomData,
     path::{Path, PathBuf},
     sync::Arc,
@@ -236,34 +236,6 @@ pub fn from_bytes<R: Row>(bytes: Vec<u8>, path: &Path) -> Result<Vec<R>> {
 fn rows<R: Row>(path: &Path, text: &str) -> Result<Vec<R>> {
     let rows = lines(text).map(|(start, line)| parse(path, text, start, line));
     Ok(rows.collect::<std::result::Result<_, Problem>>()?)
-}
-
-/// The last whole row of a log, found from its end.
-///
-/// # Errors
-/// When the file cannot be read or its last line is not a row.
-pub fn last<R: Row>(path: &Path) -> Result<Option<R>> {
-    // Longer than any row of numbers; of a log of samples with longer rows, the whole is read.
-    const TAIL: u64 = 1 << 16;
-    let tail = || -> io::Result<_> {
-        let mut file = File::open(path)?;
-        let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
-        Ok((length, bytes))
-    };
-    let (length, bytes) = match tail() {
-        Ok(read) => read,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failure("read", path, error)),
-    };
-    let text = String::from_utf8_lossy(&bytes);
-    let last = lines(&text).last();
-    if length > TAIL && last.is_none_or(|(start, _)| start == 0) {
-        return Ok(read(path)?.pop());
-    }
-    Ok(last.map(|(start, line)| parse(path, &text, start, line)).transpose()?)
 }
 
 /// Cuts off the rows that were written later than after `updates` updates, and a last line that is only half written.
