@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs};
 
-use hatchery::experiment::{Experiment, read};
+use hatchery::experiment::{Experiment, reading};
 use hatchery_plugin::Kind;
 
 use crate::lab::{files, root};
@@ -30,9 +30,9 @@ const UNSAFE: [&str; 22] = [
     "framework/compile/src/machine/sequence.rs",
     "framework/compile/src/memory.rs",
     "framework/compile/src/program.rs",
-    "framework/core/src/executor/device/wgpu.rs",
+    "framework/core/src/device/wgpu.rs",
     "framework/core/src/plugins/library.rs",
-    "framework/core/src/text/mapped.rs",
+    "framework/core/src/data/corpus/mapped.rs",
     "framework/plugin/src/export.rs",
 ];
 
@@ -144,9 +144,9 @@ fn names(experiment: &Experiment, kind: Kind) -> Vec<String> {
 fn the_experiment_in_the_readme_is_one() {
     let readme = text("README.md");
     let block = readme.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
-    let experiment = read::from_text(block, "README.md", &[], &hatchery_cli::registry().unwrap());
+    let experiment = reading::from_text(block, "README.md", &[], &hatchery_cli::registry().unwrap());
     assert_eq!(experiment.unwrap_or_else(|error| panic!("{error}")).name, "dinosaurs");
-    for device in hatchery::executor::device::KNOWN {
+    for device in hatchery::device::KNOWN {
         let row = format!("| `{}` | {}", device.word, device.doc);
         assert!(readme.contains(&row), "the table of devices lacks: {row}");
     }
@@ -156,7 +156,7 @@ fn the_experiment_in_the_readme_is_one() {
 fn experiments() -> Vec<(String, Experiment)> {
     let registry = hatchery_cli::registry().unwrap();
     let experiments = files("experiments", "toml").into_iter().map(|path| {
-        let read = read::read(&root().join(&path), &[], &registry);
+        let read = reading::read(&root().join(&path), &[], &registry);
         (path, read.unwrap_or_else(|error| panic!("{error}")))
     });
     let experiments: Vec<_> = experiments.collect();

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use hatchery::{
-    baseline::{Baseline, Counts},
-    batches::Data,
-    generate::Generated,
-    novelty::novelty,
-    text::Text,
+    data::{Data, corpus::Text},
+    inspect::{
+        baseline::{Baseline, Counts},
+        generate::Generated,
+        novelty::novelty,
+    },
 };
 
 use super::experiments::{experiment, registry};

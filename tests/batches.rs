@@ -5,11 +5,10 @@
 use std::{collections::BTreeMap, fs, ops::Range};
 
 use hatchery::{
-    batches::{Batch, Data, Sequences},
+    data::{Batch, Data, Sequences, Vocabulary, corpus::Text},
     error::Error,
-    experiment::{Experiment, Loss, Numpy, Order, Part, Rng, Unknown},
-    registry::Registry,
-    text::{Text, Vocabulary},
+    experiment::{Experiment, Loss, Numpy, Order, Rng, Unknown},
+    plugins::{Part, Registry},
 };
 use hatchery_plugin::{Dataset, Documents, Fault, Framing, Predict, Source, Token};
 use proptest::prelude::*;

@@ -10,16 +10,15 @@ use std::{
 
 use hatchery::{
     error::Error,
-    run::checkpoint::{
-        Best, Checkpoint, Interval, Meta, Named, OPTIMIZER, PARAMETERS, Progress, Provenance, STATE, Values, read,
-        write,
-    },
+    provenance::Provenance,
+    run::checkpoint::{Best, Checkpoint, Interval, Meta, OPTIMIZER, PARAMETERS, Progress, STATE, read, write},
+    tensors::{NamedTensor, Values},
 };
 use proptest::prelude::*;
 use tempfile::{TempDir, tempdir};
 
 fn checkpoint() -> Checkpoint {
-    let named = |name: &str, shape, values| Named { name: name.to_owned(), shape, values };
+    let named = |name: &str, shape, values| NamedTensor { name: name.to_owned(), shape, values };
     Checkpoint {
         tensors: vec![
             // Not in the order of the alphabet, and 32-bit numbers first, so that 64-bit ones stand off their alignment.
@@ -254,8 +253,11 @@ fn a_full_disk_leaves_the_last_checkpoint() {
     let path = folder.path().join("checkpoint.safetensors");
     write(&path, &checkpoint()).unwrap();
     let mut large = checkpoint();
-    large.tensors[0] =
-        Named { name: "parameters.large".to_owned(), shape: [1000, 1000], values: Values::F32(vec![1.0; 1_000_000]) };
+    large.tensors[0] = NamedTensor {
+        name: "parameters.large".to_owned(),
+        shape: [1000, 1000],
+        values: Values::F32(vec![1.0; 1_000_000]),
+    };
     let error = write(&path, &large).unwrap_err();
     assert!(error.to_string().contains("the disk is full"), "{error}");
     assert_eq!(error.exit_code(), 2);
@@ -399,7 +401,7 @@ proptest! {
     fn all_numbers_survive(singles in prop::collection::vec(any::<u32>(), 1..50), smoothed in any::<u64>()) {
         let mut before = checkpoint();
         let values: Vec<f32> = singles.iter().map(|bits| f32::from_bits(*bits)).collect();
-        before.tensors[0] = Named { name: "state.x".to_owned(), shape: [values.len(), 1], values: Values::F32(values) };
+        before.tensors[0] = NamedTensor { name: "state.x".to_owned(), shape: [values.len(), 1], values: Values::F32(values) };
         before.meta.progress.smoothed_loss = f64::from_bits(smoothed);
         let (_folder, path) = written(&before);
         let after = read(&path).unwrap();

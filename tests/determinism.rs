@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use hatchery::{
-    batches::Data,
+    data::Data,
     executor::Totals,
-    experiment::{Experiment, read},
+    experiment::{Experiment, reading},
     network::Network,
 };
 
@@ -50,7 +50,7 @@ fn evaluation_does_not_depend_on_how_many_are_evaluated_at_once() {
 }
 
 fn experiment(text: &str) -> Experiment {
-    read::from_text(text, "tiny.toml", &[], &hatchery_cli::registry().unwrap()).unwrap()
+    reading::from_text(text, "tiny.toml", &[], &hatchery_cli::registry().unwrap()).unwrap()
 }
 
 fn totals(experiment: &Experiment, rows: usize) -> Totals {

@@ -1,6 +1,6 @@
 //! Devices that every build has: what is listed, how two of them part, and models that fit none.
 
-use hatchery::executor::device::memory::{bytes, of_machine};
+use hatchery::device::{bytes, of_machine};
 use serde_json::Value;
 
 use crate::lab::Lab;

@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 
 use hatchery::{
     error::Error,
-    experiment::{Corpus, DatasetPart, Embedding, Experiment, Optimizer, check, read},
-    registry::Registry,
+    experiment::{Corpus, DatasetPart, Embedding, Experiment, Optimizer, checking, reading},
+    plugins::Registry,
 };
 use proptest::prelude::*;
 use serde_json::json;
@@ -140,12 +140,12 @@ capitalise = true
 "#;
 
 fn read(text: &str) -> Result<Experiment, Error> {
-    read::from_text(text, "test.toml", &[], &registry())
+    reading::from_text(text, "test.toml", &[], &registry())
 }
 
 fn read_with(text: &str, overrides: &[&str]) -> Result<Experiment, Error> {
     let overrides: Vec<_> = overrides.iter().map(|argument| (*argument).to_owned()).collect();
-    read::from_text(text, "test.toml", &overrides, &registry())
+    reading::from_text(text, "test.toml", &overrides, &registry())
 }
 
 /// What is said about a text that must be refused.
@@ -326,7 +326,7 @@ proptest! {
 fn keys_in_words() {
     let registry = registry();
     let schema = &registry.find(hatchery_plugin::Kind::Cell, "gru").unwrap().variant.schema;
-    let lines: Vec<_> = check::keys(schema).iter().map(line).collect();
+    let lines: Vec<_> = checking::keys(schema).iter().map(line).collect();
     assert_eq!(
         lines,
         [
@@ -338,7 +338,7 @@ fn keys_in_words() {
         ]
     );
     let of_table = |table: &str, key: &str| {
-        let keys = check::table_keys(table);
+        let keys = checking::table_keys(table);
         line(keys.iter().find(|known| known.name == key).unwrap_or_else(|| panic!("{table}: {keys:?}")))
     };
     assert_eq!(
@@ -362,10 +362,10 @@ fn keys_in_words() {
         of_table("model", "embedding"),
         "embedding: \"one-hot\", or integer, at least 1; \"one-hot\"; `\"one-hot\"`, or the width of a learned embedding."
     );
-    assert!(check::table_keys("cell").is_empty() && check::table_keys("nonsense").is_empty());
+    assert!(checking::table_keys("cell").is_empty() && checking::table_keys("nonsense").is_empty());
 }
 
-fn line(key: &check::Key) -> String {
+fn line(key: &checking::Key) -> String {
     let default = match &key.default {
         Some(default) => default.as_str(),
         None if key.required => "required",
@@ -377,7 +377,7 @@ fn line(key: &check::Key) -> String {
 /// An editor that checks files against the schema must find every reference, and each plugin under its name.
 #[test]
 fn the_schema_of_whole_files() {
-    let schema = check::schema(&registry());
+    let schema = checking::schema(&registry());
     let cells: Vec<_> = schema["properties"]["cell"]["oneOf"].as_array().unwrap().iter().collect();
     assert_eq!(cells.iter().map(|cell| &cell["properties"]["type"]["const"]).collect::<Vec<_>>(), ["gru", "plain"]);
     assert_eq!(cells[0]["required"], json!(["type", "hidden"]));
@@ -399,7 +399,7 @@ fn the_schema_of_whole_files() {
 /// Without any plugin linked in, the message must still be about the plugin that is missing.
 #[test]
 fn no_plugins_at_all() {
-    let said = said(read::from_text(LEAST, "test.toml", &[], &Registry::default()));
+    let said = said(reading::from_text(LEAST, "test.toml", &[], &Registry::default()));
     check_headlines(&said, &["4:8 there is no dataset named `lines`", "8:8 there is no cell named `gru`"]);
     assert!(said.contains("known cells: none"), "{said}");
 }
@@ -416,7 +416,7 @@ fn check_every_key(text: &str, name: &str, registry: &Registry) {
             let mut typo = text.to_owned();
             typo.remove(start + letter);
             let wrong = &typo[start..end - 1];
-            let said = match read::from_text(&typo, name, &[], registry) {
+            let said = match reading::from_text(&typo, name, &[], registry) {
                 Ok(_) => panic!("{name}: `{wrong}` for `{key}` is let through"),
                 Err(error) => error.render(false),
             };

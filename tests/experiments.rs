@@ -3,12 +3,12 @@
 use std::{fs, path::PathBuf};
 
 use hatchery::{
-    batches::Data,
+    data::Data,
     error::{Error, Result},
-    experiment::{Experiment, read},
-    generate::Generated,
+    experiment::{Experiment, reading},
+    inspect::generate::Generated,
     network::Network,
-    registry::Registry,
+    plugins::Registry,
     run::{
         checkpoint::Checkpoint,
         directory::RunDirectory,
@@ -29,7 +29,7 @@ pub(crate) fn registry() -> Registry {
 
 pub(crate) fn experiment(file: &str, overrides: &[&str]) -> Experiment {
     let overrides: Vec<_> = overrides.iter().map(ToString::to_string).collect();
-    read::read(&folder().join(file), &overrides, &registry()).unwrap_or_else(|error| panic!("{error}"))
+    reading::read(&folder().join(file), &overrides, &registry()).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Nobody looks.
@@ -124,7 +124,7 @@ fn the_names_have_the_notebooks_sizes() {
 /// The answer of the copy task is known. Would catch: a target that is off by one, or letters that can be guessed.
 #[test]
 fn counting_cannot_solve_the_copy_task() {
-    use hatchery::baseline::{Baseline, Counts};
+    use hatchery::inspect::baseline::{Baseline, Counts};
     let data = Data::open(&experiment("copy.toml", &[]), &folder(), &registry(), None).unwrap();
     let uniform = (12.0 * 8f64.ln()) / 14.0;
     let bigram = Counts::of(Baseline::Bigram, &data.train, data.vocabulary.len(), 0.0).evaluate(&data.train);

@@ -12,11 +12,11 @@ use std::{
 };
 
 use hatchery::{
-    error::Error,
-    text::{
+    data::corpus::{
         catalogue::{self, Entry},
         fetch::fetch,
     },
+    error::Error,
 };
 use tempfile::TempDir;
 
@@ -281,7 +281,9 @@ fn two_calls_at_once_do_not_mix() {
 /// Would catch: a wrong hash in the catalogue.
 #[test]
 fn every_entry_of_the_catalogue_passes_its_own_check() {
-    let Some(data) = crate::text::data_folder("every_entry_of_the_catalogue_passes_its_own_check") else { return };
+    let Some(data) = crate::text::data_folder("every_entry_of_the_catalogue_passes_its_own_check") else {
+        return;
+    };
     for entry in catalogue::all() {
         let folder = tempfile::tempdir().unwrap();
         let content = fs::read(data.join(entry.file)).unwrap();

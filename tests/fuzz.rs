@@ -16,9 +16,9 @@ use std::{
 
 use hatchery::{
     error::Error,
-    experiment::read,
+    experiment::reading,
+    plugins::Registry,
     random::Stream,
-    registry::Registry,
     run::{
         checkpoint::{self, Checkpoint},
         log::{self, Event, Metric, SampleRow},
@@ -150,11 +150,11 @@ fn experiments() {
         [&words[..], &["type = ", "steps = 1", "corpus = { glob = \"\" }", "\r", "# ", "[train]", "1979-05-27"]];
     let tally = fuzz("experiments", &seeds, &words.concat(), &mut |bytes| {
         let text = String::from_utf8_lossy(&bytes);
-        let experiment = read::from_text(&text, "fuzzed", &[], &registry).inspect_err(|error| {
+        let experiment = reading::from_text(&text, "fuzzed", &[], &registry).inspect_err(|error| {
             assert!(error.to_string().starts_with("error: "), "{error}");
         })?;
         let again =
-            read::from_text(&experiment.to_toml(), "written", &[], &registry).expect("what was written is read");
+            reading::from_text(&experiment.to_toml(), "written", &[], &registry).expect("what was written is read");
         assert_eq!(experiment, again);
         Ok(())
     });

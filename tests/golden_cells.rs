@@ -6,12 +6,13 @@ use std::{
 };
 
 use hatchery::{
-    batches::Batch,
+    data::Batch,
     executor::{BurnExecutor, Executor},
-    experiment::{Dtype, Part, read},
+    experiment::{Dtype, reading},
     model::Model,
+    plugins::Part,
     random::Stream,
-    run::checkpoint::Values,
+    tensors::Values,
 };
 use hatchery_plugin::{
     Clipper, Gradients, Matrices, Params, State,
@@ -226,7 +227,7 @@ fn updates(case: &Value, dtype: Dtype, start: &[f64], gradients: Vec<Vec<f64>>) 
          [cell]\ntype = \"vanilla\"\nhidden = 1\n[train]\nsteps = 10\n[optimizer]\n{table}"
     );
     let registry = hatchery_cli::registry().unwrap();
-    let experiment = read::from_text(&text, "updates.toml", &[], &registry).unwrap();
+    let experiment = reading::from_text(&text, "updates.toml", &[], &registry).unwrap();
     let model = Model::new(&experiment, &registry, start.len()).unwrap();
     let mut values = model.initial_values(1, experiment.rng);
     *values.last_mut().unwrap() = start.to_vec();

@@ -7,12 +7,12 @@
 use std::sync::Arc;
 
 use hatchery::{
-    batches::{Batch, Data},
-    experiment::read,
-    generate::{Request, generate},
+    data::{Batch, Data},
+    experiment::reading,
+    inspect::generate::{Request, generate},
     network::Network,
     random::{Stream, numpy::RandomState},
-    run::checkpoint::{Named, Values},
+    tensors::{NamedTensor, Values},
 };
 use hatchery_plugin::{
     Gradients, Kind,
@@ -153,7 +153,7 @@ fn optimising_as_in_the_third_exercise() {
     assert_close("loss", network.executor.losses().unwrap()[0], unit);
 
     let after = network.executor.save().unwrap();
-    let values = |saved: &[Named], name: &str| {
+    let values = |saved: &[NamedTensor], name: &str| {
         let found = saved.iter().find(|named| named.name == name).unwrap_or_else(|| panic!("no `{name}` is saved"));
         match &found.values {
             Values::F64(values) => values.clone(),
@@ -184,14 +184,14 @@ fn exercise(unit: &Value) -> Network {
     let hidden = format!("cell.hidden={}", unit["hidden"]);
     let overrides = [hidden, "dataset.corpus=dinosaurs".to_owned()];
     let path = root().join(EXPERIMENT);
-    let experiment = read::read(&path, &overrides, &registry).unwrap();
+    let experiment = reading::read(&path, &overrides, &registry).unwrap();
     let data = Data::open(&experiment, path.parent().unwrap(), &registry, None).unwrap();
     assert_eq!(data.vocabulary.len(), 27);
     Network::new(experiment, Arc::clone(&data.vocabulary), &registry).unwrap()
 }
 
 /// The exercises' parameters, drawn in their order.
-fn parameters(draws: &mut RandomState) -> Vec<Named> {
+fn parameters(draws: &mut RandomState) -> Vec<NamedTensor> {
     [
         ("layers.0.wax", [100, 27]),
         ("layers.0.waa", [100, 100]),
@@ -203,9 +203,9 @@ fn parameters(draws: &mut RandomState) -> Vec<Named> {
     .into()
 }
 
-fn named(name: &str, shape: [usize; 2], draws: &mut RandomState) -> Named {
+fn named(name: &str, shape: [usize; 2], draws: &mut RandomState) -> NamedTensor {
     let values = (0..shape[0] * shape[1]).map(|_| draws.randn()).collect();
-    Named { name: name.to_owned(), shape, values: Values::F64(values) }
+    NamedTensor { name: name.to_owned(), shape, values: Values::F64(values) }
 }
 
 fn assert_close(key: &str, found: f64, unit: &Value) {

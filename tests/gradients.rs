@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use hatchery::{
-    batches::{Batch, Data},
-    experiment::read,
-    gradients::flow,
+    data::{Batch, Data},
+    experiment::reading,
+    inspect::gradients::flow,
     network::Network,
     random::Stream,
-    run::checkpoint::{Named, Values},
+    tensors::{NamedTensor, Values},
 };
 
 use crate::lab::{Lab, TINY, root};
@@ -59,7 +59,7 @@ fn the_command_prints_both_kinds() {
 
 /// The norm of dL/ds at the state after `split` steps, by central differences.
 fn difference(network: &mut Network, split: usize, vector: &str) -> f64 {
-    let fresh: Vec<Named> = parameters(network);
+    let fresh: Vec<NamedTensor> = parameters(network);
     network.executor.load(&fresh).unwrap();
     loss(network, &batch(0, split));
     let there = network.executor.save().unwrap();
@@ -82,7 +82,7 @@ fn difference(network: &mut Network, split: usize, vector: &str) -> f64 {
     squares.sqrt()
 }
 
-fn parameters(network: &Network) -> Vec<Named> {
+fn parameters(network: &Network) -> Vec<NamedTensor> {
     network.executor.save().unwrap().into_iter().filter(|named| named.name.starts_with("parameters.")).collect()
 }
 
@@ -117,7 +117,7 @@ fn network(cell: &str, layers: usize) -> Network {
         "backend.dtype=f64".to_owned(),
         r#"optimizer={type="sgd", learning-rate=0.1}"#.to_owned(),
     ];
-    let experiment = read::from_text(TINY, "tiny.toml", &overrides, &registry).unwrap();
+    let experiment = reading::from_text(TINY, "tiny.toml", &overrides, &registry).unwrap();
     let data = Data::open(&experiment, &root(), &registry, None).unwrap();
     Network::new(experiment, Arc::clone(&data.vocabulary), &registry).unwrap()
 }

@@ -9,15 +9,14 @@ use std::{
 };
 
 use hatchery::{
-    batches::Data,
+    data::{Data, Vocabulary},
     error::Error,
-    evaluate::evaluate,
     experiment::Experiment,
-    generate::likely,
     import::{Imported, keras, pytorch},
+    inspect::{evaluate::evaluate, generate::likely},
     network::Network,
-    run::checkpoint::{Checkpoint, Values},
-    text::Vocabulary,
+    run::checkpoint::Checkpoint,
+    tensors::Values,
 };
 use hdf5_pure::{AttrValue, FileBuilder};
 use safetensors::{Dtype, tensor::TensorView};

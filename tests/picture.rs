@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use hatchery::run::picture::{Histogram, Series, bars, chart, histogram_svg, loss_curve, sparkline};
+use hatchery::plot::{Histogram, Series, bars, chart, histogram_svg, loss_curve, sparkline};
 
 fn series(label: &str, points: impl IntoIterator<Item = (f64, f64)>) -> Series {
     Series { label: label.to_owned(), points: points.into_iter().collect(), ..Series::default() }

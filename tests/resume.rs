@@ -13,19 +13,17 @@ use std::{
 };
 
 use hatchery::{
-    batches::Data,
+    data::{Data, corpus::Text},
     error::Result,
-    experiment::{Experiment, read},
-    generate::Generated,
+    experiment::{Experiment, reading},
+    inspect::generate::Generated,
     network::Network,
-    registry::Registry,
+    plugins::Registry,
     run::{
         directory::{RunDirectory, Where},
         log::{Event, Metric},
-        resume::Plan,
     },
-    text::Text,
-    train::{Ending, Observer, Training},
+    train::{Ending, Observer, Training, resume::Plan},
 };
 
 /// Forty made-up names: enough for several batches and something held out.
@@ -45,7 +43,7 @@ pub(crate) fn experiment(set: &[&str]) -> Experiment {
         sample = { count = 2, length = 8 }
     "#;
     let overrides: Vec<_> = set.iter().map(|set| (*set).to_owned()).collect();
-    read::from_text(text, "test", &overrides, &registry()).unwrap_or_else(|error| panic!("{set:?}: {error}"))
+    reading::from_text(text, "test", &overrides, &registry()).unwrap_or_else(|error| panic!("{set:?}: {error}"))
 }
 
 fn registry() -> Registry {
@@ -132,7 +130,7 @@ fn go_on(directory: &RunDirectory, watch: Watch) -> Result<Option<Ending>> {
 fn go_on_with(run: &Where, wanted: Option<Experiment>, text: &str, watch: Watch) -> Result<Option<Ending>> {
     let (directory, registry) = (run.directory()?, registry());
     let lock = directory.lock()?;
-    let recorded = |toml: &str| wanted.map_or_else(|| read::from_text(toml, "recorded", &[], &registry), Ok);
+    let recorded = |toml: &str| wanted.map_or_else(|| reading::from_text(toml, "recorded", &[], &registry), Ok);
     let plan = Plan::new(run, &lock, recorded, &registry)?;
     let data = data(&plan.experiment, Some(&plan), text)?;
     drive(plan.start(&data, &directory, &registry)?, watch).transpose()

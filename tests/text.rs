@@ -8,13 +8,16 @@ use std::{
 };
 
 use hatchery::{
+    data::{
+        Vocabulary,
+        corpus::{
+            Text,
+            catalogue::{self, Places, State},
+            open, open_from,
+        },
+    },
     error::Error,
     experiment::{Corpus, Unknown, Vocabulary as Settings},
-    text::{
-        Text, Vocabulary,
-        catalogue::{self, Places, State},
-        open, open_from,
-    },
 };
 
 /// The folder of the notebooks' data, or nothing, said plainly.

@@ -7,21 +7,23 @@ use std::path::Path;
 
 use burn::tensor::{Device, DeviceKind, wgpu::wgpu};
 use hatchery::{
-    batches::Data,
-    drift::drift,
-    evaluate::evaluate,
-    executor::{BurnExecutor, device::KNOWN},
-    experiment::{Experiment, read},
-    generate::{Generated, Request, generate},
+    data::{Data, corpus::Text},
+    device::KNOWN,
+    executor::BurnExecutor,
+    experiment::{Experiment, reading},
+    inspect::{
+        drift::drift,
+        evaluate::evaluate,
+        generate::{Generated, Request, generate},
+    },
     model::Model,
     network::Network,
-    registry::Registry,
+    plugins::Registry,
     run::{
         checkpoint,
         directory::RunDirectory,
         log::{self, Metric},
     },
-    text::Text,
     train::{Observer, Training},
 };
 use hatchery_plugin::Kind;
@@ -63,7 +65,7 @@ fn experiment(device: &str, set: &[&str]) -> Experiment {
     "#;
     let overrides: Vec<_> =
         set.iter().map(|set| (*set).to_owned()).chain([format!("backend.device={device}")]).collect();
-    read::from_text(text, "test", &overrides, &registry()).unwrap_or_else(|error| panic!("{set:?}: {error}"))
+    reading::from_text(text, "test", &overrides, &registry()).unwrap_or_else(|error| panic!("{set:?}: {error}"))
 }
 
 fn data(experiment: &Experiment) -> Data {

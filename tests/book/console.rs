@@ -129,7 +129,7 @@ const MGU: &str = "libmgu.so";
 
 /// Whether a library that has to be built, or a text that has to be fetched, is here.
 fn has(name: &str, folder: &Path) -> bool {
-    use hatchery::text::catalogue::{Places, State, list};
+    use hatchery::data::corpus::catalogue::{Places, State, list};
     if name == "mgu" {
         return folder.join(MGU).exists();
     }

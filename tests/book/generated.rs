@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use hatchery::experiment::check::{Key, keys, schema, table_keys};
+use hatchery::experiment::checking::{Key, keys, schema, table_keys};
 use hatchery_plugin::Kind;
 use serde_json::Value;
 

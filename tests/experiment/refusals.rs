@@ -1,6 +1,6 @@
 //! What is refused, where the caret stands, and in which words.
 
-use hatchery::experiment::read as reading;
+use hatchery::experiment::reading;
 
 use super::{LEAST, check_headlines, check_said, least, read, refusal, said};
 

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use hatchery::experiment::{Optimizer, Schedule};
+use hatchery::experiment::{Optimizer, Schedule, reading};
 use serde_json::json;
 
 use super::{FULL, LEAST, check_headlines, check_said, least, read, read_with, registry, said};
@@ -13,9 +13,9 @@ fn files_that_are_no_experiments() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let said_of =
-        |path: &Path| said(read::read(path, &[], &registry())).replace(&folder.path().display().to_string(), "F");
+        |path: &Path| said(reading::read(path, &[], &registry())).replace(&folder.path().display().to_string(), "F");
     fs::write(path("names.toml"), LEAST).unwrap();
-    read::read(&path("names.toml"), &[], &registry()).unwrap();
+    reading::read(&path("names.toml"), &[], &registry()).unwrap();
     check_said(
         &said_of(&path("name.toml")),
         "error: there is no experiment file `F/name.toml`\n |\nhint: did you mean `F/names.toml`?",
@@ -74,7 +74,7 @@ fn a_file_over_its_base() {
         "base = \"inner/middle.toml\"\nname = \"derived\"\n[optimizer]\ntype = \"sgd\"\nlearning-rate = 1\n\
          [cell]\nhidden = 2\n[[clipper]]\ntype = \"value\"\nlimit = 9\n[schedule]\ntype = \"constant\"\n",
     );
-    let derived = read::read(&path, &[], &registry()).unwrap();
+    let derived = reading::read(&path, &[], &registry()).unwrap();
     let mut expected = read(FULL).unwrap();
     expected.name = "derived".to_owned();
     expected.train.steps = Some(5);
@@ -95,7 +95,7 @@ fn problems_of_a_base_are_placed_in_it() {
     let name = |name: &str| folder.path().join(name).display().to_string();
     fs::write(name("base.toml"), least("hidden = 8", "hidden = 8\nbais = true")).unwrap();
     let text = "base = \"base.toml\"\n[train]\nbatch = 0\n";
-    let said = said(read::from_text(text, &name("derived.toml"), &[], &registry()));
+    let said = said(reading::from_text(text, &name("derived.toml"), &[], &registry()));
     assert!(said.contains(&format!("{}:10:1", name("base.toml"))), "{said}");
     assert!(said.contains(&format!("{}:3:9", name("derived.toml"))), "{said}");
 }
@@ -106,7 +106,7 @@ fn bases_that_cannot_be_read() {
     let name = |name: &str| folder.path().join(name).display().to_string();
     let said_of = |text: &str| {
         fs::write(name("a.toml"), text).unwrap();
-        said(read::read(Path::new(&name("a.toml")), &[], &registry()))
+        said(reading::read(Path::new(&name("a.toml")), &[], &registry()))
             .replace(&folder.path().display().to_string(), "F")
     };
     fs::write(name("b.toml"), "base = \"./a.toml\"\n").unwrap();

@@ -3,12 +3,11 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use hatchery::{
-    batches::Data,
+    data::{Data, Vocabulary},
     error::Error,
     experiment::Experiment,
     import::{keras_from_bytes, pytorch_from_bytes},
     run::checkpoint::OPTIMIZER,
-    text::Vocabulary,
 };
 use safetensors::{Dtype, tensor::TensorView};
 

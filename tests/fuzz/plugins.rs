@@ -8,10 +8,8 @@ use std::{
 
 use hatchery::{
     error::{Error, Problem},
-    experiment::Part,
-    plugins::{load, read_manifest},
+    plugins::{Part, Registry, load, read_manifest},
     random::Stream,
-    registry::Registry,
     replay::Program,
 };
 use hatchery_plugin::{

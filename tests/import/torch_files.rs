@@ -3,12 +3,12 @@
 use std::{fs, path::PathBuf};
 
 use hatchery::{
-    batches::Data,
+    data::Data,
     error::Result,
-    evaluate::evaluate,
-    experiment::{Experiment, read},
+    experiment::{Experiment, reading},
     import::{Imported, pytorch},
-    registry::Registry,
+    inspect::evaluate::evaluate,
+    plugins::Registry,
 };
 use serde::Deserialize;
 use tempfile::{TempDir, tempdir};
@@ -77,7 +77,7 @@ impl Lab {
         fs::write(folder.path().join("text.txt"), text).unwrap();
         fs::write(folder.path().join("torch.toml"), experiment).unwrap();
         let registry = registry();
-        let experiment = read::read(&folder.path().join("torch.toml"), &[], &registry).unwrap();
+        let experiment = reading::read(&folder.path().join("torch.toml"), &[], &registry).unwrap();
         let data = Data::open(&experiment, folder.path(), &registry, None).unwrap();
         Self { folder, registry, experiment, data }
     }

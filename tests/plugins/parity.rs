@@ -4,14 +4,13 @@
 use std::{path::Path, sync::Arc};
 
 use hatchery::{
-    batches::Data,
-    experiment::{Experiment, read},
-    generate::{Request, generate},
+    data::Data,
+    experiment::{Experiment, reading},
+    inspect::generate::{Request, generate},
     network::Network,
-    plugins::load,
+    plugins::{Registry, load},
     random::Stream,
-    registry::Registry,
-    run::checkpoint::Values,
+    tensors::Values,
 };
 
 use super::{built_in_cells, root};
@@ -34,7 +33,7 @@ fn experiment(cell: &str, registry: &Registry) -> Experiment {
          [cell]\n{cell}\n[model]\nlayers = 2\n[[clipper]]\ntype = \"norm\"\nlimit = 1.0\n\
          [optimizer]\ntype = \"adam\"\nlearning-rate = 0.01\n[train]\nsteps = 200\nbatch = 5\n"
     );
-    read::from_text(&text, "parity", &[], registry).unwrap_or_else(|error| panic!("{error}"))
+    reading::from_text(&text, "parity", &[], registry).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Every loss and gradient norm on the way, and every number at the end, as bits.
@@ -87,7 +86,7 @@ fn the_gru_is_the_same_loaded() {
 fn the_notebook_comes_out_of_the_loaded_cell() {
     let registry = registry(true);
     let file = root().join("experiments/notebooks/coursera-dinos.toml");
-    let experiment = read::read(&file, &[], &registry).unwrap();
+    let experiment = reading::read(&file, &[], &registry).unwrap();
     let data = match Data::open(&experiment, Path::new("."), &registry, None) {
         Ok(data) => data,
         Err(error) => return println!("skipped: the notebook's names are not here: {error}"),

@@ -1,18 +1,19 @@
 //! Losses that are no numbers: dropped updates leave no trace, a way back leads to the last good checkpoint.
 
 use hatchery::{
-    batches::Batch,
+    data::Batch,
     error::Result,
     executor::{Executor, Totals},
     experiment::Experiment,
     network::Network,
     random::Stream,
     run::{
-        checkpoint::{self, Named, Values},
+        checkpoint,
         compare::differences,
         directory::RunDirectory,
         log::{self, Action, Event, Metric},
     },
+    tensors::{NamedTensor, Values},
     train::{Ending, Training},
 };
 use hatchery_plugin::Token;
@@ -54,10 +55,10 @@ impl Executor for Poisoned {
     fn advance(&mut self, tokens: &[Token]) -> Result<Vec<f64>> {
         self.inner.advance(tokens)
     }
-    fn save(&self) -> Result<Vec<Named>> {
+    fn save(&self) -> Result<Vec<NamedTensor>> {
         self.inner.save()
     }
-    fn load(&mut self, saved: &[Named]) -> Result<()> {
+    fn load(&mut self, saved: &[NamedTensor]) -> Result<()> {
         self.inner.load(saved)
     }
 }
@@ -74,7 +75,7 @@ fn poisoned(root: &std::path::Path, experiment: &Experiment, at: &[u64], shows: 
 
 type Outcome = (RunDirectory, Result<Ending>);
 
-fn tensors(run: &RunDirectory) -> Vec<Named> {
+fn tensors(run: &RunDirectory) -> Vec<NamedTensor> {
     checkpoint::read(&run.checkpoint()).unwrap().tensors
 }
 

@@ -178,7 +178,7 @@ fn runs_are_reproduced_bit_for_bit() {
 
     let run = RunDirectory::open(&folder.join("runs/small/001")).unwrap();
     let mut changed = checkpoint::read(&run.checkpoint()).unwrap();
-    let checkpoint::Values::F32(values) = &mut changed.tensors[1].values else { panic!("32 bits") };
+    let hatchery::tensors::Values::F32(values) = &mut changed.tensors[1].values else { panic!("32 bits") };
     values[3] = f32::from_bits(values[3].to_bits() ^ 1);
     checkpoint::write(&run.checkpoint(), &changed).unwrap();
     let samples = fs::read_to_string(run.samples()).unwrap();

@@ -8,10 +8,10 @@ use std::{fmt::Write, hint::black_box, path::Path};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use hatchery::{
-    batches::Data,
-    executor::device::KNOWN,
-    experiment::read,
-    generate::{Request, generate},
+    data::Data,
+    device::KNOWN,
+    experiment::reading,
+    inspect::generate::{Request, generate},
     network::Network,
     random::Stream,
 };
@@ -77,7 +77,7 @@ fn symbols() -> String {
 /// Data and network of an experiment.
 fn open(text: &str, folder: &Path, overrides: &[String]) -> (Data, Network) {
     let registry = hatchery_cli::registry().expect("names are unique");
-    let experiment = read::from_text(text, "bench.toml", overrides, &registry).expect("the experiment is right");
+    let experiment = reading::from_text(text, "bench.toml", overrides, &registry).expect("the experiment is right");
     let data = Data::open(&experiment, folder, &registry, None).expect("the text is there");
     let network = Network::new(experiment, data.vocabulary.clone(), &registry).expect("the device is built in");
     (data, network)

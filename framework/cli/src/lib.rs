@@ -2,7 +2,7 @@
 
 pub mod interrupt;
 
-use hatchery::{error::Result, registry::Registry};
+use hatchery::{error::Result, plugins::Registry};
 
 /// The plugins that this program is linked with. This is the only place in the framework that names any.
 ///

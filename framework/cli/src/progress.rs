@@ -3,9 +3,9 @@
 use std::{io::IsTerminal, time::Instant};
 
 use hatchery::{
-    batches::Data,
-    executor::device::card,
-    generate::Generated,
+    data::Data,
+    device::card,
+    inspect::generate::Generated,
     network::Network,
     run::log::{Event, Metric},
     train::{Ending, Observer, Training},

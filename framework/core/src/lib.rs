@@ -1,23 +1,24 @@
 //! Experiments with recurrent character language models: data, training, evaluation, generation, checkpoints and runs.
 
-pub mod baseline;
-pub mod batches;
-pub mod drift;
+pub mod data;
+pub mod device;
+pub mod dtype;
+mod encoding;
 pub mod error;
-pub mod evaluate;
 pub mod executor;
 pub mod experiment;
-pub mod generate;
-pub mod gradients;
+mod hash;
 pub mod import;
+pub mod inspect;
 pub mod model;
 pub mod network;
-pub mod novelty;
+pub mod plot;
 pub mod plugins;
+pub mod provenance;
 pub mod random;
-pub mod registry;
 pub mod replay;
 pub mod run;
 pub mod schedule;
-pub mod text;
+pub mod suggest;
+pub mod tensors;
 pub mod train;

@@ -8,10 +8,9 @@ use hatchery_plugin::{Cell, Draw, Initialiser, ParamSpec, StateSpec};
 
 use crate::{
     error::{Problem, Result},
-    executor::device,
     experiment::{Embedding, Experiment, Rng},
+    plugins::Registry,
     random::{Stream, numpy::RandomState},
-    registry::Registry,
 };
 
 /// What is computed for one sequence, without the numbers.
@@ -60,7 +59,7 @@ impl Model {
         let mut layers = Vec::with_capacity(experiment.model.layers);
         for index in 0..experiment.model.layers {
             let (cell, _) = registry.cell(&experiment.cell)?;
-            let dtype = device::dtype(experiment.backend.dtype);
+            let dtype = experiment.backend.dtype.into();
             cell.prepare(inputs, experiment.train.batch, dtype).map_err(Problem::from)?;
             let outputs = cell.outputs();
             layers.push(Layer { cell, inputs, prefix: format!("layers.{index}.") });

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use hatchery_plugin::{Clipper, Framing, Kind, Sampler};
 
 use crate::{
+    data::{Vocabulary, encode_prefix},
+    device,
     error::{Problem, Result},
-    executor::{BurnExecutor, CompiledExecutor, Executor, device},
-    experiment::{Experiment, read},
-    generate::encode_prefix,
+    executor::{BurnExecutor, CompiledExecutor, Executor, memory},
+    experiment::{Experiment, reading},
     model::Model,
-    registry::Registry,
-    run::checkpoint::{Checkpoint, Meta, Progress, Provenance},
-    text::Vocabulary,
+    plugins::Registry,
+    provenance::Provenance,
+    run::checkpoint::{Checkpoint, Meta, Progress},
 };
 
 /// An experiment's model, ready to run.
@@ -46,7 +47,7 @@ impl Network {
         // The samples of the first report would find it out too late: there is a run directory by then.
         encode_prefix(&vocabulary, &experiment.sample.prefix)?;
         let model = Model::new(&experiment, registry, vocabulary.len())?;
-        device::memory::fits(&model, &experiment)?;
+        memory::fits(&model, &experiment)?;
         let size = model.size();
         let values = model.initial_values(experiment.seed, experiment.rng);
         let clippers = clippers(&experiment, registry, &model)?;
@@ -77,7 +78,7 @@ impl Network {
     /// When the recorded experiment needs what this build lacks, or the checkpoint does not fit it.
     pub fn restore(checkpoint: &Checkpoint, overrides: &[String], registry: &Registry) -> Result<(Self, Progress)> {
         let meta = &checkpoint.meta;
-        let experiment = read::from_text(&meta.experiment, "the experiment in the checkpoint", overrides, registry)?;
+        let experiment = reading::from_text(&meta.experiment, "the experiment in the checkpoint", overrides, registry)?;
         let vocabulary = Vocabulary::from_text(&meta.vocabulary, &experiment.vocabulary)?;
         let mut network = Self::new(experiment, Arc::new(vocabulary), registry)?;
         network.executor.load(&checkpoint.tensors)?;
@@ -117,7 +118,7 @@ fn clippers(experiment: &Experiment, registry: &Registry, model: &Model) -> Resu
     let shapes: Vec<_> = model.params().into_iter().map(|spec| (spec.name, spec.shape)).collect();
     let clipper = |part| {
         let (clipper, _) = registry.clipper(part)?;
-        clipper.prepare(&shapes, device::dtype(experiment.backend.dtype)).map_err(Problem::from)?;
+        clipper.prepare(&shapes, experiment.backend.dtype.into()).map_err(Problem::from)?;
         Ok(clipper)
     };
     experiment.clipper.iter().map(clipper).collect()

@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use hatchery::{experiment::read::from_text, registry::Registry};
+use hatchery::{experiment::reading::from_text, plugins::Registry};
 
 static REGISTRY: LazyLock<Registry> = LazyLock::new(|| hatchery_cli::registry().expect("names are unique"));
 

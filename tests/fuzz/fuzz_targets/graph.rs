@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use hatchery::{experiment::Part, replay::Program};
+use hatchery::{plugins::Part, replay::Program};
 use hatchery_plugin::{
     Name,
     burn::{

@@ -5,11 +5,10 @@
 use std::{path::Path, sync::LazyLock};
 
 use hatchery::{
-    batches::Data,
-    experiment::{Experiment, read::from_text},
+    data::{Data, Vocabulary},
+    experiment::{Experiment, reading::from_text},
     import::keras_from_bytes,
-    registry::Registry,
-    text::Vocabulary,
+    plugins::Registry,
 };
 
 const EXPERIMENT: &str = r#"

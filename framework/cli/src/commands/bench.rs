@@ -3,11 +3,11 @@
 use std::{path::Path, time::Instant};
 
 use hatchery::{
-    batches::Data,
+    data::Data,
+    device::{card, open},
     error::Result,
-    executor::device::{card, open},
-    experiment::read,
-    generate::{Request, generate},
+    experiment::reading,
+    inspect::generate::{Request, generate},
     network::Network,
     random::Stream,
 };
@@ -22,7 +22,7 @@ const WARM_UP: u64 = 1;
 /// The experiment is set up as for training; a step is what training does at each: batch, update, and the loss, which
 /// graphics cards are asked for once a repeat.
 pub(crate) fn run(arguments: &Bench) -> Result<()> {
-    let named = read::libraries(&arguments.experiment, &arguments.overrides)?;
+    let named = reading::libraries(&arguments.experiment, &arguments.overrides)?;
     let registry = registry(&arguments.libraries, &named)?;
     let devices: Vec<_> = match arguments.device.as_slice() {
         [] => vec![None],
@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: &Bench) -> Result<()> {
     };
     let read_for = |device: Option<&str>| {
         let overrides = overrides(&arguments.overrides, device);
-        let experiment = read::read(&arguments.experiment, &overrides, &registry)?;
+        let experiment = reading::read(&arguments.experiment, &overrides, &registry)?;
         open(&experiment.backend).map(|_| experiment)
     };
     // A device that is not there is told before the others are measured.

@@ -6,24 +6,24 @@ use std::{
 };
 
 use hatchery::{
-    batches::Data,
+    data::Data,
     error::{Problem, Result},
     experiment::{
         Experiment,
         compare::{Varying, varying},
-        read,
+        reading,
     },
     model::Model,
-    registry::Registry,
+    plot::{Series, charts, loss_curve},
+    plugins::Registry,
     run::{
         directory::{self, RunDirectory, Validation, Where, diverged},
         environment::Environment,
         failure,
         log::{self, Metric},
-        origin,
-        picture::{Series, charts, loss_curve},
         replace,
     },
+    train::origin,
 };
 
 use serde_json::{Map, Value, json};
@@ -143,8 +143,8 @@ pub(crate) fn table(experiments: &Path, root: &Path) -> Result<()> {
     println!("| experiment | question | cell | parameters | updates | seconds | training | best validation |");
     println!("| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |");
     for path in files(experiments)? {
-        let registry = super::registry(&Libraries::default(), &read::libraries(&path, &[])?)?;
-        let experiment = read::read(&path, &[], &registry)?;
+        let registry = super::registry(&Libraries::default(), &reading::libraries(&path, &[])?)?;
+        let experiment = reading::read(&path, &[], &registry)?;
         let shown = path.strip_prefix(experiments).unwrap_or(&path).display().to_string();
         let question = question(&path)?;
         let newest = runs.iter().rev().find(|run| run.name == experiment.name && run.finished);
@@ -170,8 +170,8 @@ impl Row {
     fn of(run: &RunDirectory) -> Result<Self> {
         let text = fs::read_to_string(run.experiment()).map_err(|error| failure("read", &run.experiment(), error))?;
         let folder = origin::folder(&Where::Run(run.clone()));
-        let registry = super::registry(&Libraries::default(), &read::recorded_libraries(&text, &folder))?;
-        let experiment = read::from_text(&text, &run.experiment().display().to_string(), &[], &registry)?;
+        let registry = super::registry(&Libraries::default(), &reading::recorded_libraries(&text, &folder))?;
+        let experiment = reading::from_text(&text, &run.experiment().display().to_string(), &[], &registry)?;
         let metrics: Vec<Metric> = log::read(&run.metrics())?;
         let held_out: Vec<_> = metrics
             .iter()

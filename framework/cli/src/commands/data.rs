@@ -3,17 +3,17 @@
 use std::{collections::BTreeMap, io::IsTerminal, path::Path};
 
 use hatchery::{
-    batches::Data,
+    data::{
+        Data,
+        corpus::{
+            catalogue::{self, Places, State},
+            fetch, open,
+        },
+    },
     error::{Problem, Result},
-    experiment::{Corpus, read},
-    run::{
-        picture::{Histogram, bars, histogram_svg},
-        replace,
-    },
-    text::{
-        catalogue::{self, Places, State},
-        fetch, open,
-    },
+    experiment::{Corpus, reading},
+    plot::{Histogram, bars, histogram_svg},
+    run::replace,
 };
 
 use crate::arguments::Libraries;
@@ -92,8 +92,8 @@ pub(crate) fn show(corpus: Option<&str>, experiment: Option<&Path>, picture: Opt
 
 /// What the experiment trains on, and the lengths of its sequences.
 fn show_experiment(path: &Path) -> Result<(Vec<f64>, String)> {
-    let registry = super::registry(&Libraries::default(), &read::libraries(path, &[])?)?;
-    let experiment = read::read(path, &[], &registry)?;
+    let registry = super::registry(&Libraries::default(), &reading::libraries(path, &[])?)?;
+    let experiment = reading::read(path, &[], &registry)?;
     let folder = path.parent().unwrap_or(Path::new("."));
     let data = Data::open(&experiment, folder, &registry, None)?;
     println!("symbols      {}", data.vocabulary.len());

@@ -1,6 +1,6 @@
 //! `hatchery devices`: what `[backend] device` may name in this build on this machine, and what a rebuild would add.
 
-use hatchery::executor::device::{Found, KNOWN, Known, memory};
+use hatchery::device::{Found, KNOWN, Known, bytes};
 use serde_json::json;
 
 pub(crate) fn run(as_json: bool) {
@@ -18,7 +18,7 @@ fn lines(known: &Known, found: &[Found]) -> String {
         return format!("{head}\n  none on this machine");
     }
     let line = |found: &Found| {
-        let memory = found.memory.map_or("unknown memory".to_owned(), |bytes| memory::bytes(bytes as f64));
+        let memory = found.memory.map_or("unknown memory".to_owned(), |memory| bytes(memory as f64));
         format!("\n  {:<9}{}, {memory}, {}", found.selector, found.name, found.about)
     };
     head + &found.iter().map(line).collect::<String>()

@@ -3,14 +3,12 @@
 use std::path::Path;
 
 use hatchery::{
-    batches::Data,
-    drift::{Drift, Point, drift},
+    data::Data,
     error::{Error, Problem, Result},
-    experiment::read,
-    run::{
-        picture::{Series, curves_svg},
-        replace,
-    },
+    experiment::reading,
+    inspect::drift::{Drift, Point, drift},
+    plot::{Series, curves_svg},
+    run::replace,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -21,9 +19,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if arguments.devices.len() < 2 {
         return Err(Problem::new("one device alone cannot drift").hint("--devices flex,wgpu").into());
     }
-    let registry = registry(&arguments.libraries, &read::libraries(&arguments.experiment, &arguments.overrides)?)?;
-    let read_for =
-        |device: &String| read::read(&arguments.experiment, &overrides(&arguments.overrides, Some(device)), &registry);
+    let registry = registry(&arguments.libraries, &reading::libraries(&arguments.experiment, &arguments.overrides)?)?;
+    let read_for = |device: &String| {
+        reading::read(&arguments.experiment, &overrides(&arguments.overrides, Some(device)), &registry)
+    };
     let experiments = arguments.devices.iter().map(read_for).collect::<Result<Vec<_>>>()?;
     let folder = arguments.experiment.parent().unwrap_or(Path::new("."));
     let data = Data::open(&experiments[0], folder, &registry, None)?;

@@ -3,13 +3,16 @@
 use std::path::Path;
 
 use hatchery::{
-    baseline::{Baseline, Counts},
-    batches::{Data, Sequences},
+    data::{Data, Sequences},
     error::{Problem, Result},
-    evaluate::evaluate,
-    experiment::read,
+    experiment::reading,
+    inspect::{
+        baseline::{Baseline, Counts},
+        evaluate::evaluate,
+    },
     network::Network,
-    run::{checkpoint, directory, origin},
+    run::{checkpoint, directory},
+    train::origin,
 };
 use serde_json::json;
 
@@ -19,8 +22,8 @@ use crate::arguments::{self, Eval, Split};
 pub(crate) fn run(arguments: &Eval) -> Result<()> {
     if let Some(path) = &arguments.experiment {
         let seed: Vec<_> = arguments.seed.iter().map(|seed| format!("seed={seed}")).collect();
-        let registry = registry(&arguments.place.libraries, &read::libraries(path, &seed)?)?;
-        let experiment = read::read(path, &seed, &registry)?;
+        let registry = registry(&arguments.place.libraries, &reading::libraries(path, &seed)?)?;
+        let experiment = reading::read(path, &seed, &registry)?;
         let folder = path.parent().unwrap_or(Path::new("."));
         let data = Data::open(&experiment, folder, &registry, None)?;
         let (name, sequences) = chosen(&data, arguments.split)?;

@@ -3,20 +3,19 @@
 use std::{path::Path, sync::Arc};
 
 use hatchery::{
-    batches::Data,
+    data::{Data, Vocabulary},
     error::{Problem, Result},
-    experiment::read,
-    gradients::flow,
+    experiment::reading,
+    inspect::gradients::flow,
     network::Network,
+    plot::{Series, curves_svg},
     run::{
         checkpoint,
         directory::{self, Where},
         log::{self, Metric},
-        origin,
-        picture::{Series, curves_svg},
         replace,
     },
-    text::Vocabulary,
+    train::origin,
 };
 use serde_json::json;
 
@@ -66,7 +65,8 @@ fn by_distance(run: &Where, arguments: &Gradients) -> Result<Vec<Curve>> {
     let overrides = super::overrides(&[], arguments.place.device.as_deref());
     let network = if arguments.untrained {
         let meta = &checkpoint.meta;
-        let experiment = read::from_text(&meta.experiment, "the experiment in the checkpoint", &overrides, registry)?;
+        let experiment =
+            reading::from_text(&meta.experiment, "the experiment in the checkpoint", &overrides, registry)?;
         let vocabulary = Vocabulary::from_text(&meta.vocabulary, &experiment.vocabulary)?;
         Network::new(experiment, Arc::new(vocabulary), registry)?
     } else {
@@ -79,7 +79,7 @@ fn by_distance(run: &Where, arguments: &Gradients) -> Result<Vec<Curve>> {
     let flows = flow(&network, &batch, registry)?;
     let name = network.experiment.name.as_str();
     let several = flows.len() > 1;
-    let curve = |flow: hatchery::gradients::Flow| Curve {
+    let curve = |flow: hatchery::inspect::gradients::Flow| Curve {
         label: if several { format!("{name}: {}", flow.vector) } else { name.to_owned() },
         points: flow.norms.into_iter().enumerate().map(|(index, norm)| ((index + 1) as f64, norm)).collect(),
     };

@@ -3,13 +3,12 @@
 use std::path::Path;
 
 use hatchery::{
-    batches::Data,
+    data::{Data, Vocabulary},
     error::Result,
-    experiment::{Experiment, read},
+    experiment::{Experiment, reading},
     import::{self, Imported},
-    registry::Registry,
+    plugins::Registry,
     run::checkpoint,
-    text::Vocabulary,
 };
 
 use crate::arguments::{Into, Libraries};
@@ -29,12 +28,12 @@ pub(crate) fn pytorch(model: &Path, key: Option<&str>, mapping: &Path, into: &In
 }
 
 fn registry(into: &Into) -> Result<Registry> {
-    super::registry(&Libraries::default(), &read::libraries(&into.experiment, &into.overrides)?)
+    super::registry(&Libraries::default(), &reading::libraries(&into.experiment, &into.overrides)?)
 }
 
 /// What the model becomes: the experiment, and the vocabulary of its text.
 fn target(into: &Into, registry: &Registry) -> Result<(Experiment, Vocabulary)> {
-    let experiment = read::read(&into.experiment, &into.overrides, registry)?;
+    let experiment = reading::read(&into.experiment, &into.overrides, registry)?;
     let folder = into.experiment.parent().unwrap_or(Path::new("."));
     let data = Data::open(&experiment, folder, registry, None)?;
     Ok((experiment, data.vocabulary.as_ref().clone()))

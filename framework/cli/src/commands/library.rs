@@ -4,7 +4,7 @@ use std::path::Path;
 
 use hatchery::{
     error::{Problem, Result},
-    experiment::check::example,
+    experiment::checking::example,
     plugins::{examine, load},
     replay::probe,
 };

@@ -25,11 +25,10 @@ use std::{
 
 use clap::CommandFactory;
 use hatchery::{
-    batches::Data,
+    data::Data,
     error::{Error, Problem, Result},
-    experiment::read,
-    plugins::{check_drift, complete},
-    registry::Registry,
+    experiment::reading,
+    plugins::{Registry, check_drift, complete},
     run::checkpoint::Checkpoint,
 };
 
@@ -64,7 +63,7 @@ pub(crate) fn warn(problem: &Problem) {
 
 /// The plugins for going on with a checkpoint, the paths in which are relative to `folder`.
 pub(crate) fn registry_for(checkpoint: &Checkpoint, folder: &Path, place: &Place) -> Result<Registry> {
-    let recorded = read::recorded_libraries(&checkpoint.meta.experiment, folder);
+    let recorded = reading::recorded_libraries(&checkpoint.meta.experiment, folder);
     let registry = registry(&place.libraries, &recorded)?;
     if !place.allow_plugin_drift {
         check_drift(&checkpoint.meta.plugins, &registry)?;

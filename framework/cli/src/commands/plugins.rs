@@ -3,8 +3,9 @@
 use hatchery::{
     error::{Problem, Result},
     executor,
-    experiment::{Part, check, suggest},
-    registry::Registry,
+    experiment::checking,
+    plugins::{Part, Registry},
+    suggest,
 };
 use hatchery_plugin::{Kind, serde_json::Map};
 
@@ -43,7 +44,7 @@ pub(crate) fn show(kind: Kind, name: &str, program: bool, libraries: &Libraries)
     println!("{kind} {name}  (from {} {})\n", entry.origin.package, entry.origin.version);
     println!("{}\n", entry.variant.doc);
     println!("keys:");
-    for key in check::keys(&entry.variant.schema) {
+    for key in checking::keys(&entry.variant.schema) {
         let default = match (&key.default, key.required) {
             (Some(default), _) => format!(", default {default}"),
             (None, true) => ", required".to_owned(),
@@ -63,7 +64,7 @@ fn show_program(registry: &Registry, kind: Kind, name: &str) -> Result<()> {
     }
     let mut keys = Map::new();
     if let Some(entry) = registry.find(kind, name) {
-        let required = check::keys(&entry.variant.schema).into_iter().filter(|key| key.required);
+        let required = checking::keys(&entry.variant.schema).into_iter().filter(|key| key.required);
         keys.extend(required.map(|key| (key.name, WIDTH.into())));
     }
     let (cell, _) = registry.cell(&Part { name: name.to_owned(), keys })?;

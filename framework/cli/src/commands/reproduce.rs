@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use hatchery::{
-    batches::Data,
+    data::Data,
     error::{Error, Problem, Result},
-    experiment::read,
-    generate::Generated,
+    experiment::reading,
+    inspect::generate::Generated,
     network::Network,
     run::{
         checkpoint,
@@ -14,9 +14,11 @@ use hatchery::{
         directory::{self, RunDirectory, Where},
         environment::{BURN, Environment},
         log::{self, Metric},
+    },
+    train::{
+        Observer, Training,
         origin::{self, Start},
     },
-    train::{Observer, Training},
 };
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -38,8 +40,9 @@ pub(crate) fn run(run: Option<&Path>, root: &Path, from: Option<&Path>, librarie
         .into());
     }
     let folder = origin::folder(&Where::Run(run.clone()));
-    let registry = super::registry(libraries, &read::recorded_libraries(&checkpoint.meta.experiment, &folder))?;
-    let experiment = read::from_text(&checkpoint.meta.experiment, "the experiment in the checkpoint", &[], &registry)?;
+    let registry = super::registry(libraries, &reading::recorded_libraries(&checkpoint.meta.experiment, &folder))?;
+    let experiment =
+        reading::from_text(&checkpoint.meta.experiment, "the experiment in the checkpoint", &[], &registry)?;
     let vocabulary = start.as_ref().map(|start| start.vocabulary(&experiment)).transpose()?;
     let data = Data::open(&experiment, &folder, &registry, vocabulary)?;
     let mut network = Network::new(experiment, data.vocabulary.clone(), &registry)?;

@@ -13,7 +13,7 @@ use std::{
 
 use hatchery::{
     error::{Error, Problem, Result},
-    experiment::read,
+    experiment::reading,
     run::{
         compare::differences,
         directory::{self, RunDirectory, Where},
@@ -27,8 +27,8 @@ const ATTEMPTS: u32 = 6;
 
 pub(crate) fn run(arguments: &ResumeTest) -> Result<()> {
     // What is wrong with the file is told once and before anything runs.
-    let libraries = read::libraries(&arguments.experiment, &arguments.overrides)?;
-    read::read(&arguments.experiment, &arguments.overrides, &super::registry(&arguments.libraries, &libraries)?)?;
+    let libraries = reading::libraries(&arguments.experiment, &arguments.overrides)?;
+    reading::read(&arguments.experiment, &arguments.overrides, &super::registry(&arguments.libraries, &libraries)?)?;
     for steps in (0..ATTEMPTS).map(|attempt| arguments.steps << attempt) {
         if let Some(differences) = attempt(arguments, steps)? {
             return judge(steps, &differences);

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use hatchery::{
     error::{Problem, Result},
+    plot::chart,
     run::{
         directory::{self, RunDirectory, Summary, Validation, Where, diverged},
         failure,
         log::{self, Metric, SampleRow},
-        picture::chart,
     },
 };
 use serde_json::json;

@@ -3,12 +3,15 @@
 use std::io::{IsTerminal, Write};
 
 use hatchery::{
-    batches::Data,
+    data::{Data, encode_prefix},
     error::{Error, Problem, Result},
-    generate::{Generated, Request, encode_prefix, generate, likely},
+    inspect::{
+        generate::{Generated, Request, generate, likely},
+        novelty::{Copied, novelty},
+    },
     network::{Network, samplers},
-    novelty::{Copied, novelty},
-    run::{checkpoint, directory, origin},
+    run::{checkpoint, directory},
+    train::origin,
 };
 use serde_json::json;
 
@@ -86,7 +89,7 @@ fn next(network: &mut Network, prefix: &str, count: usize, json: bool) -> Result
 }
 
 /// Asks for the beginning of a text and goes on with it character by character, until an empty line or the end of input.
-fn interact(arguments: &Sample, network: &mut Network, registry: &hatchery::registry::Registry) -> Result<()> {
+fn interact(arguments: &Sample, network: &mut Network, registry: &hatchery::plugins::Registry) -> Result<()> {
     if let [temperature, ..] = arguments.temperature[..] {
         network.samplers = at_temperature(network, temperature, registry)?;
     }
@@ -154,7 +157,7 @@ fn report(copied: &[Copied], samples: &[Generated], json: bool) {
 fn at_temperature(
     network: &Network,
     temperature: f64,
-    registry: &hatchery::registry::Registry,
+    registry: &hatchery::plugins::Registry,
 ) -> Result<Vec<Box<dyn hatchery_plugin::Sampler>>> {
     if !temperature.is_finite() || temperature < 0.0 {
         return Err(Problem::new(format!("a temperature is a number from 0 on, not {temperature}"))

@@ -6,22 +6,24 @@ use std::{
 };
 
 use hatchery::{
-    batches::Data,
+    data::{Data, corpus},
     error::{Problem, Result},
-    experiment::{Experiment, read},
+    experiment::{Experiment, reading},
     network::Network,
-    registry::Registry,
+    plot::{Histogram, Series, histogram_svg, loss_curve},
+    plugins::Registry,
     run::{
         directory::{self, RunDirectory, Summary, Where},
         environment::Environment,
         log::{self, Metric},
-        origin::{self, Origin, Start},
-        picture::{Histogram, Series, histogram_svg, loss_curve},
         replace,
+    },
+    schedule,
+    train::{
+        Ending, Training, fits,
+        origin::{self, Origin, Start},
         resume::Plan,
     },
-    schedule, text,
-    train::{Ending, Training, fits},
 };
 use hatchery_cli::interrupt::Interrupt;
 
@@ -43,7 +45,7 @@ pub(crate) fn run(arguments: &Train) -> Result<u8> {
 /// Trains from the first step.
 fn begin(arguments: &Train, file: &Path) -> Result<u8> {
     let overrides = overrides(&arguments.overrides, arguments.device.as_deref());
-    let registry = &registry(&arguments.libraries, &read::libraries(file, &overrides)?)?;
+    let registry = &registry(&arguments.libraries, &reading::libraries(file, &overrides)?)?;
     let (written, (experiment, base)) = read_file(file, &overrides, registry)?;
     let from = arguments.from.as_ref().map(|run| directory::resolve(Some(run), &arguments.runs)).transpose()?;
     let start = from.map(|run| Start::read(&run.checkpoint())).transpose()?;
@@ -86,7 +88,7 @@ fn begin(arguments: &Train, file: &Path) -> Result<u8> {
 fn resume(arguments: &Train, file: Option<&Path>, run: Option<&Path>) -> Result<u8> {
     let overrides = overrides(&arguments.overrides, arguments.device.as_deref());
     // Only with a file is the name of the experiment known before the run is.
-    let libraries = file.map(|file| read::libraries(file, &overrides)).transpose()?.unwrap_or_default();
+    let libraries = file.map(|file| reading::libraries(file, &overrides)).transpose()?.unwrap_or_default();
     let named = registry(&arguments.libraries, &libraries)?;
     let (written, wanted) = file.map(|file| read_file(file, &overrides, &named)).transpose()?.unzip();
     let wanted = wanted.map(|(wanted, _)| wanted);
@@ -102,13 +104,13 @@ fn resume(arguments: &Train, file: Option<&Path>, run: Option<&Path>) -> Result<
     let folder = file.map_or_else(|| origin::folder(&run), |file| folder_of(file).to_owned());
     let registry = match file {
         Some(_) => &named,
-        None => &registry(&arguments.libraries, &read::recorded_libraries(&recorded, &folder))?,
+        None => &registry(&arguments.libraries, &reading::recorded_libraries(&recorded, &folder))?,
     };
     let directory = run.directory()?;
     let lock = directory.lock()?;
     let recorded = |text: &str| match wanted {
         Some(wanted) => Ok(wanted),
-        None => read::from_text(text, &directory.experiment().display().to_string(), &overrides, registry),
+        None => reading::from_text(text, &directory.experiment().display().to_string(), &overrides, registry),
     };
     let plan = Plan::new(&run, &lock, recorded, registry)?;
     plan.reports.iter().for_each(super::warn);
@@ -128,7 +130,7 @@ fn resume(arguments: &Train, file: Option<&Path>, run: Option<&Path>) -> Result<
             None => say!("{folder} has no checkpoint yet: it begins anew"),
         }
         if let Some(then) = then {
-            let then = read::from_text(&then, "the experiment in the checkpoint", &[], registry)?;
+            let then = reading::from_text(&then, "the experiment in the checkpoint", &[], registry)?;
             jump(&training, &then);
         }
     }
@@ -203,9 +205,9 @@ fn nothing_to_resume(arguments: &Train, wanted: Option<&Experiment>) -> Problem 
 /// The experiment of a file, and the same with its texts named as they are seen from a folder that is told with it: so a
 /// run records it, that its texts may be found without the file.
 fn read_file(file: &Path, overrides: &[String], registry: &Registry) -> Result<(Experiment, (Experiment, PathBuf))> {
-    let written = read::read(file, overrides, registry)?;
+    let written = reading::read(file, overrides, registry)?;
     let mut recorded = written.clone();
-    let (corpus, base) = text::seen_from_here(&written.dataset.corpus, folder_of(file));
+    let (corpus, base) = corpus::seen_from_here(&written.dataset.corpus, folder_of(file));
     recorded.dataset.corpus = corpus;
     Ok((written, (recorded, base)))
 }

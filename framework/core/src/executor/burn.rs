@@ -14,12 +14,14 @@ use super::{
     parameter,
 };
 use crate::{
-    batches::Batch,
+    data::Batch,
+    device,
     error::{Error, Result},
     experiment::{Experiment, OnNonfinite},
     model::{EMBEDDING, HEAD_BIAS, HEAD_WEIGHTS, Model},
     random::Stream,
-    run::checkpoint::{Named, Values},
+    tensors::NamedTensor,
+    tensors::{data, failed, named},
 };
 
 /// A model on one of Burn's devices.
@@ -60,7 +62,7 @@ impl BurnExecutor {
         experiment: &Experiment,
         device: &Device,
     ) -> Self {
-        let dtype = super::device::dtype(experiment.backend.dtype);
+        let dtype: DType = experiment.backend.dtype.into();
         let device = device.clone().inner();
         let specs = model.params();
         let optimizer = optimizer(&experiment.optimizer, specs.len());
@@ -75,7 +77,7 @@ impl BurnExecutor {
             clippers,
             optimizer,
             device,
-            lags: super::device::lags(&experiment.backend),
+            lags: device::lags(&experiment.backend),
             dtype,
             one_hot,
             params,
@@ -292,7 +294,7 @@ impl Executor for BurnExecutor {
         read(Self::head(&self.params, outputs))
     }
 
-    fn save(&self) -> Result<Vec<Named>> {
+    fn save(&self) -> Result<Vec<NamedTensor>> {
         let mut saved = Vec::new();
         for (name, matrix) in self.params.iter() {
             saved.push(named(format!("parameters.{name}"), &download(matrix.clone())?)?);
@@ -306,8 +308,9 @@ impl Executor for BurnExecutor {
         Ok(saved)
     }
 
-    fn load(&mut self, saved: &[Named]) -> Result<()> {
-        let place = |named: &Named| Tensor::from_data(data(named.shape, &named.values), (&self.device, self.dtype));
+    fn load(&mut self, saved: &[NamedTensor]) -> Result<()> {
+        let place =
+            |named: &NamedTensor| Tensor::from_data(data(named.shape, &named.values), (&self.device, self.dtype));
         let mut params = Params::with_capacity(self.params.len());
         for spec in self.model.params() {
             let found = parameter(saved, &spec.name, spec.shape)?;
@@ -374,29 +377,4 @@ fn read<const RANK: usize>(tensor: Tensor<RANK>) -> Result<Vec<f64>> {
 
 fn download<const RANK: usize>(tensor: Tensor<RANK>) -> Result<TensorData> {
     tensor.try_into_data().map_err(failed)
-}
-
-fn failed(error: impl std::fmt::Display) -> Error {
-    Error::internal("the device failed", error.to_string())
-}
-
-/// A matrix as it is saved. Numbers may come from the device only now.
-///
-/// # Errors
-/// When the device fails.
-pub(super) fn named(name: String, data: &TensorData) -> Result<Named> {
-    let shape = [data.shape()[0], data.shape()[1]];
-    let values = match data.dtype() {
-        DType::F64 => Values::F64(data.try_to_vec_as().map_err(failed)?),
-        _ => Values::F32(data.try_to_vec_as().map_err(failed)?),
-    };
-    Ok(Named { name, shape, values })
-}
-
-/// Saved numbers as Burn takes them.
-pub(super) fn data(shape: [usize; 2], values: &Values) -> TensorData {
-    match values {
-        Values::F32(values) => TensorData::new(values.clone(), shape),
-        Values::F64(values) => TensorData::new(values.clone(), shape),
-    }
 }

@@ -7,12 +7,12 @@ use hatchery_plugin::{Cell, Clipper, Token};
 
 use super::{Executor, Products, Totals, parameter};
 use crate::{
-    batches::Batch,
+    data::Batch,
     error::{Error, Result},
     experiment::{Dtype, Experiment, OnNonfinite, Optimizer},
     model::Model,
     random::Stream,
-    run::checkpoint::{Named, Values},
+    tensors::{NamedTensor, Values},
 };
 
 /// A compiled model.
@@ -24,7 +24,7 @@ pub struct CompiledExecutor {
     /// Whether an update may have to be taken back.
     undoable: bool,
     /// Everything as it was before the last update, if so.
-    before: Option<Vec<Named>>,
+    before: Option<Vec<NamedTensor>>,
 }
 
 impl CompiledExecutor {
@@ -61,12 +61,12 @@ impl CompiledExecutor {
         Ok(Self { run, dtype, params, undoable, before: None })
     }
 
-    fn named(&self, group: &str, matrix: Matrix<f64>) -> Named {
+    fn named(&self, group: &str, matrix: Matrix<f64>) -> NamedTensor {
         let values = match self.dtype {
             Dtype::F32 => Values::F32(matrix.values.iter().map(|&value| value as f32).collect()),
             Dtype::F64 => Values::F64(matrix.values),
         };
-        Named { name: format!("{group}.{}", matrix.name), shape: matrix.shape, values }
+        NamedTensor { name: format!("{group}.{}", matrix.name), shape: matrix.shape, values }
     }
 }
 
@@ -115,14 +115,14 @@ impl Executor for CompiledExecutor {
         Ok(self.run.advance(tokens))
     }
 
-    fn save(&self) -> Result<Vec<Named>> {
-        let mut saved: Vec<Named> =
+    fn save(&self) -> Result<Vec<NamedTensor>> {
+        let mut saved: Vec<NamedTensor> =
             self.run.parameters().into_iter().map(|matrix| self.named("parameters", matrix)).collect();
         for matrix in self.run.optimizer_state() {
             // A count is kept in 64 bits whatever the run's width.
             saved.push(if matrix.name.rsplit('.').next() == Some("time") {
                 let name = format!("optimizer.{}", matrix.name);
-                Named { name, shape: matrix.shape, values: Values::F64(matrix.values) }
+                NamedTensor { name, shape: matrix.shape, values: Values::F64(matrix.values) }
             } else {
                 self.named("optimizer", matrix)
             });
@@ -131,7 +131,7 @@ impl Executor for CompiledExecutor {
         Ok(saved)
     }
 
-    fn load(&mut self, saved: &[Named]) -> Result<()> {
+    fn load(&mut self, saved: &[NamedTensor]) -> Result<()> {
         let mut found = Vec::with_capacity(self.params.len());
         for (name, shape) in &self.params {
             found.push((name.clone(), *shape, parameter(saved, name, *shape)?.values.to_f64()));

@@ -6,7 +6,7 @@
 
 mod burn;
 mod compiled;
-pub mod device;
+pub mod memory;
 mod optimizer;
 
 pub use self::{
@@ -18,10 +18,11 @@ pub use hatchery_compile::Products;
 use hatchery_plugin::Token;
 
 use crate::{
-    batches::Batch,
+    data::Batch,
     error::{Problem, Result},
     random::Stream,
-    run::checkpoint::{Named, PARAMETERS},
+    run::checkpoint::PARAMETERS,
+    tensors::NamedTensor,
 };
 
 /// A model with its numbers, ready to be trained, evaluated and sampled from.
@@ -75,7 +76,7 @@ pub trait Executor {
     /// Begins to generate that many sequences at once, each from the starting state.
     fn begin(&mut self, rows: usize);
 
-    /// Feeds every sequence one token (or the zero vector, see [`crate::batches`]) and returns the logits of the next:
+    /// Feeds every sequence one token (or the zero vector, see [`crate::data`]) and returns the logits of the next:
     /// `[rows, vocabulary]`, row by row.
     ///
     /// # Errors
@@ -86,20 +87,20 @@ pub trait Executor {
     ///
     /// # Errors
     /// When the device fails.
-    fn save(&self) -> Result<Vec<Named>>;
+    fn save(&self) -> Result<Vec<NamedTensor>>;
 
     /// Takes up what [`Executor::save`] gave. Only `parameters.…` are required.
     ///
     /// # Errors
     /// When a parameter is missing or of another shape.
-    fn load(&mut self, saved: &[Named]) -> Result<()>;
+    fn load(&mut self, saved: &[NamedTensor]) -> Result<()>;
 }
 
 /// A parameter of that name and shape among what was saved.
 ///
 /// # Errors
 /// When it is missing or has another shape.
-fn parameter<'a>(saved: &'a [Named], name: &str, shape: [usize; 2]) -> Result<&'a Named> {
+fn parameter<'a>(saved: &'a [NamedTensor], name: &str, shape: [usize; 2]) -> Result<&'a NamedTensor> {
     let full = format!("{PARAMETERS}{name}");
     let problem = match saved.iter().find(|named| named.name == full) {
         Some(found) if found.shape == shape => return Ok(found),

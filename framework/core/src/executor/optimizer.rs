@@ -15,11 +15,10 @@ use burn::{
     tensor::{DType, Device},
 };
 
-use super::burn::{data, named};
 use crate::{
     error::Result,
     experiment::Optimizer,
-    run::checkpoint::{Named, Values},
+    tensors::{NamedTensor, Values, data, named},
 };
 
 /// An optimiser with the state of every parameter.
@@ -34,7 +33,7 @@ pub(super) trait Update {
     ///
     /// # Errors
     /// When the device fails.
-    fn save(&self, index: usize, prefix: &str) -> Result<Vec<Named>>;
+    fn save(&self, index: usize, prefix: &str) -> Result<Vec<NamedTensor>>;
     /// Takes the state up again; without one, the parameter begins anew.
     fn load(&mut self, index: usize, saved: &Saved<'_>);
 }
@@ -82,7 +81,7 @@ fn moments(saved: &Saved<'_>) -> Option<AdaptiveMomentumState<2>> {
 /// device's standard width, which would cut 64-bit moments short.
 pub(super) struct Saved<'a> {
     /// The whole checkpoint.
-    pub(super) tensors: &'a [Named],
+    pub(super) tensors: &'a [NamedTensor],
     /// What the names of this parameter's state begin with.
     pub(super) prefix: String,
     /// Where the state is to live, and as which numbers.
@@ -90,7 +89,7 @@ pub(super) struct Saved<'a> {
 }
 
 impl Saved<'_> {
-    fn find(&self, leaf: &str) -> Option<&Named> {
+    fn find(&self, leaf: &str) -> Option<&NamedTensor> {
         self.tensors.iter().find(|named| {
             let rest = named.name.strip_prefix(self.prefix.as_str());
             rest.and_then(|rest| rest.strip_prefix('.')) == Some(leaf)
@@ -139,11 +138,11 @@ impl<R: Rule> Update for States<R> {
         self.reached = std::mem::take(&mut self.remembered);
     }
 
-    fn save(&self, index: usize, prefix: &str) -> Result<Vec<Named>> {
+    fn save(&self, index: usize, prefix: &str) -> Result<Vec<NamedTensor>> {
         let Some(state) = &self.reached[index] else { return Ok(Vec::new()) };
         let mut sink = StateSink::default();
         state.state_flatten(prefix, &mut sink);
-        let scalar = |(name, value)| Ok(Named { name, shape: [1, 1], values: Values::F64(vec![number(value)]) });
+        let scalar = |(name, value)| Ok(NamedTensor { name, shape: [1, 1], values: Values::F64(vec![number(value)]) });
         let scalars = sink.scalars.into_iter().map(scalar);
         sink.tensors.into_iter().map(|(name, data)| named(name, &data)).chain(scalars).collect()
     }

@@ -1,28 +1,21 @@
 //! The experiment: everything that determines a run, as a page of named values.
 //!
-//! [`Experiment`] is the resolved form, every default filled in. It is read from TOML by [`read`], strictly: every
+//! [`Experiment`] is the resolved form, every default filled in. It is read from TOML by [`reading`], strictly: every
 //! problem of the file at once, before anything runs. It is written into the run directory and into every checkpoint, and
 //! reading that text again gives the same experiment.
 
-pub mod check;
+pub mod checking;
 pub mod compare;
-mod files;
-mod overrides;
 pub mod part;
-pub mod read;
-mod rules;
-mod schema;
-pub mod suggest;
-mod synonyms;
-mod tree;
-mod values;
-mod walk;
+pub mod reading;
 mod write;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::part::{Corpus, DatasetPart, Embedding, Part};
+pub use self::part::{Corpus, DatasetPart, Embedding};
+pub use crate::dtype::Dtype;
+use crate::plugins::Part;
 
 /// An experiment with every default filled in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -106,17 +99,6 @@ pub struct Backend {
     pub device: String,
     /// The width of a number.
     pub dtype: Dtype,
-}
-
-/// The width of a number.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Dtype {
-    /// 32 bits.
-    #[default]
-    F32,
-    /// 64 bits.
-    F64,
 }
 
 /// The symbols of the text.

@@ -6,14 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, ser::SerializeMap};
 use serde_json::{Map, Value};
 
-/// A table that names a plugin and holds its keys: `type = "gru"`, `hidden = 50`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Part {
-    /// The plugin's name, the value of `type`.
-    pub name: String,
-    /// The other keys, which are the plugin's own.
-    pub keys: Map<String, Value>,
-}
+use crate::plugins::{Part, take_string};
 
 /// The `[dataset]` table: a plugin and the text that it reads.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,25 +37,6 @@ pub enum Embedding {
     OneHot,
     /// A learned vector of this width.
     Learned(usize),
-}
-
-impl Serialize for Part {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(1 + self.keys.len()))?;
-        map.serialize_entry("type", &self.name)?;
-        for (key, value) in &self.keys {
-            map.serialize_entry(key, value)?;
-        }
-        map.end()
-    }
-}
-
-impl<'de> Deserialize<'de> for Part {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut keys = Map::deserialize(deserializer)?;
-        let name = take_string(&mut keys, "type")?;
-        Ok(Self { name, keys })
-    }
 }
 
 impl Serialize for DatasetPart {
@@ -111,25 +85,7 @@ impl<'de> Deserialize<'de> for Embedding {
     }
 }
 
-fn take_string<E: serde::de::Error>(keys: &mut Map<String, Value>, key: &'static str) -> Result<String, E> {
-    match keys.remove(key) {
-        Some(Value::String(text)) => Ok(text),
-        Some(_) => Err(E::custom(format!("`{key}` is a string"))),
-        None => Err(E::missing_field(key)),
-    }
-}
-
-// The schemas of plugin tables depend on the registry: `check::schema` puts them in place of these.
-
-impl JsonSchema for Part {
-    fn schema_name() -> Cow<'static, str> {
-        "Part".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "object" })
-    }
-}
+// The schemas of plugin tables depend on the registry: `checking::schema` puts them in place of these.
 
 impl JsonSchema for DatasetPart {
     fn schema_name() -> Cow<'static, str> {

@@ -10,12 +10,13 @@ use serde_json::Value;
 
 use super::{Foreign, Imported, checkpoint, model};
 use crate::{
+    data::Vocabulary,
     error::{Problem, Result},
     experiment::{Experiment, Optimizer},
     model::{EMBEDDING, HEAD_BIAS, HEAD_WEIGHTS, Model},
-    registry::Registry,
-    run::checkpoint::{Named, OPTIMIZER, PARAMETERS, Values},
-    text::Vocabulary,
+    plugins::Registry,
+    run::checkpoint::{OPTIMIZER, PARAMETERS},
+    tensors::{NamedTensor, Values},
 };
 
 /// What a layer of the file may be.
@@ -273,7 +274,7 @@ impl ModelFile {
         &self,
         places: &[Place],
         experiment: &Experiment,
-        tensors: &mut Vec<Named>,
+        tensors: &mut Vec<NamedTensor>,
         notes: &mut Vec<String>,
     ) -> Result<u64> {
         let Ok(group) = self.file.group("optimizer_weights") else {
@@ -315,7 +316,7 @@ impl ModelFile {
                 let own = format!("{}.momentum.{leaf}", place.parameter);
                 tensors.push(moment.into_named(OPTIMIZER, &own, place.shape)?);
             }
-            tensors.push(Named {
+            tensors.push(NamedTensor {
                 name: format!("{OPTIMIZER}{}.momentum.time", place.parameter),
                 shape: [1, 1],
                 values: Values::F64(vec![f64::from(iterations)]),

@@ -16,13 +16,14 @@ pub use self::{
     pytorch::{pytorch, pytorch_from_bytes},
 };
 use crate::{
+    data::Vocabulary,
     error::{Problem, Result},
     experiment::Experiment,
     model::Model,
     network::Network,
-    registry::Registry,
-    run::checkpoint::{Checkpoint, Named, Progress, Values},
-    text::Vocabulary,
+    plugins::Registry,
+    run::checkpoint::{Checkpoint, Progress},
+    tensors::{NamedTensor, Values},
 };
 
 /// A checkpoint made of another framework's file.
@@ -65,7 +66,7 @@ impl Foreign {
     ///
     /// # Errors
     /// When they have another shape.
-    fn into_named(self, group: &str, name: &str, shape: [usize; 2]) -> Result<Named> {
+    fn into_named(self, group: &str, name: &str, shape: [usize; 2]) -> Result<NamedTensor> {
         if self.rows_and_columns() != Some(shape) {
             let [rows, columns] = shape;
             let found: Vec<_> = self.shape.iter().map(ToString::to_string).collect();
@@ -75,7 +76,7 @@ impl Foreign {
                 .hint("give cell, embedding and vocabulary the sizes that the file has")
                 .into());
         }
-        Ok(Named { name: format!("{group}{name}"), shape, values: Values::F32(self.values) })
+        Ok(NamedTensor { name: format!("{group}{name}"), shape, values: Values::F32(self.values) })
     }
 }
 
@@ -84,7 +85,7 @@ fn checkpoint(
     experiment: Experiment,
     vocabulary: Vocabulary,
     registry: &Registry,
-    tensors: &[Named],
+    tensors: &[NamedTensor],
     updates: u64,
 ) -> Result<Checkpoint> {
     let progress = Progress { updates, ..Progress::start(&experiment.train.smoothing, vocabulary.len()) };

@@ -20,11 +20,11 @@ use super::{
     state_dict::{self, StateDict},
 };
 use crate::{
+    data::Vocabulary,
     error::{Problem, Result},
     experiment::Experiment,
-    registry::Registry,
+    plugins::Registry,
     run::checkpoint::PARAMETERS,
-    text::Vocabulary,
 };
 
 /// A mapping file.

@@ -9,10 +9,10 @@ use hatchery_plugin::{
 use serde_json::Value;
 
 use super::{
+    Registry,
     library::{Library, NotAPlugin},
     manifest::{self, REBUILD},
 };
-use crate::registry::Registry;
 
 /// What was found out about one field.
 #[derive(Clone, Debug, PartialEq, Eq)]

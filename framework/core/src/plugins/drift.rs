@@ -2,10 +2,10 @@
 
 use hatchery_plugin::Kind;
 
+use super::Registry;
 use crate::{
     error::{Problem, Result},
-    registry::Registry,
-    run::checkpoint::Provenance,
+    provenance::Provenance,
 };
 
 /// Compares what a checkpoint records of its plugins with a registry.

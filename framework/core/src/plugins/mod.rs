@@ -13,6 +13,8 @@ mod drift;
 mod library;
 mod manifest;
 mod others;
+mod part;
+mod registry;
 mod whole;
 
 use std::{
@@ -31,6 +33,7 @@ use hatchery_plugin::{
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+pub(crate) use self::part::take_string;
 use self::{
     cell::LoadedCell,
     library::{Library, NotAPlugin},
@@ -38,13 +41,15 @@ use self::{
 };
 use crate::{
     error::{Error, Problem, Result},
-    registry::Registry,
+    hash::hexadecimal,
 };
 
 pub use self::{
     doctor::{Finding, examine},
     drift::check_drift,
     manifest::read as read_manifest,
+    part::Part,
+    registry::{Built, Entry, Origin, Registry},
 };
 
 /// A library whose manifest was found good.
@@ -151,7 +156,7 @@ fn libraries_in(folder: &Path) -> std::result::Result<Vec<PathBuf>, Problem> {
 
 /// SHA-256 in hexadecimal digits.
 fn sha256(bytes: &[u8]) -> String {
-    crate::run::checkpoint::hexadecimal(&Sha256::digest(bytes))
+    hexadecimal(&Sha256::digest(bytes))
 }
 
 fn no_plugin(file: &str, reason: &NotAPlugin) -> Problem {

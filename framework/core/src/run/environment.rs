@@ -8,8 +8,8 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{failure, replace};
 use crate::{
+    device::card,
     error::{Error, Problem, Result},
-    executor::device::card,
 };
 
 /// The version of Burn that this program is built on; the workspace pins it.

@@ -1,8 +1,8 @@
-//! What a run leaves behind: its folder, its logs, its checkpoint and its pictures.
+//! What a run leaves behind: its folder, its logs and its checkpoint.
 //!
 //! A run is a folder `runs/<name>/<id>/` ([`directory`]). Numbers and samples are appended to it line by line ([`log`]),
 //! everything else is replaced whole ([`replace`]), so that a run that is cut off at any moment can be continued from its
-//! [`checkpoint`] ([`resume`]). Nothing in it names an absolute path: the folder may be moved.
+//! [`checkpoint`]. Nothing in it names an absolute path: the folder may be moved.
 
 pub mod checkpoint;
 pub mod compare;
@@ -11,10 +11,7 @@ pub mod environment;
 pub mod keep;
 pub mod lock;
 pub mod log;
-pub mod origin;
-pub mod picture;
 pub mod replace;
-pub mod resume;
 
 use std::{io, path::Path};
 

@@ -1,6 +1,6 @@
 //! What happens when a number is no longer finite: the end, an update dropped, or a way back.
 
-use super::Training;
+use super::{Training, resume};
 use crate::{
     error::{Problem, Result},
     experiment::OnNonfinite,
@@ -8,7 +8,6 @@ use crate::{
         checkpoint::Progress,
         keep,
         log::{Action, Event, Log},
-        resume,
     },
 };
 

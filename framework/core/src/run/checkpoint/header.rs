@@ -1,14 +1,15 @@
 //! The header of a checkpoint file, written by ourselves: the safetensors crate keeps metadata in a hash map, whose order
 //! changes from run to run, while ours has to give the same bytes every time and the checksum at a known place.
 
-use std::{collections::HashSet, fmt::Write};
+use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
 
-use super::{Checkpoint, FORMAT, Named};
+use super::{Checkpoint, FORMAT};
 use crate::{
     error::{Error, Result},
     experiment::Dtype,
+    tensors::NamedTensor,
 };
 
 /// Keys of the metadata.
@@ -64,14 +65,6 @@ pub(super) fn text(checkpoint: &Checkpoint) -> Result<String> {
     Ok(header)
 }
 
-/// Bytes as hexadecimal digits.
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut digits, byte| {
-        write!(digits, "{byte:02x}").expect("writing into a string cannot fail");
-        digits
-    })
-}
-
 fn metadata(checkpoint: &Checkpoint) -> Result<Value> {
     let meta = &checkpoint.meta;
     let encode = |error| Error::internal("cannot write a checkpoint: its metadata is no JSON", error);
@@ -88,7 +81,7 @@ fn metadata(checkpoint: &Checkpoint) -> Result<Value> {
     Ok(Value::Object(entries.map(|(key, text)| (key.to_owned(), Value::String(text))).collect()))
 }
 
-fn mistake(tensor: &Named, what: &str) -> Error {
+fn mistake(tensor: &NamedTensor, what: &str) -> Error {
     let [rows, columns] = tensor.shape;
     internal(format!("cannot write a checkpoint: matrix `{}` [{rows}, {columns}]: {what}", tensor.name))
 }

@@ -25,11 +25,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-pub(crate) use self::header::hexadecimal;
 use super::replace;
 use crate::{
     error::{Problem, Result},
-    experiment::Dtype,
+    hash::hexadecimal,
+    provenance::Provenance,
+    tensors::NamedTensor,
 };
 
 /// Prefix of the names of the model's parameters.
@@ -46,29 +47,9 @@ const FORMAT: u64 = 1;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
     /// All matrices, in the order in which they are kept; [`PARAMETERS`], [`OPTIMIZER`] and [`STATE`] begin their names.
-    pub tensors: Vec<Named>,
+    pub tensors: Vec<NamedTensor>,
     /// Everything that is not a matrix.
     pub meta: Meta,
-}
-
-/// A matrix with a name.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Named {
-    /// The name, with the prefix of its group.
-    pub name: String,
-    /// Rows and columns; a single number is `[1, 1]`.
-    pub shape: [usize; 2],
-    /// The numbers, row by row.
-    pub values: Values,
-}
-
-/// Numbers of one width.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Values {
-    /// Of 32 bits.
-    F32(Vec<f32>),
-    /// Of 64 bits.
-    F64(Vec<f64>),
 }
 
 /// Everything in a checkpoint that is not a matrix.
@@ -143,22 +124,6 @@ pub struct Best {
     pub nats: f64,
 }
 
-/// Who provided a plugin.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Provenance {
-    /// The kind of plugin: `cell`, …
-    pub kind: String,
-    /// Its name.
-    pub name: String,
-    /// The crate.
-    pub package: String,
-    /// The crate's version.
-    pub version: String,
-    /// The SHA-256 of the library file, if the plugin was loaded from one.
-    pub library: Option<String>,
-}
-
 /// Writes a checkpoint, replacing the one that is there.
 ///
 /// # Errors
@@ -222,7 +187,7 @@ pub fn from_bytes(bytes: &[u8], name: &str) -> Result<Checkpoint> {
 }
 
 /// Writes header and matrices, and gives the digest of it all.
-fn stream(file: &mut File, header: &str, tensors: &[Named]) -> io::Result<String> {
+fn stream(file: &mut File, header: &str, tensors: &[NamedTensor]) -> io::Result<String> {
     let mut hash = Sha256::new();
     let mut out = BufWriter::with_capacity(1 << 20, file);
     let mut put = |bytes: &[u8]| {
@@ -235,97 +200,18 @@ fn stream(file: &mut File, header: &str, tensors: &[Named]) -> io::Result<String
         tensor.values.stream(&mut put)?;
     }
     out.flush()?;
-    Ok(header::hexadecimal(&hash.finalize()))
+    Ok(hexadecimal(&hash.finalize()))
 }
 
 impl Checkpoint {
     /// The matrices of a group, in order, with their names in the group: those without `prefix`.
-    pub fn group<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a Named)> {
+    pub fn group<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a NamedTensor)> {
         self.tensors.iter().filter_map(move |tensor| Some((tensor.name.strip_prefix(prefix)?, tensor)))
     }
 
     /// The first matrix with a number that is not finite, if there is one: such a run has diverged.
     pub fn diverged(&self) -> Option<&str> {
         self.tensors.iter().find(|tensor| !tensor.values.are_finite()).map(|tensor| tensor.name.as_str())
-    }
-}
-
-impl Named {
-    /// Whether name, shape and every bit of the numbers are the same.
-    pub fn is_identical(&self, other: &Self) -> bool {
-        self.name == other.name && self.shape == other.shape && self.values.first_difference(&other.values).is_none()
-    }
-}
-
-impl Values {
-    /// How many numbers there are.
-    pub fn len(&self) -> usize {
-        match self {
-            Self::F32(values) => values.len(),
-            Self::F64(values) => values.len(),
-        }
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The numbers in 64 bits, which hold those in 32 exactly.
-    pub fn to_f64(&self) -> Vec<f64> {
-        match self {
-            Self::F32(values) => values.iter().copied().map(f64::from).collect(),
-            Self::F64(values) => values.clone(),
-        }
-    }
-
-    /// Whether none of them is infinite or not a number.
-    pub fn are_finite(&self) -> bool {
-        match self {
-            Self::F32(values) => values.iter().all(|value| value.is_finite()),
-            Self::F64(values) => values.iter().all(|value| value.is_finite()),
-        }
-    }
-
-    /// Where the bits of two lists first differ. Lists of other lengths differ where the shorter one ends, those of
-    /// other widths at 0.
-    pub fn first_difference(&self, other: &Self) -> Option<usize> {
-        let shorter = self.len().min(other.len());
-        let at = match (self, other) {
-            (Self::F32(a), Self::F32(b)) => a.iter().zip(b).position(|(a, b)| a.to_bits() != b.to_bits()),
-            (Self::F64(a), Self::F64(b)) => a.iter().zip(b).position(|(a, b)| a.to_bits() != b.to_bits()),
-            _ => Some(0),
-        };
-        at.or((self.len() != other.len()).then_some(shorter))
-    }
-
-    /// The number at an index, if there is one.
-    pub fn get(&self, index: usize) -> Option<f64> {
-        match self {
-            Self::F32(values) => values.get(index).map(|&value| f64::from(value)),
-            Self::F64(values) => values.get(index).copied(),
-        }
-    }
-
-    /// Their width.
-    pub fn dtype(&self) -> Dtype {
-        match self {
-            Self::F32(_) => Dtype::F32,
-            Self::F64(_) => Dtype::F64,
-        }
-    }
-
-    /// Passes the numbers on as little-endian bytes, a piece at a time so that no second copy of them is held.
-    fn stream(&self, put: &mut impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
-        const PIECE: usize = 1 << 14;
-        match self {
-            Self::F32(values) => values
-                .chunks(PIECE)
-                .try_for_each(|piece| put(&piece.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>())),
-            Self::F64(values) => values
-                .chunks(PIECE)
-                .try_for_each(|piece| put(&piece.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>())),
-        }
     }
 }
 

@@ -15,12 +15,14 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Checkpoint, FORMAT, Found, Meta, Named, Values,
-    header::{DIGEST_AT, DIGITS, LONGEST, OPENING, PREFIX, hexadecimal, key},
+    Checkpoint, FORMAT, Found, Meta,
+    header::{DIGEST_AT, DIGITS, LONGEST, OPENING, PREFIX, key},
 };
 use crate::{
     error::{Problem, Result},
+    hash::hexadecimal,
     run::failure,
+    tensors::{NamedTensor, Values},
 };
 
 const DAMAGED: &str = "take another checkpoint: this one cannot be trusted";
@@ -157,7 +159,7 @@ fn checksum(bytes: &[u8]) -> Parsed<()> {
     Ok(())
 }
 
-fn tensor(name: &str, info: &TensorInfo, data: &[u8]) -> Parsed<Named> {
+fn tensor(name: &str, info: &TensorInfo, data: &[u8]) -> Parsed<NamedTensor> {
     let (start, end) = info.data_offsets;
     let bytes = data.get(start..end).ok_or_else(cut_off)?;
     let values = match info.dtype {
@@ -166,7 +168,7 @@ fn tensor(name: &str, info: &TensorInfo, data: &[u8]) -> Parsed<Named> {
         other => return Err(damaged(format!("`{name}` has numbers of type {other}"))),
     };
     match info.shape[..] {
-        [rows, columns] => Ok(Named { name: name.to_owned(), shape: [rows, columns], values }),
+        [rows, columns] => Ok(NamedTensor { name: name.to_owned(), shape: [rows, columns], values }),
         ref other => Err(damaged(format!("`{name}` has {} dimensions, not 2", other.len()))),
     }
 }

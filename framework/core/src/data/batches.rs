@@ -1,0 +1,285 @@
+//! What an experiment trains and is judged on: its sequences, split by split.
+
+use std::{ops::Range, path::Path, sync::Arc};
+
+use hatchery_plugin::{Dataset, Framing, Token};
+use sha2::{Digest, Sha256};
+
+use super::{
+    Batch, Facts, Vocabulary,
+    corpus::{self, Text},
+    framing::{documents::Documents, stream::Stream, windows::Windows},
+    order::Schedule,
+    split::{Material, Role},
+    tokens::Tape,
+    vocabulary::Seen,
+};
+use crate::{
+    error::{Error, Problem, Result},
+    experiment::{Experiment, Loss, Train, Unknown},
+    plugins::Registry,
+};
+
+/// All that an experiment trains and is judged on.
+#[derive(Debug)]
+pub struct Data {
+    /// The symbols.
+    pub vocabulary: Arc<Vocabulary>,
+    /// How documents become sequences.
+    pub framing: Framing,
+    /// What is trained on.
+    pub train: Sequences,
+    /// What may guide choices.
+    pub valid: Option<Sequences>,
+    /// What never guides a choice.
+    pub test: Option<Sequences>,
+    text: Text,
+}
+
+/// The sequences of one split.
+#[derive(Debug)]
+pub struct Sequences {
+    frames: Frames,
+    schedule: Schedule,
+    loss: Loss,
+}
+
+#[derive(Debug)]
+enum Frames {
+    Documents(Documents),
+    Windows(Windows),
+    Stream(Stream),
+}
+
+impl Data {
+    /// The data of an experiment: its corpus is opened, relative to `folder` if it is a path. With a `vocabulary`, as
+    /// from a checkpoint, none is made.
+    ///
+    /// # Errors
+    /// Those of [`Data::new`] and [`Data::with_vocabulary`], and when the corpus cannot be opened.
+    pub fn open(
+        experiment: &Experiment,
+        folder: &Path,
+        registry: &Registry,
+        vocabulary: Option<Vocabulary>,
+    ) -> Result<Self> {
+        let (dataset, _) = registry.dataset(&experiment.dataset.part)?;
+        let text = corpus::open(&experiment.dataset.corpus, folder)?;
+        Self::build(dataset.as_ref(), &text, experiment, vocabulary)
+    }
+
+    /// The data of an experiment. The vocabulary is that of the whole text and of the framing's own symbols; where the
+    /// experiment says what to do with an unknown character, it is that of the training split only.
+    ///
+    /// # Errors
+    /// When the dataset refuses the text, when there is too little of it for the framing or for a split, and when a
+    /// held-out split has a character that the vocabulary lacks and the experiment does not say what to do with it.
+    pub fn new(dataset: &dyn Dataset, text: &Text, experiment: &Experiment) -> Result<Self> {
+        Self::build(dataset, text, experiment, None)
+    }
+
+    /// The data of an experiment whose vocabulary is given, as by a checkpoint.
+    ///
+    /// # Errors
+    /// Those of [`Data::new`], and when the training text has a character that the vocabulary lacks.
+    pub fn with_vocabulary(
+        dataset: &dyn Dataset,
+        text: &Text,
+        experiment: &Experiment,
+        vocabulary: Vocabulary,
+    ) -> Result<Self> {
+        Self::build(dataset, text, experiment, Some(vocabulary))
+    }
+
+    fn build(
+        dataset: &dyn Dataset,
+        text: &Text,
+        experiment: &Experiment,
+        vocabulary: Option<Vocabulary>,
+    ) -> Result<Self> {
+        let framing = dataset.framing();
+        check(&framing)?;
+        let material = Material::read(dataset, text, &experiment.dataset.part.name)?;
+        let (text, [train, valid, test]) = material.split(&framing, experiment)?;
+        let vocabulary = Arc::new(match vocabulary {
+            Some(vocabulary) => vocabulary,
+            None => {
+                let splits = [&train, &valid, &test].map(|ranges| ranges.as_deref().unwrap_or_default());
+                let read = if experiment.vocabulary.unknown == Unknown::Error { 3 } else { 1 };
+                vocabulary_of(&text, splits[..read].iter().copied().flatten(), &framing, experiment)?
+            }
+        });
+        let sequences = |ranges: Option<Vec<Range<usize>>>, split: Role| {
+            ranges.map(|ranges| Sequences::new(&text, ranges, &framing, &vocabulary, experiment, split)).transpose()
+        };
+        let missing = || Error::Internal { message: "there is no training split".to_owned(), cause: None };
+        Ok(Self {
+            train: sequences(train, Role::Training)?.ok_or_else(missing)?,
+            valid: sequences(valid, Role::Validation)?,
+            test: sequences(test, Role::Test)?,
+            vocabulary,
+            framing,
+            text,
+        })
+    }
+
+    /// The SHA-256 of the text as the dataset reads it, in hexadecimal digits: what is trained on, apart from the keys
+    /// of the experiment.
+    pub fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        for (_, chunk) in self.text.chunks(0..self.text.as_str().len()) {
+            hash.update(chunk.as_bytes());
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl Sequences {
+    fn new(
+        text: &Text,
+        ranges: Vec<Range<usize>>,
+        framing: &Framing,
+        vocabulary: &Arc<Vocabulary>,
+        experiment: &Experiment,
+        split: Role,
+    ) -> Result<Self> {
+        let batch = experiment.train.batch.max(1);
+        let frames = match framing {
+            Framing::Documents { .. } => Frames::Documents(Documents::new(text, ranges, framing, vocabulary, split)?),
+            Framing::Windows { length, stride, predict } => {
+                let tape = Tape::new(text, ranges, vocabulary)?;
+                Frames::Windows(Windows::new(tape, *length, *stride, *predict, split)?)
+            }
+            Framing::Stream { steps } => {
+                let tape = Tape::new(text, ranges, vocabulary)?;
+                Frames::Stream(Stream::new(tape, batch, *steps, split)?)
+            }
+        };
+        let count = match &frames {
+            Frames::Documents(documents) => documents.count(),
+            Frames::Windows(windows) => windows.count(),
+            Frames::Stream(_) => 1,
+        };
+        let schedule = Schedule::new(count, batch, experiment)?;
+        Ok(Self { frames, schedule, loss: experiment.train.loss })
+    }
+
+    /// How many sequences there are: documents, windows, or the rows of a stream.
+    pub fn count(&self) -> usize {
+        match &self.frames {
+            Frames::Documents(documents) => documents.count(),
+            Frames::Windows(windows) => windows.count(),
+            Frames::Stream(stream) => stream.rows(),
+        }
+    }
+
+    /// Batches in which every sequence comes once, at least one.
+    pub fn steps_per_epoch(&self) -> u64 {
+        match &self.frames {
+            Frames::Documents(_) | Frames::Windows(_) => self.schedule.steps_per_epoch(),
+            Frames::Stream(stream) => stream.batches(),
+        }
+    }
+
+    /// The updates of a whole training: its steps, or its epochs of these batches.
+    pub fn updates(&self, train: &Train) -> u64 {
+        match (train.steps, train.epochs) {
+            (Some(steps), _) => steps,
+            (None, epochs) => epochs.unwrap_or(1) * self.steps_per_epoch(),
+        }
+    }
+
+    /// The batch of a step, from 0 on; epochs follow each other. It depends on nothing but the step. The last batch of
+    /// an epoch has fewer rows if the sequences do not come out even.
+    pub fn batch(&self, step: u64) -> Batch {
+        let mut batch = match &self.frames {
+            Frames::Documents(documents) => documents.batch(&self.schedule.indices(step), None),
+            Frames::Windows(windows) => windows.batch(&self.schedule.indices(step)),
+            Frames::Stream(stream) => stream.batch(step),
+        };
+        batch.continues |= self.schedule.continues(step);
+        self.divide(batch)
+    }
+
+    fn divide(&self, mut batch: Batch) -> Batch {
+        batch.divisor = match self.loss {
+            Loss::Mean => batch.counted().max(1) as f64,
+            Loss::Sum => batch.rows as f64,
+        };
+        batch
+    }
+
+    /// The whole split, once: `rows` sequences at a time, which changes speed and memory but not a single prediction. A
+    /// stream is always read by 32 rows, each from its own place with the state carried, to its last character.
+    pub fn evaluation(&self, rows: usize) -> impl ExactSizeIterator<Item = Batch> + '_ {
+        let rows = rows.max(1);
+        let batches = match &self.frames {
+            Frames::Documents(_) | Frames::Windows(_) => self.count().div_ceil(rows),
+            Frames::Stream(stream) => stream.evaluation_batches(),
+        };
+        (0..batches).map(move |number| {
+            let indices = || (number * rows..self.count().min((number + 1) * rows)).collect::<Vec<_>>();
+            self.divide(match &self.frames {
+                Frames::Documents(documents) => documents.batch(&indices(), documents.evaluation_steps()),
+                Frames::Windows(windows) => windows.batch(&indices()),
+                Frames::Stream(stream) => stream.evaluation_batch(number),
+            })
+        })
+    }
+
+    /// The documents of the split as tokens, without start, end and padding; a continuous text is one. All of it is
+    /// then in memory.
+    pub fn documents(&self) -> Vec<Vec<Token>> {
+        let whole = |tape: &Tape| {
+            let mut tokens = vec![0; tape.len()];
+            tape.read(0, &mut tokens);
+            vec![tokens]
+        };
+        match &self.frames {
+            Frames::Documents(documents) => documents.all(),
+            Frames::Windows(windows) => whole(windows.tape()),
+            Frames::Stream(stream) => whole(stream.tape()),
+        }
+    }
+
+    /// What a report says of the split.
+    pub fn facts(&self) -> Facts {
+        match &self.frames {
+            Frames::Documents(documents) => documents.facts().clone(),
+            Frames::Windows(windows) => windows.facts(),
+            Frames::Stream(stream) => stream.facts(),
+        }
+    }
+}
+
+fn check(framing: &Framing) -> Result<()> {
+    let problem = match framing {
+        Framing::Documents { start, length: Some(length), .. } if *length <= usize::from(start.is_some()) => {
+            format!("sequences of {length} symbols predict nothing")
+        }
+        Framing::Windows { length: 0, .. } => "windows of length 0 hold nothing".to_owned(),
+        Framing::Windows { stride: 0, .. } => "windows with a stride of 0 never move on".to_owned(),
+        Framing::Stream { steps: 0 } => "batches of 0 time steps hold nothing".to_owned(),
+        _ => return Ok(()),
+    };
+    Err(Problem::new(problem).hint("set the key of [dataset] to a larger number").into())
+}
+
+fn vocabulary_of<'a>(
+    text: &Text,
+    ranges: impl Iterator<Item = &'a Range<usize>>,
+    framing: &Framing,
+    experiment: &Experiment,
+) -> Result<Vocabulary> {
+    let mut seen = Seen::new();
+    for range in ranges {
+        for (_, chunk) in text.chunks(range.clone()) {
+            seen.add(chunk);
+        }
+    }
+    let mut symbols = seen.symbols(experiment.vocabulary.lowercase);
+    if let Framing::Documents { start, end, padding, .. } = framing {
+        symbols.extend(start.iter().chain(end).chain([padding]));
+    }
+    Vocabulary::new(symbols, &experiment.vocabulary)
+}

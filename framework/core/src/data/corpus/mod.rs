@@ -1,0 +1,304 @@
+//! The text of an experiment: where it comes from and how it is held.
+//!
+//! A corpus may be a list that comes with the program, a file of a few kilobytes or one of many gigabytes. [`Text`]
+//! hides the difference: whoever reads it sees a `&str`, and large files stay on the disk.
+
+pub mod catalogue;
+pub mod fetch;
+mod mapped;
+
+use std::{
+    fmt, fs,
+    io::ErrorKind,
+    ops::Range,
+    path::{Display, Path, PathBuf},
+    sync::Arc,
+};
+
+use self::{catalogue::Places, mapped::Mapped};
+use crate::{
+    encoding::is_utf16,
+    error::{Error, Problem, Result},
+    experiment::Corpus,
+};
+
+/// An opened corpus. A clone is a new handle on the same text.
+#[derive(Clone)]
+pub struct Text {
+    name: Arc<str>,
+    body: Arc<Body>,
+}
+
+enum Body {
+    Embedded(&'static str),
+    Owned(String),
+    Mapped(Mapped),
+}
+
+/// Files from this size on are mapped, in bytes; smaller ones are read, so that an editor that saves while training
+/// runs cannot change the text under it.
+const MAP_FROM: u64 = 64 << 20;
+
+/// The corpus of datasets that make up their own documents.
+pub const NO_TEXT: &str = "none";
+
+/// Bytes of a text that are looked at in one go when all of it is read.
+const CHUNK: usize = 1 << 20;
+
+/// Bytes that become resident at least when a mapped file is read at any place: the system maps so much around it.
+pub(crate) const SCATTERED: usize = 64 << 10;
+
+/// The text of a corpus: embedded, in the catalogue, or a path, relative to `folder` if there is such a file, else to
+/// the current folder.
+///
+/// # Errors
+/// When there is no such corpus, or it is not a text: a folder, an empty file, not UTF-8.
+pub fn open(corpus: &Corpus, folder: &Path) -> Result<Text> {
+    open_from(corpus, folder, &Places::from_environment())
+}
+
+/// [`open`], with the folders in which fetched files are looked for.
+///
+/// # Errors
+/// Those of [`open`].
+pub fn open_from(corpus: &Corpus, folder: &Path, places: &Places) -> Result<Text> {
+    let name = match corpus {
+        Corpus::Name(name) => name,
+        Corpus::Glob { glob } => return open_glob(glob, folder),
+    };
+    if name == NO_TEXT {
+        return Ok(Text::new(name, ""));
+    }
+    if let Some((_, text)) = catalogue::EMBEDDED.iter().find(|(known, _)| known == name) {
+        return Ok(Text { name: name.as_str().into(), body: Arc::new(Body::Embedded(text)) });
+    }
+    if let Some(entry) = catalogue::find(name) {
+        return Text::file(name, &entry.locate(places)?);
+    }
+    let beside = folder.join(name);
+    if fs::exists(&beside).unwrap_or(false) {
+        return Text::file(name, &beside);
+    }
+    if fs::exists(name).unwrap_or(false) {
+        return Text::file(name, Path::new(name));
+    }
+    Err(unknown(name, folder).into())
+}
+
+/// A corpus as it is called from the current folder, whatever `folder` its experiment file lies in: a checkpoint is used
+/// without that file. From the root nothing is called, for a run may be passed on: such a corpus is called from `folder`.
+/// Returned with it is the folder from which it is called.
+pub fn seen_from_here(corpus: &Corpus, folder: &Path) -> (Corpus, PathBuf) {
+    let here = std::env::current_dir().unwrap_or_default();
+    let Ok(below) = folder.strip_prefix(&here).or(if folder.is_absolute() { Err(()) } else { Ok(folder) }) else {
+        let is_beside = match corpus {
+            Corpus::Glob { .. } => true,
+            Corpus::Name(name) => fs::exists(folder.join(name)).unwrap_or(false),
+        };
+        return (corpus.clone(), if is_beside { folder.to_owned() } else { here });
+    };
+    (called_from_above(corpus, below), here)
+}
+
+fn called_from_above(corpus: &Corpus, folder: &Path) -> Corpus {
+    let beside = |name: &str| folder.join(name).display().to_string();
+    match corpus {
+        Corpus::Glob { glob } => Corpus::Glob { glob: beside(glob) },
+        Corpus::Name(name) if name == NO_TEXT => corpus.clone(),
+        Corpus::Name(name) if catalogue::names().any(|known| known == name) => corpus.clone(),
+        Corpus::Name(name) if fs::exists(folder.join(name)).unwrap_or(false) => Corpus::Name(beside(name)),
+        Corpus::Name(_) => corpus.clone(),
+    }
+}
+
+impl Text {
+    /// A text made in memory.
+    pub fn new(name: &str, text: impl Into<String>) -> Self {
+        Self { name: name.into(), body: Arc::new(Body::Owned(text.into())) }
+    }
+
+    /// The text of a file: mapped if it is large, read otherwise.
+    ///
+    /// # Errors
+    /// When it cannot be read, is empty or is not UTF-8.
+    pub fn file(name: &str, path: &Path) -> Result<Self> {
+        let size = fs::metadata(path).map_err(|cause| unreadable(name, path, cause))?.len();
+        if size < MAP_FROM { Self::read(name, path) } else { Self::map(name, path) }
+    }
+
+    /// The text of a file, read into memory.
+    ///
+    /// # Errors
+    /// Those of [`Text::file`].
+    pub fn read(name: &str, path: &Path) -> Result<Self> {
+        let bytes = fs::read(path).map_err(|cause| unreadable(name, path, cause))?;
+        if bytes.is_empty() {
+            return Err(empty(name));
+        }
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let at = error.utf8_error().valid_up_to();
+            not_text(name, error.as_bytes(), at)
+        })?;
+        Ok(Self { name: name.into(), body: Arc::new(Body::Owned(text)) })
+    }
+
+    /// The text of a file, mapped: it stays on the disk, and what was read of it is given back to the system. The
+    /// file must not be changed while the text is in use.
+    ///
+    /// # Errors
+    /// Those of [`Text::file`].
+    pub fn map(name: &str, path: &Path) -> Result<Self> {
+        if path.is_dir() {
+            return Err(is_folder(name));
+        }
+        let file = fs::File::open(path).map_err(|cause| unreadable(name, path, cause))?;
+        if file.metadata().map_err(|cause| unreadable(name, path, cause))?.len() == 0 {
+            return Err(empty(name));
+        }
+        let mapped = Mapped::new(&file)
+            .map_err(|cause| unreadable(name, path, cause))?
+            .map_err(|(bytes, at)| not_text(name, &bytes, at))?;
+        Ok(Self { name: name.into(), body: Arc::new(Body::Mapped(mapped)) })
+    }
+
+    /// The name by which the experiment calls it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// All of it. A byte order mark at the start of the file is not part of the text.
+    pub fn as_str(&self) -> &str {
+        let text = match &*self.body {
+            Body::Embedded(text) => text,
+            Body::Owned(text) => text.as_str(),
+            Body::Mapped(mapped) => mapped.as_str(),
+        };
+        text.strip_prefix('\u{feff}').unwrap_or(text)
+    }
+
+    /// A part of it in pieces of about a megabyte, each with its byte offset, without keeping a mapped file resident.
+    pub(crate) fn chunks(&self, range: Range<usize>) -> impl Iterator<Item = (usize, &str)> {
+        let text = self.as_str();
+        let mut at = range.start;
+        std::iter::from_fn(move || {
+            if at >= range.end {
+                return None;
+            }
+            let end = text.floor_char_boundary(range.end.min(at + CHUNK));
+            let chunk = (at, &text[at..end]);
+            self.touched(end - at);
+            at = end;
+            Some(chunk)
+        })
+    }
+
+    /// Says that so many bytes were read; a mapped file is given back to the system from time to time.
+    pub(crate) fn touched(&self, bytes: usize) {
+        if let Body::Mapped(mapped) = &*self.body {
+            mapped.touched(bytes);
+        }
+    }
+
+    /// The number of the line, from 1 on, in which a byte stands.
+    pub(crate) fn line(&self, offset: usize) -> usize {
+        line(self.as_str().as_bytes(), offset)
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Text({}, {} bytes)", self.name, self.as_str().len())
+    }
+}
+
+/// Every file that the pattern matches, in the order of their paths; a file that does not end a line gets a newline.
+fn open_glob(pattern: &str, folder: &Path) -> Result<Text> {
+    let full = Path::new(&glob::Pattern::escape(&folder.to_string_lossy())).join(pattern);
+    let matches = glob::glob(&full.to_string_lossy()).map_err(|error| {
+        Problem::new(format!("`{pattern}` is not a pattern: {}", error.msg))
+            .hint("`*` stands for any part of a name, `**` for any folders, `?` for one character")
+    })?;
+    let mut paths = Vec::new();
+    for path in matches {
+        let path = path.map_err(|error| Error::internal(format!("cannot search for `{pattern}`"), error))?;
+        if path.is_file() {
+            paths.push(path);
+        }
+    }
+    if paths.is_empty() {
+        return Err(Problem::new(format!("no file matches `{pattern}`"))
+            .note(format!("looked in: {}", shown(folder)))
+            .into());
+    }
+    paths.sort();
+    let mut all = String::new();
+    for path in paths {
+        let name = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
+        let part = Text::read(&name, &path)?;
+        all.push_str(part.as_str());
+        if !all.ends_with('\n') {
+            all.push('\n');
+        }
+    }
+    Ok(Text::new(pattern, all))
+}
+
+fn unknown(name: &str, folder: &Path) -> Problem {
+    let known: Vec<&str> = catalogue::names().collect();
+    let nearest = known
+        .iter()
+        .map(|known| (strsim::jaro_winkler(known, name), known))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    let problem = Problem::new(format!("there is no corpus and no file `{name}`"))
+        .note(format!("known corpora: {}", known.join(", ")))
+        .note(format!("files are looked for in: {}", shown(folder)));
+    match nearest {
+        Some((_, nearest)) => problem.hint(format!("did you mean `{nearest}`?")),
+        None => problem.hint("give one of these names, or the path of a text file"),
+    }
+}
+
+/// A folder as a message shows it; the current one has no name of its own.
+fn shown(folder: &Path) -> Display<'_> {
+    if folder.as_os_str().is_empty() { Path::new(".").display() } else { folder.display() }
+}
+
+fn unreadable(name: &str, path: &Path, cause: std::io::Error) -> Error {
+    if path.is_dir() {
+        return is_folder(name);
+    }
+    match cause.kind() {
+        ErrorKind::NotFound => Problem::new(format!("there is no file `{}`", path.display())).into(),
+        ErrorKind::PermissionDenied => {
+            Problem::new(format!("`{}` may not be read", path.display())).hint("change the file's permissions").into()
+        }
+        _ => Error::internal(format!("cannot read `{}`", path.display()), cause),
+    }
+}
+
+fn is_folder(name: &str) -> Error {
+    Problem::new(format!("`{name}` is a folder, not a text"))
+        .hint(format!("name a file, or all files of the folder: corpus = {{ glob = \"{name}/*.txt\" }}"))
+        .into()
+}
+
+fn empty(name: &str) -> Error {
+    Problem::new(format!("`{name}` is empty")).hint("a text of a few thousand characters is a good start").into()
+}
+
+fn not_text(name: &str, bytes: &[u8], at: usize) -> Error {
+    if is_utf16(bytes) {
+        return Problem::new(format!("`{name}` is UTF-16, not UTF-8"))
+            .hint(format!("convert it: iconv -f utf-16 -t utf-8 {name} > TEXT.txt, and name that"))
+            .into();
+    }
+    let byte = bytes.get(at).copied().unwrap_or_default();
+    Problem::new(format!("`{name}` is not UTF-8: byte 0x{byte:02X} at offset {at}, in line {}", line(bytes, at)))
+        .hint(format!("if it is Latin-1, convert it: iconv -f latin1 -t utf-8 {name} > TEXT.txt, and name that"))
+        .into()
+}
+
+fn line(bytes: &[u8], offset: usize) -> usize {
+    bytes[..offset.min(bytes.len())].split(|byte| *byte == b'\n').count()
+}

@@ -1,0 +1,173 @@
+//! Whole documents as sequences: `start, document, end`, padded to a common length.
+
+use std::{ops::Range, sync::Arc};
+
+use hatchery_plugin::{Framing, Token};
+
+use crate::{
+    data::{
+        Batch, Facts, Vocabulary,
+        corpus::{SCATTERED, Text},
+        split::Role,
+        tokens::refuse,
+    },
+    error::{Error, Problem, Result},
+};
+
+/// Symbols of the longest document that is trained on as a whole. Every symbol is a time step of its own, so what is longer
+/// would take minutes an update: it is running text, not an example.
+const LONGEST: usize = 10_000;
+
+/// The documents of a split.
+#[derive(Debug)]
+pub(crate) struct Documents {
+    text: Text,
+    ranges: Vec<Range<usize>>,
+    vocabulary: Arc<Vocabulary>,
+    /// The first input: the start symbol, or the vector of zeros.
+    first: Token,
+    end: Option<Token>,
+    padding: Token,
+    /// Time steps of every batch, if they are fixed.
+    steps: Option<usize>,
+    count_padding: bool,
+    facts: Facts,
+    /// Predictions of the longest document.
+    longest: usize,
+}
+
+impl Documents {
+    pub(crate) fn new(
+        text: &Text,
+        mut ranges: Vec<Range<usize>>,
+        framing: &Framing,
+        vocabulary: &Arc<Vocabulary>,
+        split: Role,
+    ) -> Result<Self> {
+        let Framing::Documents { start, end, padding, length, count_padding } = framing else {
+            return Err(Error::Internal { message: format!("{framing:?} does not frame documents"), cause: None });
+        };
+        let token = |symbol: char| {
+            vocabulary.token(symbol).ok_or_else(|| vocabulary.refuse(symbol, "which the dataset puts around documents"))
+        };
+        let starts = usize::from(start.is_some());
+        let mut facts = Facts::default();
+        let mut fault = None;
+        ranges.retain(|range| match count(text, vocabulary, range) {
+            // Without an end symbol an empty document predicts nothing.
+            Ok(characters) if characters + usize::from(end.is_some()) > 0 => {
+                facts.sequences += 1;
+                facts.characters += characters;
+                *facts.lengths.entry(starts + characters + usize::from(end.is_some())).or_default() += 1;
+                true
+            }
+            Ok(_) => false,
+            Err(error) => {
+                fault.get_or_insert(error);
+                false
+            }
+        });
+        if let Some(fault) = fault {
+            return Err(fault);
+        }
+        facts.longest = facts.lengths.last_key_value().map_or(0, |(length, _)| *length);
+        if ranges.is_empty() {
+            return Err(Problem::new(format!("every document for {split} is empty"))
+                .hint("check the corpus and the keys of [dataset]")
+                .into());
+        }
+        if length.is_none() && facts.longest > LONGEST {
+            return Err(too_long(text, &ranges, facts.longest).into());
+        }
+        Ok(Self {
+            text: text.clone(),
+            ranges,
+            first: start.map(token).transpose()?.unwrap_or(vocabulary.none()),
+            end: end.map(token).transpose()?,
+            padding: token(*padding)?,
+            steps: length.map(|length| length - starts),
+            count_padding: *count_padding,
+            longest: facts.longest - starts,
+            facts,
+            vocabulary: Arc::clone(vocabulary),
+        })
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.ranges.len()
+    }
+
+    pub(crate) fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// The steps that a batch must have so that evaluation does not depend on which documents share one.
+    pub(crate) fn evaluation_steps(&self) -> Option<usize> {
+        self.count_padding.then_some(self.longest)
+    }
+
+    // ANCHOR: batch
+    /// The batch of these documents, padded to the fixed length, else to `steps`, else to the longest of them.
+    pub(crate) fn batch(&self, documents: &[usize], steps: Option<usize>) -> Batch {
+        let targets: Vec<Vec<Token>> = documents.iter().map(|document| self.targets(*document)).collect();
+        let longest = targets.iter().map(Vec::len).max().unwrap_or_default();
+        let steps = self.steps.or(steps).unwrap_or(longest);
+        let mut batch = Batch::blank(documents.len(), steps, self.vocabulary.none());
+        for (row, targets) in targets.iter().enumerate() {
+            let mut input = self.first;
+            for step in 0..steps {
+                let at = step * batch.rows + row;
+                let target = targets.get(step).copied();
+                batch.inputs[at] = input;
+                batch.targets[at] = target.unwrap_or(self.padding);
+                batch.counted[at] = target.is_some() || self.count_padding;
+                input = batch.targets[at];
+            }
+        }
+        batch
+    }
+    // ANCHOR_END: batch
+
+    /// Every document, without its end symbol.
+    pub(crate) fn all(&self) -> Vec<Vec<Token>> {
+        let content = |document| {
+            let mut tokens = self.targets(document);
+            tokens.truncate(tokens.len() - usize::from(self.end.is_some()));
+            tokens
+        };
+        (0..self.count()).map(content).collect()
+    }
+
+    /// The document and its end symbol.
+    fn targets(&self, document: usize) -> Vec<Token> {
+        let range = &self.ranges[document];
+        let mut targets = Vec::with_capacity(range.len() + 1);
+        // Characters without a token were refused when the documents were counted.
+        let _ = self.vocabulary.visit(&self.text.as_str()[range.clone()], &mut |_, token| targets.push(token));
+        targets.extend(self.end);
+        self.text.touched(range.len().max(SCATTERED));
+        targets
+    }
+}
+
+fn too_long(text: &Text, ranges: &[Range<usize>], symbols: usize) -> Problem {
+    let start = ranges.iter().max_by_key(|range| range.len()).map_or(0, |range| range.start);
+    Problem::new(format!(
+        "an example of `{}` is too long: {symbols} symbols, in line {}",
+        text.name(),
+        text.line(start)
+    ))
+    .note(format!("an example has at most {LONGEST} symbols"))
+    .hint("read running text with [dataset] type = \"stream\" or \"windows\", or cut examples with `length`")
+}
+
+/// How many tokens a document has.
+fn count(text: &Text, vocabulary: &Vocabulary, range: &Range<usize>) -> Result<usize> {
+    let mut characters = 0;
+    for (base, chunk) in text.chunks(range.clone()) {
+        vocabulary
+            .visit(chunk, &mut |_, _| characters += 1)
+            .map_err(|stranger| refuse(text, vocabulary, base, stranger))?;
+    }
+    Ok(characters)
+}

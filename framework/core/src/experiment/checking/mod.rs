@@ -1,0 +1,204 @@
+//! What an experiment file may say: the schema of whole files, and the keys of each table in words.
+//!
+//! The schema is put together from the types that serde reads and from the plugins' own, so that parsing, "did you
+//! mean", `plugins show` and the tables of the book all come from one definition.
+
+pub(crate) mod rules;
+pub(crate) mod schema;
+mod synonyms;
+mod values;
+pub(crate) mod walk;
+
+use hatchery_plugin::{Kind, Variant};
+use schemars::{JsonSchema, SchemaGenerator, schema_for};
+use serde_json::{Map, Value, json};
+
+use self::schema::{Schemas, alternatives, properties, required};
+use super::{Corpus, Experiment, write};
+use crate::{
+    error::{Problem, Result},
+    plugins::Registry,
+    suggest,
+};
+
+/// A key of a table, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Its name.
+    pub name: String,
+    /// What its value must be: `integer, at least 1`.
+    pub kind: String,
+    /// The value it has when it is not given, as TOML.
+    pub default: Option<String>,
+    /// Whether it must be given.
+    pub required: bool,
+    /// What it means.
+    pub doc: String,
+}
+
+/// The JSON schema of experiment files: that of [`Experiment`], with the plugins of the registry in the tables that
+/// name one.
+pub fn schema(registry: &Registry) -> Value {
+    let mut definitions = Map::new();
+    let corpus = Corpus::json_schema(&mut SchemaGenerator::default()).to_value();
+    let tables: Vec<(Kind, Value)> =
+        Kind::ALL.into_iter().map(|kind| (kind, plugin_tables(kind, registry, &corpus, &mut definitions))).collect();
+    let mut schema = schema_for!(Experiment).to_value();
+    let defs = &mut schema["$defs"];
+    if let Some(defs) = defs.as_object_mut() {
+        defs.retain(|name, _| name != "Part" && name != "DatasetPart");
+        defs.extend(definitions);
+    }
+    for (kind, table) in tables {
+        let property = &mut schema["properties"][kind.word()];
+        // Either the table itself or the items of a list of such tables.
+        let place = if property.get("items").is_some() { &mut property["items"] } else { property };
+        if let Some(place) = place.as_object_mut() {
+            place.remove("$ref");
+            place.insert("oneOf".to_owned(), table);
+        }
+    }
+    schema["properties"]["base"] = json!({
+        "type": "string",
+        "minLength": 1,
+        "description": "Another experiment file, relative to this one, over which this one is laid."
+    });
+    schema
+}
+
+/// The keys of the example in a plugin's documentation: of its table for this plugin, without `type` and `corpus`. None
+/// at all when it has no example.
+///
+/// # Errors
+/// When the example is no TOML, or has no table for the plugin.
+pub fn example(variant: &Variant) -> Result<Value> {
+    let (kind, name) = (variant.kind(), variant.name);
+    let broken =
+        |what: String| Problem::new(format!("the example in the documentation of the {kind} `{name}`: {what}"));
+    let Some(text) = variant.doc.split_once("```toml\n").and_then(|(_, rest)| rest.split("```").next()) else {
+        return Ok(json!({}));
+    };
+    let mut page: toml::Table = text.parse().map_err(|error| broken(format!("{error}")))?;
+    let is_own = |table: &toml::Table| table.get("type").and_then(toml::Value::as_str) == Some(name);
+    let table = match page.remove(kind.word()) {
+        Some(toml::Value::Table(table)) => Some(table).filter(is_own),
+        Some(toml::Value::Array(tables)) => tables.into_iter().filter_map(|table| table.try_into().ok()).find(is_own),
+        _ => None,
+    };
+    let mut table = table.ok_or_else(|| broken(format!("it has no {kind} of this name")))?;
+    table.remove("type");
+    table.remove("corpus");
+    serde_json::to_value(table).map_err(|error| broken(error.to_string()).into())
+}
+
+/// The keys of a table with this schema; `$ref`s are looked up in it. Where the table has several forms, the keys of
+/// all of them.
+pub fn keys(schema: &Value) -> Vec<Key> {
+    keys_within(schema, schema)
+}
+
+/// The keys of one of the framework's own tables: `""` for the keys outside of all tables, `"train"`,
+/// `"train.smoothing"`; a form of a table that has several by its name, `"optimizer.adam"`. None for the tables of
+/// plugins, whose keys are theirs, and for tables that do not exist.
+pub fn table_keys(table: &str) -> Vec<Key> {
+    let root = schema_for!(Experiment).to_value();
+    let schemas = Schemas::new(&root);
+    let mut schema = &root;
+    for name in table.split('.').filter(|name| !name.is_empty()) {
+        let inner = properties(schema).find(|(key, _)| *key == name).map(|(_, inner)| inner);
+        let variant = || {
+            let forms = alternatives(schema)?;
+            let at = schemas.tag(&forms)?.names.iter().position(|known| *known == name)?;
+            forms.get(at).copied()
+        };
+        let Some(found) = inner.or_else(variant) else { return Vec::new() };
+        schema = schemas.resolve(found);
+    }
+    keys_within(&root, schema)
+}
+
+fn keys_within(root: &Value, schema: &Value) -> Vec<Key> {
+    let schemas = Schemas::new(root);
+    let schema = schemas.resolve(schema);
+    let forms = alternatives(schema).unwrap_or_default();
+    let forms: Vec<_> = forms.into_iter().map(|form| schemas.resolve(form)).collect();
+    let mut keys: Vec<Key> = Vec::new();
+    if let Some(tag) = schemas.tag(&forms).filter(|tag| !tag.names.is_empty()) {
+        let names: Vec<_> = tag.names.iter().map(|name| format!("\"{name}\"")).collect();
+        let kind = suggest::either(&names);
+        keys.push(Key { name: tag.key.to_owned(), kind, default: None, required: true, doc: String::new() });
+    }
+    for form in std::iter::once(schema).chain(forms.iter().copied()) {
+        for (name, property) in properties(form) {
+            if keys.iter().any(|key| key.name == name) {
+                continue;
+            }
+            let doc = |schema: &Value| schema.get("description").and_then(Value::as_str).map(str::to_owned);
+            keys.push(Key {
+                name: name.to_owned(),
+                kind: schemas.kind(property),
+                default: property.get("default").filter(|default| !default.is_null()).map(write::value),
+                required: required(form).any(|key| key == name),
+                doc: doc(property).or_else(|| doc(schemas.resolve(property))).unwrap_or_default(),
+            });
+        }
+    }
+    keys
+}
+
+/// The forms of a table that names a plugin of this kind. What the plugins' schemas define is moved to `definitions`,
+/// under names that tell the plugins apart.
+fn plugin_tables(kind: Kind, registry: &Registry, corpus: &Value, definitions: &mut Map<String, Value>) -> Value {
+    let tables = registry.of(kind).map(|entry| {
+        let name = entry.variant.name;
+        let mut table = entry.variant.schema.clone();
+        let prefix = format!("{kind}-{name}");
+        if redirect(&mut table, &prefix) {
+            definitions.insert(prefix.clone(), table.clone());
+        }
+        let Some(object) = table.as_object_mut() else { return json!({ "properties": { "type": { "const": name } } }) };
+        object.remove("$schema");
+        if let Some(Value::Object(own)) = object.remove("$defs") {
+            definitions.extend(own.into_iter().map(|(inner, schema)| (format!("{prefix}-{inner}"), schema)));
+        }
+        let mut keys = Map::new();
+        keys.insert("type".to_owned(), json!({ "type": "string", "const": name }));
+        let mut needed = vec![json!("type")];
+        if kind == Kind::Dataset {
+            keys.insert("corpus".to_owned(), corpus.clone());
+            needed.push(json!("corpus"));
+        }
+        if let Some(Value::Object(own)) = object.remove("properties") {
+            keys.extend(own);
+        }
+        if let Some(Value::Array(own)) = object.remove("required") {
+            needed.extend(own);
+        }
+        object.insert("properties".to_owned(), Value::Object(keys));
+        object.insert("required".to_owned(), Value::Array(needed));
+        table
+    });
+    tables.collect()
+}
+
+/// Rewrites references within a plugin's schema for a place elsewhere; says whether one was to the schema itself.
+fn redirect(schema: &mut Value, prefix: &str) -> bool {
+    match schema {
+        Value::Array(items) => {
+            let mut found = false;
+            for item in items {
+                found |= redirect(item, prefix);
+            }
+            found
+        }
+        Value::Object(entries) => entries.iter_mut().fold(false, |found, (key, value)| match value {
+            Value::String(pointer) if key == "$ref" => {
+                let inner = pointer.strip_prefix("#/$defs/").map(|inner| format!("-{inner}"));
+                *pointer = format!("#/$defs/{prefix}{}", inner.as_deref().unwrap_or_default());
+                found || inner.is_none()
+            }
+            value => redirect(value, prefix) || found,
+        }),
+        _ => false,
+    }
+}

@@ -1,0 +1,219 @@
+//! What keys mean together: combinations that each table alone cannot refuse.
+
+use crate::{
+    device::KNOWN,
+    error::{Place, Problem},
+    experiment::reading::spanned::{Entry, Node, Value},
+    suggest::{nearest, question},
+};
+
+/// Everything wrong with the combination of values. `proposed` are the keys that are missing only because they are
+/// misspelt, `told` what is wrong with single values, of which nothing more is said.
+pub(crate) fn check(experiment: &Node, proposed: &[String], told: &[Problem]) -> Vec<Problem> {
+    let rules = Rules { experiment, proposed, told };
+    [rules.length(), rules.numpy(), rules.numpy_seed(), rules.split(), rules.device(), rules.dtype()]
+        .into_iter()
+        .chain([rules.dropout(), rules.initialiser(), rules.patience()])
+        .flatten()
+        .collect()
+}
+
+struct Rules<'a> {
+    experiment: &'a Node,
+    proposed: &'a [String],
+    told: &'a [Problem],
+}
+
+impl Rules<'_> {
+    /// Training is as long as `steps` or `epochs` say.
+    fn length(&self) -> Option<Problem> {
+        let train = self.entry(&["train"])?;
+        train.node.as_table()?;
+        match (self.entry(&["train", "steps"]), self.entry(&["train", "epochs"])) {
+            (Some(steps), Some(epochs)) => {
+                let second = if later(&steps.place, &epochs.place) { steps } else { epochs };
+                Some(
+                    Problem::new("both `steps` and `epochs` in [train]")
+                        .at(second.place.clone())
+                        .hint("keep the one that says how long to train"),
+                )
+            }
+            (None, None) if !["train", "train.steps", "train.epochs"].iter().any(|path| self.is_proposed(path)) => {
+                Some(
+                    Problem::new("neither `steps` nor `epochs` in [train]")
+                        .at(train.node.place.clone())
+                        .hint("say how long to train: `steps = 1000`, or `epochs = 10`"),
+                )
+            }
+            _ => None,
+        }
+    }
+
+    /// A table that nothing would read must not pass.
+    fn numpy(&self) -> Option<Problem> {
+        let numpy = self.entry(&["numpy"])?;
+        if self.uses_numpy() || self.is_proposed("rng") || !self.is_word("rng") {
+            return None;
+        }
+        Some(
+            Problem::new("[numpy] without `rng = \"numpy\"`")
+                .at(numpy.node.place.clone())
+                .hint("set `rng = \"numpy\"`, or leave [numpy] out"),
+        )
+    }
+
+    /// `NumPy`'s legacy generator takes seeds of 32 bits.
+    fn numpy_seed(&self) -> Option<Problem> {
+        let seed = self.entry(&["seed"])?;
+        match seed.node.value {
+            Value::Integer(number)
+                if self.uses_numpy() && !self.is_told(&seed.node) && number > i128::from(u32::MAX) =>
+            {
+                Some(
+                    Problem::new(format!("`seed` is too large for NumPy's generator: {number}"))
+                        .at(seed.node.place.clone())
+                        .note(format!("expected: integer, at least 0, at most {}", u32::MAX)),
+                )
+            }
+            _ => None,
+        }
+    }
+
+    /// Something must be left to train on.
+    fn split(&self) -> Option<Problem> {
+        let (valid, test) = (self.entry(&["split", "valid"]), self.entry(&["split", "test"]));
+        let share = |entry: Option<&Entry>| entry.map_or(Some(0.0), |entry| self.number(&entry.node));
+        let held_out = share(valid)? + share(test)?;
+        if held_out < 1.0 {
+            return None;
+        }
+        let last = match (valid, test) {
+            (Some(valid), Some(test)) if later(&valid.place, &test.place) => valid,
+            (valid, test) => test.or(valid)?,
+        };
+        Some(
+            Problem::new("nothing is left to train on: `valid` and `test` in [split] together are 1 or more")
+                .at(last.node.place.clone())
+                .hint("make them smaller: 0.1 each is usual"),
+        )
+    }
+
+    fn device(&self) -> Option<Problem> {
+        let device = self.entry(&["backend", "device"])?;
+        let text = device.node.as_str()?;
+        let (word, which) = match text.split_once(':') {
+            Some((word, which)) => (word, Some(which)),
+            None => (text, None),
+        };
+        let words = || KNOWN.iter().map(|known| known.word);
+        let problem = match (KNOWN.iter().find(|known| known.word == word).map(|known| known.several), which) {
+            (None, _) => {
+                let known = words().collect::<Vec<_>>().join(", ");
+                let problem =
+                    Problem::new(format!("unknown device \"{text}\"")).note(format!("known devices: {known}"));
+                let near = nearest(word, words());
+                if near.is_empty() { problem } else { problem.hint(question(&near)) }
+            }
+            (Some(true), Some(which)) if which.trim().is_empty() => {
+                Problem::new(format!("no index or name after the colon in device \"{text}\""))
+                    .hint(format!("write \"{word}\", or \"{word}:0\""))
+            }
+            (Some(false), Some(_)) => {
+                Problem::new(format!("device \"{word}\" takes no index")).hint(format!("write \"{word}\""))
+            }
+            _ => return None,
+        };
+        Some(problem.at(device.node.place.clone()))
+    }
+
+    fn dtype(&self) -> Option<Problem> {
+        let dtype = self.entry(&["backend", "dtype"])?;
+        let device = self.entry(&["backend", "device"])?.node.as_str()?;
+        if dtype.node.as_str() != Some("f64") || device.split(':').next() != Some("wgpu") {
+            return None;
+        }
+        Some(
+            Problem::new("device \"wgpu\" has no 64-bit numbers")
+                .at(dtype.node.place.clone())
+                .hint("set `dtype = \"f32\"`, or `device = \"cpu\"`"),
+        )
+    }
+
+    /// Dropout that stands nowhere would be believed to be at work.
+    fn dropout(&self) -> Option<Problem> {
+        let dropout = self.entry(&["model", "dropout"])?;
+        let layers = self.entry(&["model", "layers"]).map_or(Some(1.0), |layers| self.number(&layers.node))?;
+        let last = self.entry(&["model", "dropout-last"]);
+        let is_last = last.is_some_and(|last| !matches!(last.node.value, Value::Boolean(false)));
+        let wanted = self.number(&dropout.node)? > 0.0 && !self.is_proposed("model.dropout-last");
+        if !wanted || layers > 1.0 || is_last || self.is_proposed("model.layers") {
+            return None;
+        }
+        Some(
+            Problem::new("`dropout` in [model] has no effect: it stands between layers, and there is one")
+                .at(dropout.node.place.clone())
+                .hint("set `dropout-last = true`, `layers = 2`, or `dropout = 0.0`"),
+        )
+    }
+
+    /// One list of values cannot fill matrices of several shapes.
+    fn initialiser(&self) -> Option<Problem> {
+        let kind = self.entry(&["model", "initialiser", "type"])?;
+        (kind.node.as_str() == Some("values")).then(|| {
+            Problem::new("[model.initialiser] is for every weight matrix, `values` fits only one")
+                .at(kind.node.place.clone())
+                .hint("use an initialiser that fills matrices of any shape, for example `xavier-uniform`")
+        })
+    }
+
+    /// Patience is with the validation, so there must be one.
+    fn patience(&self) -> Option<Problem> {
+        let patience = self.entry(&["train", "patience"])?;
+        let valid = self.entry(&["split", "valid"]).map_or(Some(0.0), |valid| self.number(&valid.node))?;
+        if valid > 0.0 || self.is_proposed("split.valid") || self.is_proposed("split") {
+            return None;
+        }
+        Some(
+            Problem::new("`patience` in [train] has no effect: nothing is held out for validation")
+                .at(patience.place.clone())
+                .hint("hold something out: `valid = 0.1` in [split]"),
+        )
+    }
+
+    fn entry(&self, path: &[&str]) -> Option<&Entry> {
+        self.experiment.find(path)
+    }
+
+    fn uses_numpy(&self) -> bool {
+        self.entry(&["rng"]).is_some_and(|rng| rng.node.as_str() == Some("numpy"))
+    }
+
+    /// Whether a key is absent or one of its known words, so that no other problem is about it.
+    fn is_word(&self, key: &str) -> bool {
+        self.entry(&[key]).is_none_or(|entry| matches!(entry.node.as_str(), Some("numpy" | "hatchery")))
+    }
+
+    /// A number that is none of the problems so far.
+    fn number(&self, node: &Node) -> Option<f64> {
+        match node.value {
+            _ if self.is_told(node) => None,
+            Value::Integer(number) => Some(number as f64),
+            Value::Float(number) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// Whether something is wrong with this value by itself.
+    fn is_told(&self, node: &Node) -> bool {
+        self.told.iter().any(|problem| problem.place.as_ref() == Some(&node.place))
+    }
+
+    fn is_proposed(&self, path: &str) -> bool {
+        self.proposed.iter().any(|proposed| proposed == path)
+    }
+}
+
+/// Whether one place is behind the other in one text. Of two texts the one laid over the other is not known here.
+fn later(one: &Place, other: &Place) -> bool {
+    one.file == other.file && one.span.start > other.span.start
+}

@@ -1,0 +1,218 @@
+//! Reading an experiment, strictly: from files and `--set` arguments to an [`Experiment`], or to everything that is
+//! wrong with them.
+//!
+//! The steps: parse the file and those it is based on, lay them over each other, lay the `--set` arguments over that,
+//! check the result along the schema and against the rules, let every plugin read its keys, deserialise. Problems of
+//! all steps that could run come together.
+
+mod files;
+pub(crate) mod overrides;
+pub(crate) mod spanned;
+
+use std::path::{Path, PathBuf};
+
+use hatchery_plugin::Kind;
+use serde_json::{Map, Value as Json, json};
+
+use self::{
+    files::Chain,
+    spanned::{Node, Source, Value},
+};
+use super::{
+    Experiment, Numpy, Rng,
+    checking::{
+        self, rules,
+        schema::{Schemas, properties, required},
+        walk::Walk,
+    },
+};
+use crate::{
+    error::{Error, Problem, Result},
+    plugins::{Part, Registry},
+};
+
+/// Reads an experiment file, with `KEY=VALUE` overrides laid over it in their order.
+///
+/// A file may begin with `base = "other.toml"`, relative to itself: it is then laid over that file, table by table and
+/// key by key. Lists of tables are replaced as a whole, and a table that names another `type` than its base's starts
+/// afresh, except for the `corpus` of the data set.
+///
+/// Overrides are paths and TOML values: `cell.hidden=64`, `clipper.0.limit=1.0`, `name=x`. Setting one of
+/// `train.steps` and `train.epochs` takes the file's other one away; setting another `type` takes away the file's keys
+/// that it does not know.
+///
+/// # Errors
+/// Everything that is wrong, each problem at its place.
+pub fn read(path: &Path, overrides: &[String], registry: &Registry) -> Result<Experiment> {
+    let source = files::load(path)?;
+    let mut experiment = resolve(&source, Chain::starting_at(path), overrides, registry)?;
+    // What is recorded of a run is found from the folder in which it was started, and names no absolute path.
+    experiment.plugins = libraries(path, overrides)?.iter().map(|path| portable(path)).collect();
+    Ok(experiment)
+}
+
+fn portable(path: &Path) -> String {
+    let told = if path.is_absolute() { path.file_name().map_or(path, Path::new) } else { path };
+    told.display().to_string()
+}
+
+/// The libraries that an experiment file names, read before anything else of it, for they hold what the rest may name.
+/// A path is looked for beside the file that it stands in, then in the current folder. What else is wrong with the file
+/// is left to [`read()`].
+///
+/// # Errors
+/// When the file cannot be read, or a library is not there.
+pub fn libraries(path: &Path, overrides: &[String]) -> Result<Vec<PathBuf>> {
+    named_libraries(&files::load(path)?, Chain::starting_at(path), overrides)
+}
+
+fn named_libraries(source: &Source, chain: Chain, overrides: &[String]) -> Result<Vec<PathBuf>> {
+    let schema = checking::schema(&Registry::default());
+    let mut elsewhere = Vec::new();
+    let Some(mut experiment) = files::layered(source, chain, &[], &mut elsewhere) else { return Ok(Vec::new()) };
+    for argument in overrides {
+        // A bad argument is told by `read`.
+        let _ = overrides::apply(argument, &mut experiment, Schemas::new(&schema), &schema);
+    }
+    let Some(Value::Array(items)) = experiment.find(&["plugins"]).map(|entry| &entry.node.value) else {
+        return Ok(Vec::new());
+    };
+    let mut found = Vec::new();
+    for (node, named) in items.iter().filter_map(|node| Some((node, node.as_str()?))) {
+        let beside = Path::new(&*node.place.file).parent().unwrap_or(Path::new("")).join(named);
+        match [beside, PathBuf::from(named)].into_iter().find(|path| path.is_file()) {
+            Some(path) => found.push(path),
+            None => {
+                return Err(Problem::new(format!("there is no plugin library `{named}`"))
+                    .at(node.place.clone())
+                    .hint("build it, or correct the path, which is relative to this file")
+                    .into());
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The libraries that the experiment of a checkpoint names, as far as they are where they were, seen from `folder` or from
+/// the current one.
+pub fn recorded_libraries(text: &str, folder: &Path) -> Vec<PathBuf> {
+    let recorded = toml::from_str::<toml::Table>(text).ok();
+    let named = recorded.as_ref().and_then(|table| table.get("plugins")).and_then(toml::Value::as_array);
+    let paths = named.into_iter().flatten().filter_map(toml::Value::as_str).map(PathBuf::from);
+    paths.filter_map(|path| [folder.join(&path), path].into_iter().find(|path| path.is_file())).collect()
+}
+
+/// Reads an experiment from a text, as [`read()`] does from a file. `name` stands for the file in messages, and files
+/// that the text is based on are looked for beside it.
+///
+/// # Errors
+/// Everything that is wrong, each problem at its place.
+pub fn from_text(text: &str, name: &str, overrides: &[String], registry: &Registry) -> Result<Experiment> {
+    files::check_size(text.as_bytes(), name)?;
+    resolve(&Source::new(name, text), Chain::starting_at(Path::new(name)), overrides, registry)
+}
+
+fn resolve(source: &Source, chain: Chain, overrides: &[String], registry: &Registry) -> Result<Experiment> {
+    let schema = checking::schema(registry);
+    let mut problems = Vec::new();
+    let schemas = Schemas::new(&schema);
+    let tables: Vec<_> =
+        properties(&schema).filter(|(_, schema)| schemas.is_tabular(schema)).map(|(name, _)| name).collect();
+    let Some(mut experiment) = files::layered(source, chain, &tables, &mut problems) else {
+        return Err(sorted(problems).into());
+    };
+    for argument in overrides {
+        let applied = overrides::apply(argument, &mut experiment, schemas, &schema);
+        problems.extend(applied.err());
+    }
+    if experiment.as_table().is_some_and(|table| table.entries.is_empty()) && problems.is_empty() {
+        let needed: Vec<_> = required(&schema).collect();
+        return Err(Problem::new(format!("the experiment file `{}` is empty", source.file))
+            .note(format!("an experiment needs at least: {}", needed.join(", ")))
+            .into());
+    }
+    let walk = Walk::over(&schema, &experiment);
+    let rules = rules::check(&experiment, &walk.proposed, &walk.problems);
+    problems.extend(walk.problems);
+    problems.extend(rules);
+    let mut json = experiment.to_json();
+    for kind in Kind::ALL {
+        problems.extend(resolve_parts(kind, &experiment, &mut json, &schema, registry)?);
+    }
+    if !problems.is_empty() {
+        return Err(sorted(problems).into());
+    }
+    let mut resolved: Experiment = serde_json::from_value(json).map_err(|error| {
+        Problem::new(format!("the experiment cannot be read: {error}")).at(experiment.place.clone())
+    })?;
+    if resolved.rng == Rng::Numpy {
+        resolved.numpy.get_or_insert_with(Numpy::default);
+    }
+    Ok(resolved)
+}
+
+/// Lets the plugins of a kind read their keys, and puts what they make of them, defaults filled in, into `json`.
+/// Returned are their refusals. Tables with problems are left alone: those are told already.
+fn resolve_parts(
+    kind: Kind,
+    experiment: &Node,
+    json: &mut Json,
+    schema: &Json,
+    registry: &Registry,
+) -> Result<Vec<Problem>> {
+    let word = kind.word();
+    let (Some(entry), property) = (experiment.find(&[word]), &schema["properties"][word]) else {
+        return Ok(Vec::new());
+    };
+    let tables: Vec<(&Node, &mut Json, &Json)> = match (&entry.node.value, &mut json[word]) {
+        (Value::Array(items), Json::Array(values)) => {
+            let of_item = property.get("items").unwrap_or(property);
+            items.iter().zip(values).map(|(item, value)| (item, value, of_item)).collect()
+        }
+        (_, value) => vec![(&entry.node, value, property)],
+    };
+    let mut problems = Vec::new();
+    for (node, value, of_table) in tables {
+        if !Walk::passes(schema, of_table, node) {
+            continue;
+        }
+        let Json::Object(mut keys) = value.take() else { continue };
+        let name = keys.remove("type");
+        let corpus = if kind == Kind::Dataset { keys.remove("corpus") } else { None };
+        let part = Part { name: name.as_ref().and_then(Json::as_str).unwrap_or_default().to_owned(), keys };
+        let built = match kind {
+            Kind::Dataset => registry.dataset(&part).map(|(_, keys)| keys),
+            Kind::Cell => registry.cell(&part).map(|(_, keys)| keys),
+            Kind::Clipper => registry.clipper(&part).map(|(_, keys)| keys),
+            Kind::Sampler => registry.sampler(&part).map(|(_, keys)| keys),
+        };
+        match built {
+            Ok(keys) => {
+                let mut table = Map::new();
+                table.insert("type".to_owned(), json!(part.name));
+                table.extend(corpus.map(|corpus| ("corpus".to_owned(), corpus)));
+                table.extend(keys);
+                *value = Json::Object(table);
+            }
+            Err(Error::User(refusals)) => {
+                problems.extend(refusals.into_iter().map(|refusal| refusal.at(node.place.clone())));
+            }
+            Err(internal) => return Err(internal),
+        }
+    }
+    Ok(problems)
+}
+
+/// In the order in which a reader meets them: text by text, each from its beginning.
+fn sorted(mut problems: Vec<Problem>) -> Vec<Problem> {
+    let mut files = Vec::new();
+    for place in problems.iter().filter_map(|problem| problem.place.as_ref()) {
+        if !files.contains(&place.file) {
+            files.push(place.file.clone());
+        }
+    }
+    problems.sort_by_key(|problem| {
+        problem.place.as_ref().map(|place| (files.iter().position(|file| *file == place.file), place.span.start))
+    });
+    problems
+}

@@ -1,0 +1,38 @@
+//! Evaluation: a whole split, in units that can be compared.
+
+use crate::{
+    data::Sequences,
+    error::Result,
+    executor::{Executor, Totals},
+    run::log::Evaluation,
+};
+
+/// Sequences evaluated at once; the result does not depend on it.
+const ROWS: usize = 64;
+
+/// The cross-entropy of a whole split.
+///
+/// # Errors
+/// When the device fails.
+// ANCHOR: evaluate
+pub fn evaluate(executor: &mut dyn Executor, split: &Sequences) -> Result<Evaluation> {
+    let mut totals = Totals::default();
+    for batch in split.evaluation(ROWS) {
+        totals += executor.evaluate(&batch)?;
+    }
+    Ok(evaluation(totals))
+}
+// ANCHOR_END: evaluate
+
+/// Sums as means: nats, bits and perplexity per character.
+pub fn evaluation(totals: Totals) -> Evaluation {
+    let characters = totals.characters as f64;
+    let nats = totals.nats / characters;
+    Evaluation {
+        nats_per_character: nats,
+        bits_per_character: nats / std::f64::consts::LN_2,
+        perplexity: nats.exp(),
+        accuracy: totals.correct as f64 / characters,
+        characters: totals.characters,
+    }
+}

@@ -1,0 +1,203 @@
+//! Generation: one or many sequences at once, character by character.
+
+use hatchery_plugin::{Framing, Predict, Token};
+
+use crate::{
+    data::{Vocabulary, encode_prefix},
+    error::{Problem, Result},
+    executor::Executor,
+    experiment::Rng,
+    network::Network,
+    random::{self, Stream, numpy::RandomState},
+};
+
+/// What to generate.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// What every sequence begins with.
+    pub prefix: String,
+    /// How many sequences.
+    pub count: usize,
+    /// Characters after which a sequence ends at the latest, the prefix not counted.
+    pub length: usize,
+    /// From this number the draws are derived.
+    pub seed: u64,
+    /// Which of the draws that one seed gives: the report of a training, say.
+    pub occasion: String,
+    /// Show the first letter in upper case.
+    pub capitalise: bool,
+}
+
+/// A sequence as it was generated.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Generated {
+    /// Its text, the prefix included, the end symbol not.
+    pub text: String,
+    /// Its tokens, as [`Generated::text`].
+    pub tokens: Vec<Token>,
+}
+
+/// Generates the sequences of a request. `watch` sees every character as it is drawn, with the index of its sequence.
+///
+/// # Errors
+/// When the prefix holds an unknown character, the model has diverged, or the device fails.
+// ANCHOR: generate
+pub fn generate(
+    network: &mut Network,
+    request: &Request,
+    watch: &mut dyn FnMut(usize, char),
+) -> Result<Vec<Generated>> {
+    let prefix = encode_prefix(&network.vocabulary, &request.prefix)?;
+    let context = Context::of(&network.framing, &network.vocabulary);
+    let mut generators = Generators::new(network, request);
+    let mut sequences = vec![prefix.clone(); request.count];
+    let mut ended = vec![false; request.count];
+
+    let mut logits = context.read(network.executor.as_mut(), &sequences)?; // [count × vocabulary]
+    for position in 0..request.length {
+        for (row, logits) in logits.chunks_mut(network.vocabulary.len()).enumerate() {
+            if ended[row] {
+                continue;
+            }
+            if !random::drawable(logits) {
+                return Err(diverged().into());
+            }
+            let uniform = generators.uniform(row, position);
+            let token = random::sample(&network.samplers, logits, &sequences[row], uniform);
+            if Some(token) == context.end {
+                ended[row] = true;
+            } else {
+                sequences[row].push(token);
+                watch(row, network.vocabulary.symbol(token));
+            }
+        }
+        if ended.iter().all(|&ended| ended) || position + 1 == request.length {
+            break;
+        }
+        logits = context.read_on(network.executor.as_mut(), &sequences)?;
+    }
+    Ok(sequences.into_iter().map(|tokens| generated(network, tokens, request.capitalise)).collect())
+}
+// ANCHOR_END: generate
+
+fn diverged() -> Problem {
+    Problem::new("the model gives no probabilities to draw from: its numbers are no longer finite")
+        .hint("its training has diverged: take an earlier checkpoint, or train with a lower optimizer.learning-rate")
+}
+
+/// What may follow a text, the most likely first, with its probability. Samplers have no part in it.
+///
+/// # Errors
+/// When the text holds an unknown character, or the device fails.
+pub fn likely(network: &mut Network, prefix: &str) -> Result<Vec<(char, f64)>> {
+    let prefix = encode_prefix(&network.vocabulary, prefix)?;
+    let context = Context::of(&network.framing, &network.vocabulary);
+    let logits = context.read(network.executor.as_mut(), &[prefix])?; // [vocabulary]
+    if !random::drawable(&logits) {
+        return Err(diverged().into());
+    }
+    let mut likely: Vec<_> = network.vocabulary.symbols().iter().copied().zip(random::softmax(&logits)).collect();
+    likely.sort_by(|a, b| b.1.total_cmp(&a.1));
+    Ok(likely)
+}
+
+fn generated(network: &Network, tokens: Vec<Token>, capitalise: bool) -> Generated {
+    let mut text = network.vocabulary.decode(&tokens);
+    if capitalise && let Some(first) = text.chars().next() {
+        text.replace_range(..first.len_utf8(), &first.to_uppercase().to_string());
+    }
+    Generated { text, tokens }
+}
+
+/// What the model sees before and between the characters that it generates.
+struct Context {
+    /// The first input of every sequence.
+    start: Token,
+    /// The symbol that ends a sequence.
+    end: Option<Token>,
+    /// Models trained on the character after a window see exactly one window for every character, filled up on the
+    /// left with zero vectors; the others carry their state.
+    window: Option<usize>,
+}
+
+impl Context {
+    fn of(framing: &Framing, vocabulary: &Vocabulary) -> Self {
+        let none = vocabulary.none();
+        let token = |symbol: Option<char>| symbol.and_then(|symbol| vocabulary.token(symbol));
+        match *framing {
+            // Where documents have no end symbol, the padding that follows them says that they are over.
+            Framing::Documents { start, end, padding, .. } => {
+                Self { start: token(start).unwrap_or(none), end: token(end.or(Some(padding))), window: None }
+            }
+            Framing::Windows { length, predict: Predict::Last, .. } => {
+                Self { start: none, end: None, window: Some(length) }
+            }
+            Framing::Windows { .. } | Framing::Stream { .. } => Self { start: none, end: None, window: None },
+        }
+    }
+
+    /// Reads whole sequences from the start and returns the logits of what follows.
+    fn read(&self, executor: &mut dyn Executor, sequences: &[Vec<Token>]) -> Result<Vec<f64>> {
+        executor.begin(sequences.len());
+        let length = sequences.first().map_or(0, Vec::len);
+        let Some(window) = self.window else {
+            let mut logits = executor.advance(&vec![self.start; sequences.len()])?;
+            for position in 0..length {
+                logits = executor.advance(&column(sequences, position))?;
+            }
+            return Ok(logits);
+        };
+        let mut logits = Vec::new();
+        for position in 0..window {
+            let tokens: Vec<_> = sequences
+                .iter()
+                .map(|sequence| (sequence.len() + position).checked_sub(window).map_or(self.start, |at| sequence[at]))
+                .collect();
+            logits = executor.advance(&tokens)?;
+        }
+        Ok(logits)
+    }
+
+    /// Reads the last token of every sequence and returns the logits of what follows.
+    fn read_on(&self, executor: &mut dyn Executor, sequences: &[Vec<Token>]) -> Result<Vec<f64>> {
+        if self.window.is_some() {
+            return self.read(executor, sequences);
+        }
+        let last: Vec<_> = sequences.iter().map(|sequence| sequence.last().copied().unwrap_or(self.start)).collect();
+        executor.advance(&last)
+    }
+}
+
+fn column(sequences: &[Vec<Token>], position: usize) -> Vec<Token> {
+    sequences.iter().map(|sequence| sequence[position]).collect()
+}
+
+/// Where the draws come from: one generator for each sequence, so that a sequence does not depend on its neighbours.
+enum Generators {
+    Streams(Vec<Stream>),
+    /// The notebooks' habit: seeded anew before every character of sequence n, with s, s + 2, s + 4, … where s is the
+    /// request's seed plus n.
+    Reseeded {
+        first: u32,
+    },
+    Numpy(Box<RandomState>),
+}
+
+impl Generators {
+    fn new(network: &Network, request: &Request) -> Self {
+        let stream = |index| Stream::new(request.seed, &request.occasion, index as u64);
+        match (network.experiment.rng, &network.experiment.numpy) {
+            (Rng::Hatchery, _) => Self::Streams((0..request.count).map(stream).collect()),
+            (Rng::Numpy, Some(numpy)) if numpy.reseed_each_character => Self::Reseeded { first: request.seed as u32 },
+            (Rng::Numpy, _) => Self::Numpy(Box::new(RandomState::new(request.seed as u32))),
+        }
+    }
+
+    fn uniform(&mut self, row: usize, position: usize) -> f64 {
+        match self {
+            Self::Streams(streams) => streams[row].uniform(),
+            Self::Reseeded { first } => RandomState::new(*first + row as u32 + 2 * position as u32).random_sample(),
+            Self::Numpy(state) => state.random_sample(),
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! How far back in time a prediction is felt: the gradient of its loss with respect to the state at every step before.
+//!
+//! Back-propagation through time multiplies one Jacobian a step. Where their product shrinks, the gradient vanishes and
+//! the model cannot learn from what lies far back; where it grows, the gradient explodes (Bengio, Simard and Frasconi
+//! 1994). Both can be read off the norms that [`flow`] gives.
+
+use std::collections::BTreeSet;
+
+use burn::{
+    Tensor,
+    tensor::{DType, Device, Int, TensorData, activation},
+};
+use hatchery_plugin::{Params, State, Token, linear};
+use serde::Serialize;
+
+use crate::{
+    data::Batch,
+    device,
+    error::{Error, Result},
+    experiment::{Backend, Dtype},
+    model::{EMBEDDING, HEAD_BIAS, HEAD_WEIGHTS, Model},
+    network::Network,
+    plugins::Registry,
+    run::checkpoint::PARAMETERS,
+};
+
+/// The gradient that flows back through one carried vector.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Flow {
+    /// The vector: `layers.0.h`.
+    pub vector: String,
+    /// Entry `k` is the norm of dL/ds, where s is the vector as it leaves the step `k + 1` steps before the prediction
+    /// whose loss is L: the mean over the sequences that are long enough.
+    pub norms: Vec<f64>,
+}
+
+/// The gradients of the last counted prediction of every sequence of a batch, each sequence begun from the starting
+/// state. Computed in 64 bits on Burn's `flex` backend, whatever the network runs on: 32 bits end at 10⁻³⁸, and the
+/// squares in a norm much earlier.
+///
+/// # Errors
+/// When this build lacks the backend, or a parameter cannot be read.
+pub fn flow(network: &Network, batch: &Batch, registry: &Registry) -> Result<Vec<Flow>> {
+    let device = device::open(&Backend { device: "flex".to_owned(), dtype: Dtype::F64 })?.inner();
+    let model = Model::new(&network.experiment, registry, network.vocabulary.len())?;
+    Probe { params: params(network, &device)?, model, device }.flow(batch)
+}
+
+/// The network's parameters as constants of the autodiff graph.
+fn params(network: &Network, device: &Device) -> Result<Params> {
+    let saved = network.executor.save()?;
+    let matrices = saved.into_iter().filter_map(|named| {
+        let name = named.name.strip_prefix(PARAMETERS)?.to_owned();
+        Some((name, matrix(named.values.to_f64(), named.shape, device)))
+    });
+    Ok(matrices.collect())
+}
+
+struct Probe {
+    model: Model,
+    params: Params,
+    device: Device,
+}
+
+impl Probe {
+    // ANCHOR: flow
+    fn flow(&self, batch: &Batch) -> Result<Vec<Flow>> {
+        let rows = batch.rows;
+        let last: Vec<Option<usize>> =
+            (0..rows).map(|row| (0..batch.steps).rev().find(|step| batch.counted[step * rows + row])).collect();
+        let ends: BTreeSet<usize> = last.iter().flatten().copied().collect();
+
+        let mut state = self.start(rows);
+        let mut nudges: Vec<State> = Vec::with_capacity(batch.steps);
+        let mut loss: Option<Tensor<1>> = None;
+        for step in 0..batch.steps {
+            let tokens = &batch.inputs[step * rows..(step + 1) * rows];
+            let (output, next) = self.step(self.inputs(tokens), &state);
+            if ends.contains(&step) {
+                let here: Vec<f64> = last.iter().map(|&end| f64::from(u8::from(end == Some(step)))).collect();
+                let nats = self.nats(output, &batch.targets[step * rows..(step + 1) * rows], here);
+                loss = Some(loss.map_or(nats.clone(), |loss| loss + nats));
+            }
+            // A zero is added to what is carried on: its gradient is that of the carried vector itself.
+            let zeros = next.clone().map(|_, vector| vector.inner().zeros_like().autodiff().require_grad());
+            state = next.iter().map(|(name, vector)| (name.to_owned(), vector.clone() + zeros.get(name))).collect();
+            nudges.push(zeros);
+        }
+        let Some(loss) = loss else { return Ok(Vec::new()) };
+        let gradients = loss.backward();
+
+        let names: Vec<_> = self.model.state().into_iter().map(|spec| spec.name.into_owned()).collect();
+        let mut flows = Vec::with_capacity(names.len());
+        for name in names {
+            let mut sums = vec![(0.0, 0_u32); batch.steps];
+            for (step, zeros) in nudges.iter().enumerate() {
+                let Some(gradient) = zeros.get(&name).grad(&gradients) else { continue };
+                let norms = read(gradient.square().sum_dim(1).sqrt())?; // [rows]
+                for (norm, end) in norms.into_iter().zip(&last) {
+                    if let Some(back) = end.and_then(|end| end.checked_sub(step)).filter(|&back| back > 0) {
+                        sums[back - 1].0 += norm;
+                        sums[back - 1].1 += 1;
+                    }
+                }
+            }
+            let long_enough = sums.into_iter().take_while(|(_, count)| *count > 0);
+            flows.push(Flow { vector: name, norms: long_enough.map(|(sum, count)| sum / f64::from(count)).collect() });
+        }
+        Ok(flows)
+    }
+    // ANCHOR_END: flow
+
+    /// All carried vectors at their starting values: each `[rows, width]`.
+    fn start(&self, rows: usize) -> State {
+        let full = |width, value| Tensor::full([rows, width], value, (&self.device, DType::F64)).autodiff();
+        self.model.state().into_iter().map(|spec| (spec.name, full(spec.width, spec.start))).collect()
+    }
+
+    /// What the first layer sees: `[rows, inputs]`, a row of zeros where there is no token.
+    fn inputs(&self, tokens: &[Token]) -> Tensor<2> {
+        let width = self.model.vocabulary;
+        let mut values = vec![0.0; tokens.len() * width];
+        for (row, &token) in tokens.iter().enumerate().filter(|(_, token)| (**token as usize) < width) {
+            values[row * width + token as usize] = 1.0;
+        }
+        let one_hot = matrix(values, [tokens.len(), width], &self.device); // [rows, vocabulary]
+        if self.model.embedding.is_some() { one_hot.matmul(self.params.get(EMBEDDING)) } else { one_hot }
+    }
+
+    /// One step of all layers. Dropout, which is for training, is left out.
+    fn step(&self, mut x: Tensor<2>, state: &State) -> (Tensor<2>, State) {
+        let mut next = State::with_capacity(state.len());
+        for layer in &self.model.layers {
+            let own = |all: &Params| -> Params {
+                let inner = |(name, matrix): (&str, &Tensor<2>)| {
+                    Some((name.strip_prefix(&layer.prefix)?.to_owned(), matrix.clone()))
+                };
+                all.iter().filter_map(inner).collect()
+            };
+            let (output, carried) = layer.cell.step(&own(&self.params), x, own(state));
+            x = output; // [rows, outputs]
+            for spec in layer.cell.state() {
+                next.push(format!("{}{}", layer.prefix, spec.name), carried.get(&spec.name));
+            }
+        }
+        (x, next)
+    }
+
+    /// Cross-entropy of the rows that end here, summed, in nats: `[1]`.
+    fn nats(&self, output: Tensor<2>, targets: &[Token], here: Vec<f64>) -> Tensor<1> {
+        let rows = targets.len();
+        let targets: Vec<i32> = targets.iter().map(|token| token.cast_signed()).collect();
+        let targets = Tensor::<1, Int>::from_data(TensorData::from(targets.as_slice()), &self.device);
+        let logits = linear(output, self.params.get(HEAD_WEIGHTS), self.params.get(HEAD_BIAS)); // [rows, vocabulary]
+        let picked = activation::log_softmax(logits, 1).gather(1, targets.unsqueeze_dim(1)); // [rows, 1]
+        (picked * matrix(here, [rows, 1], &self.device)).sum().neg()
+    }
+}
+
+fn matrix(values: Vec<f64>, shape: [usize; 2], device: &Device) -> Tensor<2> {
+    Tensor::from_data(TensorData::new(values, shape), (device, DType::F64)).autodiff()
+}
+
+fn read(tensor: Tensor<2>) -> Result<Vec<f64>> {
+    let data = tensor.try_into_data().map_err(|error| Error::internal("the device failed", error.to_string()))?;
+    data.try_into_vec().map_err(|error| Error::internal("cannot read gradients", format!("{error:?}")))
+}

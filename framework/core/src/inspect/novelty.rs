@@ -1,0 +1,59 @@
+//! Whether samples are new or copied from what the model was trained on.
+
+use std::collections::HashSet;
+
+use hatchery_plugin::{Framing, Token};
+
+use super::generate::Generated;
+use crate::data::Data;
+
+/// How much of one sample stands in the training data.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Copied {
+    /// Whether all of it does, word for word: as a document, or of a continuous text as a part.
+    pub is_verbatim: bool,
+    /// The nearest training document, and how many characters must be changed, added or left out to get there. A
+    /// continuous text has no documents.
+    pub nearest: Option<(String, usize)>,
+    /// The longest run of characters that stands in the training data too.
+    pub longest_run: String,
+}
+
+/// Compares samples with the training split. Takes time in proportion to the characters of both multiplied.
+pub fn novelty(data: &Data, samples: &[Generated]) -> Vec<Copied> {
+    let documents = data.train.documents();
+    let are_documents = matches!(data.framing, Framing::Documents { .. });
+    let whole: HashSet<&[Token]> = documents.iter().map(Vec::as_slice).collect();
+    let decode = |tokens: &[Token]| data.vocabulary.decode(tokens);
+    let compare = |sample: &Generated| {
+        let tokens = sample.tokens.as_slice();
+        let run = longest_run(tokens, &documents);
+        let distance = |document: &Vec<Token>| strsim::generic_levenshtein(document, &sample.tokens);
+        let nearest = documents.iter().map(|document| (distance(document), document)).min_by_key(|(far, _)| *far);
+        Copied {
+            is_verbatim: if are_documents { whole.contains(tokens) } else { run.len() == tokens.len() },
+            nearest: nearest.filter(|_| are_documents).map(|(far, document)| (decode(document), far)),
+            longest_run: decode(run),
+        }
+    };
+    samples.iter().map(compare).collect()
+}
+
+/// The longest part of the sample that stands in one of the documents.
+fn longest_run<'a>(sample: &'a [Token], documents: &[Vec<Token>]) -> &'a [Token] {
+    let (mut end, mut length) = (0, 0);
+    // Entry i: how many tokens before token i of the sample agree with those before the document's present place.
+    let mut agreeing = vec![0; sample.len() + 1];
+    for document in documents {
+        agreeing.fill(0);
+        for token in document {
+            for at in (0..sample.len()).rev() {
+                agreeing[at + 1] = if sample[at] == *token { agreeing[at] + 1 } else { 0 };
+                if agreeing[at + 1] > length {
+                    (end, length) = (at + 1, agreeing[at + 1]);
+                }
+            }
+        }
+    }
+    &sample[end - length..end]
+}

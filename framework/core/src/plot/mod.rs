@@ -1,0 +1,13 @@
+//! Pictures of numbers: as SVG for the run's folder and the book ([`loss_curve`], [`curves_svg`], [`histogram_svg`]), of
+//! characters for the terminal ([`chart`], [`charts`], [`sparkline`], [`bars`]). All share their axes, so that they agree.
+
+mod axis;
+mod histogram;
+mod svg;
+mod terminal;
+
+pub use self::{
+    histogram::Histogram,
+    svg::{Series, curves_svg, histogram_svg, loss_curve},
+    terminal::{bars, chart, charts, sparkline},
+};

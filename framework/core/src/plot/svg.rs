@@ -1,0 +1,316 @@
+//! Pictures as SVG. They stand on white, so that they read on light and dark pages.
+
+use std::ops::Range;
+
+use plotters::{
+    chart::{ChartBuilder, ChartContext, LabelAreaPosition},
+    coord::{
+        Shift,
+        cartesian::Cartesian2d,
+        ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter},
+    },
+    drawing::DrawingArea,
+    element::{Circle, DashedPathElement, PathElement, Rectangle, Text},
+    prelude::{IntoDrawingArea, SVGBackend},
+    series::{DashedLineSeries, LineSeries},
+    style::{Color, IntoFont, RGBColor, ShapeStyle, TextStyle, WHITE},
+};
+
+use super::{axis::Axis, histogram::Histogram};
+
+/// A curve and what it shows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Series {
+    /// What the legend says.
+    pub label: String,
+    /// The points, in the order in which they are joined.
+    pub points: Vec<(f64, f64)>,
+    /// The same of what is held out, dashed in the same colour; may be empty.
+    pub held_out: Vec<(f64, f64)>,
+}
+
+const SIZE: (u32, u32) = (800, 450);
+const TEXT: RGBColor = RGBColor(51, 51, 51);
+const GRID: RGBColor = RGBColor(225, 225, 225);
+const AXIS: RGBColor = RGBColor(120, 120, 120);
+/// Okabe and Ito's colours, then six more that are at least as far from all others as those are from each other (17 in
+/// CIELAB), also for people without red or green cones (as Machado, Oliveira and Fernandes 2009 compute what they see).
+const COLOURS: [RGBColor; 12] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(230, 159, 0),
+    RGBColor(86, 180, 233),
+    RGBColor(0, 0, 0),
+    RGBColor(160, 0, 0),
+    RGBColor(255, 150, 170),
+    RGBColor(51, 34, 136),
+    RGBColor(17, 119, 51),
+    RGBColor(136, 34, 85),
+];
+/// Length of a dash and of the gap after it.
+const DASH: (i32, i32) = (6, 4);
+
+type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Axis, Axis>>;
+type Drawn = Result<(), Box<dyn std::error::Error>>;
+
+/// Curves over training steps, with a legend when there are several. What is not finite is left out.
+pub fn loss_curve(series: &[Series], title: &str, y_label: &str) -> String {
+    curves_svg(series, title, ("step", y_label))
+}
+
+/// Curves, with a legend below them when there are several. What is not finite is left out.
+pub fn curves_svg(series: &[Series], title: &str, labels: (&str, &str)) -> String {
+    let finite = |points: &[(f64, f64)]| -> Vec<_> {
+        points.iter().copied().filter(|(x, y)| x.is_finite() && y.is_finite()).collect()
+    };
+    let curves: Vec<_> = series
+        .iter()
+        .map(|Series { label, points, held_out }| Curve { label, points: finite(points), held_out: finite(held_out) })
+        .collect();
+    let all = || curves.iter().flat_map(|curve| curve.points.iter().chain(&curve.held_out));
+    let x = across(|| all().map(|(x, _)| *x));
+    let y = Axis::rounded(all().map(|(_, y)| *y), 6);
+    svg(|out| draw_curves(out, &curves, (&x, &y), title, labels))
+}
+
+/// A series without what is not finite.
+struct Curve<'a> {
+    label: &'a str,
+    points: Vec<(f64, f64)>,
+    held_out: Vec<(f64, f64)>,
+}
+
+/// A histogram.
+pub fn histogram_svg(histogram: &Histogram, title: &str, x_label: &str) -> String {
+    svg(|out| draw_histogram(out, histogram, title, x_label))
+}
+
+fn svg(draw: impl FnOnce(&mut String) -> Drawn) -> String {
+    let mut out = String::new();
+    draw(&mut out).expect("drawing into a string cannot fail: nothing is opened, and no font is looked up");
+    out
+}
+
+fn draw_curves(
+    out: &mut String,
+    curves: &[Curve<'_>],
+    axes: (&Axis, &Axis),
+    title: &str,
+    labels: (&str, &str),
+) -> Drawn {
+    let legend = Legend::of(curves);
+    let area = SVGBackend::with_string(out, (SIZE.0, SIZE.1 + legend.height())).into_drawing_area();
+    area.fill(&WHITE)?;
+    let (plot, below) = area.split_vertically(SIZE.1);
+    let mut chart = frame(&plot, axes, title, labels)?;
+    for (index, curve) in curves.iter().enumerate() {
+        // A curve that trembles too fast to be seen as a line is a band: what it is compared with shall stand out.
+        let faint = curves.len() > 1 && trembles(&curve.points);
+        let line = line(index, if faint { 0.4 } else { 1.0 });
+        // A point alone makes no line.
+        for point in [&curve.points, &curve.held_out].into_iter().filter(|points| points.len() == 1).flatten() {
+            chart.draw_series([Circle::new(*point, 4, line.filled())])?;
+        }
+        chart.draw_series(LineSeries::new(thin(&curve.points, axes.0), line))?;
+    }
+    // Above all the others: these are few points.
+    for (index, curve) in curves.iter().enumerate() {
+        let points = thin(&curve.held_out, axes.0);
+        chart.draw_series(DashedLineSeries::new(points, DASH.0, DASH.1, self::line(index, 1.0)))?;
+    }
+    legend.draw(&below)?;
+    area.present()?;
+    Ok(())
+}
+
+/// How a curve is drawn: its colour, and when all colours are used up, its width.
+fn line(index: usize, opacity: f64) -> ShapeStyle {
+    let width = if index < COLOURS.len() { 2 } else { 1 };
+    COLOURS[index % COLOURS.len()].mix(opacity).stroke_width(width)
+}
+
+/// What stands below a picture of several curves.
+struct Legend {
+    /// Each with the index of its curve; without one, what a dashed line is.
+    entries: Vec<(String, Option<usize>)>,
+    columns: usize,
+}
+
+impl Legend {
+    const LINE: usize = 20;
+    const LEFT: usize = 66;
+
+    fn of(curves: &[Curve<'_>]) -> Self {
+        let mut entries = Vec::new();
+        if curves.len() > 1 {
+            entries.extend(curves.iter().enumerate().map(|(index, curve)| (Self::short(curve.label), Some(index))));
+        }
+        if curves.iter().any(|curve| !curve.held_out.is_empty()) {
+            entries.push(("dashed: validation".to_owned(), None));
+        }
+        let widest = entries.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
+        // Letters of 13 pixels are about 7 pixels wide; before them is the line.
+        let columns = ((SIZE.0 as usize - Self::LEFT) / (7 * widest + 44)).clamp(1, 4);
+        Self { entries, columns }
+    }
+
+    /// A label that would not fit is cut off.
+    fn short(label: &str) -> String {
+        let room = (SIZE.0 as usize - Self::LEFT - 44) / 7;
+        let label = clean(label);
+        if label.chars().count() <= room {
+            return label;
+        }
+        label.chars().take(room - 1).chain(['…']).collect()
+    }
+
+    fn rows(&self) -> usize {
+        self.entries.len().div_ceil(self.columns)
+    }
+
+    fn height(&self) -> u32 {
+        if self.entries.is_empty() { 0 } else { (self.rows() * Self::LINE + 12) as u32 }
+    }
+
+    /// Down the columns, in the order of the curves.
+    fn draw(&self, area: &DrawingArea<SVGBackend<'_>, Shift>) -> Drawn {
+        let width = (SIZE.0 as usize - Self::LEFT) / self.columns;
+        for (place, (label, index)) in self.entries.iter().enumerate() {
+            let (column, row) = (place / self.rows(), place % self.rows());
+            let pixels = |at: usize| i32::try_from(at).unwrap_or(i32::MAX);
+            let (left, middle) = (pixels(Self::LEFT + column * width), pixels(row * Self::LINE + Self::LINE / 2));
+            let ends = vec![(left, middle), (left + 24, middle)];
+            match index {
+                Some(index) => area.draw(&PathElement::new(ends, line(*index, 1.0)))?,
+                None => area.draw(&DashedPathElement::new(ends, DASH.0, DASH.1, TEXT.stroke_width(2)))?,
+            }
+            area.draw(&Text::new(label.clone(), (left + 32, middle - 5), text(13)))?;
+        }
+        Ok(())
+    }
+}
+
+fn draw_histogram(out: &mut String, histogram: &Histogram, title: &str, x_label: &str) -> Drawn {
+    // Whole numbers stand in the middle of their bars, so that bars of width 1 are named by one tick.
+    let shift = if histogram.whole { 0.5 } else { 0.0 };
+    let edge = |index: usize| histogram.edge(index) - shift;
+    let last = histogram.counts.len().max(1);
+    let mut x = across(|| [edge(0) + shift, edge(last) - shift].into_iter());
+    (x.low, x.high) = (edge(0), edge(last));
+    let y = Axis::rounded(histogram.counts.iter().map(|count| *count as f64).chain([0.0, 1.0]), 6);
+    let area = SVGBackend::with_string(out, SIZE).into_drawing_area();
+    area.fill(&WHITE)?;
+    let mut chart = frame(&area, (&x, &y), title, (x_label, "count"))?;
+    let gap = histogram.width * 0.04;
+    let bars = histogram.counts.iter().enumerate().filter(|(_, count)| **count > 0);
+    chart.draw_series(bars.map(|(index, count)| {
+        let corners = [(edge(index) + gap, 0.0), (edge(index + 1) - gap, *count as f64)];
+        Rectangle::new(corners, COLOURS[0].filled())
+    }))?;
+    area.present()?;
+    Ok(())
+}
+
+/// The axis below: with as many ticks as there is room for their numbers.
+fn across<I: Iterator<Item = f64>>(values: impl Fn() -> I) -> Axis {
+    let fits = |axis: &Axis| {
+        let widest = axis.ticks.iter().map(|tick| axis.label(*tick).len()).max().unwrap_or(0);
+        axis.ticks.len() * (9 * widest + 24) <= SIZE.0 as usize
+    };
+    let axes = [12, 8, 5, 3].map(|count| Axis::tight(values(), count));
+    axes.into_iter().find(fits).unwrap_or_else(|| Axis::tight(values(), 1))
+}
+
+/// Title, axes and grid.
+fn frame<'a, 'b>(
+    area: &DrawingArea<SVGBackend<'b>, Shift>,
+    (x, y): (&Axis, &Axis),
+    title: &str,
+    (x_label, y_label): (&str, &str),
+) -> Result<Chart<'a, 'b>, Box<dyn std::error::Error>> {
+    let mut chart = ChartBuilder::on(area)
+        .caption(clean(title), heading(title))
+        .margin(12)
+        .margin_right(28)
+        .set_label_area_size(LabelAreaPosition::Left, 66)
+        .set_label_area_size(LabelAreaPosition::Bottom, 44)
+        .build_cartesian_2d(x.clone(), y.clone())?;
+    chart
+        .configure_mesh()
+        .disable_x_mesh()
+        .bold_line_style(GRID)
+        .axis_style(AXIS)
+        .label_style(text(13))
+        .axis_desc_style(text(14))
+        .x_desc(clean(x_label))
+        .y_desc(clean(y_label))
+        .draw()?;
+    Ok(chart)
+}
+
+/// Our axes as those of plotters: its own ticks never end in ranges of extreme numbers.
+impl Ranged for Axis {
+    type FormatOption = NoDefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, (from, to): (i32, i32)) -> i32 {
+        from + (f64::from(to - from) * self.share(*value)).round() as i32
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
+        if hint.weight().allow_light_points() { Vec::new() } else { self.ticks.clone() }
+    }
+
+    fn range(&self) -> Range<f64> {
+        self.low..self.high
+    }
+}
+
+impl ValueFormatter<f64> for Axis {
+    fn format_ext(&self, value: &f64) -> String {
+        self.label(*value)
+    }
+}
+
+/// Whether a curve goes up and down so often that its way is many times its range.
+fn trembles(points: &[(f64, f64)]) -> bool {
+    let range = points.iter().fold((f64::MAX, f64::MIN), |(low, high), (_, y)| (y.min(low), y.max(high)));
+    points.windows(2).map(|pair| (pair[1].1 - pair[0].1).abs()).sum::<f64>() > 50.0 * (range.1 - range.0)
+}
+
+/// At most four points for each column of the picture: first, lowest, highest, last. That is all that can be seen, and
+/// the picture of a long run stays small.
+fn thin(points: &[(f64, f64)], x: &Axis) -> Vec<(f64, f64)> {
+    let column = |point: &(f64, f64)| (x.share(point.0) * f64::from(SIZE.0)) as u32;
+    let mut kept = Vec::new();
+    for group in points.chunk_by(|a, b| column(a) == column(b)) {
+        if group.len() <= 4 {
+            kept.extend_from_slice(group);
+            continue;
+        }
+        let indices = 0..group.len();
+        let low = indices.clone().min_by(|a, b| group[*a].1.total_cmp(&group[*b].1)).unwrap_or(0);
+        let high = indices.max_by(|a, b| group[*a].1.total_cmp(&group[*b].1)).unwrap_or(0);
+        let mut picked = [0, low, high, group.len() - 1];
+        picked.sort_unstable();
+        kept.extend(picked.map(|index| group[index]));
+    }
+    kept
+}
+
+fn text(size: u32) -> TextStyle<'static> {
+    ("sans-serif", size).into_font().color(&TEXT)
+}
+
+/// A title that would not fit is set smaller.
+fn heading(title: &str) -> TextStyle<'static> {
+    let room = SIZE.0 * 3 / 2 / (title.chars().count().max(1) as u32);
+    text(room.clamp(9, 20))
+}
+
+/// Characters that XML does not allow cannot be shown.
+fn clean(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
+}

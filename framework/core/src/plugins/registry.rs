@@ -1,0 +1,159 @@
+//! The plugins that this program knows, by kind and name.
+
+use std::path::Path;
+
+use hatchery_plugin::{Build, Builder, Cell, Clipper, Dataset, Fault, Kind, Provider, Sampler, Variant};
+use serde_json::{Map, Value};
+
+use super::{Loaded, Part};
+use crate::error::{Problem, Result};
+
+/// Who provides a plugin: it is recorded in checkpoints.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The crate.
+    pub package: String,
+    /// Its version.
+    pub version: String,
+    /// SHA-256 of the library from which it was loaded; none when it is linked in.
+    pub library: Option<String>,
+}
+
+/// A plugin and who provides it.
+#[derive(Debug)]
+pub struct Entry {
+    /// The plugin.
+    pub variant: Variant,
+    /// Who provides it.
+    pub origin: Origin,
+}
+
+/// All plugins, in the order of their registration.
+#[derive(Debug, Default)]
+pub struct Registry {
+    entries: Vec<Entry>,
+}
+
+/// What a build function gives: the plugin and its keys with every default filled in.
+pub type Built<T> = (Box<T>, Map<String, Value>);
+
+impl Registry {
+    /// A registry of these providers.
+    ///
+    /// # Errors
+    /// When two plugins of one kind have one name.
+    pub fn new(providers: impl IntoIterator<Item = Provider>) -> Result<Self> {
+        let mut registry = Self::default();
+        for provider in providers {
+            registry.add(provider)?;
+        }
+        Ok(registry)
+    }
+
+    /// Adds the plugins of a provider.
+    ///
+    /// # Errors
+    /// When a plugin of that kind and name is there already.
+    pub fn add(&mut self, provider: Provider) -> Result<()> {
+        self.add_from(provider, None, None)
+    }
+
+    /// Adds the plugins of a library; the path is for messages.
+    ///
+    /// # Errors
+    /// When a plugin of that kind and name is there already.
+    pub fn add_loaded(&mut self, loaded: Loaded, path: &Path) -> Result<()> {
+        self.add_from(loaded.provider, Some(loaded.sha256), Some(path))
+    }
+
+    fn add_from(&mut self, provider: Provider, library: Option<String>, path: Option<&Path>) -> Result<()> {
+        let origin = Origin { package: provider.package.to_owned(), version: provider.version.to_owned(), library };
+        let before = self.entries.len();
+        for variant in provider.variants {
+            if let Some(known) = self.find(variant.kind(), variant.name) {
+                let place = path.map(|path| format!(", {}", path.display())).unwrap_or_default();
+                let problem = Problem::new(format!("there are two {}s named `{}`", variant.kind(), variant.name))
+                    .note(format!("from: {} {}", known.origin.package, known.origin.version))
+                    .note(format!("and: {} {}{place}", origin.package, origin.version))
+                    .hint("give one of them another name");
+                // All of a provider's plugins or none.
+                self.entries.truncate(before);
+                return Err(problem.into());
+            }
+            self.entries.push(Entry { variant, origin: origin.clone() });
+        }
+        Ok(())
+    }
+
+    /// The plugin of that kind and name.
+    pub fn find(&self, kind: Kind, name: &str) -> Option<&Entry> {
+        self.of(kind).find(|entry| entry.variant.name == name)
+    }
+
+    /// All plugins of a kind.
+    pub fn of(&self, kind: Kind) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(move |entry| entry.variant.kind() == kind)
+    }
+
+    /// Builds a dataset.
+    ///
+    /// # Errors
+    /// When it is unknown or refuses its keys.
+    pub fn dataset(&self, part: &Part) -> Result<Built<dyn Dataset>> {
+        self.build(Kind::Dataset, part, |build| if let Build::Dataset(build) = build { Some(build) } else { None })
+    }
+
+    /// Builds a cell.
+    ///
+    /// # Errors
+    /// When it is unknown or refuses its keys.
+    pub fn cell(&self, part: &Part) -> Result<Built<dyn Cell>> {
+        self.build(Kind::Cell, part, |build| if let Build::Cell(build) = build { Some(build) } else { None })
+    }
+
+    /// Builds a clipper.
+    ///
+    /// # Errors
+    /// When it is unknown or refuses its keys.
+    pub fn clipper(&self, part: &Part) -> Result<Built<dyn Clipper>> {
+        self.build(Kind::Clipper, part, |build| if let Build::Clipper(build) = build { Some(build) } else { None })
+    }
+
+    /// Builds a sampler.
+    ///
+    /// # Errors
+    /// When it is unknown or refuses its keys.
+    pub fn sampler(&self, part: &Part) -> Result<Built<dyn Sampler>> {
+        self.build(Kind::Sampler, part, |build| if let Build::Sampler(build) = build { Some(build) } else { None })
+    }
+
+    fn build<T: ?Sized>(
+        &self,
+        kind: Kind,
+        part: &Part,
+        of_kind: impl Fn(&Build) -> Option<&Builder<T>>,
+    ) -> Result<Built<T>> {
+        let Some(build) = self.find(kind, &part.name).and_then(|entry| of_kind(&entry.variant.build)) else {
+            let known: Vec<_> = self.of(kind).map(|entry| entry.variant.name).collect();
+            return Err(Problem::new(format!("there is no {kind} named `{}`", part.name))
+                .note(format!("known {kind}s: {}", known.join(", ")))
+                .hint(
+                    "is it in a library? name that with --plugin, or by `plugins = [\"path\"]` in the experiment file",
+                )
+                .into());
+        };
+        let (plugin, resolved) = build(Value::Object(part.keys.clone())).map_err(|fault| refusal(kind, part, fault))?;
+        let Value::Object(keys) = resolved else {
+            return Err(Problem::new(format!("the {kind} `{}` is not configured by a table", part.name)).into());
+        };
+        Ok((plugin, keys))
+    }
+}
+
+fn refusal(kind: Kind, part: &Part, fault: Fault) -> Problem {
+    let problem = Problem::new(format!("the {kind} `{}` refuses its keys: {}", part.name, fault.message));
+    match fault.hint {
+        Some(hint) => problem.hint(hint),
+        None => problem,
+    }
+}

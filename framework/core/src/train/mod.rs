@@ -1,0 +1,354 @@
+//! Training: the loop, readable from top to bottom, and what it reports on the way.
+
+mod divergence;
+pub mod origin;
+pub mod resume;
+mod writer;
+
+use std::time::Instant;
+
+use self::writer::Writer;
+use crate::{
+    data::Data,
+    error::Result,
+    executor::memory,
+    experiment::{Experiment, OnNonfinite, Smoothing},
+    inspect::{
+        evaluate::evaluate,
+        generate::{Generated, Request, generate},
+    },
+    model::Model,
+    network::Network,
+    plugins::Registry,
+    random::Stream,
+    run::{
+        checkpoint::{self, Best, Checkpoint, Interval, Progress},
+        directory::RunDirectory,
+        keep,
+        log::{Event, Log, Metric, SampleRow},
+        replace,
+    },
+    schedule,
+};
+
+/// Somebody who watches a training, and may end it.
+pub trait Observer {
+    /// An update is done; `updates` of `total` are.
+    fn updated(&mut self, updates: u64, total: u64, smoothed_loss: f64);
+    /// A line of metrics was written.
+    fn measured(&mut self, metric: &Metric);
+    /// Samples were drawn after that step.
+    fn sampled(&mut self, step: u64, samples: &[Generated]);
+    /// Whether to end after this update, with a checkpoint.
+    fn wants_to_stop(&self) -> bool;
+    /// A number was not finite, and training went on all the same.
+    fn recovered(&mut self, _event: &Event) {}
+}
+
+/// How a training ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// All updates are done.
+    Finished,
+    /// The validation has not become better for as many reports as `train.patience` says.
+    Early,
+    /// The observer asked for it; a checkpoint holds everything to continue.
+    Stopped,
+}
+
+/// A run under way: the network, its data, and where its reports go.
+pub struct Training<'a> {
+    /// What is trained.
+    pub network: Network,
+    /// On what.
+    pub data: &'a Data,
+    /// How far it has come.
+    pub progress: Progress,
+    /// Where its reports and checkpoints go.
+    pub directory: &'a RunDirectory,
+    /// `metrics.jsonl`.
+    pub metrics: Log<Metric>,
+    /// `samples.jsonl`.
+    pub samples: Log<SampleRow>,
+    /// Updates whose losses are still on the device.
+    unread: Vec<Unread>,
+    /// Updates of the newest checkpoint of the run, if it has one.
+    saved: Option<u64>,
+    /// SHA-256 of the text, for the checkpoints.
+    digest: String,
+    writer: Writer,
+}
+
+/// Makes sure that a training has a chance to fit its device, before anything is
+/// set aside for it.
+///
+/// # Errors
+/// When it has not.
+pub fn fits(experiment: &Experiment, data: &Data, registry: &Registry) -> Result<()> {
+    let model = Model::new(experiment, registry, data.vocabulary.len())?;
+    let batch = data.train.batch(0);
+    memory::fits_training(&model, experiment, batch.rows, batch.steps)
+}
+
+/// What must be known of an update to make something of its loss.
+struct Unread {
+    step: u64,
+    divisor: f64,
+    characters: u64,
+}
+
+/// Losses that are left on the device at most: a training that has diverged shall not go on for long.
+const MOST_UNREAD: usize = 100;
+
+// ANCHOR: train
+impl Training<'_> {
+    /// Trains until all updates are done or the observer has enough.
+    ///
+    /// # Errors
+    /// When a number is no longer finite and the experiment says no more than to stop, or when the device or the disk
+    /// fails. The last good checkpoint stays.
+    pub fn run(&mut self, observer: &mut dyn Observer) -> Result<Ending> {
+        let ending = self.update(observer);
+        let written = self.writer.wait();
+        ending.and_then(|ending| written.map(|()| ending))
+    }
+
+    fn update(&mut self, observer: &mut dyn Observer) -> Result<Ending> {
+        let train = self.network.experiment.train.clone();
+        let total = self.updates();
+        let mut saved = Instant::now();
+        self.prepare()?;
+        while self.progress.updates < total && !self.is_out_of_patience() {
+            let step = self.progress.updates;
+            let batch = self.data.train.batch(step);
+            let dropout = Stream::new(self.network.experiment.seed, "dropout", step);
+            self.network.executor.train(&batch, dropout, self.learning_rate(step))?;
+            self.unread.push(Unread { step, divisor: batch.divisor, characters: batch.counted() });
+
+            let (last, stop) = (step + 1 == total, observer.wants_to_stop());
+            let report = step.is_multiple_of(train.report_every) || last;
+            let overdue = train.checkpoint_minutes.is_some_and(|most| saved.elapsed().as_secs_f64() >= 60.0 * most);
+            let due = (step + 1).is_multiple_of(train.checkpoint_every) || overdue || last || stop;
+            let log = step.is_multiple_of(train.log_every) || report;
+            if (log || due || self.reads_at_once())
+                && let Some(event) = self.read_losses(report || due)?
+            {
+                observer.recovered(&event);
+                if event.back_to.is_some() {
+                    continue;
+                }
+            }
+            self.progress.updates = step + 1;
+            observer.updated(step + 1, total, self.progress.smoothed_loss);
+
+            if log {
+                let metric = self.measure(step, report)?;
+                observer.measured(&metric);
+            }
+            if report {
+                let samples = self.sample(step)?;
+                observer.sampled(step, &samples);
+                self.save_best()?;
+            }
+            if due || self.is_out_of_patience() {
+                self.save()?;
+                saved = Instant::now();
+            }
+            if stop && !last {
+                return Ok(Ending::Stopped);
+            }
+        }
+        Ok(if self.progress.updates < total { Ending::Early } else { Ending::Finished })
+    }
+    // ANCHOR_END: train
+
+    /// The updates of the whole training.
+    pub fn updates(&self) -> u64 {
+        self.data.train.updates(&self.network.experiment.train)
+    }
+
+    fn learning_rate(&self, step: u64) -> f64 {
+        let experiment = &self.network.experiment;
+        let factor = schedule::factor(&experiment.schedule, step, self.updates(), self.data.train.steps_per_epoch());
+        experiment.optimizer.learning_rate() * factor * self.progress.rate_factor
+    }
+
+    /// Whether every loss is looked at before the next update. Where asking for a number makes the device wait, only
+    /// those updates do that must be taken back if they fail.
+    fn reads_at_once(&self) -> bool {
+        let skips = self.network.experiment.train.on_nonfinite == OnNonfinite::Skip;
+        skips || !self.network.executor.lags() || self.unread.len() >= MOST_UNREAD
+    }
+
+    /// Reads the losses of the updates since the last time, judges them, and enters the sound ones into the means.
+    fn read_losses(&mut self, thoroughly: bool) -> Result<Option<Event>> {
+        let (losses, unread) = (self.network.executor.losses()?, std::mem::take(&mut self.unread));
+        let last = unread.len().saturating_sub(1);
+        for (index, (nats, update)) in losses.into_iter().zip(unread).enumerate() {
+            let loss = nats / update.divisor;
+            if let Some(event) = self.judge(update.step, loss, thoroughly && index == last)? {
+                return Ok(Some(event));
+            }
+            self.account(nats, loss, update.characters);
+        }
+        Ok(None)
+    }
+
+    /// Enters the loss of an update into the running means: in nats over the batch, and in the experiment's unit.
+    fn account(&mut self, nats: f64, loss: f64, characters: u64) {
+        let Smoothing { decay, .. } = self.network.experiment.train.smoothing;
+        let progress = &mut self.progress;
+        progress.smoothed_loss = progress.smoothed_loss * decay + loss * (1.0 - decay);
+        progress.interval.updates += 1;
+        progress.interval.loss += loss;
+        progress.interval.nats += nats;
+        progress.interval.characters += characters;
+        progress.skipped = 0;
+    }
+
+    /// A line of `metrics.jsonl`: means over the updates since the line before, validation if it is due.
+    fn measure(&mut self, step: u64, validate: bool) -> Result<Metric> {
+        let interval = std::mem::take(&mut self.progress.interval);
+        let (gradient_norm, clipped_norm) = self.network.executor.gradient_norms()?;
+        let valid = match &self.data.valid {
+            Some(split) if validate => Some(evaluate(self.network.executor.as_mut(), split)?),
+            _ => None,
+        };
+        let nats = interval.nats / interval.characters as f64;
+        let metric = Metric {
+            step,
+            epoch: (step + 1) as f64 / self.data.train.steps_per_epoch() as f64,
+            loss: interval.loss / interval.updates as f64,
+            smoothed_loss: self.progress.smoothed_loss,
+            bits_per_character: nats / std::f64::consts::LN_2,
+            perplexity: nats.exp(),
+            gradient_norm,
+            clipped_norm,
+            learning_rate: self.learning_rate(step),
+            valid,
+        };
+        self.metrics.append(&metric)?;
+        self.metrics.flush()?;
+        if let Some(valid) = metric.valid.as_ref() {
+            let nats = valid.nats_per_character;
+            if nats.is_finite() && self.progress.best.as_ref().is_none_or(|best| nats < best.nats) {
+                self.progress.best = Some(Best { updates: step + 1, nats });
+                self.progress.stale = 0;
+            } else {
+                self.progress.stale += 1;
+            }
+        }
+        Ok(metric)
+    }
+
+    fn is_out_of_patience(&self) -> bool {
+        self.network.experiment.train.patience.is_some_and(|patience| self.progress.stale >= patience)
+    }
+
+    /// Draws the samples of a report.
+    fn sample(&mut self, step: u64) -> Result<Vec<Generated>> {
+        let sample = &self.network.experiment.sample;
+        let request = Request {
+            prefix: sample.prefix.clone(),
+            count: sample.count,
+            length: sample.length,
+            seed: self.network.sample_seed(),
+            occasion: format!("report {step}"),
+            capitalise: sample.capitalise,
+        };
+        let generated = generate(&mut self.network, &request, &mut |_, _| ())?;
+        for (index, sample) in generated.iter().enumerate() {
+            self.samples.append(&SampleRow { step, index, text: sample.text.clone() })?;
+        }
+        self.samples.flush()?;
+        Ok(generated)
+    }
+
+    /// Begins to write the newest checkpoint, after the rows that it counts on. [`Training::run`] does not end before it
+    /// is written.
+    ///
+    /// # Errors
+    /// When the device fails, and when the checkpoint before could not be written.
+    pub fn save(&mut self) -> Result<()> {
+        let (rows, samples, checkpoint) = (self.metrics.settle()?, self.samples.settle()?, self.checkpoint()?);
+        let (directory, before, keep) = (self.directory.clone(), self.saved, self.network.experiment.train.keep);
+        self.writer.start(move || {
+            rows.wait()?;
+            samples.wait()?;
+            keep::write(&directory, &checkpoint, before, keep)
+        })?;
+        self.saved = Some(self.progress.updates);
+        Ok(())
+    }
+
+    /// Writes the best checkpoint, if this is it.
+    fn save_best(&mut self) -> Result<()> {
+        match self.progress.best {
+            Some(best) if best.updates == self.progress.updates => {
+                checkpoint::write(&self.directory.best(), &self.checkpoint()?)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn checkpoint(&self) -> Result<Checkpoint> {
+        let mut checkpoint = self.network.checkpoint(&self.progress)?;
+        checkpoint.meta.data = Some(self.digest.clone());
+        Ok(checkpoint)
+    }
+}
+
+impl<'a> Training<'a> {
+    /// A training that begins, in a folder that its experiment is written into.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn begin(network: Network, data: &'a Data, directory: &'a RunDirectory) -> Result<Self> {
+        replace::text(&directory.experiment(), &network.experiment.to_toml())?;
+        let progress = Progress::start(&network.experiment.train.smoothing, network.vocabulary.len());
+        Self::of(network, data, progress, directory, None)
+    }
+
+    /// A training that has come so far; `saved` are the updates of the newest checkpoint in the folder.
+    ///
+    /// # Errors
+    /// When the logs cannot be opened.
+    pub(crate) fn of(
+        network: Network,
+        data: &'a Data,
+        progress: Progress,
+        directory: &'a RunDirectory,
+        saved: Option<u64>,
+    ) -> Result<Self> {
+        let (metrics, samples) = (Log::open(directory.metrics())?, Log::open(directory.samples())?);
+        Ok(Self {
+            network,
+            data,
+            progress,
+            directory,
+            metrics,
+            samples,
+            unread: Vec::new(),
+            saved,
+            digest: data.digest(),
+            writer: Writer::default(),
+        })
+    }
+}
+
+impl Progress {
+    /// Before the first update: the smoothed loss is that of a uniform guess.
+    pub fn start(smoothing: &Smoothing, vocabulary: usize) -> Self {
+        Self {
+            updates: 0,
+            smoothed_loss: smoothing.start_length * (vocabulary as f64).ln(),
+            interval: Interval::default(),
+            best: None,
+            rate_factor: 1.0,
+            stale: 0,
+            skipped: 0,
+            rewinds: 0,
+            events: 0,
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Where a run comes from: the folder that the paths in its experiment are relative to, and the checkpoint that it began
+//! with, if it began with one.
+//!
+//! Paths are kept as they are seen from the run's own folder, so that a project may be moved as a whole and its runs be
+//! used from any folder.
+
+use std::{
+    fs, io,
+    path::{Component, Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    data::Vocabulary,
+    error::{Error, Problem, Result},
+    experiment::Experiment,
+    hash::hexadecimal,
+    network::Network,
+    run::{
+        checkpoint::{self, Checkpoint, STATE},
+        directory::{RunDirectory, Where},
+        failure, replace,
+    },
+};
+
+/// Where a run comes from, as `origin.json` has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Origin {
+    /// The folder that the paths in the experiment are relative to, as seen from the run's folder.
+    pub folder: String,
+    /// The checkpoint that it began with; none if it began with new parameters.
+    pub from: Option<Began>,
+}
+
+/// The checkpoint that a run began with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Began {
+    /// The file, as seen from the run's folder.
+    pub path: String,
+    /// SHA-256 of the file, in hexadecimal digits.
+    pub sha256: String,
+}
+
+/// A checkpoint to begin with.
+#[derive(Debug)]
+pub struct Start {
+    checkpoint: Checkpoint,
+    path: PathBuf,
+    sha256: String,
+}
+
+impl Start {
+    /// Reads a checkpoint to begin with.
+    ///
+    /// # Errors
+    /// Those of [`checkpoint::read`].
+    pub fn read(path: &Path) -> Result<Self> {
+        let checkpoint = checkpoint::read(path)?;
+        let bytes = fs::read(path).map_err(|error| failure("read", path, error))?;
+        Ok(Self { checkpoint, path: path.to_owned(), sha256: hexadecimal(&Sha256::digest(&bytes)) })
+    }
+
+    /// The symbols of the checkpoint: what was learned belongs to them.
+    ///
+    /// # Errors
+    /// When they are not written as they should be.
+    pub fn vocabulary(&self, experiment: &Experiment) -> Result<Vocabulary> {
+        Vocabulary::from_text(&self.checkpoint.meta.vocabulary, &experiment.vocabulary)
+    }
+
+    /// Gives the parameters to a network, and the optimiser's state if there is any. A state carried over belongs to the
+    /// place in the text where the other training stood, and is left out.
+    ///
+    /// # Errors
+    /// When they do not fit.
+    pub fn load(&self, network: &mut Network) -> Result<()> {
+        let tensors = self.checkpoint.tensors.iter().filter(|tensor| !tensor.name.starts_with(STATE));
+        network.executor.load(&tensors.cloned().collect::<Vec<_>>())
+    }
+
+    /// The checkpoint that a run began with, read again; none if it began with new parameters. `elsewhere` is where it is
+    /// now, if it is no longer where it was.
+    ///
+    /// # Errors
+    /// When it is not there, or no longer the same.
+    pub fn again(run: &RunDirectory, elsewhere: Option<&Path>) -> Result<Option<Self>> {
+        let Some(began) = Origin::read(run)?.and_then(|origin| origin.from) else {
+            let Some(given) = elsewhere else { return Ok(None) };
+            let what = format!("the run `{}` did not begin with a checkpoint", run.path().display());
+            return Err(Problem::new(what).hint(format!("leave out `{}`", given.display())).into());
+        };
+        let path = elsewhere.map_or_else(|| from_here(&run.path().join(&began.path)), Path::to_owned);
+        let refusal = |what: &str| {
+            Problem::new(format!("the checkpoint with which `{}` began {what}", run.path().display()))
+                .note(format!("looked at: {}", path.display()))
+                .note(format!("SHA-256 then: {}", began.sha256))
+                .hint("if there is a copy of it, name that: --from FILE")
+        };
+        if !path.is_file() {
+            return Err(refusal("is not there any more").into());
+        }
+        let start = match Self::read(&path) {
+            Ok(start) => start,
+            Err(Error::User(_)) => return Err(refusal("is damaged").into()),
+            Err(internal) => return Err(internal),
+        };
+        if start.sha256 == began.sha256 {
+            return Ok(Some(start));
+        }
+        Err(refusal("is no longer the same").note(format!("SHA-256 now:  {}", start.sha256)).into())
+    }
+}
+
+impl Origin {
+    /// Notes where a run comes from: `folder` is what the paths in its experiment are relative to.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(run: &RunDirectory, folder: &Path, start: Option<&Start>) -> Result<()> {
+        let seen = |path: &Path| seen_from(path, run.path()).map_err(|error| failure("read", path, error));
+        let from = match start {
+            Some(start) => Some(Began { path: seen(&start.path)?, sha256: start.sha256.clone() }),
+            None => None,
+        };
+        let text = serde_json::to_string_pretty(&Self { folder: seen(folder)?, from })
+            .map_err(|error| Error::internal("cannot write down where a run comes from", error))?;
+        replace::text(&run.origin(), &(text + "\n"))
+    }
+
+    /// Where a run comes from; none if that was not noted, as by earlier versions.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn read(run: &RunDirectory) -> Result<Option<Self>> {
+        let path = run.origin();
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failure("read", &path, error)),
+        };
+        let origin = serde_json::from_str(&text).map_err(|error| {
+            Problem::new(format!("`{}` does not say where a run comes from: {error}", path.display()))
+                .hint("delete it, and work in the folder in which the run was begun")
+        })?;
+        Ok(Some(origin))
+    }
+}
+
+/// The folder that the paths in a run's experiment are relative to; the current one where that is not known.
+pub fn folder(run: &Where) -> PathBuf {
+    let noted = |run: &RunDirectory| Some(run.path().join(Origin::read(run).ok()??.folder));
+    let found = run.directory().ok().and_then(|run| noted(&run)).filter(|folder| folder.is_dir());
+    found.map_or_else(|| PathBuf::from("."), |folder| from_here(&folder))
+}
+
+/// A path without detours: from the current folder if it lies below it. The file itself may be missing.
+fn from_here(path: &Path) -> PathBuf {
+    let of_folder = || Some(fs::canonicalize(path.parent()?).ok()?.join(path.file_name()?));
+    let Some(whole) = fs::canonicalize(path).ok().or_else(of_folder) else { return path.to_owned() };
+    let here = std::env::current_dir().and_then(fs::canonicalize);
+    match here.ok().and_then(|here| whole.strip_prefix(here).ok().map(Path::to_owned)) {
+        Some(below) if below.as_os_str().is_empty() => PathBuf::from("."),
+        Some(below) => below,
+        None => whole,
+    }
+}
+
+/// How a path is reached from a folder; both are there. It begins at the root only where nothing else leads to it, as
+/// from one drive of Windows to another.
+fn seen_from(path: &Path, folder: &Path) -> io::Result<String> {
+    let (path, folder) = (fs::canonicalize(path)?, fs::canonicalize(folder)?);
+    let (mut to, mut from) = (path.components().peekable(), folder.components().peekable());
+    while to.peek().is_some() && to.peek() == from.peek() {
+        to.next();
+        from.next();
+    }
+    if matches!(to.peek(), Some(Component::Prefix(_) | Component::RootDir)) {
+        return Ok(path.display().to_string());
+    }
+    let up = from.map(|_| "..".to_owned());
+    let parts: Vec<_> = up.chain(to.map(|part| part.as_os_str().to_string_lossy().into_owned())).collect();
+    Ok(if parts.is_empty() { ".".to_owned() } else { parts.join("/") })
+}

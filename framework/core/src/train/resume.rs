@@ -1,0 +1,221 @@
+//! Going on with a run that was cut short: what is there, whether it fits, and putting it in order.
+//!
+//! A run goes on only as the experiment that it was begun as, on the text that it was begun on, from a checkpoint whose
+//! every bit is as it was written; anything else is refused with what differs.
+
+use std::{fs, path::PathBuf};
+
+use super::{Training, fits};
+use crate::{
+    data::{Data, Vocabulary},
+    error::{Error, Problem, Result},
+    experiment::{Experiment, compare, reading},
+    network::Network,
+    plugins::{Registry, check_drift},
+    run::{
+        checkpoint::{Checkpoint, Found, OPTIMIZER, PARAMETERS, examine},
+        directory::{RunDirectory, Where},
+        failure,
+        keep::{self, Search},
+        lock::Lock,
+        log::{self, Event, Metric, SampleRow},
+        replace,
+    },
+};
+
+/// A run that can go on.
+#[derive(Debug)]
+pub struct Plan {
+    /// Its experiment, perhaps with more steps than before.
+    pub experiment: Experiment,
+    /// From where; nothing if no checkpoint had been written yet, so that training begins anew.
+    pub checkpoint: Option<Checkpoint>,
+    /// What is to be told: damaged checkpoints, and which one is used.
+    pub reports: Vec<Problem>,
+    damaged: Vec<PathBuf>,
+    /// Whether the user chose a checkpoint other than the newest, which is then kept under another name.
+    chosen: bool,
+}
+
+impl Plan {
+    /// Looks at a run, whose lock the caller holds. `wanted` makes the experiment as it is now out of the recorded one.
+    /// Nothing is changed.
+    ///
+    /// # Errors
+    /// When the experiment has other values than the recorded one, apart from a longer training; when the checkpoint is
+    /// of another experiment or of other plugins; and the errors of [`keep::newest`].
+    pub fn new(
+        run: &Where,
+        _lock: &Lock,
+        wanted: impl FnOnce(&str) -> Result<Experiment>,
+        registry: &Registry,
+    ) -> Result<Self> {
+        let directory = run.directory()?;
+        let path = directory.experiment();
+        let text = fs::read_to_string(&path).map_err(|error| failure("read", &path, error))?;
+        let recorded = reading::from_text(&text, &path.display().to_string(), &[], registry)?;
+        let experiment = wanted(&text)?;
+        let obstacles = compare::obstacles(&recorded, &experiment);
+        if !obstacles.is_empty() {
+            let what = format!("the experiment is no longer that of the run `{}`", directory.path().display());
+            return Err(refusal(what, obstacles).hint("undo the change, or train anew without --resume").into());
+        }
+        let mut search = match run {
+            Where::Run(run) => keep::newest(run)?,
+            Where::Checkpoint(path) => match examine(path)? {
+                Found::Good(checkpoint) => {
+                    Search { checkpoint: Some(*checkpoint), reports: Vec::new(), damaged: Vec::new() }
+                }
+                Found::Damaged(problem) => return Err(problem.into()),
+            },
+        };
+        let [then, now] = [&recorded, &experiment].map(|experiment| experiment.backend.device.as_str());
+        if then != now {
+            let moved = Problem::new(format!("the run goes on on `{now}`; until now it was on `{then}`"));
+            search
+                .reports
+                .push(moved.note("every device rounds in its own way: `hatchery drift` shows how far they part"));
+        }
+        if let Some(checkpoint) = &search.checkpoint {
+            check_drift(&checkpoint.meta.plugins, registry).map_err(with_its_own)?;
+            let of =
+                reading::from_text(&checkpoint.meta.experiment, "the experiment in the checkpoint", &[], registry)?;
+            // The run may have been lengthened before, so that either has more steps.
+            let obstacles = compare::obstacles(&of, &recorded);
+            if !obstacles.is_empty() && !compare::obstacles(&recorded, &of).is_empty() {
+                let what = format!("the checkpoint in `{}` is of another experiment", directory.path().display());
+                return Err(refusal(what, obstacles).hint(FOREIGN).into());
+            }
+        }
+        let chosen = matches!(run, Where::Checkpoint(path) if path.file_name() != directory.checkpoint().file_name());
+        let Search { checkpoint, reports, damaged } = search;
+        Ok(Self { experiment, checkpoint, reports, damaged, chosen })
+    }
+
+    /// The symbols of the checkpoint, with which the data are to be opened.
+    ///
+    /// # Errors
+    /// When they are not written as they should be.
+    pub fn vocabulary(&self) -> Result<Option<Vocabulary>> {
+        let checkpoint = self.checkpoint.as_ref();
+        checkpoint.map(|it| Vocabulary::from_text(&it.meta.vocabulary, &self.experiment.vocabulary)).transpose()
+    }
+
+    /// Takes the run up: loads the checkpoint, cuts the logs back to it, and removes what a killed program left.
+    ///
+    /// # Errors
+    /// When the text is another than before, when the checkpoint does not fit the model, and when the disk fails. The
+    /// run is then as it was.
+    pub fn start<'a>(self, data: &'a Data, directory: &'a RunDirectory, registry: &Registry) -> Result<Training<'a>> {
+        let Some(checkpoint) = self.checkpoint else {
+            put_in_order(directory, 0, 0)?;
+            replace::text(&directory.experiment(), &self.experiment.to_toml())?;
+            return Training::begin(Network::new(self.experiment, data.vocabulary.clone(), registry)?, data, directory);
+        };
+        let progress = checkpoint.meta.progress.clone();
+        fits(&self.experiment, data, registry)?; // perhaps on another device than before
+        same_text(checkpoint.meta.data.as_deref(), data, directory)?;
+        let mut network = Network::new(self.experiment, data.vocabulary.clone(), registry)?;
+        load(&mut network, &checkpoint, directory)?;
+
+        self.damaged.iter().try_for_each(|path| keep::rename(path, "damaged"))?;
+        let newest = directory.checkpoint();
+        if self.chosen && newest.exists() {
+            keep::rename(&newest, "left")?;
+        }
+        for (_, path) in keep::older(directory)?.iter().filter(|(updates, _)| *updates > progress.updates) {
+            keep::rename(path, "left")?;
+        }
+        put_in_order(directory, progress.updates, progress.events)?;
+        replace::text(&directory.experiment(), &network.experiment.to_toml())?;
+        let saved = newest.exists();
+        Training::of(network, data, progress.clone(), directory, saved.then_some(progress.updates))
+    }
+}
+
+/// Cuts what is newer than the checkpoint off, and what was half written.
+///
+/// # Errors
+/// When a log cannot be read or written.
+pub fn put_in_order(directory: &RunDirectory, updates: u64, events: u64) -> Result<()> {
+    log::truncate_after::<Metric>(&directory.metrics(), updates)?;
+    log::truncate_after::<SampleRow>(&directory.samples(), updates)?;
+    log::truncate_to::<Event>(&directory.events(), events)?;
+    keep::sweep(directory)
+}
+
+impl Where {
+    /// The folder of the run, also of a checkpoint in it.
+    ///
+    /// # Errors
+    /// When a checkpoint does not lie in the folder of a run.
+    pub fn directory(&self) -> Result<RunDirectory> {
+        match self {
+            Self::Run(run) => Ok(run.clone()),
+            Self::Checkpoint(path) => match path.parent() {
+                Some(folder) if folder.as_os_str().is_empty() => RunDirectory::open(".".as_ref()),
+                Some(folder) => RunDirectory::open(folder),
+                None => Err(Problem::new(format!("`{}` is not in a folder", path.display())).into()),
+            },
+        }
+    }
+}
+
+/// Loads a checkpoint and makes sure that nothing of it was left behind.
+///
+/// # Errors
+/// When it does not fit the model or the optimiser.
+fn load(network: &mut Network, checkpoint: &Checkpoint, directory: &RunDirectory) -> Result<()> {
+    network.executor.load(&checkpoint.tensors)?;
+    let loaded = network.executor.save()?;
+    let lost = checkpoint.tensors.iter().find(|saved| !loaded.iter().any(|tensor| tensor.is_identical(saved)));
+    let lost =
+        lost.or_else(|| loaded.iter().find(|tensor| !checkpoint.tensors.iter().any(|it| it.name == tensor.name)));
+    let unfit = |what: &str| {
+        let folder = directory.path().display();
+        Problem::new(format!("the checkpoint in `{folder}` does not fit its experiment: {what}")).hint(FOREIGN)
+    };
+    if let Some(tensor) = lost {
+        return Err(unfit(&format!("`{}` cannot be taken up", tensor.name)).into());
+    }
+    // An optimiser remembers something of every parameter or of none.
+    let remembers = |name: &str| {
+        let prefix = format!("{name}.");
+        checkpoint.group(OPTIMIZER).any(|(remembered, _)| remembered.starts_with(&prefix))
+    };
+    let (known, unknown): (Vec<_>, Vec<_>) = checkpoint.group(PARAMETERS).partition(|(name, _)| remembers(name));
+    match unknown.first() {
+        Some((name, _)) if !known.is_empty() => {
+            Err(unfit(&format!("the optimiser's memory of `{name}` is missing")).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn same_text(before: Option<&str>, data: &Data, directory: &RunDirectory) -> Result<()> {
+    match before {
+        Some(before) if before != data.digest() => Err(Problem::new(format!(
+            "the text is no longer that on which the run `{}` was trained",
+            directory.path().display()
+        ))
+        .note(format!("SHA-256 before: {before}"))
+        .note(format!("SHA-256 now:    {}", data.digest()))
+        .hint("restore the text, or train anew without --resume")
+        .into()),
+        _ => Ok(()),
+    }
+}
+
+/// Another plugin may be good enough to sample with, but not to go on exactly.
+fn with_its_own(drift: Error) -> Error {
+    let Error::User(problems) = drift else { return drift };
+    Error::User(
+        problems.into_iter().map(|problem| problem.hint("a run goes on with the plugin of then only")).collect(),
+    )
+}
+
+fn refusal(what: String, notes: Vec<String>) -> Problem {
+    notes.into_iter().fold(Problem::new(what), Problem::note)
+}
+
+const FOREIGN: &str = "put the run's own checkpoint back, or train anew without --resume";
