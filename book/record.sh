@@ -104,7 +104,7 @@ if begin gradients; then
     part gates
     show 'python3 book/gates.py runs/gradients-gru/001/checkpoint.safetensors'
     part scale
-    show 'for std in 0.05 0.1 0.15 0.2; do hatchery train experiments/gradients.toml --quiet --set train.steps=1 --set name=std-$std --set "model.initialiser={type=\"normal\", std=$std}"; done'
+    show 'for std in 0.05 0.1 0.15 0.2; do hatchery train experiments/gradients.toml --quiet --set train.steps=1 --set name=std-$std --set "model.initializer={type=\"normal\", std=$std}"; done'
     show 'hatchery gradients std-0.05 std-0.1 std-0.15 std-0.2 --untrained --picture scale.svg'
     part unclipped
     show "hatchery train experiments/exploding.toml --quiet --set name=unclipped --set 'clipper=[]'"

@@ -1,5 +1,8 @@
 //! What the shape of the repository promises, absences included.
 
+mod layers;
+mod sizes;
+
 use std::{collections::BTreeSet, fs};
 
 use hatchery::experiment::{Experiment, reading};

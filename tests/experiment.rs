@@ -74,7 +74,7 @@ layers = 2
 dropout = 0.25
 dropout-last = true
 
-[model.initialiser]
+[model.initializer]
 type = "uniform"
 limit = 0.1
 
@@ -136,7 +136,7 @@ temperature = 0.8
 count = 3
 length = 30
 prefix = "a\"\n"
-capitalise = true
+capitalize = true
 "#;
 
 fn read(text: &str) -> Result<Experiment, Error> {
@@ -291,7 +291,7 @@ start-length = 1.0
 count = 7
 length = 50
 prefix = ""
-capitalise = false
+capitalize = false
 "#;
     assert_eq!(written, expected);
 }
@@ -357,7 +357,7 @@ fn keys_in_words() {
         of_table("optimizer.adam", "beta1"),
         "beta1: number, at least 0, below 1; 0.9; Decay of the mean of gradients."
     );
-    assert!(of_table("model.initialiser", "type").starts_with("type: \"zeros\", \"constant\""));
+    assert!(of_table("model.initializer", "type").starts_with("type: \"zeros\", \"constant\""));
     assert_eq!(
         of_table("model", "embedding"),
         "embedding: \"one-hot\", or integer, at least 1; \"one-hot\"; `\"one-hot\"`, or the width of a learned embedding."

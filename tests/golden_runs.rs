@@ -119,7 +119,7 @@ fn sampling_as_in_the_second_exercise() {
         length: 43,
         seed: unit["sampling_seed"].as_u64().unwrap(),
         occasion: String::new(),
-        capitalise: false,
+        capitalize: false,
     };
     let generated = generate(&mut network, &request, &mut |_, _| ()).unwrap();
     assert_eq!(json!(generated[0].tokens), unit["first_43"]);

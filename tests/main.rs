@@ -17,6 +17,7 @@ mod divergence;
 mod experiment;
 mod experiments;
 mod fetch;
+mod first_spelling;
 mod fuzz;
 mod golden_cells;
 mod golden_runs;

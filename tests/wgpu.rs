@@ -174,7 +174,7 @@ fn reports_and_checkpoints_are_those_of_the_processor() {
             length: 200,
             seed: 1,
             occasion: "test".to_owned(),
-            capitalise: false,
+            capitalize: false,
         };
         generate(&mut network, &request, &mut |_, _| ()).unwrap().remove(0).text
     });

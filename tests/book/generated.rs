@@ -48,8 +48,8 @@ const TABLES: [(&str, &str); 20] = [
     ("train", "`[train]`"),
     ("train.smoothing", "`train.smoothing`"),
     ("sample", "`[sample]`"),
-    ("model.initialiser.normal", "`model.initialiser` of type normal"),
-    ("model.initialiser.uniform", "`model.initialiser` of type uniform"),
+    ("model.initializer.normal", "`model.initializer` of type normal"),
+    ("model.initializer.uniform", "`model.initializer` of type uniform"),
 ];
 
 fn experiment() -> String {

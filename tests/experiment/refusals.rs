@@ -301,8 +301,8 @@ fn combinations_that_cannot_be_meant() {
         ),
         (
             "[train]",
-            "[model.initialiser]\ntype = \"values\"\nvalues = [1.0]\n[train]",
-            "16:8 [model.initialiser] is for every weight matrix, `values` fits only one",
+            "[model.initializer]\ntype = \"values\"\nvalues = [1.0]\n[train]",
+            "16:8 [model.initializer] is for every weight matrix, `values` fits only one",
         ),
     ] {
         check_headlines(&refusal(&least(old, new)), &[message]);

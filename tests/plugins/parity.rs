@@ -114,7 +114,7 @@ fn names(network: &mut Network) -> serde_json::Value {
         length: sample.length,
         seed: network.sample_seed(),
         occasion: "report".to_owned(),
-        capitalise: sample.capitalise,
+        capitalize: sample.capitalize,
     };
     generate(network, &request, &mut |_, _| ()).unwrap().into_iter().map(|generated| generated.text).collect()
 }

@@ -30,7 +30,7 @@ dtype = "f64"
 type = "lines"
 corpus = "dinosaurs"
 [model]
-initialiser = { type = "normal", std = 0.01 }
+initializer = { type = "normal", std = 0.01 }
 [cell]
 type = "vanilla"
 hidden = 50
@@ -131,7 +131,7 @@ fn write(criterion: &mut Criterion) {
                     length,
                     seed: 1,
                     occasion: occasion.clone(),
-                    capitalise: false,
+                    capitalize: false,
                 };
                 black_box(generate(&mut network, &request, &mut |_, _| ()).expect("the device works"))
             });

@@ -72,7 +72,7 @@ impl Model {
             layers,
             dropout: experiment.dropout,
             dropout_last: experiment.dropout_last,
-            initialiser: experiment.initialiser.clone(),
+            initialiser: experiment.initializer.clone(),
         })
     }
 

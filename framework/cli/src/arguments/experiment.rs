@@ -14,6 +14,9 @@ pub(crate) struct Check {
     /// Change a key of the file; may be given several times
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) overrides: Vec<String>,
+    /// Rewrite the file first: keys under the names of earlier versions get their present ones
+    #[arg(long)]
+    pub(crate) fix: bool,
     #[command(flatten)]
     pub(crate) libraries: Libraries,
 }

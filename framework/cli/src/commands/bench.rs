@@ -122,7 +122,7 @@ fn write(network: &mut Network, arguments: &Bench) -> Result<f64> {
                 length: wanted - drawn,
                 seed,
                 occasion: "bench".to_owned(),
-                capitalise: false,
+                capitalize: false,
             };
             let tokens =
                 generate(network, &request, &mut |_, _| ())?.iter().map(|text| text.tokens.len()).sum::<usize>();

@@ -1,14 +1,31 @@
 //! `hatchery check`: reads an experiment file as `train` would and prints it with every default filled in.
 
-use hatchery::{error::Result, experiment::reading};
+use std::path::Path;
+
+use hatchery::{error::Result, experiment::reading, run::replace};
 
 use super::registry;
 use crate::arguments::Check;
 
 pub(crate) fn run(arguments: &Check) -> Result<()> {
+    if arguments.fix {
+        fix(&arguments.experiment)?;
+    }
     let libraries = reading::libraries(&arguments.experiment, &arguments.overrides)?;
     let registry = registry(&arguments.libraries, &libraries)?;
     let experiment = reading::read(&arguments.experiment, &arguments.overrides, &registry)?;
     print!("{}", experiment.to_toml());
+    Ok(())
+}
+
+/// Rewrites the file in place, with the present names of its keys.
+fn fix(path: &Path) -> Result<()> {
+    let (text, replaced) = reading::fixed(path)?;
+    if !replaced.is_empty() {
+        replace::text(path, &text)?;
+    }
+    for what in replaced {
+        say!("{}: {what}", path.display());
+    }
     Ok(())
 }

@@ -168,7 +168,7 @@ pub(crate) fn table(experiments: &Path, root: &Path) -> Result<()> {
 
 impl Row {
     fn of(run: &RunDirectory) -> Result<Self> {
-        let text = fs::read_to_string(run.experiment()).map_err(|error| failure("read", &run.experiment(), error))?;
+        let text = run.recorded_experiment()?;
         let folder = origin::folder(&Where::Run(run.clone()));
         let registry = super::registry(&Libraries::default(), &reading::recorded_libraries(&text, &folder))?;
         let experiment = reading::from_text(&text, &run.experiment().display().to_string(), &[], &registry)?;

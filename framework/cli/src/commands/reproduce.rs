@@ -52,10 +52,7 @@ pub(crate) fn run(run: Option<&Path>, root: &Path, from: Option<&Path>, librarie
 
     let temporary = super::temporary_folder()?;
     let again = RunDirectory::create(temporary.path(), &network.experiment.name)?;
-    let bar = ProgressBar::new(updates);
-    let style = ProgressStyle::with_template("{bar:32} {pos}/{len} steps  {eta} left");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    let mut observer = Until { updates, done: 0, bar };
+    let mut observer = Until::new(updates);
     let ends = former_ends(&run, &network.experiment.train)?;
     let mut training = Training::begin(network, &data, &again)?;
     let steps = training.network.experiment.train.steps;
@@ -122,6 +119,15 @@ struct Until {
     updates: u64,
     done: u64,
     bar: ProgressBar,
+}
+
+impl Until {
+    fn new(updates: u64) -> Self {
+        let bar = ProgressBar::new(updates);
+        let style = ProgressStyle::with_template("{bar:32} {pos}/{len} steps  {eta} left");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Self { updates, done: 0, bar }
+    }
 }
 
 impl Observer for Until {

@@ -7,7 +7,6 @@ use hatchery::{
     plot::chart,
     run::{
         directory::{self, RunDirectory, Summary, Validation, Where, diverged},
-        failure,
         log::{self, Metric, SampleRow},
     },
 };
@@ -86,8 +85,7 @@ pub(crate) fn show(run: Option<&Path>, root: &Path, json: bool) -> Result<()> {
                 .into());
         }
     };
-    let experiment =
-        std::fs::read_to_string(run.experiment()).map_err(|error| failure("read", &run.experiment(), error))?;
+    let experiment = run.recorded_experiment()?;
     let metrics: Vec<Metric> = log::read(&run.metrics())?;
     let mut samples: Vec<SampleRow> = log::read(&run.samples())?;
     if let Some(last) = samples.last().map(|sample| sample.step) {

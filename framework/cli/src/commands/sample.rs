@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &Sample) -> Result<()> {
         length: arguments.length.map_or(defaults.length, |length| length as usize),
         seed: arguments.seed.unwrap_or_else(|| network.sample_seed()),
         occasion: "sample".to_owned(),
-        capitalise: defaults.capitalise,
+        capitalize: defaults.capitalize,
     };
     let mut all = Vec::new();
     if arguments.temperature.is_empty() {
@@ -108,7 +108,7 @@ fn interact(arguments: &Sample, network: &mut Network, registry: &hatchery::plug
             length: arguments.length.map_or(network.experiment.sample.length, |length| length as usize),
             seed: arguments.seed.unwrap_or_else(|| network.sample_seed()),
             occasion: format!("sample {number}"),
-            capitalise: false,
+            capitalize: false,
         };
         // A character that the model does not know is told, and the next line asked for.
         if let Err(error) = encode_prefix(&network.vocabulary, prefix) {
@@ -200,9 +200,9 @@ fn stream(network: &mut Network, request: &Request) -> Result<Generated> {
     encode_prefix(&network.vocabulary, &request.prefix)?;
     let mut out = std::io::stdout();
     let is_watched = out.is_terminal();
-    let mut capitalise = request.capitalise;
+    let mut capitalize = request.capitalize;
     let mut show = |symbol: char| {
-        if std::mem::take(&mut capitalise) {
+        if std::mem::take(&mut capitalize) {
             print!("{}", symbol.to_uppercase());
         } else {
             print!("{symbol}");

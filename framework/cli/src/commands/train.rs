@@ -99,7 +99,7 @@ fn resume(arguments: &Train, file: Option<&Path>, run: Option<&Path>) -> Result<
             None => return Err(nothing_to_resume(arguments, wanted.as_ref()).into()),
         },
     };
-    let recorded = std::fs::read_to_string(run.directory()?.experiment()).unwrap_or_default();
+    let recorded = run.directory()?.recorded_experiment().unwrap_or_default();
     // Without a file, texts and libraries are where they were, whatever folder this is.
     let folder = file.map_or_else(|| origin::folder(&run), |file| folder_of(file).to_owned());
     let registry = match file {

@@ -6,11 +6,29 @@ mod cuda;
 mod wgpu;
 
 use burn::tensor::Device;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::{
+    dtype::Dtype,
     error::{Problem, Result},
-    experiment::{Backend, Dtype},
 };
+
+/// Where tensors live and how wide their numbers are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Backend {
+    /// The device: `hatchery devices` lists them.
+    pub device: String,
+    /// The width of a number.
+    pub dtype: Dtype,
+}
+
+impl Default for Backend {
+    fn default() -> Self {
+        Self { device: "cpu".to_owned(), dtype: Dtype::default() }
+    }
+}
 
 /// A device that an experiment may name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,16 +6,19 @@
 
 pub mod checking;
 pub mod compare;
+mod optimization;
 pub mod part;
 pub mod reading;
+pub mod renamed;
 mod write;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::optimization::{Optimizer, Schedule, Unit};
 pub use self::part::{Corpus, DatasetPart, Embedding};
-pub use crate::dtype::Dtype;
 use crate::plugins::Part;
+pub use crate::{device::Backend, dtype::Dtype};
 
 /// An experiment with every default filled in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -91,16 +94,6 @@ pub struct Numpy {
     pub reseed_each_character: bool,
 }
 
-/// Where tensors live and how wide their numbers are.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub struct Backend {
-    /// The device: `hatchery devices` lists them.
-    pub device: String,
-    /// The width of a number.
-    pub dtype: Dtype,
-}
-
 /// The symbols of the text.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
@@ -152,144 +145,9 @@ pub struct Model {
     pub dropout: f64,
     /// Whether dropout also stands between the last layer and the head.
     pub dropout_last: bool,
-    /// Initialiser of every weight matrix, in place of those that cells and head declare; biases keep theirs.
+    /// Initializer of every weight matrix, in place of those that cells and head declare; biases keep theirs.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub initialiser: Option<hatchery_plugin::Initialiser>,
-}
-
-/// How parameters follow their gradients.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "type", deny_unknown_fields, rename_all = "kebab-case", rename_all_fields = "kebab-case")]
-pub enum Optimizer {
-    /// Stochastic gradient descent, with momentum if it is not 0.
-    Sgd {
-        /// Learning rate.
-        #[schemars(extend("exclusiveMinimum" = 0.0))]
-        learning_rate: f64,
-        /// Share of the last update that is kept.
-        #[serde(default)]
-        #[schemars(range(min = 0.0, max = 1.0))]
-        momentum: f64,
-    },
-    /// Duchi et al. (2011).
-    Adagrad {
-        /// Learning rate.
-        #[schemars(extend("exclusiveMinimum" = 0.0))]
-        learning_rate: f64,
-        /// Added to the root of the sum of squares.
-        #[serde(default = "default::adagrad_epsilon")]
-        #[schemars(extend("exclusiveMinimum" = 0.0))]
-        epsilon: f64,
-    },
-    /// Tieleman and Hinton (2012).
-    Rmsprop {
-        /// Learning rate.
-        #[schemars(extend("exclusiveMinimum" = 0.0))]
-        learning_rate: f64,
-        /// Share of the mean of squares that is kept each step.
-        #[serde(default = "default::rmsprop_decay")]
-        #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
-        decay: f64,
-        /// Added to the root of the mean of squares.
-        #[serde(default = "default::epsilon")]
-        #[schemars(extend("exclusiveMinimum" = 0.0))]
-        epsilon: f64,
-    },
-    /// Kingma and Ba (2015).
-    Adam {
-        /// Learning rate.
-        #[schemars(extend("exclusiveMinimum" = 0.0))]
-        learning_rate: f64,
-        /// Decay of the mean of gradients.
-        #[serde(default = "default::beta1")]
-        #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
-        beta1: f64,
-        /// Decay of the mean of their squares.
-        #[serde(default = "default::beta2")]
-        #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
-        beta2: f64,
-        /// Added to the root of the mean of squares.
-        #[serde(default = "default::epsilon")]
-        #[schemars(extend("exclusiveMinimum" = 0.0))]
-        epsilon: f64,
-    },
-    /// Loshchilov and Hutter (2019): Adam with weight decay of its own.
-    Adamw {
-        /// Learning rate.
-        #[schemars(extend("exclusiveMinimum" = 0.0))]
-        learning_rate: f64,
-        /// Decay of the mean of gradients.
-        #[serde(default = "default::beta1")]
-        #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
-        beta1: f64,
-        /// Decay of the mean of their squares.
-        #[serde(default = "default::beta2")]
-        #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
-        beta2: f64,
-        /// Added to the root of the mean of squares.
-        #[serde(default = "default::epsilon")]
-        #[schemars(extend("exclusiveMinimum" = 0.0))]
-        epsilon: f64,
-        /// Share of each parameter, times the learning rate, that is taken away each step.
-        #[serde(default = "default::weight_decay")]
-        #[schemars(range(min = 0.0))]
-        weight_decay: f64,
-    },
-}
-
-/// The factor on the learning rate over time.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "type", deny_unknown_fields, rename_all = "kebab-case", rename_all_fields = "kebab-case")]
-pub enum Schedule {
-    /// Always 1.
-    #[default]
-    Constant,
-    /// `factor` for every `every` epochs (or steps) done, from `start` on.
-    Decay {
-        /// The factor.
-        #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 1.0))]
-        factor: f64,
-        /// How often.
-        #[schemars(range(min = 1))]
-        every: u64,
-        /// Count in epochs or in steps.
-        #[serde(default)]
-        unit: Unit,
-        /// The first epoch or step that is slowed.
-        #[serde(default)]
-        start: u64,
-    },
-    /// From 1 down along half a cosine to `floor` at the last step, after a linear rise over `warmup` steps.
-    Cosine {
-        /// Steps of the rise.
-        #[serde(default)]
-        warmup: u64,
-        /// The last factor.
-        #[serde(default)]
-        #[schemars(range(min = 0.0, max = 1.0))]
-        floor: f64,
-    },
-    /// From 1 down in a straight line to `floor` at the last step, after a linear rise over `warmup` steps.
-    Linear {
-        /// Steps of the rise.
-        #[serde(default)]
-        warmup: u64,
-        /// The last factor.
-        #[serde(default)]
-        #[schemars(range(min = 0.0, max = 1.0))]
-        floor: f64,
-    },
-}
-
-/// The unit of a length of training.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Unit {
-    /// Once through the training split.
-    #[default]
-    Epochs,
-    /// One update.
-    Steps,
+    pub initializer: Option<hatchery_plugin::Initialiser>,
 }
 
 /// How long and how training goes.
@@ -413,18 +271,12 @@ pub struct Sample {
     /// What every sample begins with.
     pub prefix: String,
     /// Show the first letter in upper case.
-    pub capitalise: bool,
-}
-
-impl Default for Backend {
-    fn default() -> Self {
-        Self { device: "cpu".to_owned(), dtype: Dtype::default() }
-    }
+    pub capitalize: bool,
 }
 
 impl Default for Model {
     fn default() -> Self {
-        Self { embedding: Embedding::OneHot, layers: 1, dropout: 0.0, dropout_last: false, initialiser: None }
+        Self { embedding: Embedding::OneHot, layers: 1, dropout: 0.0, dropout_last: false, initializer: None }
     }
 }
 
@@ -436,7 +288,7 @@ impl Default for Smoothing {
 
 impl Default for Sample {
     fn default() -> Self {
-        Self { count: 7, length: 50, prefix: String::new(), capitalise: false }
+        Self { count: 7, length: 50, prefix: String::new(), capitalize: false }
     }
 }
 
@@ -459,23 +311,5 @@ mod default {
     }
     pub(super) fn keep() -> usize {
         2
-    }
-    pub(super) fn epsilon() -> f64 {
-        1e-8
-    }
-    pub(super) fn adagrad_epsilon() -> f64 {
-        1e-10
-    }
-    pub(super) fn rmsprop_decay() -> f64 {
-        0.99
-    }
-    pub(super) fn beta1() -> f64 {
-        0.9
-    }
-    pub(super) fn beta2() -> f64 {
-        0.999
-    }
-    pub(super) fn weight_decay() -> f64 {
-        0.01
     }
 }

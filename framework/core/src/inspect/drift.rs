@@ -146,7 +146,7 @@ fn text(network: &mut Network, length: usize) -> Result<String> {
         length,
         seed: 0,
         occasion: "drift".to_owned(),
-        capitalise: false,
+        capitalize: false,
     };
     Ok(generate(network, &request, &mut |_, _| ())?.remove(0).text)
 }

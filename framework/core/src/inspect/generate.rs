@@ -25,7 +25,7 @@ pub struct Request {
     /// Which of the draws that one seed gives: the report of a training, say.
     pub occasion: String,
     /// Show the first letter in upper case.
-    pub capitalise: bool,
+    pub capitalize: bool,
 }
 
 /// A sequence as it was generated.
@@ -76,7 +76,7 @@ pub fn generate(
         }
         logits = context.read_on(network.executor.as_mut(), &sequences)?;
     }
-    Ok(sequences.into_iter().map(|tokens| generated(network, tokens, request.capitalise)).collect())
+    Ok(sequences.into_iter().map(|tokens| generated(network, tokens, request.capitalize)).collect())
 }
 // ANCHOR_END: generate
 
@@ -101,9 +101,9 @@ pub fn likely(network: &mut Network, prefix: &str) -> Result<Vec<(char, f64)>> {
     Ok(likely)
 }
 
-fn generated(network: &Network, tokens: Vec<Token>, capitalise: bool) -> Generated {
+fn generated(network: &Network, tokens: Vec<Token>, capitalize: bool) -> Generated {
     let mut text = network.vocabulary.decode(&tokens);
-    if capitalise && let Some(first) = text.chars().next() {
+    if capitalize && let Some(first) = text.chars().next() {
         text.replace_range(..first.len_utf8(), &first.to_uppercase().to_string());
     }
     Generated { text, tokens }

@@ -254,7 +254,7 @@ impl Training<'_> {
             length: sample.length,
             seed: self.network.sample_seed(),
             occasion: format!("report {step}"),
-            capitalise: sample.capitalise,
+            capitalize: sample.capitalize,
         };
         let generated = generate(&mut self.network, &request, &mut |_, _| ())?;
         for (index, sample) in generated.iter().enumerate() {

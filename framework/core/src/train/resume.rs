@@ -3,7 +3,7 @@
 //! A run goes on only as the experiment that it was begun as, on the text that it was begun on, from a checkpoint whose
 //! every bit is as it was written; anything else is refused with what differs.
 
-use std::{fs, path::PathBuf};
+use std::path::PathBuf;
 
 use super::{Training, fits};
 use crate::{
@@ -15,7 +15,6 @@ use crate::{
     run::{
         checkpoint::{Checkpoint, Found, OPTIMIZER, PARAMETERS, examine},
         directory::{RunDirectory, Where},
-        failure,
         keep::{self, Search},
         lock::Lock,
         log::{self, Event, Metric, SampleRow},
@@ -52,7 +51,7 @@ impl Plan {
     ) -> Result<Self> {
         let directory = run.directory()?;
         let path = directory.experiment();
-        let text = fs::read_to_string(&path).map_err(|error| failure("read", &path, error))?;
+        let text = directory.recorded_experiment()?;
         let recorded = reading::from_text(&text, &path.display().to_string(), &[], registry)?;
         let experiment = wanted(&text)?;
         let obstacles = compare::obstacles(&recorded, &experiment);

@@ -13,7 +13,7 @@ pub(crate) fn check(experiment: &Node, proposed: &[String], told: &[Problem]) ->
     let rules = Rules { experiment, proposed, told };
     [rules.length(), rules.numpy(), rules.numpy_seed(), rules.split(), rules.device(), rules.dtype()]
         .into_iter()
-        .chain([rules.dropout(), rules.initialiser(), rules.patience()])
+        .chain([rules.dropout(), rules.initializer(), rules.patience()])
         .flatten()
         .collect()
 }
@@ -157,12 +157,12 @@ impl Rules<'_> {
     }
 
     /// One list of values cannot fill matrices of several shapes.
-    fn initialiser(&self) -> Option<Problem> {
-        let kind = self.entry(&["model", "initialiser", "type"])?;
+    fn initializer(&self) -> Option<Problem> {
+        let kind = self.entry(&["model", "initializer", "type"])?;
         (kind.node.as_str() == Some("values")).then(|| {
-            Problem::new("[model.initialiser] is for every weight matrix, `values` fits only one")
+            Problem::new("[model.initializer] is for every weight matrix, `values` fits only one")
                 .at(kind.node.place.clone())
-                .hint("use an initialiser that fills matrices of any shape, for example `xavier-uniform`")
+                .hint("use an initializer that fills matrices of any shape, for example `xavier-uniform`")
         })
     }
 

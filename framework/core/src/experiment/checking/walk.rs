@@ -11,9 +11,12 @@ use super::{
 };
 use crate::{
     error::{Place, Problem},
-    experiment::reading::{
-        overrides::FLAG,
-        spanned::{Entry, Node, Table, Value},
+    experiment::{
+        reading::{
+            overrides::FLAG,
+            spanned::{Entry, Node, Table, Value},
+        },
+        renamed,
     },
     suggest::{either, nearest, nearest_type, plain, question},
 };
@@ -177,7 +180,8 @@ impl<'s> Walk<'s> {
             near = nearest(&entry.key, names());
         }
         let hint = self
-            .synonym(frame, entry)
+            .renamed(frame, entry)
+            .or_else(|| self.synonym(frame, entry))
             .or_else(|| (!near.is_empty()).then(|| self.propose(frame, &near)))
             .or_else(|| self.elsewhere(&entry.key, &frame.at.path));
         self.problems.push(match hint {
@@ -201,6 +205,15 @@ impl<'s> Walk<'s> {
         let question = question(&written.collect::<Vec<_>>());
         self.proposed.extend(keys.iter().map(|key| frame.at.inner(key)));
         question
+    }
+
+    /// The present name of a key that an earlier version called otherwise.
+    fn renamed(&mut self, frame: &Frame<'_, 's>, entry: &Entry) -> Option<String> {
+        let name = renamed::present_name(&frame.at.path, &entry.key)?;
+        self.proposed.push(frame.at.inner(name));
+        let file = &*entry.place.file;
+        let command = if file == FLAG { String::new() } else { format!("; `hatchery check --fix {file}` rewrites it") };
+        Some(format!("the key is `{name}`, in American spelling{command}"))
     }
 
     /// "Did you mean" what a name of another framework stands for, in this table or another.

@@ -25,6 +25,7 @@ use super::{
         schema::{Schemas, properties, required},
         walk::Walk,
     },
+    renamed,
 };
 use crate::{
     error::{Error, Problem, Result},
@@ -100,6 +101,14 @@ pub fn recorded_libraries(text: &str, folder: &Path) -> Vec<PathBuf> {
     let named = recorded.as_ref().and_then(|table| table.get("plugins")).and_then(toml::Value::as_array);
     let paths = named.into_iter().flatten().filter_map(toml::Value::as_str).map(PathBuf::from);
     paths.filter_map(|path| [folder.join(&path), path].into_iter().find(|path| path.is_file())).collect()
+}
+
+/// The text of an experiment file with old names of keys replaced (see [`renamed`]), and what was replaced.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn fixed(path: &Path) -> Result<(String, Vec<String>)> {
+    Ok(renamed::rename(&files::load(path)?.text))
 }
 
 /// Reads an experiment from a text, as [`read()`] does from a file. `name` stands for the file in messages, and files

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     error::{Problem, Result},
+    experiment::renamed::rename,
     hash::hexadecimal,
     run::failure,
     tensors::{NamedTensor, Values},
@@ -90,7 +91,7 @@ pub(super) fn parse(bytes: &[u8]) -> Parsed<Checkpoint> {
     }
     checksum(bytes)?;
     let meta = Meta {
-        experiment: text(&metadata, key::EXPERIMENT)?.to_owned(),
+        experiment: rename(text(&metadata, key::EXPERIMENT)?).0,
         vocabulary: text(&metadata, key::VOCABULARY)?.to_owned(),
         progress: json(&metadata, key::PROGRESS)?,
         plugins: json(&metadata, key::PLUGINS)?,

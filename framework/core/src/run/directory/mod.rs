@@ -9,7 +9,10 @@ use std::{
 
 pub use self::find::{Summary, Validation, Where, diverged, list, newest, resolve};
 use super::{failure, lock};
-use crate::error::{Problem, Result};
+use crate::{
+    error::{Problem, Result},
+    experiment::renamed::rename,
+};
 
 /// The folder of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,6 +119,16 @@ impl RunDirectory {
     /// The resolved experiment.
     pub fn experiment(&self) -> PathBuf {
         self.path.join("experiment.toml")
+    }
+
+    /// The text of the resolved experiment, with the present names of keys that an earlier version called otherwise.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn recorded_experiment(&self) -> Result<String> {
+        let path = self.experiment();
+        let text = fs::read_to_string(&path).map_err(|error| failure("read", &path, error))?;
+        Ok(rename(&text).0)
     }
 
     /// The log of numbers.
