@@ -6,7 +6,7 @@ mod speed;
 
 use hatchery_cells::{Gru, Lstm, Vanilla};
 use hatchery_clippers::{Norm, TensorNorm, Value};
-use hatchery_compile::{Description, Float, InstructionSet, Machine, Optimizer, Options, Run, Width};
+use hatchery_compile::{Description, Executable, Float, InstructionSet, Optimizer, Options, Run, Width};
 use hatchery_plugin::{Cell, burn::tensor::DType, serde_json};
 
 use reference::{Batch, Case, Noise, Reference, numbers};
@@ -30,8 +30,8 @@ fn description(case: &Case) -> Description<'_> {
 }
 
 /// The machine of a case with its first values.
-fn machine<T: Float>(case: &Case, values: &[Vec<f64>], options: Options) -> Machine<T> {
-    let mut machine = Machine::<T>::new(&description(case), options).expect("it compiles");
+fn machine<T: Float>(case: &Case, values: &[Vec<f64>], options: Options) -> Executable<T> {
+    let mut machine = Executable::<T>::new(&description(case), options).expect("it compiles");
     for ((name, shape), values) in case.params().iter().zip(values) {
         let values: Vec<T> = values.iter().map(|&value| T::from_f64(value)).collect();
         assert!(machine.set_parameter(name, *shape, &values), "{name}");

@@ -10,30 +10,17 @@
 //!
 //! What is not known is refused with the operation's name, and the caller runs it on Burn.
 
-mod body;
-mod differentiate;
-mod emit;
 mod error;
-mod fixed;
-mod fuse;
-mod graph;
+mod ir;
 mod kernels;
-mod layer;
-mod listing;
-mod lower;
-mod machine;
-mod memory;
-mod operations;
-mod optimizer;
-mod program;
-mod run;
-mod split;
-mod sums;
+mod model;
+mod passes;
+mod plan;
+mod runtime;
 
 pub use error::Refusal;
 #[doc(hidden)]
 pub use kernels::approximate;
 pub use kernels::{Float, InstructionSet, Number};
-pub use machine::{Description, Machine, Matrix, Needs, Options, Products, Sequences, Totals};
-pub use optimizer::Optimizer;
-pub use run::{Run, Width, compile};
+pub use model::{Description, Matrix, Needs, Optimizer, Options, Products, Sequences, Totals, Width};
+pub use runtime::{Executable, Run, compile};

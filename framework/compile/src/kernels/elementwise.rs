@@ -6,40 +6,13 @@
 )]
 
 use super::{
-    lanes::{Lanes, Number},
     math,
+    simd::{Lanes, Number},
 };
-use crate::graph::{Binary, Ternary, Unary};
-
-/// What one instruction of a program computes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Code {
-    /// Entry by entry.
-    Map(Unary),
-    /// Entry by entry; either operand may be one number a row.
-    Zip(Binary),
-    /// Entry by entry; any operand may be one number a row.
-    Fuse(Ternary),
-    /// The sum of each row.
-    SumColumns,
-    /// The largest entry of each row.
-    MaxColumns,
-    /// Adds all rows to one row.
-    AddRows,
-}
-
-impl std::fmt::Display for Code {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Map(function) => write!(f, "{function:?}"),
-            Self::Zip(function) => write!(f, "{function:?}"),
-            Self::Fuse(Ternary::TanhGradient) => f.write_str("TanhGradientOfProduct"),
-            Self::Fuse(Ternary::SigmoidGradient) => f.write_str("SigmoidGradientOfProduct"),
-            Self::Fuse(function) => write!(f, "{function:?}"),
-            Self::SumColumns | Self::MaxColumns | Self::AddRows => write!(f, "{self:?}"),
-        }
-    }
-}
+use crate::{
+    ir::graph::{Binary, Ternary, Unary},
+    plan::instruction::Code,
+};
 
 /// Numbers of a tile: row r begins at `start + r · stride`.
 #[derive(Clone, Copy, Debug)]

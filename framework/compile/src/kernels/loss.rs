@@ -6,8 +6,8 @@
 )]
 
 use super::{
-    lanes::{Lanes, Number},
     math,
+    simd::{Lanes, Number},
 };
 
 /// Rows of logits with what they should have predicted.

@@ -9,7 +9,7 @@
     reason = "an instruction set is enabled where all of this is inlined, and nowhere else"
 )]
 
-use super::lanes::{Lanes, Number};
+use super::simd::{Lanes, Number};
 
 /// n and exp(r) − 1.
 ///

@@ -1,28 +1,31 @@
 //! The inner loops, for every instruction set, and the choice between them.
 //!
-//! Everything is written once over [`lanes::Lanes`] and compiled for AVX-512, for AVX2 and for whatever the target has;
+//! Everything is written once over [`simd::Lanes`] and compiled for AVX-512, for AVX2 and for whatever the target has;
 //! which of the three runs is decided when a machine is made.
 
 pub(crate) mod elementwise;
-pub(crate) mod lanes;
+mod interpreter;
+
 mod loss;
 mod math;
+pub(crate) mod matmul;
 mod outer;
-pub(crate) mod product;
-pub(crate) mod turn;
+pub(crate) mod simd;
+
+pub(crate) mod transpose;
 mod update;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-pub(crate) use elementwise::{Code, Source, Target};
-pub use lanes::Number;
+pub(crate) use elementwise::{Source, Target};
 pub(crate) use loss::{Loss, Rows as LossRows};
+pub(crate) use matmul::Product;
 pub(crate) use outer::{OUTER_ROWS, Outer};
-pub(crate) use product::Product;
-pub(crate) use turn::Turn;
+pub use simd::Number;
+pub(crate) use transpose::Turn;
 pub(crate) use update::{Rule, Slots};
 
-use crate::program::Program;
+use crate::plan::instruction::{Code, Program};
 
 /// The instructions that the inner loops are compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +87,7 @@ macro_rules! kernels {
             $(#[$feature])?
             unsafe fn run(program: &Program, frame: &[*mut $number], scratch: *mut $number, rows: usize) {
                 // SAFETY: the caller's; the instruction set is enabled here.
-                unsafe { crate::program::run::<$vector>(program, frame, scratch, rows) }
+                unsafe { interpreter::run::<$vector>(program, frame, scratch, rows) }
             }
             $(#[$feature])?
             unsafe fn execute(code: Code, shape: (usize, usize), to: Target<$number>, from: [Source<$number>; 3]) {
@@ -94,7 +97,7 @@ macro_rules! kernels {
             $(#[$feature])?
             unsafe fn multiply(product: &Product<'_, $number>) {
                 // SAFETY: the caller's; the instruction set is enabled here.
-                unsafe { product::multiply::<$vector>(product) }
+                unsafe { matmul::multiply::<$vector>(product) }
             }
             $(#[$feature])?
             unsafe fn outer(outer: &Outer<$number>) {
@@ -104,12 +107,12 @@ macro_rules! kernels {
             $(#[$feature])?
             unsafe fn pack(from: *const $number, strides: [usize; 2], depth: usize, columns: usize, to: *mut $number) {
                 // SAFETY: the caller's; the instruction set is enabled here.
-                unsafe { product::pack::<$vector>(from, strides, depth, columns, to) }
+                unsafe { matmul::pack::<$vector>(from, strides, depth, columns, to) }
             }
             $(#[$feature])?
             unsafe fn turn(turn: &Turn<$number>) {
                 // SAFETY: the caller's; the instruction set is enabled here.
-                unsafe { turn::turn::<$vector>(turn) }
+                unsafe { transpose::turn::<$vector>(turn) }
             }
             $(#[$feature])?
             unsafe fn loss(rows: &LossRows<'_, $number>) -> Loss {
@@ -123,13 +126,13 @@ macro_rules! kernels {
             }
 
             pub(super) static KERNELS: Kernels<$number> =
-                Kernels { run, execute, multiply, outer, pack, turn, loss, update, panel: product::panel::<$vector>() };
+                Kernels { run, execute, multiply, outer, pack, turn, loss, update, panel: matmul::panel::<$vector>() };
         }
     };
 }
 
-kernels!(portable32, lanes::Portable<f32, 8>, f32,);
-kernels!(portable64, lanes::Portable<f64, 4>, f64,);
+kernels!(portable32, simd::Portable<f32, 8>, f32,);
+kernels!(portable64, simd::Portable<f64, 4>, f64,);
 #[cfg(target_arch = "x86_64")]
 kernels!(avx2_32, std::arch::x86_64::__m256, f32, #[target_feature(enable = "avx2,fma")]);
 #[cfg(target_arch = "x86_64")]
@@ -144,7 +147,7 @@ kernels!(avx512_64, std::arch::x86_64::__m512d, f64, #[target_feature(enable = "
 /// `"exp"`, `"tanh"` and `"sigmoid"` are known.
 #[doc(hidden)]
 pub fn approximate<T: Float>(set: InstructionSet, name: &str, values: &[T]) -> Option<Vec<T>> {
-    use crate::graph::Unary;
+    use crate::ir::graph::Unary;
     let known = [("exp", Unary::Exp), ("tanh", Unary::Tanh), ("sigmoid", Unary::Sigmoid)];
     let (_, function) = known.into_iter().find(|(known, _)| *known == name)?;
     if !InstructionSet::available().contains(&set) {

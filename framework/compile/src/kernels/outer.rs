@@ -9,8 +9,8 @@
 use std::mem::MaybeUninit;
 
 use super::{
-    lanes::Lanes,
-    product::{Product, beside, blocks_of_rows, pack, panel},
+    matmul::{Product, beside, blocks_of_rows, pack, panel},
+    simd::Lanes,
 };
 
 /// How much of the depth of an outer product is packed at once, and at most how many of its rows.

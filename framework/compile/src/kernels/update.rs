@@ -8,7 +8,7 @@
     reason = "an instruction set is enabled where all of this is inlined, and nowhere else"
 )]
 
-use super::lanes::{Lanes, Number};
+use super::simd::{Lanes, Number};
 
 /// One step of an optimiser, its scalars worked out.
 #[derive(Clone, Copy, Debug, PartialEq)]

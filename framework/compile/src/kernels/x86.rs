@@ -4,7 +4,7 @@
 #[cfg_attr(not(test), expect(clippy::wildcard_imports, reason = "the intrinsics are a language of their own"))]
 use std::arch::x86_64::*;
 
-use super::lanes::Lanes;
+use super::simd::Lanes;
 
 /// As many ones as a part has numbers, then zeros: read from `8 − count` on it is the mask of a part.
 static MASK32: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];

@@ -3,12 +3,11 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::{
-    body::{Body, Buffer, Kind, Layout, Multiply, Slot, Step, View, Weight},
     error::{Refusal, Result},
-    graph::{Graph, Id, Node, Op, Rows, Unary},
-    kernels::Code,
-    program::{Instruction, Place, Program},
-    sums::uses,
+    ir::graph::{Graph, Id, Node, Op, Rows, Unary},
+    passes::merge_products::uses,
+    plan::instruction::{Code, Instruction, Place, Program},
+    plan::schedule::{Body, Buffer, Kind, Layout, Multiply, Slot, Step, View, Weight},
 };
 
 /// What a body has to compute.

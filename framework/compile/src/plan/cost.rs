@@ -4,14 +4,14 @@
 //! compared by.
 
 use crate::{
-    body::{Body, Step},
-    layer::{Phase, Reduction},
-    machine::Compiled,
+    plan::layer::{Phase, Reduction},
+    plan::model::ExecutionPlan,
+    plan::schedule::{Body, Step},
 };
 
 /// The operations of all products of one update, a multiplication and an addition being two: forward, backward and the
 /// gradients of the weights. `counted` is how many time steps have predictions that count.
-pub(crate) fn operations(program: &Compiled, rows: usize, steps: usize, counted: usize) -> u64 {
+pub(crate) fn operations(program: &ExecutionPlan, rows: usize, steps: usize, counted: usize) -> u64 {
     let all = rows * steps;
     let mut entries = 3 * program.vocabulary * program.head.width * rows * counted;
     for (index, (_, layer, _)) in program.layers.iter().enumerate() {
@@ -25,7 +25,7 @@ pub(crate) fn operations(program: &Compiled, rows: usize, steps: usize, counted:
 }
 
 /// The entries of all matrices that one row is multiplied with.
-fn of_phase(program: &Compiled, phase: &Phase) -> usize {
+fn of_phase(program: &ExecutionPlan, phase: &Phase) -> usize {
     let of_body = |body: &Body| -> usize {
         let entries = |step: &Step| match step {
             Step::Multiply(multiply) => {

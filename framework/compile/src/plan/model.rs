@@ -6,22 +6,21 @@ use hatchery_plugin::{
     capture::{Captured, capture, capture_cell},
 };
 
-use super::{
-    Description,
-    gradients::{Job, jobs},
-};
+use super::gradient_jobs::{Job, jobs};
 use crate::{
-    body::{Buffer, Kind, Layout, View, Weight},
     error::{Refusal, Result},
-    fixed::{Fixed, FixedStep, Location},
-    fuse::fuse,
-    graph::Leaf,
-    layer::{self, BLOCKWISE, Gradients, Input, Layer},
-    lower::lower,
+    ir::graph::Leaf,
+    ir::lower::lower,
+    model::Description,
+    passes::fuse::fuse,
+    plan::layer::{self, BLOCKWISE, Input, Layer},
+    plan::parameter_program::{Fixed, FixedStep, Location},
+    plan::reductions::Gradients,
+    plan::schedule::{Buffer, Kind, Layout, View, Weight},
 };
 
 /// What compiling gives: all that does not change afterwards.
-pub(crate) struct Compiled {
+pub(crate) struct ExecutionPlan {
     pub(crate) vocabulary: usize,
     pub(crate) dropout: f64,
     pub(crate) params: Vec<(String, Location)>,
@@ -41,7 +40,7 @@ pub(crate) struct Compiled {
     /// How many numbers each chunk sums up: some step by step, behind them some block by block.
     pub(crate) sums: usize,
     pub(crate) totals: usize,
-    pub(super) jobs: Vec<Job>,
+    pub(crate) jobs: Vec<Job>,
     pub(crate) scratch: usize,
     /// Numbers that one row of a batch multiplies and adds in a time step.
     pub(crate) work: usize,
@@ -68,7 +67,7 @@ impl From<Fault> for Refusal {
     }
 }
 
-impl Compiled {
+impl ExecutionPlan {
     /// Compiles a model.
     #[expect(clippy::too_many_lines, reason = "it says in one place what lies where, layer by layer")]
     pub(crate) fn new(description: &Description<'_>, dtype: DType, panel: usize) -> Result<Self> {

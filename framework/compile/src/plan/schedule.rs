@@ -2,8 +2,8 @@
 //! lie that they read and write.
 
 use crate::{
-    fixed::Fixed,
-    program::{Place, Program},
+    plan::instruction::{Place, Program},
+    plan::parameter_program::Fixed,
 };
 
 /// How long a value of the batch is kept.
@@ -107,7 +107,7 @@ impl Body {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Weight {
     /// Its place, see [`Fixed`].
-    pub(crate) at: crate::fixed::Location,
+    pub(crate) at: crate::plan::parameter_program::Location,
 }
 
 /// What bodies of a layer share.
@@ -119,7 +119,7 @@ pub(crate) struct Layout<'a> {
     pub(crate) sums: &'a mut usize,
     pub(crate) totals: &'a mut usize,
     /// What is computed from the sums over the batch.
-    pub(crate) epilogue: &'a mut Vec<crate::fixed::FixedStep>,
+    pub(crate) epilogue: &'a mut Vec<crate::plan::parameter_program::FixedStep>,
 }
 
 impl Layout<'_> {

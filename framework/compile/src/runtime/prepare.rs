@@ -3,15 +3,16 @@
 use rayon::prelude::*;
 
 use super::{
-    Machine, Sequences,
-    chunk::{Chunk, Memory, Runner, Space},
+    executable::Executable,
+    shard::{Chunk, Memory, Runner, Space},
 };
 use crate::{
-    body::{Kind, Weight},
-    fixed,
     kernels::{Float, Turn},
-    layer::Input,
-    memory::Aligned,
+    model::Sequences,
+    plan::layer::Input,
+    plan::parameter_program as fixed,
+    plan::schedule::{Kind, Weight},
+    runtime::buffers::Aligned,
 };
 
 /// About how many rows of a chunk, all those of a time step taken together, a block has.
@@ -22,7 +23,7 @@ fn block(rows: usize) -> usize {
     1 << (BLOCK / rows).max(1).ilog2()
 }
 
-impl<T: Float> Machine<T> {
+impl<T: Float> Executable<T> {
     /// How the rows of a batch are cut: enough chunks for many cores where there is enough work, of rows enough to be
     /// worth reading the weights for.
     fn chunks(&self, rows: usize, steps: usize) -> Vec<Chunk> {

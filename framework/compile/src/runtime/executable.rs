@@ -5,167 +5,60 @@
 //! they contribute to gradients; then these are summed over all chunks, clipped, and parameters updated.
 //! How the rows are cut depends on the model and the batch alone, so the result does not depend on the number of threads.
 
-mod chunk;
-mod clock;
-mod gradients;
-mod model;
-mod prepare;
-mod sequence;
-
 use std::sync::Arc;
 
-use hatchery_plugin::{Cell, Clipper, burn::tensor::DType};
+use hatchery_plugin::burn::tensor::DType;
 
-pub(crate) use self::model::Compiled;
-use self::{
-    chunk::{Chunk, Purpose, Space, span},
+use super::{
+    buffers::Aligned,
     clock::Clock,
+    optimizer::State as OptimizerState,
     prepare::BLOCK,
+    shard::{Chunk, Purpose, Space, span},
 };
 use crate::{
-    body::{Buffer, Kind},
     error::{Refusal, Result},
-    fixed::{self, Location},
     kernels::{Float, InstructionSet, Kernels, Slots},
-    memory::Aligned,
-    operations::operations,
-    optimizer::{Optimizer, State as OptimizerState},
+    model::{Description, Matrix, Needs, Options, Products, Sequences, Totals},
+    plan::{
+        cost::operations,
+        listing,
+        model::ExecutionPlan,
+        parameter_program::{self as fixed, Location},
+        schedule::{Buffer, Kind},
+    },
 };
 
-/// What is to be compiled.
-pub struct Description<'a> {
-    /// The number of symbols.
-    pub vocabulary: usize,
-    /// Width of a learned embedding; without one, inputs are one-hot.
-    pub embedding: Option<usize>,
-    /// The stacked cells with what their parameters' names begin with.
-    pub layers: Vec<(&'a dyn Cell, String)>,
-    /// Share of a layer's outputs that training sets to zero.
-    pub dropout: f64,
-    /// Whether that holds for the last layer too.
-    pub dropout_last: bool,
-    /// What happens to gradients, in this order.
-    pub clippers: Vec<&'a dyn Clipper>,
-    /// How parameters follow their gradients.
-    pub optimizer: Optimizer,
-}
-
-/// How a machine runs. The results of a training step do not depend on the number of threads.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Options {
-    /// How many threads; without a number all that there are.
-    pub threads: Option<usize>,
-    /// Which instructions; without a choice the best that the processor has.
-    pub instructions: Option<InstructionSet>,
-}
-
-/// Sequences of equal length, time-major: entry (step, row) is at `step · rows + row`.
-#[derive(Clone, Copy, Debug)]
-pub struct Sequences<'a> {
-    /// How many sequences.
-    pub rows: usize,
-    /// How many time steps.
-    pub steps: usize,
-    /// Input tokens; the number of symbols stands for the zero vector.
-    pub inputs: &'a [u32],
-    /// What should be predicted.
-    pub targets: &'a [u32],
-    /// Which predictions count.
-    pub counted: &'a [bool],
-    /// Whether the sequences go on where the last ones ended.
-    pub continues: bool,
-    /// The loss is the sum over the counted predictions divided by this number.
-    pub divisor: f64,
-}
-
-/// Sums over the counted predictions of an evaluation.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Totals {
-    /// Cross-entropy, in nats.
-    pub nats: f64,
-    /// Predictions whose most likely symbol, the first of equals, was right.
-    pub correct: u64,
-    /// Predictions counted.
-    pub characters: u64,
-}
-
-/// What the products of all updates so far were.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Products {
-    /// Floating-point operations; a multiplication and an addition are two.
-    pub operations: u64,
-    /// Seconds that threads spent in them, added up over the threads; only those of updates that were timed.
-    pub seconds: f64,
-    /// How many threads the last update ran on: one if it was small.
-    pub threads: usize,
-}
-
-/// A matrix with a name.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Matrix<T> {
-    /// Its name.
-    pub name: String,
-    /// Rows and columns.
-    pub shape: [usize; 2],
-    /// Its numbers, row by row.
-    pub values: Vec<T>,
-}
-
-/// The memory that a program takes, in numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Needs {
-    /// For parameters, their gradients, what the optimiser remembers, packed weights, and tables with a row for each
-    /// symbol.
-    pub fixed: usize,
-    /// For every chunk of a batch, the sequences that run together: what it sums up, and a block of time steps.
-    pub chunk: usize,
-    /// For every sequence of a batch.
-    pub row: usize,
-    /// For every sequence and time step: the tape of what the way back needs.
-    pub row_and_step: usize,
-}
-
-impl Needs {
-    fn listing(self, size: usize) -> String {
-        let Self { fixed, chunk, row, row_and_step } = self;
-        let [fixed, chunk, row, row_and_step] = [fixed, chunk, row, row_and_step].map(|numbers| numbers * size);
-        format!(
-            "memory of the whole model:\n  {fixed} bytes, {chunk} bytes a chunk of rows, {row} bytes a row, \
-             {row_and_step} bytes a row and step\n"
-        )
-    }
-}
-
 /// A compiled model.
-pub struct Machine<T: Float> {
-    program: Compiled,
-    kernels: &'static Kernels<T>,
-    pool: Option<Arc<rayon::ThreadPool>>,
+pub struct Executable<T: Float> {
+    pub(super) program: ExecutionPlan,
+    pub(super) kernels: &'static Kernels<T>,
+    pub(super) pool: Option<Arc<rayon::ThreadPool>>,
     /// Parameters, gradients, packed weights: what does not depend on the batch.
-    memory: Aligned<T>,
+    pub(super) memory: Aligned<T>,
     /// What depends on the batch, and where each buffer begins in it.
-    work: Aligned<T>,
-    bases: Vec<usize>,
+    pub(super) work: Aligned<T>,
+    pub(super) bases: Vec<usize>,
     /// What each chunk sums up for itself, and behind it what is summed up over tokens.
-    sums: Aligned<T>,
+    pub(super) sums: Aligned<T>,
     /// The steps and rows that the memory suffices for.
-    room: (usize, usize),
-    spaces: Vec<Space<T>>,
+    pub(super) room: (usize, usize),
+    pub(super) spaces: Vec<Space<T>>,
     /// Whether packed weights and tables are those of the parameters.
-    is_packed: bool,
-    optimizer: OptimizerState<T>,
-    losses: Vec<f64>,
-    operations: u64,
-    threads: usize,
-    clock: Clock,
-    trained: bool,
-    carried: Option<Vec<Vec<T>>>,
-    evaluated: Option<Vec<Vec<T>>>,
-    generated: Vec<Vec<T>>,
-    generated_rows: usize,
+    pub(super) is_packed: bool,
+    pub(super) optimizer: OptimizerState<T>,
+    pub(super) losses: Vec<f64>,
+    pub(super) operations: u64,
+    pub(super) threads: usize,
+    pub(super) clock: Clock,
+    pub(super) trained: bool,
+    pub(super) carried: Option<Vec<Vec<T>>>,
+    pub(super) evaluated: Option<Vec<Vec<T>>>,
+    pub(super) generated: Vec<Vec<T>>,
+    pub(super) generated_rows: usize,
 }
 
-impl<T: Float> Machine<T> {
+impl<T: Float> Executable<T> {
     /// Compiles a model. Its parameters are zeros until they are set.
     ///
     /// # Errors
@@ -178,7 +71,7 @@ impl<T: Float> Machine<T> {
         }
         let kernels = T::kernels(instructions);
         let dtype = if size_of::<T>() == 4 { DType::F32 } else { DType::F64 };
-        let program = Compiled::new(description, dtype, kernels.panel)?;
+        let program = ExecutionPlan::new(description, dtype, kernels.panel)?;
         let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into));
         let pool = (threads > 1)
             .then(|| rayon::ThreadPoolBuilder::new().num_threads(threads).build())
@@ -282,7 +175,7 @@ impl<T: Float> Machine<T> {
     /// Runs over sequences without training.
     ///
     /// # Panics
-    /// As [`Machine::train`].
+    /// As [`Executable::train`].
     pub fn evaluate(&mut self, batch: &Sequences<'_>) -> Totals {
         let before = self.evaluated.take();
         let chunks = self.prepare(batch);
@@ -402,7 +295,7 @@ impl<T: Float> Machine<T> {
     /// The program and the memory that it takes, for people to read.
     pub fn listing(&self) -> String {
         let size = size_of::<T>();
-        crate::listing::listing(&self.program, size) + &self.needs().listing(size)
+        listing::listing(&self.program, size) + &self.needs().listing(size)
     }
 
     /// The memory that the program takes, in numbers.

@@ -2,56 +2,57 @@
 //!
 //! Numbers go in and out in 64 bits, which hold those of 32 bits exactly.
 
+pub(crate) mod buffers;
+mod clock;
+mod executable;
+mod gradients;
+pub(crate) mod optimizer;
+mod prepare;
+mod sequence;
+mod shard;
+
+pub use self::executable::Executable;
 use crate::{
     error::Refusal,
     kernels::Float,
-    machine::{Description, Machine, Matrix, Options, Products, Sequences, Totals},
+    model::{Description, Matrix, Options, Products, Sequences, Totals, Width},
 };
-
-/// The width of a machine's numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Width {
-    /// 32 bits.
-    Single,
-    /// 64 bits.
-    Double,
-}
 
 /// What a compiled model does.
 pub trait Run: Send {
-    /// See [`Machine::train`].
+    /// See [`Executable::train`].
     fn train(&mut self, batch: &Sequences<'_>, uniform: &mut dyn FnMut() -> f64, rate: f64);
-    /// See [`Machine::losses`].
+    /// See [`Executable::losses`].
     fn losses(&mut self) -> Vec<f64>;
-    /// See [`Machine::products`].
+    /// See [`Executable::products`].
     fn products(&self) -> Products;
-    /// See [`Machine::time_products`].
+    /// See [`Executable::time_products`].
     fn time_products(&mut self, on: bool);
-    /// See [`Machine::gradient_norms`].
+    /// See [`Executable::gradient_norms`].
     fn gradient_norms(&self) -> (f64, f64);
-    /// See [`Machine::evaluate`].
+    /// See [`Executable::evaluate`].
     fn evaluate(&mut self, batch: &Sequences<'_>) -> Totals;
-    /// See [`Machine::begin`].
+    /// See [`Executable::begin`].
     fn begin(&mut self, rows: usize);
-    /// See [`Machine::advance`].
+    /// See [`Executable::advance`].
     fn advance(&mut self, tokens: &[u32]) -> Vec<f64>;
-    /// See [`Machine::parameters`].
+    /// See [`Executable::parameters`].
     fn parameters(&self) -> Vec<Matrix<f64>>;
-    /// See [`Machine::set_parameter`].
+    /// See [`Executable::set_parameter`].
     fn set_parameter(&mut self, name: &str, shape: [usize; 2], values: &[f64]) -> bool;
-    /// See [`Machine::optimizer_state`].
+    /// See [`Executable::optimizer_state`].
     fn optimizer_state(&self) -> Vec<Matrix<f64>>;
-    /// See [`Machine::forget`].
+    /// See [`Executable::forget`].
     fn forget(&mut self);
-    /// See [`Machine::set_optimizer_state`].
+    /// See [`Executable::set_optimizer_state`].
     fn set_optimizer_state(&mut self, name: &str, values: &[f64]) -> bool;
-    /// See [`Machine::carried`].
+    /// See [`Executable::carried`].
     fn carried(&self) -> Vec<Matrix<f64>>;
-    /// See [`Machine::set_carried`].
+    /// See [`Executable::set_carried`].
     fn set_carried(&mut self, saved: &[Matrix<f64>]);
-    /// See [`Machine::listing`].
+    /// See [`Executable::listing`].
     fn listing(&self) -> String;
-    /// See [`Machine::bytes`].
+    /// See [`Executable::bytes`].
     fn bytes(&self) -> usize;
 }
 
@@ -61,12 +62,12 @@ pub trait Run: Send {
 /// When a cell or a clipper cannot be recorded or uses an operation that is not known here.
 pub fn compile(description: &Description<'_>, width: Width, options: Options) -> Result<Box<dyn Run>, Refusal> {
     Ok(match width {
-        Width::Single => Box::new(Machine::<f32>::new(description, options)?),
-        Width::Double => Box::new(Machine::<f64>::new(description, options)?),
+        Width::Single => Box::new(Executable::<f32>::new(description, options)?),
+        Width::Double => Box::new(Executable::<f64>::new(description, options)?),
     })
 }
 
-impl<T: Float> Run for Machine<T> {
+impl<T: Float> Run for Executable<T> {
     fn train(&mut self, batch: &Sequences<'_>, uniform: &mut dyn FnMut() -> f64, rate: f64) {
         self.train(batch, uniform, rate);
     }

@@ -2,15 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::base;
+use super::layer::base;
 use crate::{
-    body::{Body, Kind, Layout, View},
-    differentiate::differentiate,
-    emit::{self, Task},
     error::Result,
-    fuse::fuse,
-    graph::{Graph, Id, Leaf, Op, Rows},
-    sums::gather,
+    ir::graph::{Graph, Id, Leaf, Op, Rows},
+    passes::differentiate::differentiate,
+    passes::fuse::fuse,
+    passes::merge_products::gather,
+    plan::emit::{self, Task},
+    plan::schedule::{Body, Kind, Layout, View},
 };
 
 /// A graph with its gradients.

@@ -5,7 +5,7 @@
     reason = "an instruction set is enabled where all of this is inlined, and nowhere else"
 )]
 
-use super::lanes::Lanes;
+use super::simd::Lanes;
 
 /// `to = fromᵀ + add`: rows become columns.
 #[derive(Clone, Copy, Debug)]

@@ -3,13 +3,13 @@
 use std::fmt::Write;
 
 use crate::{
-    body::{Body, Step},
-    layer::Reduction,
-    machine::Compiled,
+    plan::layer::Reduction,
+    plan::model::ExecutionPlan,
+    plan::schedule::{Body, Step},
 };
 
 /// Every product with its shape and every program with its operations, layer by layer.
-pub(crate) fn listing(program: &Compiled, size: usize) -> String {
+pub(crate) fn listing(program: &ExecutionPlan, size: usize) -> String {
     let mut text = String::new();
     for (prefix, layer, _) in &program.layers {
         let parts = [
@@ -45,7 +45,7 @@ fn of_outer(reduction: &Reduction) -> Option<(usize, usize)> {
     }
 }
 
-fn write_body(text: &mut String, program: &Compiled, body: &Body, size: usize) {
+fn write_body(text: &mut String, program: &ExecutionPlan, body: &Body, size: usize) {
     for step in &body.steps {
         let _ = match step {
             Step::Multiply(multiply) => {
@@ -55,7 +55,7 @@ fn write_body(text: &mut String, program: &Compiled, body: &Body, size: usize) {
             }
             Step::Program(list) => {
                 // What is read and written outside registers, for one row.
-                let outside = |place: &crate::program::Place| place.slot.is_some() && place.stride > 0;
+                let outside = |place: &crate::plan::instruction::Place| place.slot.is_some() && place.stride > 0;
                 let numbers: usize = list
                     .instructions
                     .iter()

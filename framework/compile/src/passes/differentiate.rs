@@ -2,7 +2,7 @@
 
 use crate::{
     error::{Refusal, Result},
-    graph::{Binary, Graph, Id, Node, Op, Rows, Ternary, Unary},
+    ir::graph::{Binary, Graph, Id, Node, Op, Rows, Ternary, Unary},
 };
 
 /// A gradient of a part of a matrix.

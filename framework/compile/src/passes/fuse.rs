@@ -1,8 +1,8 @@
 //! Pairs of element-wise operations that one instruction computes: what stands between them need not go through memory.
 
 use crate::{
-    graph::{Binary, Graph, Id, Node, Op, Rows, Ternary},
-    sums::uses,
+    ir::graph::{Binary, Graph, Id, Node, Op, Rows, Ternary},
+    passes::merge_products::uses,
 };
 
 /// The same graph with products added, subtracted or used by a derivative where they are computed, and with both bounds of

@@ -11,10 +11,10 @@
 )]
 
 use super::{
-    lanes::Lanes,
-    turn::{Turn, turn},
+    simd::Lanes,
+    transpose::{Turn, turn},
 };
-use crate::memory::LINE;
+use crate::runtime::buffers::LINE;
 
 /// How many registers a panel is wide.
 const PANEL: usize = 2;

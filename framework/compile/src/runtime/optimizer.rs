@@ -3,46 +3,8 @@
 
 use crate::{
     kernels::{Number, Rule},
-    machine::Matrix,
+    model::{Matrix, Optimizer},
 };
-
-/// How parameters follow their gradients, with the formulas of burn-optim.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Optimizer {
-    /// Stochastic gradient descent, with momentum if it is not 0.
-    Sgd {
-        /// Share of the last update that is kept.
-        momentum: f64,
-    },
-    /// Duchi et al. (2011).
-    Adagrad {
-        /// Added to the root of the sum of squares.
-        epsilon: f64,
-    },
-    /// Tieleman and Hinton (2012).
-    Rmsprop {
-        /// Share of the mean of squares that is kept each step.
-        decay: f64,
-        /// Added to the root of the mean of squares.
-        epsilon: f64,
-    },
-    /// Kingma and Ba (2015).
-    Adam {
-        /// Decays of the means of gradients and of their squares.
-        betas: [f64; 2],
-        /// Added to the root of the mean of squares.
-        epsilon: f64,
-    },
-    /// Loshchilov and Hutter (2019).
-    Adamw {
-        /// Decays of the means of gradients and of their squares.
-        betas: [f64; 2],
-        /// Added to the root of the mean of squares.
-        epsilon: f64,
-        /// Share of each parameter, times the learning rate, that is taken away each step.
-        weight_decay: f64,
-    },
-}
 
 /// The state of an optimiser for all parameters.
 pub(crate) struct State<T> {

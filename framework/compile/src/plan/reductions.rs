@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use super::derived::Derived;
+use super::differentiated::Derived;
 use crate::{
-    body::{Layout, View},
-    emit::view_of,
     error::{Refusal, Result},
-    fixed::Location,
-    graph::{Binary, Id, Leaf, Op},
+    ir::graph::{Binary, Id, Leaf, Op},
+    plan::emit::view_of,
+    plan::parameter_program::Location,
+    plan::schedule::{Layout, View},
 };
 
 /// A sum over all rows of the batch and all time steps.

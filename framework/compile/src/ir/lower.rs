@@ -15,7 +15,7 @@ use hatchery_plugin::burn::{
 
 use crate::{
     error::{Refusal, Result},
-    graph::{Binary, Graph, Id, Leaf, Op, Rows, Unary},
+    ir::graph::{Binary, Graph, Id, Leaf, Op, Rows, Unary},
 };
 
 /// Lowers a captured graph. `leaves` says what its inputs are, `batch` which number of rows stands for the batch.

@@ -2,11 +2,13 @@
 
 use rayon::prelude::*;
 
-use super::{Machine, Sequences, clock::Clock, model::Compiled};
+use super::{clock::Clock, executable::Executable};
 use crate::{
-    body::{Body, Buffer, Kind, Slot, Step, View, Weight},
     kernels::{Float, Kernels, Loss, Product},
-    memory::Aligned,
+    model::Sequences,
+    plan::model::ExecutionPlan,
+    plan::schedule::{Body, Buffer, Kind, Slot, Step, View, Weight},
+    runtime::buffers::Aligned,
 };
 
 /// What a chunk has for itself.
@@ -19,7 +21,7 @@ pub(super) struct Space<T> {
 }
 
 impl<T: Float> Space<T> {
-    pub(super) fn new(program: &Compiled) -> Self {
+    pub(super) fn new(program: &ExecutionPlan) -> Self {
         Self {
             starts: Vec::new(),
             frame: Vec::new(),
@@ -105,7 +107,7 @@ pub(super) fn span(batch: &Sequences<'_>) -> (usize, usize) {
     }
 }
 
-impl<T: Float> Machine<T> {
+impl<T: Float> Executable<T> {
     /// Runs all chunks, on all threads if there is more than one.
     pub(super) fn run_chunks(&mut self, chunks: &[Chunk], batch: &Sequences<'_>, purpose: Purpose) -> Loss {
         let memory = self.memory();
@@ -131,7 +133,7 @@ impl<T: Float> Machine<T> {
 /// Runs bodies for the rows of a chunk.
 #[derive(Clone, Copy)]
 pub(super) struct Runner<'a, T: Float> {
-    pub(super) program: &'a Compiled,
+    pub(super) program: &'a ExecutionPlan,
     pub(super) kernels: &'static Kernels<T>,
     pub(super) memory: Memory<T>,
     pub(super) bases: &'a [usize],
@@ -238,7 +240,7 @@ impl<T: Float> Runner<'_, T> {
                             let is_followed = matches!(body.steps.get(number + 1), Some(Step::Program(_)));
                             self.look_ahead(space, if is_followed { step } else { after });
                         }
-                        let place = |place: &crate::program::Place| {
+                        let place = |place: &crate::plan::instruction::Place| {
                             space.frame[place.slot.unwrap_or_default() as usize].add(place.offset)
                         };
                         let init = multiply.init.map_or(std::ptr::null(), |init| place(&init).cast_const());

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use crate::graph::{Graph, Id, Leaf, Node, Op, Rows};
+use crate::ir::graph::{Graph, Id, Leaf, Node, Op, Rows};
 
 /// A step in two parts.
 pub(crate) struct Split {

@@ -1,6 +1,6 @@
 //! Sums of products become one node, so that they are computed into one buffer and a bias costs nothing.
 
-use crate::graph::{Binary, Graph, Id, Node, Op, Rows};
+use crate::ir::graph::{Binary, Graph, Id, Node, Op, Rows};
 
 /// The same graph with every sum of products and one bias as one [`Op::Linear`]. With `cut`, a product with columns put
 /// side by side becomes a sum of products too, so that each can be computed when its columns are known.

@@ -1,10 +1,40 @@
 //! Element-wise programs: what lies between two products, as a list of operations that runs over tiles of rows small
 //! enough for the first cache.
 
-use crate::kernels::{Code, Source, Target, elementwise, lanes::Lanes};
+use crate::ir::graph::{Binary, Ternary, Unary};
 
 /// About how many numbers of the widest value a tile holds.
 const TILE: usize = 1024;
+
+/// What one instruction of a program computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Code {
+    /// Entry by entry.
+    Map(Unary),
+    /// Entry by entry; either operand may be one number a row.
+    Zip(Binary),
+    /// Entry by entry; any operand may be one number a row.
+    Fuse(Ternary),
+    /// The sum of each row.
+    SumColumns,
+    /// The largest entry of each row.
+    MaxColumns,
+    /// Adds all rows to one row.
+    AddRows,
+}
+
+impl std::fmt::Display for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Map(function) => write!(f, "{function:?}"),
+            Self::Zip(function) => write!(f, "{function:?}"),
+            Self::Fuse(Ternary::TanhGradient) => f.write_str("TanhGradientOfProduct"),
+            Self::Fuse(Ternary::SigmoidGradient) => f.write_str("SigmoidGradientOfProduct"),
+            Self::Fuse(function) => write!(f, "{function:?}"),
+            Self::SumColumns | Self::MaxColumns | Self::AddRows => write!(f, "{self:?}"),
+        }
+    }
+}
 
 /// Where an operand lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,36 +82,5 @@ impl Program {
     /// How many numbers of scratch memory it needs.
     pub(crate) fn scratch(&self) -> usize {
         self.registers * self.tile
-    }
-}
-
-/// Runs a program over `rows` rows.
-///
-/// # Safety
-/// The instruction set of `V` is enabled; the frame's pointers are valid for what the instructions read and write, and
-/// the scratch memory for [`Program::scratch`] numbers.
-#[expect(clippy::inline_always, reason = "the instruction set is enabled where this is inlined")]
-#[inline(always)]
-pub(crate) unsafe fn run<V: Lanes>(program: &Program, frame: &[*mut V::Number], scratch: *mut V::Number, rows: usize) {
-    let tile = program.tile;
-    // SAFETY: the caller's.
-    unsafe {
-        let mut row = 0;
-        while row < rows {
-            let here = tile.min(rows - row);
-            for instruction in &program.instructions {
-                let place = |place: &Place| match place.slot {
-                    Some(slot) => frame.get_unchecked(slot as usize).add(place.offset + row * place.stride),
-                    None => scratch.add(place.offset * tile),
-                };
-                let source =
-                    |from: &Place| Source { start: place(from).cast_const(), stride: from.stride, single: from.single };
-                let [a, b, c] = &instruction.from;
-                let to = Target { start: place(&instruction.to), stride: instruction.to.stride };
-                let shape = (here, instruction.width);
-                elementwise::execute::<V>(instruction.code, shape, to, [source(a), source(b), source(c)]);
-            }
-            row += here;
-        }
     }
 }

@@ -7,8 +7,9 @@ use std::collections::HashMap;
 
 use crate::{
     error::{Refusal, Result},
-    graph::{Graph, Id, Leaf, Node, Op, Rows, Unary},
-    kernels::{Code, Float, Kernels, Source, Target},
+    ir::graph::{Graph, Id, Leaf, Node, Op, Rows, Unary},
+    kernels::{Float, Kernels, Source, Target},
+    plan::instruction::Code,
 };
 
 /// Where a matrix lies: entry (r, c) at `offset + r · row + c · column`.

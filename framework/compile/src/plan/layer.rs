@@ -1,20 +1,17 @@
 //! One cell of the stack, compiled: the part before the time loop, the loop, and both backwards.
 
-mod derived;
-mod reductions;
-
 use std::collections::{HashMap, HashSet};
 
-use self::derived::Derived;
-pub(crate) use self::reductions::{Gradients, Reduction};
+pub(crate) use super::reductions::Reduction;
+use super::{differentiated::Derived, reductions::Gradients};
 use crate::{
-    body::{Body, Buffer, Kind, Layout, View},
-    emit::view_of,
     error::{Refusal, Result},
-    fixed::Location,
-    graph::{Graph, Id, Leaf, Op, Rows},
-    split::split,
-    sums::gather,
+    ir::graph::{Graph, Id, Leaf, Op, Rows},
+    passes::hoist::split,
+    passes::merge_products::gather,
+    plan::emit::view_of,
+    plan::parameter_program::Location,
+    plan::schedule::{Body, Buffer, Kind, Layout, View},
 };
 
 /// Steps forward and backward, and what is summed up meanwhile and afterwards.
@@ -328,7 +325,7 @@ pub(crate) fn compile(
 }
 
 /// What a value is cut from.
-fn base(graph: &Graph, mut id: Id) -> Id {
+pub(super) fn base(graph: &Graph, mut id: Id) -> Id {
     while let Op::Slice { of, .. } = graph[id].op {
         id = of;
     }

@@ -2,15 +2,16 @@
 //! block computes is used before it leaves the cache.
 
 use super::{
-    Sequences,
-    chunk::{Chunk, Moment, Purpose, Runner, Space},
     gradients::outer,
+    shard::{Chunk, Moment, Purpose, Runner, Space},
 };
 use crate::{
-    body::View,
-    graph::{Binary, Unary},
-    kernels::{Code, Float, Loss, LossRows, Outer, Product, Source, Target},
-    layer::{Layer, Reduction},
+    ir::graph::{Binary, Unary},
+    kernels::{Float, Loss, LossRows, Outer, Product, Source, Target},
+    model::Sequences,
+    plan::instruction::Code,
+    plan::layer::{Layer, Reduction},
+    plan::schedule::View,
 };
 
 /// How many rows make a product take long enough that something can be brought nearer meanwhile.
