@@ -2,7 +2,7 @@
 
 use hatchery_compile::Options;
 use hatchery_plugin::{
-    Cell, Initialiser, ParamSpec, Params, State, StateSpec,
+    Cell, Initializer, ParamSpec, Params, State, StateSpec,
     burn::{Tensor, tensor::activation},
     linear, project,
 };
@@ -25,12 +25,12 @@ impl Cell for Random {
     fn params(&self, inputs: usize) -> Vec<ParamSpec> {
         let h = self.hidden;
         vec![
-            ParamSpec::new("wx", [2 * h, inputs], Initialiser::Zeros),
-            ParamSpec::new("wh", [h, h], Initialiser::Zeros),
-            ParamSpec::new("wc", [h, h + inputs], Initialiser::Zeros),
-            ParamSpec::new("b", [1, 2 * h], Initialiser::Zeros),
-            ParamSpec::new("p", [1, h], Initialiser::Zeros),
-            ParamSpec::new("s", [1, 1], Initialiser::Zeros),
+            ParamSpec::new("wx", [2 * h, inputs], Initializer::Zeros),
+            ParamSpec::new("wh", [h, h], Initializer::Zeros),
+            ParamSpec::new("wc", [h, h + inputs], Initializer::Zeros),
+            ParamSpec::new("b", [1, 2 * h], Initializer::Zeros),
+            ParamSpec::new("p", [1, h], Initializer::Zeros),
+            ParamSpec::new("s", [1, 1], Initializer::Zeros),
         ]
     }
 
@@ -140,7 +140,7 @@ struct Unknown;
 
 impl Cell for Unknown {
     fn params(&self, inputs: usize) -> Vec<ParamSpec> {
-        vec![ParamSpec::new("w", [4, inputs], Initialiser::Zeros)]
+        vec![ParamSpec::new("w", [4, inputs], Initializer::Zeros)]
     }
 
     fn state(&self) -> Vec<StateSpec> {
@@ -162,7 +162,7 @@ struct Wrong(bool);
 
 impl Cell for Wrong {
     fn params(&self, _: usize) -> Vec<ParamSpec> {
-        vec![ParamSpec::new("w", [4, 3], Initialiser::Zeros)]
+        vec![ParamSpec::new("w", [4, 3], Initializer::Zeros)]
     }
 
     fn state(&self) -> Vec<StateSpec> {
@@ -221,9 +221,9 @@ struct Late;
 impl Cell for Late {
     fn params(&self, inputs: usize) -> Vec<ParamSpec> {
         vec![
-            ParamSpec::new("wx", [3, inputs], Initialiser::Zeros),
-            ParamSpec::new("wh", [3, 3], Initialiser::Zeros),
-            ParamSpec::new("wc", [3, inputs], Initialiser::Zeros),
+            ParamSpec::new("wx", [3, inputs], Initializer::Zeros),
+            ParamSpec::new("wh", [3, 3], Initializer::Zeros),
+            ParamSpec::new("wc", [3, inputs], Initializer::Zeros),
         ]
     }
 

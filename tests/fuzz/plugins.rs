@@ -13,7 +13,7 @@ use hatchery::{
     replay::Program,
 };
 use hatchery_plugin::{
-    Build, Cell, Clipper, Documents, Fault, Framing, Kind, Name, Predict, Provider, Source,
+    Build, Cell, Clipper, Documents, Framing, Kind, Name, PluginError, Predict, Provider, Source,
     burn::{
         Tensor,
         tensor::{DType, Device},
@@ -21,7 +21,7 @@ use hatchery_plugin::{
     capture::{capture_clipper, capture_step},
     entry,
     serde_json::{self, Map, Value, json},
-    wire::{self, Cut, DONE, Declared, Graph, Opened, REFUSED, Refusal},
+    wire::{self, DocumentList, ERROR, Graph, InstanceInfo, OK, ParamList},
 };
 
 use super::{fuzz, fuzz_with};
@@ -92,7 +92,7 @@ fn step(cell: &dyn Cell) -> Recorded {
     recorded(Graph::try_from(captured).unwrap(), takes, gives)
 }
 
-fn refused(fault: Fault) -> Error {
+fn refused(fault: PluginError) -> Error {
     Problem::from(fault).into()
 }
 
@@ -103,14 +103,14 @@ fn manifests() {
         hatchery_cells::plugins()
     }
     let (status, cells) = entry::manifest(cells);
-    assert_eq!(status, DONE);
-    let short = br#"{"interface":1,"burn-ir":"0.22.1","package":"p","version":"1","variants":[
+    assert_eq!(status, OK);
+    let short = br#"{"interface":2,"burn-ir":"0.22.1","package":"p","version":"1","plugins":[
         {"kind":"cell","name":"a","doc":"","schema":{}},{"kind":"sampler","name":"b-2","doc":"","schema":{}}]}"#;
     let more = ["\"interface\":", "\"burn-ir\":\"0.22.1\"", "\"kind\":\"clipper\"", "\\u0000", "[[[[[[[["];
     let tally = fuzz("manifests", &[cells, short.to_vec()], &[&WORDS[..], &more].concat(), &mut |bytes| {
         let manifest = read_manifest(&bytes, "fuzzed")?;
         let whole = |name: &str| !name.is_empty() && name.is_ascii();
-        assert!(manifest.variants.iter().all(|listed| whole(&listed.name) && listed.schema.is_object()));
+        assert!(manifest.plugins.iter().all(|listed| whole(&listed.name) && listed.schema.is_object()));
         Ok(())
     });
     assert!(tally.read > 0 && tally.refused > 0);
@@ -132,8 +132,8 @@ fn graphs() {
     let seeds: Vec<_> = all.iter().flat_map(|it| it.encodings.clone()).collect();
     let device = Device::default();
     let mut reader = |bytes: Vec<u8>| {
-        let graph: Graph = wire::read(&bytes).map_err(|error| refused(Fault::new(error)))?;
-        let captured = graph.captured().map_err(refused)?;
+        let graph: Graph = wire::read(&bytes).map_err(|error| refused(PluginError::new(error)))?;
+        let captured = graph.recorded().map_err(refused)?;
         let programs = all.iter().map(|it| (it, Program::new(&captured, &it.takes, &it.gives, DType::F64)));
         let mut refusals = Vec::new();
         for (recorded, program) in programs {
@@ -275,21 +275,21 @@ impl Answers {
         let variant = |kind: Kind| json!({ "kind": kind, "name": "fuzzed", "doc": "", "schema": { "type": "object" } });
         let manifest = json!({
             "interface": wire::INTERFACE, "burn-ir": wire::BURN_IR, "package": "answers", "version": "1",
-            "variants": Kind::ALL.map(variant),
+            "plugins": Kind::ALL.map(variant),
         });
         let gru = cell("gru", json!({ "hidden": 3 }));
-        let opened = Opened {
+        let opened = InstanceInfo {
             keys: Map::new(),
             outputs: Some(3),
             state: Some(gru.state()),
             framing: Some(Framing::Windows { length: 4, stride: 1, predict: Predict::All }),
         };
-        answers.give("manifest", DONE, &serde_json::to_vec(&manifest).unwrap());
-        answers.give("open", DONE, &wire::write_json(&opened).unwrap());
-        answers.give("params", DONE, &wire::write_json(&Declared { params: gru.params(4) }).unwrap());
-        answers.give("capture", DONE, &step(&*gru).encodings[0]);
-        answers.give("reshape", DONE, &[]);
-        answers.give("documents", DONE, &wire::write_binary(&Cut::Ranges(vec![(0, 3), (4, 6)])).unwrap());
+        answers.give("manifest", OK, &serde_json::to_vec(&manifest).unwrap());
+        answers.give("open", OK, &wire::write_json(&opened).unwrap());
+        answers.give("params", OK, &wire::write_json(&ParamList { params: gru.params(4) }).unwrap());
+        answers.give("capture", OK, &step(&*gru).encodings[0]);
+        answers.give("process", OK, &[]);
+        answers.give("documents", OK, &wire::write_binary(&DocumentList::Ranges(vec![(0, 3), (4, 6)])).unwrap());
         let library = c_library("answers", &source);
         let loaded = load(&library).unwrap_or_else(|error| panic!("{error}"));
         answers.registry.add_loaded(loaded, &library).unwrap();
@@ -319,7 +319,7 @@ impl Answers {
         }
         let (sampler, _) = self.registry.sampler(&part)?;
         faults(|| {
-            sampler.reshape(&mut [0.0; 3], &[1]);
+            sampler.process(&mut [0.0; 3], &[1]);
             Ok(())
         })
     }
@@ -335,7 +335,7 @@ impl Drop for Answers {
 fn faults<T>(body: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(result) => result,
-        Err(panic) => match panic.downcast::<Fault>() {
+        Err(panic) => match panic.downcast::<PluginError>() {
             Ok(fault) => Err(refused(*fault)),
             Err(panic) => resume_unwind(panic),
         },
@@ -347,19 +347,19 @@ fn faults<T>(body: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
 fn answers() {
     let answers = Answers::new();
     answers.ask().unwrap_or_else(|error| panic!("{error}"));
-    let text = wire::write_json(&Cut::Text(vec!["one".to_owned()])).unwrap();
-    let refusal = wire::write_json(&Refusal { message: "no".to_owned(), hint: Some("do".to_owned()) }).unwrap();
+    let text = wire::write_json(&DocumentList::Text(vec!["one".to_owned()])).unwrap();
+    let refusal = wire::write_json(&PluginError { message: "no".to_owned(), hint: Some("do".to_owned()) }).unwrap();
     for (call, status, others) in [
-        ("open", DONE, vec![]),
-        ("params", DONE, vec![]),
-        ("capture", DONE, vec![]),
-        ("documents", DONE, vec![text]),
-        ("reshape", REFUSED, vec![refusal.clone()]),
-        ("open", REFUSED, vec![refusal]),
+        ("open", OK, vec![]),
+        ("params", OK, vec![]),
+        ("capture", OK, vec![]),
+        ("documents", OK, vec![text]),
+        ("process", ERROR, vec![refusal.clone()]),
+        ("open", ERROR, vec![refusal]),
     ] {
         let good = answers.answer(call);
-        let seeds: Vec<_> = if status == DONE { [vec![good.clone()], others].concat() } else { others };
-        let name = format!("answers to `{call}`{}", if status == DONE { "" } else { " that refuse it" });
+        let seeds: Vec<_> = if status == OK { [vec![good.clone()], others].concat() } else { others };
+        let name = format!("answers to `{call}`{}", if status == OK { "" } else { " that refuse it" });
         let tally = fuzz(&name, &seeds, &WORDS, &mut |bytes| {
             answers.give(call, status, &bytes);
             answers.ask()
@@ -375,7 +375,7 @@ fn answers() {
                 answers.ask()
             });
         }
-        answers.give(call, DONE, &good);
-        assert!(tally.refused > 0 && (tally.read > 0 || status == REFUSED), "{name}");
+        answers.give(call, OK, &good);
+        assert!(tally.refused > 0 && (tally.read > 0 || status == ERROR), "{name}");
     }
 }

@@ -8,7 +8,7 @@ use hatchery_plugin::{
     burn::tensor::DType,
     capture::capture_step,
     serde_json::json,
-    wire::{self, Cut, Declared, Graph, Opened},
+    wire::{self, DocumentList, Graph, InstanceInfo, ParamList},
 };
 use proptest::prelude::*;
 
@@ -33,10 +33,10 @@ fn step() -> &'static (Vec<u8>, Shapes, Shapes) {
 fn take(bytes: &[u8]) -> bool {
     let (_, arguments, results) = step();
     let _ = read_manifest(bytes, "fuzzed");
-    let _ = wire::read::<Opened>(bytes);
-    let _ = wire::read::<Declared>(bytes);
-    let _ = wire::read::<Cut>(bytes);
-    let captured = wire::read::<Graph>(bytes).ok().and_then(|graph| graph.captured().ok());
+    let _ = wire::read::<InstanceInfo>(bytes);
+    let _ = wire::read::<ParamList>(bytes);
+    let _ = wire::read::<DocumentList>(bytes);
+    let captured = wire::read::<Graph>(bytes).ok().and_then(|graph| graph.recorded().ok());
     captured.is_some_and(|captured| Program::new(&captured, arguments, results, DType::F64).is_ok())
 }
 

@@ -21,7 +21,7 @@ use std::{
 
 use clap::Parser;
 use hatchery::error::{Problem, Result};
-use hatchery_plugin::Fault;
+use hatchery_plugin::PluginError;
 
 use arguments::{Arguments, Command, Data, Import, Plugins, Runs};
 
@@ -94,14 +94,14 @@ fn run(arguments: &Arguments) -> Result<u8> {
 fn catch<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(result) => result,
-        Err(payload) => match payload.downcast::<Fault>() {
+        Err(payload) => match payload.downcast::<PluginError>() {
             Ok(fault) => Err(Problem::from(*fault).into()),
             Err(payload) => resume_unwind(payload),
         },
     }
 }
 
-/// Results that cannot be written end the program: quietly if nobody wants more of them, as in `hatchery … | head`, and
+/// Results that cannot be written end the program: catch_panic if nobody wants more of them, as in `hatchery … | head`, and
 /// else with what is in the way. `println!` knows no other way to say so than a panic.
 fn end_without_an_output() {
     let report = std::panic::take_hook();

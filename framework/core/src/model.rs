@@ -4,7 +4,7 @@
 //! token → embedding (or one-hot) → cell → dropout → cell → … → head → logits
 //! ```
 
-use hatchery_plugin::{Cell, Draw, Initialiser, ParamSpec, StateSpec};
+use hatchery_plugin::{Cell, Initializer, ParamSpec, StateSpec};
 
 use crate::{
     error::{Problem, Result},
@@ -25,7 +25,7 @@ pub struct Model {
     pub dropout: f64,
     /// Whether that holds for the last layer too.
     pub dropout_last: bool,
-    initialiser: Option<Initialiser>,
+    initialiser: Option<Initializer>,
 }
 
 /// One cell of the stack.
@@ -81,7 +81,7 @@ impl Model {
     pub fn params(&self) -> Vec<ParamSpec> {
         let mut params = Vec::new();
         if let Some(width) = self.embedding {
-            params.push(ParamSpec::new(EMBEDDING, [self.vocabulary, width], Initialiser::Normal { std: 1.0 }));
+            params.push(ParamSpec::new(EMBEDDING, [self.vocabulary, width], Initializer::Normal { std: 1.0 }));
         }
         for layer in &self.layers {
             for mut spec in layer.cell.params(layer.inputs) {
@@ -89,11 +89,11 @@ impl Model {
                 params.push(spec);
             }
         }
-        params.push(ParamSpec::new(HEAD_WEIGHTS, [self.vocabulary, self.outputs()], Initialiser::XavierUniform));
-        params.push(ParamSpec::new(HEAD_BIAS, [1, self.vocabulary], Initialiser::Zeros));
+        params.push(ParamSpec::new(HEAD_WEIGHTS, [self.vocabulary, self.outputs()], Initializer::XavierUniform));
+        params.push(ParamSpec::new(HEAD_BIAS, [1, self.vocabulary], Initializer::Zeros));
         for spec in &mut params {
-            if let Some(initialiser) = self.initialiser.as_ref().filter(|_| !spec.initialiser.is_fixed()) {
-                spec.initialiser = initialiser.clone();
+            if let Some(initialiser) = self.initialiser.as_ref().filter(|_| !spec.initializer.is_fixed()) {
+                spec.initializer = initialiser.clone();
             }
         }
         params
@@ -143,7 +143,7 @@ impl Model {
 }
 
 /// The values of a parameter, block by block.
-fn fill(spec: &ParamSpec, draw: &mut dyn Draw) -> Vec<f64> {
+fn fill(spec: &ParamSpec, rng: &mut dyn hatchery_plugin::Rng) -> Vec<f64> {
     let [rows, columns] = spec.shape;
-    (0..spec.blocks).flat_map(|_| spec.initialiser.fill([rows / spec.blocks, columns], draw)).collect()
+    (0..spec.gates).flat_map(|_| spec.initializer.fill([rows / spec.gates, columns], rng)).collect()
 }

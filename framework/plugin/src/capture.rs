@@ -1,6 +1,6 @@
 //! Recording what a plugin computes as a graph of Burn operations, without computing it.
 //!
-//! A cell's step, a clipper and an optimiser's update are pure functions of named matrices. Run once on Burn's capture
+//! A cell's step, a clipper and an optimizer's update are pure functions of named matrices. Run once on Burn's capture
 //! device they leave behind a [`GraphIr`]: what a library loaded at run time hands over, and what the compiled executor
 //! turns into a program. Shapes are those of the capture, so a batch size is written into slices and constants.
 
@@ -21,11 +21,11 @@ use burn::{
     tensor::{DType, Device, TensorData},
 };
 
-use crate::{Cell, Clipper, Fault, Gradients, Name, Result, State};
+use crate::{Cell, Clipper, Gradients, Name, PluginError, State};
 
 /// A recorded function of named matrices.
 #[derive(Clone, Debug)]
-pub struct Captured {
+pub struct RecordedGraph {
     /// The operations, in the order of execution, with inputs and outputs in the order of the lists below. Outputs that
     /// are the same tensor stand in it once.
     pub graph: GraphIr,
@@ -39,7 +39,7 @@ pub struct Captured {
 
 /// One recorded time step of a cell.
 #[derive(Clone, Debug)]
-pub struct CapturedStep {
+pub struct RecordedStep {
     /// The operations, in the order of execution. The inputs are x, the parameters and the state, in this order.
     pub graph: GraphIr,
     /// Numbers that the cell itself brought along.
@@ -60,7 +60,7 @@ pub struct CapturedStep {
 ///
 /// # Errors
 /// When the step panics, reads the values of a tensor, or does not return what the cell declares.
-pub fn capture_cell(cell: &dyn Cell, inputs: usize, batch: usize, dtype: DType) -> Result<CapturedStep> {
+pub fn capture_cell(cell: &dyn Cell, inputs: usize, batch: usize, dtype: DType) -> Result<RecordedStep, PluginError> {
     let params = cell.params(inputs).len();
     let captured = capture_step(cell, inputs, batch, dtype)?;
     let mut ids = captured.inputs.into_iter();
@@ -69,7 +69,7 @@ pub fn capture_cell(cell: &dyn Cell, inputs: usize, batch: usize, dtype: DType) 
     let state = ids.collect();
     let mut results = captured.outputs.into_iter();
     let output = results.next().expect("the output is the first result").1;
-    Ok(CapturedStep {
+    Ok(RecordedStep {
         graph: captured.graph,
         constants: captured.constants,
         x,
@@ -85,7 +85,7 @@ pub fn capture_cell(cell: &dyn Cell, inputs: usize, batch: usize, dtype: DType) 
 ///
 /// # Errors
 /// When the step panics, reads the values of a tensor, or does not return what the cell declares.
-pub fn capture_step(cell: &dyn Cell, inputs: usize, batch: usize, dtype: DType) -> Result<Captured> {
+pub fn capture_step(cell: &dyn Cell, inputs: usize, batch: usize, dtype: DType) -> Result<RecordedGraph, PluginError> {
     let (params, state) = (cell.params(inputs), cell.state());
     let mut arguments: Vec<(Name, [usize; 2])> = vec![("x".into(), [batch, inputs])];
     arguments.extend(params.iter().map(|spec| (spec.name.clone(), spec.shape)));
@@ -111,7 +111,11 @@ pub fn capture_step(cell: &dyn Cell, inputs: usize, batch: usize, dtype: DType) 
 ///
 /// # Errors
 /// When the clipper panics, reads the values of a tensor, or returns other names or shapes than it was given.
-pub fn capture_clipper(clipper: &dyn Clipper, shapes: &[(Name, [usize; 2])], dtype: DType) -> Result<Captured> {
+pub fn capture_clipper(
+    clipper: &dyn Clipper,
+    shapes: &[(Name, [usize; 2])],
+    dtype: DType,
+) -> Result<RecordedGraph, PluginError> {
     capture(shapes, dtype, |tensors| {
         let gradients: Gradients = shapes.iter().map(|(name, _)| name.clone()).zip(tensors).collect();
         let clipped = clipper.clip(gradients);
@@ -133,12 +137,12 @@ pub fn capture(
     inputs: &[(Name, [usize; 2])],
     dtype: DType,
     function: impl FnOnce(Vec<Tensor<2>>) -> Vec<(Name, Tensor<2>)>,
-) -> Result<Captured> {
+) -> Result<RecordedGraph, PluginError> {
     // Burn gives out at most 65,536 capture devices a process, so there is one; it records one function at a time.
     static DEVICE: OnceLock<Mutex<Device>> = OnceLock::new();
     let device = DEVICE.get_or_init(|| Mutex::new(Device::capture())).lock().unwrap_or_else(PoisonError::into_inner);
     let mut names = (Vec::new(), Vec::new());
-    let recorded = quietly(|| {
+    let recorded = catch_panic(|| {
         device.capture_scope(|scope| {
             // An input is an empty tensor and not one of numbers, so that reading it fails instead of giving them.
             let tensors: Vec<Tensor<2>> =
@@ -157,9 +161,9 @@ pub fn capture(
     });
     let captured = match recorded {
         Ok(Ok(captured)) => captured,
-        Ok(Err(error)) => return Err(Fault::new(format!("it cannot be recorded: {error}"))),
+        Ok(Err(error)) => return Err(PluginError::new(format!("it cannot be recorded: {error}"))),
         Err(reason) => {
-            return Err(Fault::new(format!("it cannot be recorded: {reason}"))
+            return Err(PluginError::new(format!("it cannot be recorded: {reason}"))
                 .hint("a step or a clipper may not read the values of tensors, and the shapes must fit"));
         }
     };
@@ -170,7 +174,7 @@ pub fn capture(
         _ => true,
     });
     graph.inputs = inputs.iter().map(|(_, id)| *id).collect();
-    Ok(Captured { graph, inputs, outputs, constants: captured.values })
+    Ok(RecordedGraph { graph, inputs, outputs, constants: captured.values })
 }
 
 /// The id under which the recording knows a tensor.
@@ -189,7 +193,7 @@ thread_local! {
 ///
 /// # Errors
 /// The message of the panic.
-pub fn quietly<R>(function: impl FnOnce() -> R) -> std::result::Result<R, String> {
+pub fn catch_panic<R>(function: impl FnOnce() -> R) -> Result<R, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let before = std::panic::take_hook();

@@ -1,11 +1,11 @@
-//! The clipper: what happens to gradients between the backward pass and the optimiser.
+//! The clipper: what happens to gradients between the backward pass and the optimizer.
 
 use burn::tensor::DType;
 
-use crate::{Gradients, Name, Result};
+use crate::{Gradients, Name, PluginError};
 
 // ANCHOR: trait
-/// Changes gradients before the optimiser sees them. An experiment may chain several.
+/// Changes gradients before the optimizer sees them. An experiment may chain several.
 pub trait Clipper: Send + Sync {
     /// All gradients in, all gradients out, under the same names, in the same order and of the same shapes.
     ///
@@ -17,7 +17,7 @@ pub trait Clipper: Send + Sync {
     /// # Errors
     /// When the clipper cannot be run there. One written in Rust always can; one from a library may turn out not to.
     #[doc(hidden)]
-    fn prepare(&self, shapes: &[(Name, [usize; 2])], dtype: DType) -> Result<()> {
+    fn prepare(&self, shapes: &[(Name, [usize; 2])], dtype: DType) -> Result<(), PluginError> {
         let _ = (shapes, dtype);
         Ok(())
     }

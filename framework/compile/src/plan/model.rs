@@ -1,9 +1,9 @@
 //! What compiling gives: the program of a whole model, with a place for every number.
 
 use hatchery_plugin::{
-    Fault, Name,
+    Name, PluginError,
     burn::tensor::DType,
-    capture::{Captured, capture, capture_cell},
+    capture::{RecordedGraph, capture, capture_cell},
 };
 
 use super::gradient_jobs::{Job, jobs};
@@ -61,8 +61,8 @@ pub(crate) struct Head {
     pub(crate) sums: Option<[usize; 2]>,
 }
 
-impl From<Fault> for Refusal {
-    fn from(fault: Fault) -> Self {
+impl From<PluginError> for Refusal {
+    fn from(fault: PluginError) -> Self {
         Self::new(fault.message)
     }
 }
@@ -245,7 +245,7 @@ fn clippers(
     fixed: &mut Fixed,
 ) -> Result<Vec<Location>> {
     let inputs: Vec<(Name, [usize; 2])> = shapes.iter().map(|(name, shape)| (name.clone().into(), *shape)).collect();
-    let captured: Captured = capture(&inputs, dtype, |tensors| {
+    let captured: RecordedGraph = capture(&inputs, dtype, |tensors| {
         let names = inputs.iter().map(|(name, _)| name.clone());
         let gradients = names.zip(tensors).collect();
         let clipped = description.clippers.iter().fold(gradients, |gradients, clipper| clipper.clip(gradients));

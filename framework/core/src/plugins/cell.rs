@@ -8,8 +8,8 @@ use std::{
 
 use burn::{Tensor, tensor::DType};
 use hatchery_plugin::{
-    Cell, Fault, Initialiser, Name, ParamSpec, Params, Result, State, StateSpec,
-    wire::{self, Capture, Declared, Float, Graph, Opened},
+    Cell, Initializer, Name, ParamSpec, Params, PluginError, State, StateSpec,
+    wire::{self, CaptureRequest, Graph, InstanceInfo, ParamList, Precision},
 };
 
 use super::Instance;
@@ -30,31 +30,34 @@ pub(super) struct LoadedCell {
 }
 
 impl LoadedCell {
-    pub(super) fn new(instance: Instance, opened: Opened) -> Result<Self> {
+    pub(super) fn new(instance: Instance, opened: InstanceInfo) -> Result<Self, PluginError> {
         let outputs = opened.outputs.filter(|width| (1..LARGEST).contains(width));
-        let outputs = outputs.ok_or_else(|| Fault::new("it does not say how wide its output is"))?;
+        let outputs = outputs.ok_or_else(|| PluginError::new("it does not say how wide its output is"))?;
         let state = opened.state.unwrap_or_default();
         unique("state", state.iter().map(|spec| &spec.name))?;
         if let Some(spec) = state.iter().find(|spec| !(1..LARGEST).contains(&spec.width) || !spec.start.is_finite()) {
-            return Err(Fault::new(format!("its state `{}` is {} wide, from {}", spec.name, spec.width, spec.start)));
+            return Err(PluginError::new(format!(
+                "its state `{}` is {} wide, from {}",
+                spec.name, spec.width, spec.start
+            )));
         }
         Ok(Self { instance, outputs, state, params: Mutex::default(), programs: Mutex::default() })
     }
 
-    fn declared(&self, inputs: usize) -> Result<Vec<ParamSpec>> {
+    fn declared(&self, inputs: usize) -> Result<Vec<ParamSpec>, PluginError> {
         let mut known = self.params.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(params) = known.get(&inputs) {
             return Ok(params.clone());
         }
         let bytes = self.instance.library.params(self.instance.number, inputs)?;
-        let Declared { params } =
-            wire::read(&bytes).map_err(|error| Fault::new(format!("its parameters cannot be read: {error}")))?;
+        let ParamList { params } =
+            wire::read(&bytes).map_err(|error| PluginError::new(format!("its parameters cannot be read: {error}")))?;
         check(&params)?;
         known.insert(inputs, params.clone());
         Ok(params)
     }
 
-    fn program(&self, what: For) -> Result<Arc<Program>> {
+    fn program(&self, what: For) -> Result<Arc<Program>, PluginError> {
         let known = self.programs.lock().unwrap_or_else(PoisonError::into_inner).get(&what).cloned();
         if let Some(program) = known {
             return Ok(program);
@@ -64,25 +67,25 @@ impl LoadedCell {
         Ok(program)
     }
 
-    fn record(&self, (inputs, batch, dtype): For) -> Result<Program> {
+    fn record(&self, (inputs, batch, dtype): For) -> Result<Program, PluginError> {
         let params = self.declared(inputs)?;
-        let float = Float::of(dtype).ok_or_else(|| Fault::new(format!("it cannot be run on {dtype:?}")))?;
-        let request = wire::write_json(&Capture::Cell { inputs, batch, dtype: float })?;
+        let float = Precision::of(dtype).ok_or_else(|| PluginError::new(format!("it cannot be run on {dtype:?}")))?;
+        let request = wire::write_json(&CaptureRequest::Cell { inputs, batch, dtype: float })?;
         let bytes = self.instance.library.capture(self.instance.number, &request)?;
         let graph: Graph =
-            wire::read(&bytes).map_err(|error| Fault::new(format!("its graph cannot be read: {error}")))?;
+            wire::read(&bytes).map_err(|error| PluginError::new(format!("its graph cannot be read: {error}")))?;
         let mut arguments = vec![(Name::from("x"), [batch, inputs])];
         arguments.extend(params.iter().map(|spec| (spec.name.clone(), spec.shape)));
         let state = || self.state.iter().map(|spec| (spec.name.clone(), [batch, spec.width]));
         arguments.extend(state());
         let mut results = vec![(Name::from("output"), [batch, self.outputs])];
         results.extend(state());
-        Program::new(&graph.captured()?, &arguments, &results, dtype)
-            .map_err(|fault| Fault { message: format!("its graph: {}", fault.message), ..fault })
+        Program::new(&graph.recorded()?, &arguments, &results, dtype)
+            .map_err(|fault| PluginError { message: format!("its graph: {}", fault.message), ..fault })
     }
 
     /// What a trait function without a result does when the library fails: the panic carries the fault.
-    fn or_unwind<T>(&self, result: Result<T>) -> T {
+    fn or_unwind<T>(&self, result: Result<T, PluginError>) -> T {
         result.unwrap_or_else(|fault| resume_unwind(Box::new(self.instance.named(fault))))
     }
 }
@@ -112,31 +115,33 @@ impl Cell for LoadedCell {
         (output, self.state.iter().map(|spec| spec.name.clone()).zip(results).collect())
     }
 
-    fn prepare(&self, inputs: usize, batch: usize, dtype: DType) -> Result<()> {
+    fn prepare(&self, inputs: usize, batch: usize, dtype: DType) -> Result<(), PluginError> {
         self.program((inputs, batch, dtype)).map(drop).map_err(|fault| self.instance.named(fault))
     }
 }
 
-fn check(params: &[ParamSpec]) -> Result<()> {
+fn check(params: &[ParamSpec]) -> Result<(), PluginError> {
     unique("parameters", params.iter().map(|spec| &spec.name))?;
-    for ParamSpec { name, shape: [rows, columns], initialiser, blocks } in params {
+    for ParamSpec { name, shape: [rows, columns], initializer, gates } in params {
         let count = rows.checked_mul(*columns).filter(|count| (1..=LARGEST).contains(count));
-        if count.is_none() || *blocks == 0 || rows % blocks != 0 {
-            return Err(Fault::new(format!("its parameter `{name}` is {rows} by {columns} in {blocks} blocks")));
+        if count.is_none() || *gates == 0 || rows % gates != 0 {
+            return Err(PluginError::new(format!("its parameter `{name}` is {rows} by {columns} in {gates} gates")));
         }
-        let given = if let Initialiser::Values { values } = initialiser { Some(values.len() * blocks) } else { None };
+        let given = if let Initializer::Values { values } = initializer { Some(values.len() * gates) } else { None };
         if given.is_some_and(|given| Some(given) != count) {
-            return Err(Fault::new(format!("the first values of its parameter `{name}` are too few or too many")));
+            return Err(PluginError::new(format!(
+                "the first values of its parameter `{name}` are too few or too many"
+            )));
         }
     }
     Ok(())
 }
 
-fn unique<'a>(what: &str, names: impl Iterator<Item = &'a Name>) -> Result<()> {
+fn unique<'a>(what: &str, names: impl Iterator<Item = &'a Name>) -> Result<(), PluginError> {
     let mut seen: Vec<&str> = Vec::new();
     for name in names {
         if name.is_empty() || seen.contains(&name.as_ref()) {
-            return Err(Fault::new(format!("two of its {what} are named `{name}`, or one has no name")));
+            return Err(PluginError::new(format!("two of its {what} are named `{name}`, or one has no name")));
         }
         seen.push(name);
     }

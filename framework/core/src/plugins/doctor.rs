@@ -96,7 +96,7 @@ pub fn examine(path: &Path, registry: &Registry) -> Vec<Finding> {
             note("plugins", problem.message.clone(), "a list", Some(repair));
         }
         Ok(manifest) => {
-            for listed in &manifest.variants {
+            for listed in &manifest.plugins {
                 let taken = registry
                     .find(listed.kind, &listed.name)
                     .map(|entry| format!("{} {}", entry.origin.package, entry.origin.version));

@@ -27,8 +27,8 @@ use std::{
 
 use etcetera::BaseStrategy;
 use hatchery_plugin::{
-    Build, Cell, Clipper, Dataset, Fault, Kind, Provider, Result as Told, Sampler, Variant,
-    wire::{self, Listed, Manifest, Open, Opened},
+    Build, Cell, Clipper, Dataset, Kind, PluginError, Provider, Sampler, Variant,
+    wire::{self, InstanceInfo, Manifest, OpenRequest, PluginEntry},
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -75,7 +75,7 @@ pub fn load(path: &Path) -> Result<Loaded> {
         .manifest()
         .map_err(|fault| Problem::new(format!("`{file}` does not give its manifest: {}", fault.message)))?;
     let manifest = manifest::read(&answer, &file)?;
-    if let Some((listed, lacks)) = manifest.variants.iter().find_map(|v| Some((v, library.lacks(v.kind)?))) {
+    if let Some((listed, lacks)) = manifest.plugins.iter().find_map(|v| Some((v, library.lacks(v.kind)?))) {
         return Err(Problem::new(format!(
             "`{file}` offers the {} `{}` but lacks the entry point `{lacks}`",
             listed.kind, listed.name
@@ -180,13 +180,13 @@ pub(crate) struct Instance {
 
 impl Instance {
     /// Says in a fault which plugin it is about.
-    fn named(&self, fault: Fault) -> Fault {
+    fn named(&self, fault: PluginError) -> PluginError {
         named(&self.subject, fault)
     }
 }
 
-fn named(subject: &str, fault: Fault) -> Fault {
-    Fault { message: format!("{subject}: {}", fault.message), ..fault }
+fn named(subject: &str, fault: PluginError) -> PluginError {
+    PluginError { message: format!("{subject}: {}", fault.message), ..fault }
 }
 
 impl Drop for Instance {
@@ -199,13 +199,13 @@ impl Drop for Instance {
 fn provider(library: &'static Library, manifest: Manifest) -> Provider {
     let package: &'static str = manifest.package.leak();
     let version: &'static str = manifest.version.leak();
-    let variant = |listed: Listed| {
+    let variant = |listed: PluginEntry| {
         let subject = format!("the {} \"{}\" of {package} {version}", listed.kind, listed.name);
         let name: &'static str = listed.name.leak();
         let opener = Opener { library, kind: listed.kind, name, subject: subject.into() };
         Variant { name, doc: listed.doc, schema: listed.schema, build: opener.build() }
     };
-    Provider { package, version, variants: manifest.variants.into_iter().map(variant).collect() }
+    Provider { package, version, variants: manifest.plugins.into_iter().map(variant).collect() }
 }
 
 /// What opens one plugin of a library.
@@ -237,13 +237,13 @@ impl Opener {
     fn open<T: ?Sized>(
         &self,
         keys: Value,
-        make: impl FnOnce(Instance, Opened) -> Told<Box<T>>,
-    ) -> Told<(Box<T>, Value)> {
-        let request = wire::write_json(&Open { kind: self.kind, name: self.name.to_owned(), keys })?;
+        make: impl FnOnce(Instance, InstanceInfo) -> std::result::Result<Box<T>, PluginError>,
+    ) -> std::result::Result<(Box<T>, Value), PluginError> {
+        let request = wire::write_json(&OpenRequest { kind: self.kind, name: self.name.to_owned(), keys })?;
         let (number, answer) = self.library.open(&request)?;
         let instance = Instance { library: self.library, number, subject: self.subject.clone() };
-        let opened: Opened = wire::read(&answer)
-            .map_err(|error| instance.named(Fault::new(format!("what it is like cannot be read: {error}"))))?;
+        let opened: InstanceInfo = wire::read(&answer)
+            .map_err(|error| instance.named(PluginError::new(format!("what it is like cannot be read: {error}"))))?;
         let keys = Value::Object(opened.keys.clone());
         let subject = self.subject.clone();
         Ok((make(instance, opened).map_err(|fault| named(&subject, fault))?, keys))

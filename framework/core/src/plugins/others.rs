@@ -8,8 +8,8 @@ use std::{
 
 use burn::tensor::DType;
 use hatchery_plugin::{
-    Clipper, Dataset, Documents, Fault, Framing, Gradients, Name, Result, Sampler, Source, Token,
-    wire::{self, Capture, Cut, Float, Graph, Opened},
+    Clipper, Dataset, Documents, Framing, Gradients, Name, PluginError, Sampler, Source, Token,
+    wire::{self, CaptureRequest, DocumentList, Graph, InstanceInfo, Precision},
 };
 
 use super::Instance;
@@ -28,19 +28,19 @@ impl LoadedClipper {
         Self { instance, programs: Mutex::default() }
     }
 
-    fn program(&self, shapes: Shapes, dtype: DType) -> Result<Arc<Program>> {
+    fn program(&self, shapes: Shapes, dtype: DType) -> Result<Arc<Program>, PluginError> {
         let key = (shapes, dtype);
         if let Some(program) = self.programs.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Ok(program.clone());
         }
-        let float = Float::of(dtype).ok_or_else(|| Fault::new(format!("it cannot be run on {dtype:?}")))?;
+        let float = Precision::of(dtype).ok_or_else(|| PluginError::new(format!("it cannot be run on {dtype:?}")))?;
         let gradients = key.0.iter().map(|(name, shape)| (name.to_string(), *shape)).collect();
-        let request = wire::write_json(&Capture::Clipper { gradients, dtype: float })?;
+        let request = wire::write_json(&CaptureRequest::Clipper { gradients, dtype: float })?;
         let bytes = self.instance.library.capture(self.instance.number, &request)?;
         let graph: Graph =
-            wire::read(&bytes).map_err(|error| Fault::new(format!("its graph cannot be read: {error}")))?;
-        let program = Program::new(&graph.captured()?, &key.0, &key.0, dtype)
-            .map_err(|fault| Fault { message: format!("its graph: {}", fault.message), ..fault })?;
+            wire::read(&bytes).map_err(|error| PluginError::new(format!("its graph cannot be read: {error}")))?;
+        let program = Program::new(&graph.recorded()?, &key.0, &key.0, dtype)
+            .map_err(|fault| PluginError { message: format!("its graph: {}", fault.message), ..fault })?;
         let program = Arc::new(program);
         self.programs.lock().unwrap_or_else(PoisonError::into_inner).insert(key, program.clone());
         Ok(program)
@@ -57,7 +57,7 @@ impl Clipper for LoadedClipper {
         names.into_iter().zip(program.run(tensors)).collect()
     }
 
-    fn prepare(&self, shapes: &[(Name, [usize; 2])], dtype: DType) -> Result<()> {
+    fn prepare(&self, shapes: &[(Name, [usize; 2])], dtype: DType) -> Result<(), PluginError> {
         self.program(shapes.to_vec(), dtype).map(drop).map_err(|fault| self.instance.named(fault))
     }
 }
@@ -68,8 +68,8 @@ pub(super) struct LoadedSampler {
 }
 
 impl Sampler for LoadedSampler {
-    fn reshape(&self, logits: &mut [f64], history: &[Token]) {
-        if let Err(fault) = self.instance.library.reshape(self.instance.number, logits, history) {
+    fn process(&self, logits: &mut [f64], history: &[Token]) {
+        if let Err(fault) = self.instance.library.process(self.instance.number, logits, history) {
             resume_unwind(Box::new(self.instance.named(fault)));
         }
     }
@@ -82,30 +82,37 @@ pub(super) struct LoadedDataset {
 }
 
 impl LoadedDataset {
-    pub(super) fn new(instance: Instance, opened: Opened) -> Result<Self> {
-        let framing = opened.framing.ok_or_else(|| Fault::new("it does not say how its documents are framed"))?;
+    pub(super) fn new(instance: Instance, opened: InstanceInfo) -> Result<Self, PluginError> {
+        let framing = opened.framing.ok_or_else(|| PluginError::new("it does not say how its documents are framed"))?;
         let positive = match framing {
             Framing::Documents { length, .. } => length.is_none_or(|length| length >= 2),
             Framing::Windows { length, stride, .. } => length >= 1 && stride >= 1,
             Framing::Stream { steps } => steps >= 1,
         };
-        if positive { Ok(Self { instance, framing }) } else { Err(Fault::new("its framing has a length of zero")) }
+        if positive {
+            Ok(Self { instance, framing })
+        } else {
+            Err(PluginError::new("its framing has a length of zero"))
+        }
     }
 }
 
 impl Dataset for LoadedDataset {
-    fn documents(&self, source: &Source<'_>) -> Result<Documents> {
+    fn documents(&self, source: &Source<'_>) -> Result<Documents, PluginError> {
         let Instance { library, number, .. } = &self.instance;
         let named = |fault| self.instance.named(fault);
         let bytes = library.documents(*number, source.name, source.text).map_err(named)?;
-        let cut: Cut =
-            wire::read(&bytes).map_err(|error| named(Fault::new(format!("its documents cannot be read: {error}"))))?;
+        let cut: DocumentList = wire::read(&bytes)
+            .map_err(|error| named(PluginError::new(format!("its documents cannot be read: {error}"))))?;
         match cut {
-            Cut::Text(texts) => Ok(Documents::Text(texts)),
-            Cut::Ranges(ranges) => {
+            DocumentList::Text(texts) => Ok(Documents::Text(texts)),
+            DocumentList::Ranges(ranges) => {
                 let wrong = ranges.iter().find(|(from, to)| source.text.get(*from..*to).is_none());
                 if let Some((from, to)) = wrong {
-                    return Err(named(Fault::new(format!("bytes {from} to {to} are no part of `{}`", source.name))));
+                    return Err(named(PluginError::new(format!(
+                        "bytes {from} to {to} are no part of `{}`",
+                        source.name
+                    ))));
                 }
                 Ok(Documents::Ranges(ranges.into_iter().map(|(from, to)| from..to).collect()))
             }

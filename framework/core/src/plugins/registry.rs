@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use hatchery_plugin::{Build, Builder, Cell, Clipper, Dataset, Fault, Kind, Provider, Sampler, Variant};
+use hatchery_plugin::{Build, Builder, Cell, Clipper, Dataset, Kind, PluginError, Provider, Sampler, Variant};
 use serde_json::{Map, Value};
 
 use super::{Loaded, Part};
@@ -150,7 +150,7 @@ impl Registry {
     }
 }
 
-fn refusal(kind: Kind, part: &Part, fault: Fault) -> Problem {
+fn refusal(kind: Kind, part: &Part, fault: PluginError) -> Problem {
     let problem = Problem::new(format!("the {kind} `{}` refuses its keys: {}", part.name, fault.message));
     match fault.hint {
         Some(hint) => problem.hint(hint),

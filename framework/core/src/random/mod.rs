@@ -1,6 +1,6 @@
 //! Randomness: the framework's own, never a backend's, so that a seed means the same on every device.
 //!
-//! Two generators implement [`Draw`](hatchery_plugin::Draw): [`Stream`], one for every purpose of a run, and
+//! Two generators implement [`Rng`](hatchery_plugin::Rng): [`Stream`], one for every purpose of a run, and
 //! [`numpy::RandomState`], which repeats `NumPy`'s legacy numbers. Here is what both share: from logits to a token.
 
 pub mod numpy;
@@ -10,7 +10,7 @@ use hatchery_plugin::{Sampler, Token};
 
 pub use self::stream::Stream;
 
-/// The next token: `logits` reshaped by each sampler of the chain, in order, then [`draw`]n from with `uniform`.
+/// The next token: `logits` processed by each sampler of the chain, in order, then [`draw`]n from with `uniform`.
 ///
 /// `history` holds the tokens of the sequence so far, the prompt included, oldest first.
 ///
@@ -18,7 +18,7 @@ pub use self::stream::Stream;
 /// As [`draw`] does.
 pub fn sample(chain: &[Box<dyn Sampler>], logits: &mut [f64], history: &[Token], uniform: f64) -> Token {
     for sampler in chain {
-        sampler.reshape(logits, history);
+        sampler.process(logits, history);
     }
     draw(logits, uniform)
 }

@@ -23,7 +23,7 @@ const INPUTS: usize = 3;
 pub fn probe(variant: &Variant, keys: &Value, report: &mut Report) {
     let Build::Cell(build) = &variant.build else { return };
     let result = match build(keys.clone()) {
-        Ok((cell, _)) => hatchery_plugin::capture::quietly(|| agrees(&*cell)).flatten(),
+        Ok((cell, _)) => hatchery_plugin::capture::catch_panic(|| agrees(&*cell)).flatten(),
         Err(fault) => Err(fault.message),
     };
     report.outcomes.push(Outcome { check: "recorded equals direct", result });

@@ -11,15 +11,15 @@ use super::{
     },
     Point, Size, start,
 };
-use crate::{Cell, Draw, Initialiser, ParamSpec};
+use crate::{Cell, Initializer, ParamSpec, Rng};
 
 const WIDTHS: [usize; 3] = [1, 3, 7];
 const BATCHES: [usize; 3] = [1, 2, 5];
 
-/// The first values of a parameter, block by block.
-pub(super) fn first_values(spec: &ParamSpec, draw: &mut dyn Draw) -> Vec<f64> {
-    let shape = [spec.shape[0] / spec.blocks, spec.shape[1]];
-    (0..spec.blocks).flat_map(|_| spec.initialiser.fill(shape, draw)).collect()
+/// The first values of a parameter, gate by gate.
+pub(super) fn first_values(spec: &ParamSpec, rng: &mut dyn Rng) -> Vec<f64> {
+    let shape = [spec.shape[0] / spec.gates, spec.shape[1]];
+    (0..spec.gates).flat_map(|_| spec.initializer.fill(shape, rng)).collect()
 }
 
 pub(super) fn declaration(cell: &dyn Cell) -> Verdict {
@@ -45,11 +45,11 @@ pub(super) fn declaration(cell: &dyn Cell) -> Verdict {
         }
         let names: Vec<_> = params.iter().map(|spec| &*spec.name).collect();
         unique(&format!("params({inputs})"), &names)?;
-        let kind = |spec: &ParamSpec| (spec.name.clone(), spec.blocks, std::mem::discriminant(&spec.initialiser));
+        let kind = |spec: &ParamSpec| (spec.name.clone(), spec.gates, std::mem::discriminant(&spec.initializer));
         if !params.iter().map(kind).eq(reference.iter().map(kind)) {
             return Err(format!(
-                "`params({inputs})` and `params({})` differ in more than shapes: names, their order, blocks and \
-                 initialisers must not depend on the width of the input",
+                "`params({inputs})` and `params({})` differ in more than shapes: names, their order, gates and \
+                 initializers must not depend on the width of the input",
                 WIDTHS[0]
             ));
         }
@@ -71,18 +71,18 @@ fn unique(place: &str, names: &[&str]) -> Result<(), String> {
 
 /// Whether the first values of a parameter can be drawn, are numbers, and are the same for the same seed.
 fn fits(spec: &ParamSpec) -> Result<(), String> {
-    let ParamSpec { name, shape: [rows, columns], initialiser, blocks } = spec;
+    let ParamSpec { name, shape: [rows, columns], initializer, gates } = spec;
     if *rows == 0 || *columns == 0 {
         return Err(format!("`{name}` is {rows} by {columns}"));
     }
-    if *blocks == 0 || !rows.is_multiple_of(*blocks) {
-        return Err(format!("the {rows} rows of `{name}` cannot be cut into {blocks} equal blocks"));
+    if *gates == 0 || !rows.is_multiple_of(*gates) {
+        return Err(format!("the {rows} rows of `{name}` cannot be cut into {gates} equal gates"));
     }
-    let block = rows / blocks * columns;
-    if let Initialiser::Values { values } = initialiser
-        && values.len() != block
+    let gate = rows / gates * columns;
+    if let Initializer::Values { values } = initializer
+        && values.len() != gate
     {
-        return Err(format!("`{name}` lists {} first values for {block} entries (of one block)", values.len()));
+        return Err(format!("`{name}` lists {} first values for {gate} entries (of one gate)", values.len()));
     }
     let drawn = first_values(spec, &mut SplitMix::new(1));
     if drawn != first_values(spec, &mut SplitMix::new(1)) {

@@ -12,7 +12,7 @@ use super::{
     },
     Point, Size, run_cell,
 };
-use crate::{Cell, Draw};
+use crate::{Cell, Rng};
 
 /// How far a gradient may be from the slope, relative to the larger of them.
 const TOLERANCE: f64 = 1e-6;
@@ -54,9 +54,9 @@ pub(super) fn of(cell: &dyn Cell, point: &Point, seed: u64, dtype: DType) -> Res
     let (params, inputs, state) = (leaves(&point.params), leaves(&point.inputs), leaves(&point.state));
     let (outputs, _) =
         run_cell(cell, &named(&point.params, &params), inputs.iter().cloned(), named(&point.state, &state));
-    let mut draw = SplitMix::new(seed);
+    let mut rng = SplitMix::new(seed);
     let weighted = outputs.into_iter().map(|output| {
-        let weights = Matrix::normal("", output.dims(), 1.0, &mut draw);
+        let weights = Matrix::normal("", output.dims(), 1.0, &mut rng);
         (output * weights.tensor(&device, dtype)).sum()
     });
     let loss = weighted.reduce(|total, step| total + step).expect("there is a step");
@@ -134,10 +134,10 @@ fn right_at(cell: &dyn Cell, seed: u64) -> Verdict {
     let largest = gradient.matrices().flat_map(|matrix| &matrix.values).fold(0.0_f64, |max, g| max.max(g.abs()));
     // Rounding of the two losses, as large as their sums are.
     let rounding = 10.0 * f64::EPSILON * magnitude / DISTANCE;
-    let mut draw = SplitMix::new(seed);
+    let mut rng = SplitMix::new(seed);
     let mut worst = 0.0_f64;
     for (index, matrix) in gradient.matrices().enumerate() {
-        for entry in entries(matrix.values.len(), &mut draw) {
+        for entry in entries(matrix.values.len(), &mut rng) {
             let at = |by: f64| {
                 let mut moved = point.clone();
                 let matrix = moved.matrices_mut().nth(index).expect("a gradient belongs to a matrix");
@@ -167,10 +167,10 @@ fn right_at(cell: &dyn Cell, seed: u64) -> Verdict {
 
 /// The loss without gradients, and the sum of the absolute values of its terms.
 fn loss_of(cell: &dyn Cell, point: &Point, seed: u64) -> (f64, f64) {
-    let mut draw = SplitMix::new(seed);
+    let mut rng = SplitMix::new(seed);
     let (mut loss, mut magnitude) = (0.0, 0.0);
     for output in point.run(cell, DType::F64).outputs {
-        let weights = Matrix::normal("", output.shape, 1.0, &mut draw);
+        let weights = Matrix::normal("", output.shape, 1.0, &mut rng);
         for (value, weight) in output.values.iter().zip(weights.values) {
             loss += value * weight;
             magnitude += (value * weight).abs();
@@ -180,10 +180,10 @@ fn loss_of(cell: &dyn Cell, point: &Point, seed: u64) -> (f64, f64) {
 }
 
 /// All entries of a small matrix, a random choice of a large one.
-fn entries(count: usize, draw: &mut SplitMix) -> Vec<usize> {
+fn entries(count: usize, rng: &mut SplitMix) -> Vec<usize> {
     if count <= ENTRIES {
         (0..count).collect()
     } else {
-        (0..ENTRIES).map(|_| (draw.uniform() * count as f64) as usize).collect()
+        (0..ENTRIES).map(|_| (rng.uniform() * count as f64) as usize).collect()
     }
 }

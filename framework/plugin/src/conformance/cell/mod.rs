@@ -95,28 +95,28 @@ struct Size {
 
 impl Point {
     /// The first steps of training: parameters near their declared first values, normal inputs, the declared state.
-    fn first(cell: &dyn Cell, size: Size, draw: &mut SplitMix) -> Self {
+    fn first(cell: &dyn Cell, size: Size, rng: &mut SplitMix) -> Self {
         let params = cell
             .params(size.inputs)
             .iter()
             .map(|spec| {
-                let first = declared::first_values(spec, draw);
+                let first = declared::first_values(spec, rng);
                 let scale = if spec.shape[0] == 1 { 0.3 } else { 0.3 / (spec.shape[1] as f64).sqrt() };
-                let noise = Matrix::normal("", spec.shape, scale, draw);
+                let noise = Matrix::normal("", spec.shape, scale, rng);
                 Matrix::new(&*spec.name, spec.shape, first.iter().zip(noise.values).map(|(value, noise)| value + noise))
             })
             .collect();
-        Self { params, inputs: inputs(size, draw), state: start(cell, size.batch) }
+        Self { params, inputs: inputs(size, rng), state: start(cell, size.batch) }
     }
 
     /// A random point at which a cell of a real experiment could be: the state is one in which two steps from the
     /// declared one end, so that a state that is always positive, say, is so here.
     fn random(cell: &dyn Cell, size: Size, seed: u64) -> Self {
-        let mut draw = SplitMix::new(seed);
-        let first = Self::first(cell, Size { steps: 2, ..size }, &mut draw);
+        let mut rng = SplitMix::new(seed);
+        let first = Self::first(cell, Size { steps: 2, ..size }, &mut rng);
         let reached = first.run(cell, DType::F64).states.pop().expect("there were two steps");
         let state = reached.into_iter().map(|state| Matrix::new(state.name, state.shape, state.values)).collect();
-        Self { params: first.params, inputs: inputs(size, &mut draw), state }
+        Self { params: first.params, inputs: inputs(size, &mut rng), state }
     }
 
     /// Runs the cell from here.
@@ -182,8 +182,8 @@ impl Trace {
 }
 
 /// Normal inputs, one matrix for each step.
-fn inputs(size: Size, draw: &mut SplitMix) -> Vec<Matrix> {
-    (1..=size.steps).map(|step| Matrix::normal(format!("x{step}"), [size.batch, size.inputs], 1.0, draw)).collect()
+fn inputs(size: Size, rng: &mut SplitMix) -> Vec<Matrix> {
+    (1..=size.steps).map(|step| Matrix::normal(format!("x{step}"), [size.batch, size.inputs], 1.0, rng)).collect()
 }
 
 /// The state before the first step, as the cell declares it.

@@ -6,7 +6,7 @@ use super::{
     super::{numbers::SplitMix, report::Verdict},
     Point, Size, Trace,
 };
-use crate::{Cell, Draw};
+use crate::{Cell, Rng};
 
 /// How far results may be apart where a row of a batch stands elsewhere: another row of a backend's block of a matrix
 /// product may be summed in another order.
@@ -20,11 +20,11 @@ pub(super) fn rows_independent(cell: &dyn Cell) -> Verdict {
     // Nothing moves but one row: all others keep every bit.
     for row in 0..size.batch {
         let mut moved = point.clone();
-        let mut draw = SplitMix::new(100 + row as u64);
+        let mut rng = SplitMix::new(100 + row as u64);
         for matrix in moved.inputs.iter_mut().chain(&mut moved.state) {
             let width = matrix.shape[1];
             for value in &mut matrix.values[row * width..(row + 1) * width] {
-                *value *= 1.0 + draw.uniform();
+                *value *= 1.0 + rng.uniform();
             }
         }
         let others: Vec<_> = (0..size.batch).filter(|other| *other != row).collect();
@@ -94,9 +94,9 @@ pub(super) fn causal(cell: &dyn Cell) -> Verdict {
     let base = point.run(cell, DType::F64);
     for kept in 1..size.steps {
         let mut changed = point.clone();
-        let mut draw = SplitMix::new(kept as u64);
+        let mut rng = SplitMix::new(kept as u64);
         for input in &mut changed.inputs[kept..] {
-            input.values.iter_mut().for_each(|value| *value = draw.normal());
+            input.values.iter_mut().for_each(|value| *value = rng.normal());
         }
         let changed = changed.run(cell, DType::F64);
         let prefix =
