@@ -1,12 +1,12 @@
 //! The samplers: what distribution each leaves, its limits, extreme logits, and the order of a chain.
 
 use hatchery::random::{self, Stream};
-use hatchery_plugin::{Build, Kind, Provider, Sampler, Token};
+use hatchery_plugin::{Build, Kind, Provider, Token, host::HostSampler};
 use serde_json::{Value, json};
 
 const RULED_OUT: f64 = f64::NEG_INFINITY;
 
-fn sampler(name: &str, keys: Value) -> Box<dyn Sampler> {
+fn sampler(name: &str, keys: Value) -> Box<dyn HostSampler> {
     let provider = hatchery_samplers::plugins();
     match provider.find(Kind::Sampler, name).map(|variant| variant.build.clone()) {
         Some(Build::Sampler(build)) => build(keys).expect("these are its keys").0,
@@ -16,7 +16,7 @@ fn sampler(name: &str, keys: Value) -> Box<dyn Sampler> {
 
 fn processed(name: &str, keys: Value, logits: &[f64], history: &[Token]) -> Vec<f64> {
     let mut logits = logits.to_vec();
-    sampler(name, keys).process(&mut logits, history);
+    sampler(name, keys).process(&mut logits, history).unwrap();
     logits
 }
 
@@ -165,7 +165,7 @@ fn extreme_logits_leave_a_distribution() {
             let before = [1, 10, 100].map(|place| extremes[index / place % 10]);
             let mut logits = before;
             for sampler in &samplers {
-                sampler.process(&mut logits, &[0, 1, 2]);
+                sampler.process(&mut logits, &[0, 1, 2]).unwrap();
             }
             if before == [RULED_OUT; 3] {
                 assert_eq!(logits.as_slice(), before, "{chain:?}");
@@ -174,7 +174,7 @@ fn extreme_logits_leave_a_distribution() {
             }
         }
         for sampler in &samplers {
-            sampler.process(&mut [], &[0]);
+            sampler.process(&mut [], &[0]).unwrap();
         }
     }
 }
@@ -185,7 +185,7 @@ fn a_chain_runs_in_the_order_of_the_file() {
     let drawn = |chain: &[(&str, Value)]| {
         let chain: Vec<_> = chain.iter().map(|(name, keys)| sampler(name, keys.clone())).collect();
         let mut logits = [8.0, 4.0, 2.0, 1.0, 1.0].map(f64::ln);
-        random::sample(&chain, &mut logits, &[], 0.99)
+        random::sample(&chain, &mut logits, &[], 0.99).unwrap()
     };
     let (temperature, top_p) = (("temperature", json!({ "temperature": 2.0 })), ("top-p", json!({ "p": 0.7 })));
     assert_eq!(drawn(&[temperature.clone(), top_p.clone()]), 2);

@@ -4,6 +4,7 @@ use hatchery_compile::Options;
 use hatchery_plugin::{
     Cell, Initializer, ParamSpec, Params, State, StateSpec,
     burn::{Tensor, tensor::activation},
+    host::HostCell,
     linear, project,
 };
 use proptest::prelude::*;
@@ -100,7 +101,7 @@ proptest! {
         rows in 1..30_usize,
         steps in 1..6_usize,
     ) {
-        let layers = cells.into_iter().map(|cell| Box::new(cell) as Box<dyn Cell>).collect();
+        let layers = cells.into_iter().map(|cell| Box::new(cell) as Box<dyn HostCell>).collect();
         let mut case = Case::new(6, layers);
         case.embedding = embedding;
         compare::<f64>(&case, &[(rows, steps), (1, 3)], 4, 1e-9);
@@ -187,7 +188,7 @@ impl Cell for Wrong {
 
 #[test]
 fn what_is_not_known_is_refused_by_name() {
-    let refusal = |cell: Box<dyn Cell>| {
+    let refusal = |cell: Box<dyn HostCell>| {
         let case = Case::new(5, vec![cell]);
         let result =
             hatchery_compile::compile(&description(&case), hatchery_compile::Width::Single, Options::default());
@@ -209,7 +210,7 @@ fn gradients_that_are_passed_on_last() {
         &[(6, 0, 1), (0, 4, 2), (0, 0, 0), (0, 0, 0), (0, 0, 0), (6, 4, 4)],
     ];
     for operations in cells {
-        let cell = || Box::new(Random { hidden: 3, operations: operations.to_vec() }) as Box<dyn Cell>;
+        let cell = || Box::new(Random { hidden: 3, operations: operations.to_vec() }) as Box<dyn HostCell>;
         compare::<f64>(&Case::new(6, vec![cell(), cell()]), &[(2, 5), (9, 7)], 4, 1e-10);
     }
     compare::<f64>(&Case::new(6, vec![Box::new(Late), Box::new(Late)]), &[(2, 5), (9, 7)], 4, 1e-10);

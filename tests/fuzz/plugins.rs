@@ -1,25 +1,22 @@
 //! What libraries answer: manifests, graphs, and every other call, through a library whose answers are files.
 
-use std::{
-    fs,
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    path::Path,
-};
+use std::{fs, path::Path};
 
 use hatchery::{
-    error::{Error, Problem},
+    error::Error,
     plugins::{Part, Registry, load, read_manifest},
     random::Stream,
     replay::Program,
 };
 use hatchery_plugin::{
-    Build, Cell, Clipper, Documents, Framing, Kind, Name, PluginError, Predict, Provider, Source,
+    Build, Documents, Framing, Kind, Name, PluginError, Predict, Provider, Source,
     burn::{
         Tensor,
         tensor::{DType, Device},
     },
     capture::{capture_clipper, capture_step},
     entry,
+    host::{HostCell, HostClipper},
     serde_json::{self, Map, Value, json},
     wire::{self, DocumentList, ERROR, Graph, InstanceInfo, OK, ParamList},
 };
@@ -57,13 +54,13 @@ const WORDS: [&str; 24] = [
     "value",
 ];
 
-fn cell(name: &str, keys: Value) -> Box<dyn Cell> {
+fn cell(name: &str, keys: Value) -> Box<dyn HostCell> {
     let provider = hatchery_cells::plugins();
     let Build::Cell(build) = &provider.find(Kind::Cell, name).unwrap().build else { panic!("it is a cell") };
     build(keys).unwrap().0
 }
 
-fn clipper(name: &str, keys: Value) -> Box<dyn Clipper> {
+fn clipper(name: &str, keys: Value) -> Box<dyn HostClipper> {
     let provider = hatchery_clippers::plugins();
     let Build::Clipper(build) = &provider.find(Kind::Clipper, name).unwrap().build else { panic!("it is a clipper") };
     build(keys).unwrap().0
@@ -82,18 +79,18 @@ fn recorded(graph: Graph, takes: Shapes, gives: Shapes) -> Recorded {
 }
 
 /// A step of two rows, of four inputs.
-fn step(cell: &dyn Cell) -> Recorded {
+fn step(cell: &dyn HostCell) -> Recorded {
     let captured = capture_step(cell, 4, 2, DType::F64).unwrap();
     let state = || cell.state().into_iter().map(|spec| (spec.name, [2, spec.width]));
     let mut takes = vec![(Name::from("x"), [2, 4])];
-    takes.extend(cell.params(4).into_iter().map(|spec| (spec.name, spec.shape)));
+    takes.extend(cell.params(4).unwrap().into_iter().map(|spec| (spec.name, spec.shape)));
     takes.extend(state());
     let gives = std::iter::once(("output".into(), [2, cell.outputs()])).chain(state()).collect();
     recorded(Graph::try_from(captured).unwrap(), takes, gives)
 }
 
-fn refused(fault: PluginError) -> Error {
-    Problem::from(fault).into()
+fn refused(error: PluginError) -> Error {
+    error.into()
 }
 
 /// Would catch: a panic on a manifest that is damaged or made up, or one that is taken although it is not as it should be.
@@ -286,7 +283,7 @@ impl Answers {
         };
         answers.give("manifest", OK, &serde_json::to_vec(&manifest).unwrap());
         answers.give("open", OK, &wire::write_json(&opened).unwrap());
-        answers.give("params", OK, &wire::write_json(&ParamList { params: gru.params(4) }).unwrap());
+        answers.give("params", OK, &wire::write_json(&ParamList { params: gru.params(4).unwrap() }).unwrap());
         answers.give("capture", OK, &step(&*gru).encodings[0]);
         answers.give("process", OK, &[]);
         answers.give("documents", OK, &wire::write_binary(&DocumentList::Ranges(vec![(0, 3), (4, 6)])).unwrap());
@@ -308,37 +305,23 @@ impl Answers {
     fn ask(&self) -> Result<(), Error> {
         let part = Part { name: "fuzzed".to_owned(), keys: Map::new() };
         let (cell, _) = self.registry.cell(&part)?;
-        let specs = faults(|| Ok(cell.params(4)))?;
+        let specs = cell.params(4)?;
         assert!(specs.iter().all(|spec| spec.shape.iter().all(|size| *size > 0)));
-        cell.prepare(4, 2, DType::F64).map_err(refused)?;
+        cell.prepare(4, 2, DType::F64)?;
         let (dataset, _) = self.registry.dataset(&part)?;
         let text = "aé\nb\n";
-        match dataset.documents(&Source { name: "text", text }).map_err(refused)? {
+        match dataset.documents(&Source { name: "text", text })? {
             Documents::Ranges(ranges) => assert!(ranges.into_iter().all(|range| text.get(range).is_some())),
             Documents::Text(_) => {}
         }
         let (sampler, _) = self.registry.sampler(&part)?;
-        faults(|| {
-            sampler.process(&mut [0.0; 3], &[1]);
-            Ok(())
-        })
+        Ok(sampler.process(&mut [0.0; 3], &[1])?)
     }
 }
 
 impl Drop for Answers {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.folder);
-    }
-}
-
-/// What a trait function without a result does when a library fails is to unwind with a fault, which the program tells.
-fn faults<T>(body: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-    match catch_unwind(AssertUnwindSafe(body)) {
-        Ok(result) => result,
-        Err(panic) => match panic.downcast::<PluginError>() {
-            Ok(fault) => Err(refused(*fault)),
-            Err(panic) => resume_unwind(panic),
-        },
     }
 }
 

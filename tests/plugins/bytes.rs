@@ -23,7 +23,7 @@ fn step() -> &'static (Vec<u8>, Shapes, Shapes) {
         let (cell, _) = build(json!({ "hidden": 3 })).unwrap();
         let captured = capture_step(&*cell, 4, 2, DType::F64).unwrap();
         let mut arguments = vec![(Name::from("x"), [2, 4])];
-        arguments.extend(cell.params(4).into_iter().map(|spec| (spec.name, spec.shape)));
+        arguments.extend(cell.params(4).unwrap().into_iter().map(|spec| (spec.name, spec.shape)));
         arguments.push(("h".into(), [2, 3]));
         let results = vec![("output".into(), [2, 3]), ("h".into(), [2, 3])];
         (wire::write_binary(&Graph::try_from(captured).unwrap()).unwrap(), arguments, results)

@@ -141,8 +141,14 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 impl From<PluginError> for Problem {
-    fn from(fault: PluginError) -> Self {
-        Self { hint: fault.hint, ..Self::new(fault.message) }
+    fn from(error: PluginError) -> Self {
+        Self { hint: error.hint, ..Self::new(error.message) }
+    }
+}
+
+impl From<PluginError> for Error {
+    fn from(error: PluginError) -> Self {
+        Problem::from(error).into()
     }
 }
 

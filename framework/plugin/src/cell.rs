@@ -1,9 +1,9 @@
 //! The recurrent cell: what one time step computes.
 
-use burn::{Tensor, tensor::DType};
+use burn::Tensor;
 use serde::{Deserialize, Serialize};
 
-use crate::{Initializer, Name, Params, PluginError, State};
+use crate::{Initializer, Name, Params, State};
 
 // ANCHOR: trait
 /// A recurrent cell: named matrices, carried vectors, and the equations of one time step.
@@ -28,16 +28,6 @@ pub trait Cell: Send + Sync {
     /// arguments may influence the result: the conformance kit tests both. Gradients are those of the values:
     /// `Tensor::detach` leaves no trace in a recording, so a loaded cell is differentiated through it.
     fn step(&self, params: &Params, x: Tensor<2>, state: State) -> (Tensor<2>, State);
-
-    /// Called once before a model with that input width, number of rows and kind of number is put together.
-    ///
-    /// # Errors
-    /// When the cell cannot be run there. A cell written in Rust always can; one from a library may turn out not to.
-    #[doc(hidden)]
-    fn prepare(&self, inputs: usize, batch: usize, dtype: DType) -> Result<(), PluginError> {
-        let _ = (inputs, batch, dtype);
-        Ok(())
-    }
 }
 // ANCHOR_END: trait
 

@@ -9,8 +9,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
-    Build, Cell, Clipper, Dataset, Documents, PluginError, Provider, Sampler, Source, Token,
+    Build, Dataset, Documents, PluginError, Provider, Source, Token,
     capture::{capture_clipper, capture_step, catch_panic},
+    host::{HostCell, HostClipper, HostSampler},
     wire::{
         self, BURN_IR, CaptureRequest, DocumentList, ERROR, Graph, INTERFACE, InstanceInfo, Manifest, OK, OpenRequest,
         PANICKED, ParamList, PluginEntry,
@@ -42,9 +43,9 @@ pub type Answer = (i32, Vec<u8>);
 #[derive(Clone)]
 enum Instance {
     Dataset(Arc<dyn Dataset>),
-    Cell(Arc<dyn Cell>),
-    Clipper(Arc<dyn Clipper>),
-    Sampler(Arc<dyn Sampler>),
+    Cell(Arc<dyn HostCell>),
+    Clipper(Arc<dyn HostClipper>),
+    Sampler(Arc<dyn HostSampler>),
 }
 
 struct Opens {
@@ -105,7 +106,7 @@ pub fn close(number: u64) {
 /// The parameters of a cell for an input width.
 pub fn declare(number: u64, inputs: usize) -> Answer {
     called(number, "params", |instance| match instance {
-        Instance::Cell(cell) => wire::write_json(&ParamList { params: cell.params(inputs) }),
+        Instance::Cell(cell) => wire::write_json(&ParamList { params: cell.params(inputs)? }),
         _ => Err(PluginError::new("it is no cell")),
     })
 }
@@ -131,7 +132,7 @@ pub fn capture(number: u64, request: &[u8]) -> Answer {
 pub fn process(number: u64, logits: &mut [f64], history: &[Token]) -> Answer {
     called(number, "process", |instance| match instance {
         Instance::Sampler(sampler) => {
-            sampler.process(logits, history);
+            sampler.process(logits, history)?;
             Ok(Vec::new())
         }
         _ => Err(PluginError::new("it is no sampler")),

@@ -42,3 +42,9 @@ impl std::fmt::Display for PluginError {
 }
 
 impl std::error::Error for PluginError {}
+
+impl From<PluginError> for String {
+    fn from(error: PluginError) -> Self {
+        error.message
+    }
+}

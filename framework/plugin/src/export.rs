@@ -6,7 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::{Cell, Clipper, Dataset, PluginError, Sampler};
+use crate::{
+    Dataset, PluginError,
+    host::{HostCell, HostClipper, HostSampler},
+};
 
 /// The four kinds of plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -90,11 +93,11 @@ pub enum Build {
     /// Builds a dataset.
     Dataset(Builder<dyn Dataset>),
     /// Builds a cell.
-    Cell(Builder<dyn Cell>),
+    Cell(Builder<dyn HostCell>),
     /// Builds a clipper.
-    Clipper(Builder<dyn Clipper>),
+    Clipper(Builder<dyn HostClipper>),
     /// Builds a sampler.
-    Sampler(Builder<dyn Sampler>),
+    Sampler(Builder<dyn HostSampler>),
 }
 
 impl Build {

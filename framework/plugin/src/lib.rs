@@ -60,6 +60,8 @@ mod dataset;
 pub mod entry;
 mod error;
 mod export;
+#[doc(hidden)]
+pub mod host;
 mod initializer;
 mod math;
 mod matrices;

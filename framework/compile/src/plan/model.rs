@@ -62,8 +62,8 @@ pub(crate) struct Head {
 }
 
 impl From<PluginError> for Refusal {
-    fn from(fault: PluginError) -> Self {
-        Self::new(fault.message)
+    fn from(error: PluginError) -> Self {
+        Self::new(error.message)
     }
 }
 
@@ -79,7 +79,7 @@ impl ExecutionPlan {
         }
         let mut widths = vec![description.embedding.unwrap_or(vocabulary)];
         for (cell, prefix) in &description.layers {
-            for spec in cell.params(widths[widths.len() - 1]) {
+            for spec in cell.params(widths[widths.len() - 1])? {
                 shapes.push((format!("{prefix}{}", spec.name), spec.shape));
             }
             widths.push(cell.outputs());
@@ -116,7 +116,7 @@ impl ExecutionPlan {
             let inputs = widths[index];
             let state: Vec<(usize, f64)> = cell.state().iter().map(|spec| (spec.width, spec.start)).collect();
             let names = cell.state().iter().map(|spec| spec.name.to_string()).collect();
-            let params = cell.params(inputs);
+            let params = cell.params(inputs)?;
             let batch = unlike(
                 params
                     .iter()
@@ -248,8 +248,8 @@ fn clippers(
     let captured: RecordedGraph = capture(&inputs, dtype, |tensors| {
         let names = inputs.iter().map(|(name, _)| name.clone());
         let gradients = names.zip(tensors).collect();
-        let clipped = description.clippers.iter().fold(gradients, |gradients, clipper| clipper.clip(gradients));
-        inputs.iter().map(|(name, _)| (name.clone(), clipped.get(name))).collect()
+        let clipped = description.clippers.iter().try_fold(gradients, |gradients, clipper| clipper.clip(gradients))?;
+        Ok(inputs.iter().map(|(name, _)| (name.clone(), clipped.get(name))).collect())
     })?;
     let leaves: Vec<_> = inputs.iter().enumerate().map(|(number, (_, shape))| (Leaf::Param(number), *shape)).collect();
     let outputs: Vec<_> = captured.outputs.iter().map(|(_, id)| *id).collect();

@@ -1,8 +1,8 @@
 //! A library file and its C entry points: the only place in the framework that calls foreign code.
 //!
-//! Whoever loads a library trusts it as a program: its code runs with all of ours' rights. What is guarded against here
-//! is everything that an honest but wrong library may do: be no plugin, be one of another version, panic, answer
-//! garbage. A library is never unloaded, for its threads and its static data may be in use.
+//! A library runs with all rights of the program: load only what you would run. The checks here are against mistakes, not
+//! malice: a file that is not a plugin, one of another version, a panic, an answer of garbage. A library is never
+//! unloaded, because its threads and its static data may be in use.
 
 use std::{error::Error, ffi::c_void, path::Path};
 
@@ -13,7 +13,7 @@ use hatchery_plugin::{
 };
 use libloading::Library as Loaded;
 
-use super::whole::is_cut_off;
+use super::truncated::is_truncated;
 
 type ManifestFn = unsafe extern "C" fn(*mut Bytes) -> i32;
 type OpenFn = unsafe extern "C" fn(*const u8, usize, *mut u64, *mut Bytes) -> i32;
@@ -39,12 +39,12 @@ pub(super) struct Library {
     documents: Option<DocumentsFn>,
 }
 
-/// Why a file is no plugin library.
+/// Why a file is not a plugin library.
 #[derive(Debug)]
 pub(super) enum NotAPlugin {
     /// The system cannot load it.
     NoLibrary(String),
-    /// It has no such entry point.
+    /// It lacks this entry point.
     Lacks(&'static str),
 }
 
@@ -53,12 +53,12 @@ impl Library {
     pub(super) fn load(path: &Path) -> std::result::Result<&'static Self, NotAPlugin> {
         // A path without a separator would be looked for in the system's folders.
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        if is_cut_off(&path) {
+        if is_truncated(&path) {
             return Err(NotAPlugin::NoLibrary(
-                "the file is cut off: it ends before parts that it says it has".to_owned(),
+                "the file is truncated: its headers name parts beyond its end".to_owned(),
             ));
         }
-        // SAFETY: loading runs the library's initializers: whoever names a library trusts its code.
+        // SAFETY: loading runs the library's initializers; the user who names it trusts its code.
         let loaded = unsafe { Loaded::new(&path) }.map_err(|error| {
             // What the system says is the cause of an error that only says what was called.
             NotAPlugin::NoLibrary(error.source().map_or_else(|| error.to_string(), ToString::to_string))
@@ -81,23 +81,23 @@ impl Library {
         Ok(Box::leak(Box::new(library)))
     }
 
-    /// What the library says about itself.
+    /// The library's manifest.
     pub(super) fn manifest(&self) -> Result<Vec<u8>, PluginError> {
         // SAFETY: `out` is valid during the call.
-        self.answer("manifest", |out| unsafe { (self.manifest)(out) })
+        self.answer(|out| unsafe { (self.manifest)(out) })
     }
 
-    /// Builds a plugin; returned are its number and what it is like.
+    /// Opens a plugin. Returns its number and its properties.
     pub(super) fn open(&self, request: &[u8]) -> Result<(u64, Vec<u8>), PluginError> {
         let open = present(self.open, "open")?;
         let mut number = 0;
         let number_at = &raw mut number;
         // SAFETY: `request`, `number` and `out` are valid during the call.
-        let answer = self.answer("open", |out| unsafe { open(request.as_ptr(), request.len(), number_at, out) })?;
+        let answer = self.answer(|out| unsafe { open(request.as_ptr(), request.len(), number_at, out) })?;
         Ok((number, answer))
     }
 
-    /// Drops a plugin.
+    /// Closes a plugin.
     pub(super) fn close(&self, number: u64) {
         if let Some(close) = self.close {
             // SAFETY: the number came from `open`, and nobody uses it after this.
@@ -109,23 +109,23 @@ impl Library {
     pub(super) fn params(&self, number: u64, inputs: usize) -> Result<Vec<u8>, PluginError> {
         let params = present(self.params, "params")?;
         // SAFETY: `out` is valid during the call.
-        self.answer("params", |out| unsafe { params(number, inputs, out) })
+        self.answer(|out| unsafe { params(number, inputs, out) })
     }
 
     /// The graph of a cell's step or of a clipper.
     pub(super) fn capture(&self, number: u64, request: &[u8]) -> Result<Vec<u8>, PluginError> {
         let capture = present(self.capture, "capture")?;
         // SAFETY: `request` and `out` are valid during the call.
-        self.answer("capture", |out| unsafe { capture(number, request.as_ptr(), request.len(), out) })
+        self.answer(|out| unsafe { capture(number, request.as_ptr(), request.len(), out) })
     }
 
-    /// Lets a sampler change logits.
+    /// Lets a sampler process logits.
     pub(super) fn process(&self, number: u64, logits: &mut [f64], history: &[Token]) -> Result<(), PluginError> {
         let process = present(self.process, "process")?;
         let (vocabulary, tokens) = (logits.len(), history.len());
         // SAFETY: both slices and `out` are valid during the call, and nobody else looks at the logits.
         let call = |out| unsafe { process(number, logits.as_mut_ptr(), vocabulary, history.as_ptr(), tokens, out) };
-        self.answer("process", call).map(drop)
+        self.answer(call).map(drop)
     }
 
     /// The documents of a text.
@@ -133,10 +133,10 @@ impl Library {
         let documents = present(self.documents, "documents")?;
         // SAFETY: both texts and `out` are valid during the call.
         let call = |out| unsafe { documents(number, name.as_ptr(), name.len(), text.as_ptr(), text.len(), out) };
-        self.answer("documents", call)
+        self.answer(call)
     }
 
-    /// The entry points that a plugin of this kind needs and the library lacks.
+    /// An entry point that a plugin of this kind needs and the library lacks.
     pub(super) fn lacks(&self, kind: hatchery_plugin::Kind) -> Option<&'static str> {
         use hatchery_plugin::Kind;
         let needed: &[(&'static str, bool)] = match kind {
@@ -152,12 +152,12 @@ impl Library {
         common.iter().chain(needed).find(|(_, there)| !there).map(|(name, _)| *name)
     }
 
-    /// Makes a call and takes its answer over.
-    fn answer(&self, call: &str, body: impl FnOnce(*mut Bytes) -> i32) -> Result<Vec<u8>, PluginError> {
+    /// Makes a call and copies its answer.
+    fn answer(&self, body: impl FnOnce(*mut Bytes) -> i32) -> Result<Vec<u8>, PluginError> {
         let mut out = Bytes { data: std::ptr::null_mut(), length: 0 };
         let status = body(&raw mut out);
         if out.length > LONGEST || (out.data.is_null() && out.length > 0) {
-            return Err(PluginError::new(format!("`{call}` gave {} bytes, which cannot be", out.length)));
+            return Err(PluginError::new(format!("its answer of {} bytes is too long or nowhere", out.length)));
         }
         let bytes = if out.length == 0 {
             Vec::new()
@@ -173,9 +173,9 @@ impl Library {
             OK => Ok(bytes),
             ERROR | PANICKED => match wire::read::<PluginError>(&bytes) {
                 Ok(error) => Err(error),
-                Err(_) => Err(PluginError::new(format!("`{call}` failed without saying why"))),
+                Err(_) => Err(PluginError::new("it gave no reason that can be read")),
             },
-            other => Err(PluginError::new(format!("`{call}` ended with the unknown status {other}"))),
+            other => Err(PluginError::new(format!("it ended with the unknown status {other}"))),
         }
     }
 }

@@ -6,7 +6,7 @@
 pub mod numpy;
 mod stream;
 
-use hatchery_plugin::{Sampler, Token};
+use hatchery_plugin::{PluginError, Token, host::HostSampler};
 
 pub use self::stream::Stream;
 
@@ -14,13 +14,21 @@ pub use self::stream::Stream;
 ///
 /// `history` holds the tokens of the sequence so far, the prompt included, oldest first.
 ///
+/// # Errors
+/// When a sampler of a library fails.
+///
 /// # Panics
 /// As [`draw`] does.
-pub fn sample(chain: &[Box<dyn Sampler>], logits: &mut [f64], history: &[Token], uniform: f64) -> Token {
+pub fn sample(
+    chain: &[Box<dyn HostSampler>],
+    logits: &mut [f64],
+    history: &[Token],
+    uniform: f64,
+) -> Result<Token, PluginError> {
     for sampler in chain {
-        sampler.process(logits, history);
+        sampler.process(logits, history)?;
     }
-    draw(logits, uniform)
+    Ok(draw(logits, uniform))
 }
 
 /// The token at `uniform`, in `[0, 1)`, of the softmax of `logits`, in nats.

@@ -16,12 +16,12 @@ use super::{
     numbers::{Matrix, SplitMix, read, tensors},
     report::{Report, Verdict, attempt},
 };
-use crate::Clipper;
+use crate::host::HostClipper;
 
 const DTYPES: [DType; 2] = [DType::F64, DType::F32];
 
 /// Makes the checks of this file. `twin` is built from the same keys.
-pub(super) fn check(report: &mut Report, clipper: &dyn Clipper, twin: &dyn Clipper) {
+pub(super) fn check(report: &mut Report, clipper: &dyn HostClipper, twin: &dyn HostClipper) {
     // Every other check compares gradients one by one.
     if !report.run("names and shapes kept", || over_all(clipper, same_names)) {
         return;
@@ -71,16 +71,17 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-fn clip(clipper: &dyn Clipper, gradients: &[Matrix], dtype: DType) -> Vec<Matrix> {
-    read(&clipper.clip(tensors(gradients, &Device::flex(), dtype)))
+fn clip(clipper: &dyn HostClipper, gradients: &[Matrix], dtype: DType) -> Result<Vec<Matrix>, String> {
+    Ok(read(&clipper.clip(tensors(gradients, &Device::flex(), dtype))?))
 }
 
 /// Asks the same of all cases in both precisions.
-fn over_all(clipper: &dyn Clipper, ask: impl Fn(&[Matrix], &[Matrix], DType) -> Result<(), String>) -> Verdict {
+fn over_all(clipper: &dyn HostClipper, ask: impl Fn(&[Matrix], &[Matrix], DType) -> Result<(), String>) -> Verdict {
     let cases = cases();
     for dtype in DTYPES {
         for Case { what, gradients } in &cases {
             attempt(|| clip(clipper, gradients, dtype))
+                .flatten()
                 .and_then(|clipped| ask(gradients, &clipped, dtype))
                 .map_err(|wrong| format!("for {what}, in {dtype:?}: {wrong}"))?;
         }
@@ -149,13 +150,14 @@ fn signs_kept(before: &[Matrix], after: &[Matrix], _: DType) -> Answer {
     }
 }
 
-fn nothing_else(clipper: &dyn Clipper, twin: &dyn Clipper) -> Verdict {
+fn nothing_else(clipper: &dyn HostClipper, twin: &dyn HostClipper) -> Verdict {
     let cases = cases();
-    let first: Vec<_> = cases.iter().map(|case| clip(clipper, &case.gradients, DType::F64)).collect();
+    let clipped = |case: &Case| clip(clipper, &case.gradients, DType::F64);
+    let first: Vec<_> = cases.iter().map(clipped).collect::<Result<_, _>>()?;
     for (what, plugin) in [("again", clipper), ("with a second clipper of the same keys", twin)] {
         // In the other order, so that what one call leaves behind meets another.
         for (case, first) in cases.iter().zip(&first).rev() {
-            let second = clip(plugin, &case.gradients, DType::F64);
+            let second = clip(plugin, &case.gradients, DType::F64)?;
             if let Some(difference) = first.iter().zip(&second).find_map(|(a, b)| a.first_difference(b)) {
                 return Err(format!(
                     "clipping {} {what} gives something else: {difference}; a clipper is a pure function",

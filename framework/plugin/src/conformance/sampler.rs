@@ -12,14 +12,14 @@ use super::{
     numbers::SplitMix,
     report::{Report, Verdict, attempt},
 };
-use crate::{Rng, Sampler, Token};
+use crate::{Rng, Token, host::HostSampler};
 
 /// Makes the checks of this file. `twin` is built from the same keys.
-pub(super) fn check(report: &mut Report, sampler: &dyn Sampler, twin: &dyn Sampler) {
+pub(super) fn check(report: &mut Report, sampler: &dyn HostSampler, twin: &dyn HostSampler) {
     let cases = cases();
     let made = report.run("any logits and history", || {
         for case in &cases {
-            attempt(|| case.processed(sampler)).map_err(|panic| format!("for {}: {panic}", case.what))?;
+            attempt(|| case.processed(sampler)).flatten().map_err(|panic| format!("for {}: {panic}", case.what))?;
         }
         Ok(format!("{} lists of logits", cases.len()))
     });
@@ -44,10 +44,10 @@ impl Case {
         Self { what: what.into(), logits, history: history.into_iter().collect() }
     }
 
-    fn processed(&self, sampler: &dyn Sampler) -> Vec<f64> {
+    fn processed(&self, sampler: &dyn HostSampler) -> Result<Vec<f64>, String> {
         let mut logits = self.logits.clone();
-        sampler.process(&mut logits, &self.history);
-        logits
+        sampler.process(&mut logits, &self.history)?;
+        Ok(logits)
     }
 }
 
@@ -80,9 +80,11 @@ fn cases() -> Vec<Case> {
 
 type Answer = Result<(), String>;
 
-fn over_all(cases: &[Case], sampler: &dyn Sampler, ask: impl Fn(&[f64], &[f64]) -> Answer) -> Verdict {
+fn over_all(cases: &[Case], sampler: &dyn HostSampler, ask: impl Fn(&[f64], &[f64]) -> Answer) -> Verdict {
     for case in cases {
-        ask(&case.logits, &case.processed(sampler)).map_err(|wrong| format!("for {}: {wrong}", case.what))?;
+        case.processed(sampler)
+            .and_then(|after| ask(&case.logits, &after))
+            .map_err(|wrong| format!("for {}: {wrong}", case.what))?;
     }
     Ok(format!("{} lists of logits", cases.len()))
 }
@@ -117,12 +119,12 @@ fn ruled_out(before: &[f64], after: &[f64]) -> Answer {
     }
 }
 
-fn nothing_else(cases: &[Case], sampler: &dyn Sampler, twin: &dyn Sampler) -> Verdict {
-    let first: Vec<_> = cases.iter().map(|case| case.processed(sampler)).collect();
+fn nothing_else(cases: &[Case], sampler: &dyn HostSampler, twin: &dyn HostSampler) -> Verdict {
+    let first: Vec<_> = cases.iter().map(|case| case.processed(sampler)).collect::<Result<_, _>>()?;
     for (what, plugin) in [("again", sampler), ("by a second sampler of the same keys", twin)] {
         // In the other order, so that what one call leaves behind meets another.
         for (case, first) in cases.iter().zip(&first).rev() {
-            let second = case.processed(plugin);
+            let second = case.processed(plugin)?;
             let differs = |(a, b): (&f64, &f64)| a.to_bits() != b.to_bits();
             if let Some(token) = first.iter().zip(&second).position(differs) {
                 return Err(format!(
