@@ -31,7 +31,6 @@ use hatchery_plugin::{
     wire::{self, Listed, Manifest, Open, Opened},
 };
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 pub(crate) use self::part::take_string;
 use self::{
@@ -41,7 +40,7 @@ use self::{
 };
 use crate::{
     error::{Error, Problem, Result},
-    hash::hexadecimal,
+    hash::sha256_hex,
 };
 
 pub use self::{
@@ -82,7 +81,7 @@ pub fn load(path: &Path) -> Result<Loaded> {
         ))
         .into());
     }
-    Ok(Loaded { provider: provider(library, manifest), sha256: sha256(&bytes) })
+    Ok(Loaded { provider: provider(library, manifest), sha256: sha256_hex(&bytes) })
 }
 
 /// Adds every library to a registry: these first, then those of the search folders. A library that is named twice counts
@@ -152,11 +151,6 @@ fn libraries_in(folder: &Path) -> std::result::Result<Vec<PathBuf>, Problem> {
     let mut found: Vec<_> = paths.filter(|path| path.extension().is_some_and(|end| end == DLL_EXTENSION)).collect();
     found.sort_unstable();
     Ok(found)
-}
-
-/// SHA-256 in hexadecimal digits.
-fn sha256(bytes: &[u8]) -> String {
-    hexadecimal(&Sha256::digest(bytes))
 }
 
 fn no_plugin(file: &str, reason: &NotAPlugin) -> Problem {
