@@ -80,8 +80,21 @@ impl Network {
     /// # Errors
     /// When the recorded experiment needs what this build lacks, or the checkpoint does not fit it.
     pub fn restore(checkpoint: &Checkpoint, overrides: &[String], registry: &Registry) -> Result<(Self, Progress)> {
+        let text = &checkpoint.meta.experiment;
+        let experiment = reading::from_text(text, "the experiment in the checkpoint", overrides, registry)?;
+        Self::with_checkpoint(experiment, checkpoint, registry)
+    }
+
+    /// The network of an experiment with the parameters and states of a checkpoint, and how far its training was.
+    ///
+    /// # Errors
+    /// Those of [`Network::new`], and when the checkpoint does not fit the experiment.
+    pub fn with_checkpoint(
+        experiment: Experiment,
+        checkpoint: &Checkpoint,
+        registry: &Registry,
+    ) -> Result<(Self, Progress)> {
         let meta = &checkpoint.meta;
-        let experiment = reading::from_text(&meta.experiment, "the experiment in the checkpoint", overrides, registry)?;
         let vocabulary = Vocabulary::from_text(&meta.vocabulary, &experiment.vocabulary)?;
         let mut network = Self::new(experiment, Arc::new(vocabulary), registry)?;
         network.executor.load(&checkpoint.tensors)?;

@@ -19,7 +19,7 @@ pub(crate) mod sample;
 pub(crate) mod train;
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Mutex, PoisonError},
 };
 
@@ -27,9 +27,10 @@ use clap::CommandFactory;
 use hatchery::{
     data::Data,
     error::{Error, Problem, Result},
-    experiment::reading,
-    plugins::{Registry, check_drift, complete},
-    run::checkpoint::Checkpoint,
+    network::Network,
+    plugins::Registry,
+    run::{checkpoint::Progress, directory},
+    session::{self, Options, Session, Source},
 };
 
 use crate::arguments::{Arguments, Libraries, Place};
@@ -41,34 +42,49 @@ pub(crate) fn completions(shell: clap_complete::Shell) {
     print!("{}", String::from_utf8_lossy(&script));
 }
 
-/// The linked-in plugins, and those of every library that is named here or that the search folders hold.
-pub(crate) fn registry(libraries: &Libraries, more: &[PathBuf]) -> Result<Registry> {
-    /// What was told already: a command may ask for a registry more than once.
-    static TOLD: Mutex<Vec<Problem>> = Mutex::new(Vec::new());
-    let mut registry = hatchery_cli::registry()?;
-    let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
-    for problem in complete(&mut registry, &[&libraries.plugins, more].concat())? {
-        if !told.contains(&problem) {
-            warn(&problem);
-            told.push(problem);
-        }
-    }
-    Ok(registry)
+/// How this program opens sessions.
+pub(crate) fn options(libraries: &Libraries, overrides: Vec<String>) -> Options<'_> {
+    let libraries = &libraries.plugins;
+    Options { linked: hatchery_cli::registry, libraries, overrides, allow_plugin_drift: false, warn: warn_once }
 }
 
-/// Says on standard error what is wrong, when the command goes on nevertheless.
+/// The session of an experiment file.
+pub(crate) fn open_file(file: &Path, libraries: &Libraries, overrides: Vec<String>) -> Result<Session> {
+    Session::open(Source::File(file), &options(libraries, overrides))
+}
+
+/// The session of a run or checkpoint as the command line names it; the newest run if it names none.
+pub(crate) fn open_model(run: Option<&Path>, place: &Place, set: &[String]) -> Result<Session> {
+    let run = directory::resolve(run, &place.runs)?;
+    let options = options(&place.libraries, overrides(set, place.device.as_deref()));
+    Session::open(Source::Checkpoint(&run), &Options { allow_plugin_drift: place.allow_plugin_drift, ..options })
+}
+
+/// The network of a session's checkpoint, with the reason on standard error if it runs slower than it could.
+pub(crate) fn restore(session: &Session) -> Result<(Network, Progress)> {
+    let (network, progress) = session.restore()?;
+    remark(&network);
+    Ok((network, progress))
+}
+
+/// The plugins of no experiment: those linked in, and those of libraries.
+pub(crate) fn registry(libraries: &Libraries) -> Result<Registry> {
+    session::registry(&options(libraries, Vec::new()), &[])
+}
+
+/// A warning on standard error.
 pub(crate) fn warn(problem: &Problem) {
     say!("{}", problem.render(false).replacen("error", "warning", 1));
 }
 
-/// The plugins for going on with a checkpoint, the paths in which are relative to `folder`.
-pub(crate) fn registry_for(checkpoint: &Checkpoint, folder: &Path, place: &Place) -> Result<Registry> {
-    let recorded = reading::recorded_libraries(&checkpoint.meta.experiment, folder);
-    let registry = registry(&place.libraries, &recorded)?;
-    if !place.allow_plugin_drift {
-        check_drift(&checkpoint.meta.plugins, &registry)?;
+/// A warning, unless it was given before: a command may open more than one session.
+fn warn_once(problem: &Problem) {
+    static GIVEN: Mutex<Vec<Problem>> = Mutex::new(Vec::new());
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    if !given.contains(problem) {
+        warn(problem);
+        given.push(problem.clone());
     }
-    Ok(registry)
 }
 
 /// The overrides of a command line, `--device` among them.
@@ -81,9 +97,10 @@ pub(crate) fn temporary_folder() -> Result<tempfile::TempDir> {
     tempfile::tempdir().map_err(|error| Error::internal("cannot make a temporary folder", error))
 }
 
-/// Says on standard error if the text has changed since the checkpoint was written.
-pub(crate) fn warn_of_another_text(checkpoint: &Checkpoint, data: &Data) {
-    if checkpoint.meta.data.as_ref().is_some_and(|trained| *trained != data.digest()) {
+/// A warning if the text has changed since the checkpoint was written.
+pub(crate) fn warn_of_another_text(session: &Session, data: &Data) {
+    let trained = session.checkpoint.as_ref().and_then(|checkpoint| checkpoint.meta.data.as_ref());
+    if trained.is_some_and(|trained| *trained != data.digest()) {
         warn(
             &Problem::new("the text is no longer that on which the model was trained")
                 .note("what is held out now may have been trained on, and the other way about"),
@@ -91,8 +108,8 @@ pub(crate) fn warn_of_another_text(checkpoint: &Checkpoint, data: &Data) {
     }
 }
 
-/// Says on standard error why a model runs slower than it could.
-pub(crate) fn remark(network: &hatchery::network::Network) {
+/// The reason on standard error why a model runs slower than it could.
+pub(crate) fn remark(network: &Network) {
     if let Some(remark) = &network.remark {
         say!("note: {remark}");
     }

@@ -12,7 +12,6 @@ use std::{
 
 use etcetera::BaseStrategy;
 use hatchery_plugin::Provider;
-use sha2::{Digest, Sha256};
 
 use super::{
     instance::provider,
@@ -22,7 +21,7 @@ use super::{
 };
 use crate::{
     error::{Error, Problem, Result},
-    hash::hexadecimal,
+    hash::sha256_hex,
 };
 
 /// A library whose manifest was found good.
@@ -54,7 +53,7 @@ pub fn load(path: &Path) -> Result<Loaded> {
         ))
         .into());
     }
-    Ok(Loaded { provider: provider(library, manifest, &file), sha256: sha256(&bytes) })
+    Ok(Loaded { provider: provider(library, manifest, &file), sha256: sha256_hex(&bytes) })
 }
 
 /// Adds every library to a registry: the named ones first, then those of the search folders. A library that is named twice
@@ -126,11 +125,6 @@ fn libraries_in(folder: &Path) -> std::result::Result<Vec<PathBuf>, Problem> {
     let mut found: Vec<_> = paths.filter(|path| path.extension().is_some_and(|end| end == DLL_EXTENSION)).collect();
     found.sort_unstable();
     Ok(found)
-}
-
-/// SHA-256 in hexadecimal digits.
-fn sha256(bytes: &[u8]) -> String {
-    hexadecimal(&Sha256::digest(bytes))
 }
 
 fn no_plugin(file: &str, reason: &NotAPlugin) -> Problem {
