@@ -129,7 +129,7 @@ fn eval_measures_a_split() {
     let difference = (logged["valid"]["nats_per_character"].as_f64().unwrap() - nats).abs();
     assert!(difference < 1e-12, "what training logged last is what the checkpoint gives");
     assert!(lab.ok("eval --split train").starts_with("split                train, "));
-    let warned = |line: &str| lab.run(line).stderr.contains("mostly trained on");
+    let warned = |line: &str| lab.run(line).stderr.contains("the held-out part was trained on");
     assert!(warned("eval --seed 5") && !warned("eval --seed 1") && !warned("eval"), "1 is the file's own seed");
 }
 
@@ -233,7 +233,7 @@ fn shells_complete_the_commands() {
 fn help_shows_where_to_begin() {
     let lab = Lab::new();
     let help = lab.ok("--help");
-    assert!(help.contains("Begin with:\n  hatchery train experiments/dinosaurs.toml\n"), "{help}");
+    assert!(help.contains("First commands:\n  hatchery train experiments/dinosaurs.toml\n"), "{help}");
     for command in ["train", "sample", "eval", "check", "bench"] {
         let help = lab.ok(&format!("{command} --help"));
         assert!(help.contains("Example") && help.contains(&format!("hatchery {command}")), "{command}:\n{help}");

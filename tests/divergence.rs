@@ -39,5 +39,5 @@ fn the_last_good_checkpoint_is_kept() {
     assert_eq!(lab.ok("sample --count 2").lines().count(), 2);
     let evaluated: serde_json::Value = serde_json::from_str(&lab.ok("eval --json")).unwrap();
     assert_eq!(evaluated["updates"].as_u64(), Some(step), "{evaluated}: every update but the last one is kept");
-    assert!(lab.ok("runs list").contains("cut short"));
+    assert!(lab.ok("runs list").contains("interrupted"));
 }

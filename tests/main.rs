@@ -35,3 +35,4 @@ mod samplers;
 mod text;
 #[cfg(feature = "wgpu")]
 mod wgpu;
+mod words;

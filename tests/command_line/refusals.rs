@@ -156,7 +156,7 @@ fn runs_and_checkpoints_that_are_not_there() {
         &["`tiny.toml` is an experiment file, not a run", "hint: ", "hatchery runs list"],
     );
     check_in(&lab, "sample runs/tiny/001/metrics.jsonl", &["cannot read the checkpoint `runs/tiny/001/m", "hint: "]);
-    check_in(&lab, "eval --split test", &["nothing out for the split `test`", "--set split.test=0.1"]);
+    check_in(&lab, "eval --split test", &["the experiment has no split `test`", "--set split.test=0.1"]);
 }
 
 /// One flipped bit, or an end that is missing, must not become a model that writes a little worse.
@@ -180,7 +180,7 @@ fn samples_that_cannot_be_drawn() {
     let lab = Lab::new();
     lab.ok("train tiny.toml --quiet");
     for temperature in ["nan", "-1", "inf"] {
-        let parts = ["a temperature is a number from 0 on", "hint: "];
+        let parts = ["a temperature is a number of at least 0", "hint: "];
         check_in(&lab, &format!("sample --temperature {temperature}"), &parts);
     }
     check_in(&lab, "sample --temperature hot", &["invalid value 'hot'"]);
@@ -188,7 +188,7 @@ fn samples_that_cannot_be_drawn() {
     check_in(&lab, "sample --sampler top-q:p=0.5", &["no sampler named `top-q`", "known samplers: greedy, "]);
     check_in(&lab, "sample --sampler top-p", &["missing key `p`"]);
     check_in(&lab, "sample --sampler top-k:k=5,p=0.5", &["unknown key `p`", "known keys: k"]);
-    check_in(&lab, "sample --sampler top-k:k=]", &["is no name with keys", "hint: for example --sampler greedy"]);
+    check_in(&lab, "sample --sampler top-k:k=]", &["is not a name with keys", "hint: for example --sampler greedy"]);
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn plugins_and_texts_that_nobody_knows() {
     let lab = Lab::new();
     check_in(&lab, "plugins show cell gruu", &["no cell named `gruu`", "known cells", "did you mean `gru`?"]);
     check_in(&lab, "plugins show cel gru", &["a kind is one of dataset, cell, clipper, sampler"]);
-    check_in(&lab, "data fetch dino", &["nothing to fetch under the name `dino`", "known names: dinos"]);
+    check_in(&lab, "data fetch dino", &["there is no text named `dino`", "known names: dinos"]);
     check_in(&lab, "data show dinosaurs --picture lengths.png", &["pictures are SVG", "lengths.svg"]);
     check_in(&lab, "data show nope", &["no corpus and no file `nope`", "hint: "]);
     let closed = "data fetch dinos --from http://127.0.0.1:1/";

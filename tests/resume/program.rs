@@ -90,7 +90,7 @@ fn signals_stop_with_a_checkpoint() {
         let updates = checkpoint::read(&run.checkpoint()).unwrap().meta.progress.updates;
         assert!(updates > 0);
         let (status, list, _) = output(hatchery(&folder).args(["runs", "list"]));
-        assert!(status == 0 && list.contains("cut short"), "{list}");
+        assert!(status == 0 && list.contains("interrupted"), "{list}");
 
         // Whoever trains again is told, and whoever resumes it gets it.
         let again = ["--set", "train.steps=1000001", "--set", "train.checkpoint-every=1000000"];
@@ -98,7 +98,7 @@ fn signals_stop_with_a_checkpoint() {
             output(hatchery(&folder).args(["train", "small.toml"]).args(["--set", "train.steps=1"]));
         assert_eq!(status, 0, "{errors}");
         assert!(
-            errors.contains("was cut short") && errors.contains("hatchery train --resume runs/small/001"),
+            errors.contains("was interrupted") && errors.contains("hatchery train --resume runs/small/001"),
             "{errors}"
         );
         fs::remove_dir_all(folder.join("runs/small/002")).unwrap();
@@ -111,13 +111,13 @@ fn signals_stop_with_a_checkpoint() {
         };
         let mut line = String::new();
         told.read_line(&mut line).unwrap();
-        assert_eq!(line, format!("going on with runs/small/001 after {updates} of 1000001 updates\n"));
+        assert_eq!(line, format!("resuming runs/small/001 after {updates} of 1000001 updates\n"));
         told.read_line(&mut line).unwrap();
         signal(&child, name);
         line.clear();
         std::io::Read::read_to_string(&mut told, &mut line).unwrap();
         assert_eq!(child.wait().unwrap().code(), Some(130), "{line}");
-        assert!(line.contains("To go on:\n  hatchery train --resume runs/small/001"), "{line}");
+        assert!(line.contains("To resume:\n  hatchery train --resume runs/small/001"), "{line}");
     }
 }
 
@@ -158,7 +158,7 @@ fn a_second_program_is_refused() {
     );
     let (status, _, errors) = output(hatchery(&folder).args(["train", "small.toml", "--resume"]));
     assert_eq!(status, 2, "{errors}");
-    assert!(errors.contains("was not cut short, or is still going on"), "{errors}");
+    assert!(errors.contains("was not interrupted, or is still training"), "{errors}");
     child.kill().unwrap();
     child.wait().unwrap();
     // The lock died with the program.
@@ -238,7 +238,7 @@ fn a_schedule_that_was_lengthened_is_told_and_reproduced() {
     assert_eq!(status, 1, "{told}{errors}");
     assert!(told.contains("progress.smoothed-loss: "), "{told}");
     assert!(!told.contains("Progress {") && !told.contains("Some("), "{told}");
-    assert!(errors.contains("the run was continued over more steps, with a schedule"), "{errors}");
+    assert!(errors.contains("the run was extended, and its schedule depends"), "{errors}");
 }
 
 /// Would catch: a kill at a moment that nobody thought of. The soak script kills a hundred times; this does five, of a

@@ -31,7 +31,7 @@ fn registry(into: &Into) -> Result<Registry> {
     super::registry(&Libraries::default(), &reading::libraries(&into.experiment, &into.overrides)?)
 }
 
-/// What the model becomes: the experiment, and the vocabulary of its text.
+/// The experiment of the imported model, and the vocabulary of its text.
 fn target(into: &Into, registry: &Registry) -> Result<(Experiment, Vocabulary)> {
     let experiment = reading::read(&into.experiment, &into.overrides, registry)?;
     let folder = into.experiment.parent().unwrap_or(Path::new("."));

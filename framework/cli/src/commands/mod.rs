@@ -1,4 +1,4 @@
-//! One module a command: each reads its arguments, calls the framework, prints results on standard output.
+//! One module per command: each calls the framework and prints results to standard output.
 
 pub(crate) mod bench;
 pub(crate) mod check;
@@ -41,27 +41,27 @@ pub(crate) fn completions(shell: clap_complete::Shell) {
     print!("{}", String::from_utf8_lossy(&script));
 }
 
-/// The linked-in plugins, and those of every library that is named here or that the search folders hold.
+/// The linked-in plugins, and those of the named libraries and of the libraries in the search folders.
 pub(crate) fn registry(libraries: &Libraries, more: &[PathBuf]) -> Result<Registry> {
-    /// What was told already: a command may ask for a registry more than once.
-    static TOLD: Mutex<Vec<Problem>> = Mutex::new(Vec::new());
+    /// Warnings that were printed before: a command may open the registry more than once.
+    static REPORTED: Mutex<Vec<Problem>> = Mutex::new(Vec::new());
     let mut registry = hatchery_cli::registry()?;
-    let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut reported = REPORTED.lock().unwrap_or_else(PoisonError::into_inner);
     for problem in complete(&mut registry, &[&libraries.plugins, more].concat())? {
-        if !told.contains(&problem) {
+        if !reported.contains(&problem) {
             warn(&problem);
-            told.push(problem);
+            reported.push(problem);
         }
     }
     Ok(registry)
 }
 
-/// Says on standard error what is wrong, when the command goes on nevertheless.
+/// Prints a problem as a warning.
 pub(crate) fn warn(problem: &Problem) {
     say!("{}", problem.render(false).replacen("error", "warning", 1));
 }
 
-/// The plugins for going on with a checkpoint, the paths in which are relative to `folder`.
+/// The plugins of a checkpoint, whose paths of libraries are relative to `folder`.
 pub(crate) fn registry_for(checkpoint: &Checkpoint, folder: &Path, place: &Place) -> Result<Registry> {
     let recorded = reading::recorded_libraries(&checkpoint.meta.experiment, folder);
     let registry = registry(&place.libraries, &recorded)?;
@@ -81,17 +81,17 @@ pub(crate) fn temporary_folder() -> Result<tempfile::TempDir> {
     tempfile::tempdir().map_err(|error| Error::internal("cannot make a temporary folder", error))
 }
 
-/// Says on standard error if the text has changed since the checkpoint was written.
+/// Warns if the text has changed since the checkpoint was written.
 pub(crate) fn warn_of_another_text(checkpoint: &Checkpoint, data: &Data) {
     if checkpoint.meta.data.as_ref().is_some_and(|trained| *trained != data.digest()) {
         warn(
-            &Problem::new("the text is no longer that on which the model was trained")
-                .note("what is held out now may have been trained on, and the other way about"),
+            &Problem::new("the text has changed since the model was trained")
+                .note("the held-out part may contain text that the model was trained on"),
         );
     }
 }
 
-/// Says on standard error why a model runs slower than it could.
+/// Prints why a model is not compiled.
 pub(crate) fn remark(network: &hatchery::network::Network) {
     if let Some(remark) = &network.remark {
         say!("note: {remark}");

@@ -86,7 +86,7 @@ fn first_sentence(doc: &str) -> String {
     end.map_or(paragraph.clone(), |end| paragraph[..=end].to_owned())
 }
 
-/// A text in lines of at most so many characters, broken at spaces.
+/// A text in lines of at most `width` characters, broken at spaces.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {

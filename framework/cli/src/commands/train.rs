@@ -1,4 +1,4 @@
-//! `hatchery train`: from an experiment file, or from a run that was cut short, to a run directory.
+//! `hatchery train`: trains an experiment file, or resumes an interrupted run.
 
 use std::{
     path::{Path, PathBuf},
@@ -30,7 +30,7 @@ use hatchery_cli::interrupt::Interrupt;
 use super::{overrides, registry};
 use crate::{arguments::Train, progress::Display};
 
-/// Trains, and returns the status to end with.
+/// Trains, and returns the exit status.
 pub(crate) fn run(arguments: &Train) -> Result<u8> {
     match (&arguments.experiment, &arguments.resume) {
         (Some(experiment), None) => begin(arguments, experiment),
@@ -42,7 +42,7 @@ pub(crate) fn run(arguments: &Train) -> Result<u8> {
     }
 }
 
-/// Trains from the first step.
+/// Trains from the first update.
 fn begin(arguments: &Train, file: &Path) -> Result<u8> {
     let overrides = overrides(&arguments.overrides, arguments.device.as_deref());
     let registry = &registry(&arguments.libraries, &reading::libraries(file, &overrides)?)?;
@@ -58,10 +58,10 @@ fn begin(arguments: &Train, file: &Path) -> Result<u8> {
     }
     super::remark(&network);
     if !arguments.progress.quiet
-        && let Some(run) = cut_short(&arguments.runs, Some(&network.experiment.name))?
+        && let Some(run) = interrupted(&arguments.runs, Some(&network.experiment.name))?
     {
         let folder = run.path.display();
-        say!("the last run, {folder}, was cut short after {} updates; to go on with it instead:", run.updates);
+        say!("the last run, {folder}, was interrupted after {} updates; to resume it instead:", run.updates);
         say!("  hatchery train --resume {folder}\n");
     }
     let interrupt = Interrupt::watch()?;
@@ -71,36 +71,37 @@ fn begin(arguments: &Train, file: &Path) -> Result<u8> {
     let noted = Origin::write(&directory, &base, start.as_ref());
     let trained = noted.and_then(|()| Training::begin(network, &data, &directory)).and_then(|mut training| {
         if start.is_some() {
-            // What was learned elsewhere is not in the experiment: without this the run could not be begun anew.
+            // The experiment does not contain the parameters of `--from`: without this checkpoint an early interruption
+            // could not be resumed.
             training.save()?;
         }
         train(training, environment_of, &mut display)
     });
     drop(lock);
     if trained.is_err() && !directory.checkpoint().exists() {
-        // It removes nothing that holds a result.
+        // Without a checkpoint the folder holds no result.
         directory.discard()?;
     }
     trained
 }
 
-/// Goes on with a run.
+/// Resumes a run.
 fn resume(arguments: &Train, file: Option<&Path>, run: Option<&Path>) -> Result<u8> {
     let overrides = overrides(&arguments.overrides, arguments.device.as_deref());
-    // Only with a file is the name of the experiment known before the run is.
+    // With a file, the experiment's name is known before the run is found.
     let libraries = file.map(|file| reading::libraries(file, &overrides)).transpose()?.unwrap_or_default();
     let named = registry(&arguments.libraries, &libraries)?;
     let (written, wanted) = file.map(|file| read_file(file, &overrides, &named)).transpose()?.unzip();
     let wanted = wanted.map(|(wanted, _)| wanted);
     let run = match run {
         Some(run) => directory::resolve(Some(run), &arguments.runs)?,
-        None => match cut_short(&arguments.runs, wanted.as_ref().map(|wanted| wanted.name.as_str()))? {
+        None => match interrupted(&arguments.runs, wanted.as_ref().map(|wanted| wanted.name.as_str()))? {
             Some(run) => Where::Run(RunDirectory::open(&run.path)?),
             None => return Err(nothing_to_resume(arguments, wanted.as_ref()).into()),
         },
     };
     let recorded = run.directory()?.recorded_experiment().unwrap_or_default();
-    // Without a file, texts and libraries are where they were, whatever folder this is.
+    // Without a file, texts and libraries are found by the paths in `origin.json`.
     let folder = file.map_or_else(|| origin::folder(&run), |file| folder_of(file).to_owned());
     let registry = match file {
         Some(_) => &named,
@@ -124,10 +125,10 @@ fn resume(arguments: &Train, file: Option<&Path>, run: Option<&Path>) -> Result<
         let folder = directory.path().display();
         match from {
             Some(updates) if updates >= training.updates() => {
-                say!("{folder} has all its {updates} updates already; more: --set train.steps=…");
+                say!("{folder} already has all its {updates} updates; for more: --set train.steps=…");
             }
-            Some(updates) => say!("going on with {folder} after {updates} of {} updates", training.updates()),
-            None => say!("{folder} has no checkpoint yet: it begins anew"),
+            Some(updates) => say!("resuming {folder} after {updates} of {} updates", training.updates()),
+            None => say!("{folder} has no checkpoint yet: it starts from the beginning"),
         }
         if let Some(then) = then {
             let then = reading::from_text(&then, "the experiment in the checkpoint", &[], registry)?;
@@ -141,7 +142,7 @@ fn resume(arguments: &Train, file: Option<&Path>, run: Option<&Path>) -> Result<
     trained
 }
 
-/// Says where the learning rate goes when its schedule, which depends on the number of steps, is given another number.
+/// Reports the jump of the learning rate if the run was extended and its schedule depends on the number of updates.
 fn jump(training: &Training<'_>, then: &Experiment) {
     let (updates, total) = (training.progress.updates, training.updates());
     let before = training.data.train.updates(&then.train);
@@ -160,7 +161,7 @@ fn jump(training: &Training<'_>, then: &Experiment) {
     );
 }
 
-/// Trains and leaves everything behind that a run leaves.
+/// Trains, and writes all files of the run.
 fn train(
     mut training: Training<'_>,
     environment: impl FnOnce(&Experiment) -> Environment,
@@ -188,8 +189,8 @@ fn environment_of(experiment: &Experiment) -> Environment {
     Environment::begin(&experiment.backend.device, dtype(experiment), std::env::args())
 }
 
-/// The newest run, of that name if one is given, if it did not come to its end and nobody is at work on it.
-fn cut_short(root: &Path, name: Option<&str>) -> Result<Option<Summary>> {
+/// The newest run, of the given name if any, unless it is finished or a program is training it.
+fn interrupted(root: &Path, name: Option<&str>) -> Result<Option<Summary>> {
     let mut runs = directory::list(root)?;
     runs.retain(|run| name.is_none_or(|name| run.name == name));
     let last = runs.pop().filter(|run| !run.finished);
@@ -198,12 +199,15 @@ fn cut_short(root: &Path, name: Option<&str>) -> Result<Option<Summary>> {
 
 fn nothing_to_resume(arguments: &Train, wanted: Option<&Experiment>) -> Problem {
     let of = wanted.map_or(String::new(), |wanted| format!(" of `{}`", wanted.name));
-    Problem::new(format!("the last run{of} in `{}` was not cut short, or is still going on", arguments.runs.display()))
-        .hint("`hatchery runs list` shows all of them; name one: --resume RUN")
+    Problem::new(format!(
+        "the last run{of} in `{}` was not interrupted, or is still training",
+        arguments.runs.display()
+    ))
+    .hint("`hatchery runs list` shows all of them; name one: --resume RUN")
 }
 
-/// The experiment of a file, and the same with its texts named as they are seen from a folder that is told with it: so a
-/// run records it, that its texts may be found without the file.
+/// The experiment of a file; and the form that the run records, whose paths of texts are relative to the folder returned
+/// with it, so that they are found without the file.
 fn read_file(file: &Path, overrides: &[String], registry: &Registry) -> Result<(Experiment, (Experiment, PathBuf))> {
     let written = reading::read(file, overrides, registry)?;
     let mut recorded = written.clone();
@@ -232,7 +236,7 @@ fn draw(directory: &RunDirectory, experiment: &Experiment) -> Result<()> {
     replace::text(&directory.picture(), &picture)
 }
 
-/// The picture of the lengths of what is trained on, if they differ.
+/// The histogram of the lengths of the training sequences, if they differ.
 fn draw_lengths(directory: &RunDirectory, experiment: &Experiment, data: &Data) -> Result<()> {
     let lengths = data.train.facts().lengths;
     if lengths.len() < 2 {
