@@ -31,11 +31,11 @@ fn train_prints_the_folder_of_the_run_and_what_to_type_next() {
 
 /// Would catch: a batch that is silently smaller than the one that was asked for, and is reported on as that.
 #[test]
-fn a_batch_that_is_larger_than_the_text_is_told() {
+fn a_batch_that_is_larger_than_the_text_is_reported() {
     let lab = Lab::new();
-    let told = lab.run("train tiny.toml --set train.batch=100000 --set train.steps=1").stderr;
+    let printed = lab.run("train tiny.toml --set train.batch=100000 --set train.steps=1").stderr;
     let note = "note: each step trains on 1078 sequences, as there are no more: train.batch is 100000\n";
-    assert!(told.contains(note), "{told}");
+    assert!(printed.contains(note), "{printed}");
     assert!(!lab.run("train tiny.toml --set train.batch=1078 --set train.steps=1").stderr.contains("note: "));
 }
 
@@ -242,7 +242,7 @@ fn help_shows_where_to_begin() {
 
 /// `hatchery plugins list | head -1` must not end in a panic.
 #[test]
-fn a_reader_that_has_enough_is_no_fault() {
+fn a_closed_pipe_is_not_an_error() {
     let lab = Lab::new();
     lab.ok("train tiny.toml --quiet");
     for line in ["plugins list", "completions bash", "sample --count 2000 --json", "data list", "runs show"] {
@@ -271,8 +271,8 @@ fn bench_measures_each_device() {
 
 /// The whole way: from an address into the cache, from there into training.
 #[test]
-fn data_fetch_brings_a_text_that_can_be_trained_on() {
-    let Some(folder) = data_folder("data_fetch_brings_a_text_that_can_be_trained_on") else { return };
+fn a_fetched_text_can_be_trained_on() {
+    let Some(folder) = data_folder("a_fetched_text_can_be_trained_on") else { return };
     let content = std::fs::read(folder.join("dinos.txt")).unwrap();
     let server = tiny_http::Server::http("127.0.0.1:0").unwrap();
     let address = format!("http://{}/", server.server_addr());

@@ -40,9 +40,9 @@ hint: did you mean `hidden`?
     assert!(lab.has_no_run());
 }
 
-/// All of them at once: nobody wants to mend a file error by error.
+/// All of them together, so that a file is not fixed error by error.
 #[test]
-fn several_faults_come_together() {
+fn all_errors_are_reported_together() {
     let bad = tiny("hidden = 8", "hidden = 0").replace("learning-rate = 0.01", "learning-rate = -1");
     check(
         bad.replace("type = \"lines\"", "type = \"line\""),
@@ -51,7 +51,7 @@ fn several_faults_come_together() {
 }
 
 #[test]
-fn values_that_no_training_can_have() {
+fn values_out_of_range() {
     check(tiny("hidden = 8", "hidden = \"eight\""), &["wrong type for `hidden`", "bad.toml:12:10", "integer"]);
     check(tiny("type = \"gru\"", "type = \"gruu\""), &["no cell named `gruu`", "known cells", "did you mean `gru`?"]);
     check(tiny("steps = 6", "steps = 0"), &["`steps` in [train]", "at least 1"]);
@@ -59,7 +59,7 @@ fn values_that_no_training_can_have() {
 }
 
 #[test]
-fn files_that_are_no_experiments() {
+fn files_that_are_not_experiments() {
     check("", &["`bad.toml` is empty", "an experiment needs at least: name"]);
     check(b"name = \"\xff\"\n", &["`bad.toml` is not UTF-8", "line 1", "hint: "]);
     check(format!("name = \"{}\"", "x".repeat(200_000)), &["line 1 of `bad.toml` is too long", "hint: "]);
@@ -132,7 +132,7 @@ fn devices_that_are_not_there() {
 }
 
 #[test]
-fn what_is_set_on_the_command_line() {
+fn overrides_on_the_command_line() {
     let lab = Lab::new();
     check_in(&lab, "train tiny.toml --set train.stesp=3", &["--set train.stesp=3\n", "did you mean `steps`?"]);
     check_in(&lab, "train tiny.toml --set cell.hidden=0", &["`hidden` in [cell]", "out of range: 0", "at least 1"]);
@@ -192,7 +192,7 @@ fn samples_that_cannot_be_drawn() {
 }
 
 #[test]
-fn plugins_and_texts_that_nobody_knows() {
+fn unknown_plugins_and_texts() {
     let lab = Lab::new();
     check_in(&lab, "plugins show cell gruu", &["no cell named `gruu`", "known cells", "did you mean `gru`?"]);
     check_in(&lab, "plugins show cel gru", &["a kind is one of dataset, cell, clipper, sampler"]);
