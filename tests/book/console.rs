@@ -143,7 +143,7 @@ fn has(name: &str, folder: &Path) -> bool {
 
 /// Without times, differences of rounding (`1.7e-16`) and the spaces at the ends of lines.
 fn comparable(text: &str) -> String {
-    let varying = Regex::new(r"\(\d+ s\)|\bin \d+\.\d s\b|\b\d\.\de-?\d+$").unwrap();
+    let varying = Regex::new(r"\((\d+ min )?\d+ s\)|\bin \d+\.\d s\b|\b\d\.\de-?\d+$").unwrap();
     text.lines().map(|line| format!("{}\n", varying.replace_all(line.trim_end(), "…"))).collect()
 }
 
