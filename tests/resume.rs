@@ -20,7 +20,7 @@ use hatchery::{
     network::Network,
     plugins::Registry,
     run::{
-        directory::{RunDirectory, Where},
+        directory::{RunDirectory, RunRef},
         log::{Event, Metric},
     },
     train::{Ending, Observer, Training, resume::Plan},
@@ -124,14 +124,15 @@ fn drive(mut training: Training<'_>, mut watch: Watch) -> Option<Result<Ending>>
 
 /// Resumes a run with its own experiment.
 fn resume_run(directory: &RunDirectory, watch: Watch) -> Result<Option<Ending>> {
-    resume_run_as(&Where::Run(directory.clone()), None, NAMES, watch)
+    resume_run_as(&RunRef::Run(directory.clone()), None, NAMES, watch)
 }
 
-fn resume_run_as(run: &Where, wanted: Option<Experiment>, text: &str, watch: Watch) -> Result<Option<Ending>> {
+fn resume_run_as(run: &RunRef, wanted: Option<Experiment>, text: &str, watch: Watch) -> Result<Option<Ending>> {
     let (directory, registry) = (run.directory()?, registry());
     let lock = directory.lock()?;
-    let recorded = |toml: &str| wanted.map_or_else(|| reading::from_text(toml, "recorded", &[], &registry), Ok);
-    let plan = Plan::new(run, &lock, recorded, &registry)?;
+    let recorded = directory.recorded_experiment()?;
+    let experiment = wanted.map_or_else(|| reading::from_text(&recorded, "recorded", &[], &registry), Ok)?;
+    let plan = Plan::new(run, &lock, experiment, &registry)?;
     let data = data(&plan.experiment, Some(&plan), text)?;
     drive(plan.start(&data, &directory, &registry)?, watch).transpose()
 }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use hatchery::run::{
-    directory::{RunDirectory, Where, list, newest, resolve},
+    directory::{RunDirectory, RunRef, list, newest, resolve},
     environment::{BURN, Environment},
     log::{self, Evaluation, Log, Metric, SampleRow},
     replace,
@@ -48,8 +48,8 @@ fn run(root: &Path, name: &str, seconds: u64) -> RunDirectory {
 
 fn found(argument: &str, root: &Path) -> String {
     match resolve(Some(Path::new(argument)), root) {
-        Ok(Where::Run(run)) => run.to_string(),
-        Ok(Where::Checkpoint(path)) => format!("file {}", path.file_name().unwrap().display()),
+        Ok(RunRef::Run(run)) => run.to_string(),
+        Ok(RunRef::Checkpoint(path)) => format!("file {}", path.file_name().unwrap().display()),
         Err(error) => error.to_string(),
     }
 }
@@ -145,7 +145,7 @@ fn every_way_of_naming_a_run_finds_it() {
     fs::create_dir(root.join("names/003")).unwrap();
 
     assert_eq!(newest(root).unwrap().to_string(), "dinosaurs/001");
-    assert_eq!(resolve(None, root).unwrap(), Where::Run(newest(root).unwrap()));
+    assert_eq!(resolve(None, root).unwrap(), RunRef::Run(newest(root).unwrap()));
     assert_eq!(found("names", root), "names/002", "a folder without an experiment is no run yet");
     assert_eq!(found("names/001", root), "names/001");
     assert_eq!(found("names/1", root), "names/001");

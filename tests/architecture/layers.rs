@@ -7,7 +7,7 @@ use crate::lab::files;
 const CRATES: [&str; 4] = ["hatchery-plugin", "hatchery-compile", "hatchery", "hatchery-cli"];
 
 /// The rooms of the core (the modules right below `lib.rs`), from the ground up: each may import those before it.
-const ROOMS: [&str; 22] = [
+const ROOMS: [&str; 23] = [
     "error",
     "encoding",
     "hash",
@@ -30,6 +30,7 @@ const ROOMS: [&str; 22] = [
     "inspect",
     "import",
     "train",
+    "session",
 ];
 
 /// A circle between rooms begins with one import that goes up.

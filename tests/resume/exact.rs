@@ -8,7 +8,7 @@ use hatchery::{
     run::{
         checkpoint,
         compare::differences,
-        directory::{RunDirectory, Where},
+        directory::{RunDirectory, RunRef},
         keep,
         log::{self, Metric, SampleRow},
     },
@@ -155,7 +155,7 @@ fn the_last_checkpoints_are_kept() {
         assert_eq!(checkpoint::read(&path).unwrap().meta.progress.updates, updates);
     }
     // Going on from one of them on purpose: the newer ones are out of the way, but not lost.
-    let chosen = Where::Checkpoint(run.path().join("checkpoint-15.safetensors"));
+    let chosen = RunRef::Checkpoint(run.path().join("checkpoint-15.safetensors"));
     let before = fs::read(run.checkpoint()).unwrap();
     resume_run_as(&chosen, None, super::NAMES, Watch::default()).unwrap();
     assert_eq!(kept(), [20, 15]);
@@ -200,7 +200,7 @@ fn only_a_longer_training_may_be_resumed() {
     let root = tempdir().unwrap();
     let (run, _) = begin(root.path(), &experiment(&[]), Watch::default());
     let (whole, _) = begin(root.path(), &experiment(&["train.steps=40"]), Watch::default());
-    let here = Where::Run(run.clone());
+    let here = RunRef::Run(run.clone());
     let resume = |set: &[&str]| resume_run_as(&here, Some(experiment(set)), super::NAMES, Watch::default());
 
     let message = refusal(resume(&["train.steps=23"]));

@@ -12,7 +12,7 @@ use hatchery::{
     run::{
         checkpoint::{self, read},
         compare::differences,
-        directory::{RunDirectory, Where},
+        directory::{RunDirectory, RunRef},
         keep,
     },
     train::Ending,
@@ -138,7 +138,7 @@ fn checkpoints_of_something_else_are_refused() {
     // A text with other symbols, and one with the same symbols.
     fs::write(run.checkpoint(), own).unwrap();
     for text in [NAMES.replace('z', "ž"), NAMES.replace("zamin", "zimin")] {
-        let resumed = resume_run_as(&Where::Run(run.clone()), None, &text, Watch::default());
+        let resumed = resume_run_as(&RunRef::Run(run.clone()), None, &text, Watch::default());
         let message = refusal(resumed);
         assert!(message.contains("the text is no longer that") || message.contains('ž'), "{message}");
     }

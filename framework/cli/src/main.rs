@@ -13,21 +13,17 @@ mod commands;
 mod progress;
 mod show;
 
-use std::{
-    io::{IsTerminal, Write},
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-};
+use std::io::{IsTerminal, Write};
 
 use clap::Parser;
-use hatchery::error::{Problem, Result};
-use hatchery_plugin::Fault;
+use hatchery::error::Result;
 
 use arguments::{Arguments, Command, Data, Import, Plugins, Runs};
 
 fn main() {
     end_without_an_output();
     let arguments = Arguments::parse();
-    let status = catch(|| run(&arguments)).unwrap_or_else(|error| {
+    let status = run(&arguments).unwrap_or_else(|error| {
         let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         say!("{}", error.render(color));
         error.exit_code()
@@ -87,17 +83,6 @@ fn run(arguments: &Arguments) -> Result<u8> {
         }
     }?;
     Ok(0)
-}
-
-/// A plugin from a library can fail where its trait has no way to say so: then the fault comes as a silent unwinding.
-fn catch<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
-    match catch_unwind(AssertUnwindSafe(body)) {
-        Ok(result) => result,
-        Err(payload) => match payload.downcast::<Fault>() {
-            Ok(fault) => Err(Problem::from(*fault).into()),
-            Err(payload) => resume_unwind(payload),
-        },
-    }
 }
 
 /// Ends the program when standard output cannot be written: silently if the pipe was closed, as in `hatchery … | head`,

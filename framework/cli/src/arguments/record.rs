@@ -80,7 +80,7 @@ pub(crate) enum Import {
         #[command(flatten)]
         into: Into,
     },
-    /// Convert a PyTorch state dict, from torch.save or safetensors; no code in it is executed
+    /// Convert a `PyTorch` state dict, from torch.save or safetensors; no code in it is executed
     #[command(after_help = "Example:\n  hatchery import pytorch model.pt --mapping mapping.toml \
         --experiment experiments/shakespeare.toml --output model.safetensors\n\n\
         A mapping file has a table for every parameter:\n\n  \

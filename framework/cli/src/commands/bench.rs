@@ -1,19 +1,18 @@
-//! `hatchery bench`: how fast an experiment trains and generates on the devices of this machine.
+//! `hatchery bench`: how fast an experiment trains and generates on the devices of this computer.
 
-use std::{path::Path, time::Instant};
+use std::time::Instant;
 
 use hatchery::{
     data::Data,
     device::{card, open},
     error::Result,
-    experiment::reading,
     inspect::generate::{Request, generate},
     network::Network,
     random::Stream,
 };
 use serde_json::json;
 
-use super::{overrides, registry};
+use super::{open_file, overrides};
 use crate::arguments::Bench;
 
 /// Repeats that are not counted, because caches and thread pools are cold.
@@ -22,22 +21,19 @@ const WARM_UP: u64 = 1;
 /// Measures each device in turn. The experiment is set up as for training; a step is an update with its batch and its
 /// loss, which is read once per repeat on graphics cards.
 pub(crate) fn run(arguments: &Bench) -> Result<()> {
-    let named = reading::libraries(&arguments.experiment, &arguments.overrides)?;
-    let registry = registry(&arguments.libraries, &named)?;
     let devices: Vec<_> = match arguments.device.as_slice() {
         [] => vec![None],
         devices => devices.iter().map(|device| Some(device.as_str())).collect(),
     };
-    let read_for = |device: Option<&str>| {
+    let session_on = |device: Option<&str>| {
         let overrides = overrides(&arguments.overrides, device);
-        let experiment = reading::read(&arguments.experiment, &overrides, &registry)?;
-        open(&experiment.backend).map(|_| experiment)
+        let session = open_file(&arguments.experiment, &arguments.libraries, overrides)?;
+        open(&session.experiment.backend).map(|_| session)
     };
     // Missing devices are reported before any device is measured.
-    for experiment in devices.into_iter().map(read_for).collect::<Result<Vec<_>>>()? {
-        let folder = arguments.experiment.parent().unwrap_or(Path::new("."));
-        let data = Data::open(&experiment, folder, &registry, None)?;
-        let mut network = Network::new(experiment, data.vocabulary.clone(), &registry)?;
+    for session in devices.into_iter().map(session_on).collect::<Result<Vec<_>>>()? {
+        let data = session.data()?;
+        let mut network = session.network(data.vocabulary.clone())?;
         let training = train(&mut network, &data, arguments)?;
         let generation = write(&mut network, arguments)?;
         print(&network, &training, generation, arguments);

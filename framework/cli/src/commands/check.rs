@@ -4,17 +4,14 @@ use std::path::Path;
 
 use hatchery::{error::Result, experiment::reading, run::replace};
 
-use super::registry;
 use crate::arguments::Check;
 
 pub(crate) fn run(arguments: &Check) -> Result<()> {
     if arguments.fix {
         fix(&arguments.experiment)?;
     }
-    let libraries = reading::libraries(&arguments.experiment, &arguments.overrides)?;
-    let registry = registry(&arguments.libraries, &libraries)?;
-    let experiment = reading::read(&arguments.experiment, &arguments.overrides, &registry)?;
-    print!("{}", experiment.to_toml());
+    let session = super::open_file(&arguments.experiment, &arguments.libraries, arguments.overrides.clone())?;
+    print!("{}", session.experiment.to_toml());
     Ok(())
 }
 

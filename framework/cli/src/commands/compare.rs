@@ -6,24 +6,21 @@ use std::{
 };
 
 use hatchery::{
-    data::Data,
     error::{Problem, Result},
     experiment::{
         Experiment,
         compare::{Varying, varying},
-        reading,
     },
     model::Model,
     plot::{Series, charts, loss_curve},
-    plugins::Registry,
     run::{
-        directory::{self, RunDirectory, Validation, Where, diverged},
+        directory::{self, RunDirectory, RunRef, Validation, diverged},
         environment::Environment,
         failure,
         log::{self, Metric},
         replace,
     },
-    train::origin,
+    session::{Session, Source},
 };
 
 use serde_json::{Map, Value, json};
@@ -143,8 +140,7 @@ pub(crate) fn table(experiments: &Path, root: &Path) -> Result<()> {
     println!("| experiment | question | cell | parameters | updates | seconds | training | best validation |");
     println!("| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |");
     for path in files(experiments)? {
-        let registry = super::registry(&Libraries::default(), &reading::libraries(&path, &[])?)?;
-        let experiment = reading::read(&path, &[], &registry)?;
+        let experiment = super::open_file(&path, &Libraries::default(), Vec::new())?.experiment;
         let shown = path.strip_prefix(experiments).unwrap_or(&path).display().to_string();
         let question = question(&path)?;
         let newest = runs.iter().rev().find(|run| run.name == experiment.name && run.finished);
@@ -168,10 +164,8 @@ pub(crate) fn table(experiments: &Path, root: &Path) -> Result<()> {
 
 impl Row {
     fn of(run: &RunDirectory) -> Result<Self> {
-        let text = run.recorded_experiment()?;
-        let folder = origin::folder(&Where::Run(run.clone()));
-        let registry = super::registry(&Libraries::default(), &reading::recorded_libraries(&text, &folder))?;
-        let experiment = reading::from_text(&text, &run.experiment().display().to_string(), &[], &registry)?;
+        let session =
+            Session::open(Source::Run(&RunRef::Run(run.clone())), &super::options(&Libraries::default(), Vec::new()))?;
         let metrics: Vec<Metric> = log::read(&run.metrics())?;
         let held_out: Vec<_> = metrics
             .iter()
@@ -181,8 +175,8 @@ impl Row {
         let (valid, best) = Validation::of(&metrics);
         Ok(Self {
             label: run.to_string(),
-            parameters: parameters(&experiment, &folder, &registry),
-            experiment,
+            parameters: parameters(&session),
+            experiment: session.experiment,
             updates: metrics.last().map_or(0, |metric| metric.step + 1),
             epochs: metrics.last().map_or(0.0, |metric| metric.epoch),
             seconds: environment.wall_seconds,
@@ -235,15 +229,15 @@ fn cell(experiment: &Experiment) -> String {
 }
 
 /// The parameter count, if the text of the vocabulary still exists.
-fn parameters(experiment: &Experiment, folder: &Path, registry: &Registry) -> Option<usize> {
-    let data = Data::open(experiment, folder, registry, None).ok()?;
-    Some(Model::new(experiment, registry, data.vocabulary.len()).ok()?.size())
+fn parameters(session: &Session) -> Option<usize> {
+    let data = session.data().ok()?;
+    Some(Model::new(&session.experiment, &session.registry, data.vocabulary.len()).ok()?.size())
 }
 
 fn folder(argument: &Path, root: &Path) -> Result<RunDirectory> {
     match directory::resolve(Some(argument), root)? {
-        Where::Run(run) => Ok(run),
-        Where::Checkpoint(path) => {
+        RunRef::Run(run) => Ok(run),
+        RunRef::Checkpoint(path) => {
             Err(Problem::new(format!("`{}` is a checkpoint, not a run's folder", path.display()))
                 .hint("name the folder that it lies in")
                 .into())

@@ -3,15 +3,12 @@
 use std::{collections::BTreeMap, io::IsTerminal, path::Path};
 
 use hatchery::{
-    data::{
-        Data,
-        corpus::{
-            catalogue::{self, Places, State},
-            fetch, open,
-        },
+    data::corpus::{
+        catalogue::{self, Places, State},
+        fetch, open,
     },
     error::{Problem, Result},
-    experiment::{Corpus, reading},
+    experiment::Corpus,
     plot::{Histogram, bars, histogram_svg},
     run::replace,
 };
@@ -92,10 +89,8 @@ pub(crate) fn show(corpus: Option<&str>, experiment: Option<&Path>, picture: Opt
 
 /// Prints the splits of an experiment, and returns the lengths of its sequences and its name.
 fn show_experiment(path: &Path) -> Result<(Vec<f64>, String)> {
-    let registry = super::registry(&Libraries::default(), &reading::libraries(path, &[])?)?;
-    let experiment = reading::read(path, &[], &registry)?;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let data = Data::open(&experiment, folder, &registry, None)?;
+    let session = super::open_file(path, &Libraries::default(), Vec::new())?;
+    let data = session.data()?;
     println!("symbols      {}", data.vocabulary.len());
     println!("             {}", shown(data.vocabulary.symbols().iter()));
     let mut lengths = Vec::new();
@@ -112,7 +107,7 @@ fn show_experiment(path: &Path) -> Result<(Vec<f64>, String)> {
         );
         lengths.extend(facts.lengths.iter().flat_map(|(&length, &count)| std::iter::repeat_n(length as f64, count)));
     }
-    Ok((lengths, experiment.name))
+    Ok((lengths, session.experiment.name))
 }
 
 fn shown<'a>(symbols: impl Iterator<Item = &'a char>) -> String {

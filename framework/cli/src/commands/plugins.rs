@@ -14,7 +14,7 @@ use crate::arguments::Libraries;
 
 /// Lists every plugin with the first sentence of its documentation.
 pub(crate) fn list(libraries: &Libraries) -> Result<()> {
-    let registry = registry(libraries, &[])?;
+    let registry = registry(libraries)?;
     for kind in Kind::ALL {
         println!("{kind}s");
         for entry in registry.of(kind) {
@@ -28,7 +28,7 @@ pub(crate) fn list(libraries: &Libraries) -> Result<()> {
 
 /// Prints the documentation and the keys of a plugin, and the execution plan of a cell.
 pub(crate) fn show(kind: Kind, name: &str, program: bool, libraries: &Libraries) -> Result<()> {
-    let registry = registry(libraries, &[])?;
+    let registry = registry(libraries)?;
     let Some(entry) = registry.find(kind, name) else {
         let known: Vec<_> = registry.of(kind).map(|entry| entry.variant.name).collect();
         let problem = Problem::new(format!("there is no {kind} named `{name}`"))

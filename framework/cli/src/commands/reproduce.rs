@@ -3,33 +3,28 @@
 use std::path::Path;
 
 use hatchery::{
-    data::Data,
     error::{Error, Problem, Result},
-    experiment::reading,
     inspect::generate::Generated,
-    network::Network,
     run::{
-        checkpoint,
         compare::{differences, former_ends},
-        directory::{self, RunDirectory, Where},
+        directory::{self, RunDirectory, RunRef},
         environment::{BURN, Environment},
         log::{self, Metric},
     },
-    train::{
-        Observer, Training,
-        origin::{self, Start},
-    },
+    session::{Options, Session, Source},
+    train::{Observer, Training, origin::Start},
 };
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::arguments::Libraries;
 
 pub(crate) fn run(run: Option<&Path>, root: &Path, from: Option<&Path>, libraries: &Libraries) -> Result<()> {
-    let Where::Run(run) = directory::resolve(run, root)? else {
+    let RunRef::Run(run) = directory::resolve(run, root)? else {
         return Err(Problem::new("a checkpoint cannot be reproduced").hint("name the folder of its run").into());
     };
-    let checkpoint = checkpoint::read(&run.checkpoint())?;
-    let updates = checkpoint.meta.progress.updates;
+    let options = Options { allow_plugin_drift: true, ..super::options(libraries, Vec::new()) };
+    let session = Session::open(Source::Checkpoint(&RunRef::Run(run.clone())), &options)?;
+    let updates = session.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.meta.progress.updates);
     let start = Start::again(&run, from)?;
     if start.is_none() && began_with_a_checkpoint(&run) {
         return Err(Problem::new(format!(
@@ -39,13 +34,9 @@ pub(crate) fn run(run: Option<&Path>, root: &Path, from: Option<&Path>, librarie
         .hint("it was made by an earlier version: train it again")
         .into());
     }
-    let folder = origin::folder(&Where::Run(run.clone()));
-    let registry = super::registry(libraries, &reading::recorded_libraries(&checkpoint.meta.experiment, &folder))?;
-    let experiment =
-        reading::from_text(&checkpoint.meta.experiment, "the experiment in the checkpoint", &[], &registry)?;
-    let vocabulary = start.as_ref().map(|start| start.vocabulary(&experiment)).transpose()?;
-    let data = Data::open(&experiment, &folder, &registry, vocabulary)?;
-    let mut network = Network::new(experiment, data.vocabulary.clone(), &registry)?;
+    let vocabulary = start.as_ref().map(|start| start.vocabulary(&session.experiment)).transpose()?;
+    let data = session.data_with(vocabulary)?;
+    let mut network = session.network(data.vocabulary.clone())?;
     if let Some(start) = &start {
         start.load(&mut network)?;
     }
@@ -78,7 +69,11 @@ pub(crate) fn run(run: Option<&Path>, root: &Path, from: Option<&Path>, librarie
              steps"
         ));
     }
-    let why = if elsewhere.is_empty() { "program and computer are the same".to_owned() } else { elsewhere.join("; ") };
+    let why = if elsewhere.is_empty() {
+        "program and computer are of the same kind".to_owned()
+    } else {
+        elsewhere.join("; ")
+    };
     Err(Error::internal(format!("{name} is not reproduced: the differences are listed above"), why))
 }
 

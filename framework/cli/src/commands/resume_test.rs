@@ -13,10 +13,9 @@ use std::{
 
 use hatchery::{
     error::{Error, Problem, Result},
-    experiment::reading,
     run::{
         compare::differences,
-        directory::{self, RunDirectory, Where},
+        directory::{self, RunDirectory, RunRef},
     },
 };
 
@@ -27,8 +26,7 @@ const ATTEMPTS: u32 = 6;
 
 pub(crate) fn run(arguments: &ResumeTest) -> Result<()> {
     // Errors in the file are reported once, not by both processes.
-    let libraries = reading::libraries(&arguments.experiment, &arguments.overrides)?;
-    reading::read(&arguments.experiment, &arguments.overrides, &super::registry(&arguments.libraries, &libraries)?)?;
+    super::open_file(&arguments.experiment, &arguments.libraries, arguments.overrides.clone())?;
     for steps in (0..ATTEMPTS).map(|attempt| arguments.steps << attempt) {
         if let Some(differences) = attempt(arguments, steps)? {
             return judge(steps, &differences);
@@ -114,8 +112,8 @@ fn finish(mut child: Child) -> Result<()> {
 
 fn run_in(root: &Path) -> Result<RunDirectory> {
     match directory::resolve(None, root)? {
-        Where::Run(run) => Ok(run),
-        Where::Checkpoint(path) => Err(failed(format!("{} is no folder", path.display()))),
+        RunRef::Run(run) => Ok(run),
+        RunRef::Checkpoint(path) => Err(failed(format!("{} is no folder", path.display()))),
     }
 }
 

@@ -6,7 +6,7 @@ use hatchery::{
     error::{Problem, Result},
     plot::chart,
     run::{
-        directory::{self, RunDirectory, Summary, Validation, Where, diverged},
+        directory::{self, RunDirectory, RunRef, Summary, Validation, diverged},
         log::{self, Metric, SampleRow},
     },
 };
@@ -78,8 +78,8 @@ pub(crate) fn loss(nats: Option<f64>) -> String {
 /// Prints a run's experiment, its loss curve, and its last report.
 pub(crate) fn show(run: Option<&Path>, root: &Path, json: bool) -> Result<()> {
     let run = match directory::resolve(run, root)? {
-        Where::Run(run) => run,
-        Where::Checkpoint(path) => {
+        RunRef::Run(run) => run,
+        RunRef::Checkpoint(path) => {
             return Err(Problem::new(format!("`{}` is a checkpoint, not a run's folder", path.display()))
                 .hint("name the folder that it lies in")
                 .into());

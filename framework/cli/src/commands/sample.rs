@@ -3,28 +3,23 @@
 use std::io::{IsTerminal, Write};
 
 use hatchery::{
-    data::{Data, encode_prefix},
+    data::encode_prefix,
     error::{Error, Problem, Result},
     inspect::{
         generate::{Generated, Request, generate, likely},
         novelty::{Copied, novelty},
     },
     network::{Network, samplers},
-    run::{checkpoint, directory},
-    train::origin,
+    plugins::Registry,
 };
 use serde_json::json;
 
-use super::{overrides, registry_for};
 use crate::{arguments::Sample, show};
 
 pub(crate) fn run(arguments: &Sample) -> Result<()> {
-    let run = directory::resolve(arguments.run.as_deref(), &arguments.place.runs)?;
-    let (checkpoint, folder) = (checkpoint::read(&run.checkpoint())?, origin::folder(&run));
-    let registry = registry_for(&checkpoint, &folder, &arguments.place)?;
-    let overrides = overrides(&chain(&arguments.sampler)?, arguments.place.device.as_deref());
-    let (mut network, _) = Network::restore(&checkpoint, &overrides, &registry)?;
-    super::remark(&network);
+    let samplers: Vec<_> = chain(&arguments.sampler)?.into_iter().collect();
+    let session = super::open_model(arguments.run.as_deref(), &arguments.place, &samplers)?;
+    let (mut network, _) = super::restore(&session)?;
 
     let defaults = network.experiment.sample.clone();
     if let Some(count) = arguments.next {
@@ -32,7 +27,7 @@ pub(crate) fn run(arguments: &Sample) -> Result<()> {
         return next(&mut network, prefix, count as usize, arguments.json);
     }
     if arguments.interactive {
-        return interact(arguments, &mut network, &registry);
+        return interact(arguments, &mut network, &session.registry);
     }
     let request = Request {
         prefix: arguments.prefix.clone().unwrap_or(defaults.prefix),
@@ -47,13 +42,12 @@ pub(crate) fn run(arguments: &Sample) -> Result<()> {
         all = draw(&mut network, &request, None, arguments.json)?;
     }
     for &temperature in &arguments.temperature {
-        network.samplers = at_temperature(&network, temperature, &registry)?;
+        network.samplers = at_temperature(&network, temperature, &session.registry)?;
         all.extend(draw(&mut network, &request, Some(temperature), arguments.json)?);
     }
     if arguments.novelty {
-        let vocabulary = network.vocabulary.as_ref().clone();
-        let data = Data::open(&network.experiment, &folder, &registry, Some(vocabulary))?;
-        super::warn_of_another_text(&checkpoint, &data);
+        let data = session.data()?;
+        super::warn_of_another_text(&session, &data);
         report(&novelty(&data, &all), &all, arguments.json);
     }
     Ok(())
@@ -89,7 +83,7 @@ fn next(network: &mut Network, prefix: &str, count: usize, json: bool) -> Result
 }
 
 /// Prompts for the beginning of a text and continues it character by character, until an empty line or the end of input.
-fn interact(arguments: &Sample, network: &mut Network, registry: &hatchery::plugins::Registry) -> Result<()> {
+fn interact(arguments: &Sample, network: &mut Network, registry: &Registry) -> Result<()> {
     if let [temperature, ..] = arguments.temperature[..] {
         network.samplers = at_temperature(network, temperature, registry)?;
     }
@@ -157,8 +151,8 @@ fn report(copied: &[Copied], samples: &[Generated], json: bool) {
 fn at_temperature(
     network: &Network,
     temperature: f64,
-    registry: &hatchery::plugins::Registry,
-) -> Result<Vec<Box<dyn hatchery_plugin::Sampler>>> {
+    registry: &Registry,
+) -> Result<Vec<Box<dyn hatchery_plugin::host::HostSampler>>> {
     if !temperature.is_finite() || temperature < 0.0 {
         return Err(Problem::new(format!("a temperature is a number of at least 0, not {temperature}"))
             .hint("0 is the most likely character, 1 the model's own probabilities; higher values make them more even")
