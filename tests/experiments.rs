@@ -75,7 +75,8 @@ fn every_experiment_trains() {
             Ok(data) => data,
             Err(Error::User(problems)) if problems[0].message.contains("has not been fetched") => {
                 println!("{file}: run on the embedded given names, its own data is not here");
-                experiment = self::experiment(&file, &[&short[..], &["dataset.corpus=given-names"]].concat());
+                let other = ["dataset.corpus=given-names", "sample.prefix=\"\""];
+                experiment = self::experiment(&file, &[&short[..], &other].concat());
                 Data::open(&experiment, &folder(), &registry(), None).unwrap_or_else(|error| panic!("{file}: {error}"))
             }
             Err(error) => panic!("{file}: {error}"),
