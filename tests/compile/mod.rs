@@ -138,7 +138,7 @@ fn stacked_layers_with_embedding_and_dropout_agree_with_burn() {
     compare::<f32>(&case, &[(3, 4)], 50, 1e-5);
 }
 
-/// Enough rows and steps for several chunks, large products and tiles with a rest.
+/// Enough rows and steps for several shards, large products and tiles with a rest.
 #[test]
 fn large_batches_agree_with_burn() {
     for mut case in [
@@ -156,7 +156,7 @@ fn large_batches_agree_with_burn() {
 }
 
 /// A head whose gradient is too large to be summed up block by block, one sequence of more than a block's steps, and updates
-/// in which no prediction counts, or only one chunk's.
+/// in which no prediction counts, or only one shard's.
 #[test]
 fn heads_of_any_size_agree_with_burn() {
     let mut case = Case::new(700, vec![cell::<Vanilla>(r#"{"hidden": 400}"#)]);
@@ -427,8 +427,8 @@ fn memory_is_the_tape_and_the_parameters() {
     };
     let (small, needs) = bytes(3, 50);
     let (large, _) = bytes(64, 90);
-    // 64 rows are cut into four chunks, 3 are one.
-    let grown = needs.row_and_step * (64 * 90 - 3 * 50) + needs.row * (64 - 3) + needs.chunk * (4 - 1);
+    // 64 rows are cut into four shards, 3 are one.
+    let grown = needs.row_and_step * (64 * 90 - 3 * 50) + needs.row * (64 - 3) + needs.shard * (4 - 1);
     let off = (large - small) as f64 / (4 * grown) as f64 - 1.0;
     assert!(off.abs() < 0.01, "grown by {} bytes, {} were stated", large - small, 4 * grown);
     // Gates and state, their gradients, and the products from which they come: fifteen numbers a unit.

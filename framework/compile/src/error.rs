@@ -23,3 +23,9 @@ impl std::fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+impl From<hatchery_plugin::Fault> for Refusal {
+    fn from(fault: hatchery_plugin::Fault) -> Self {
+        Self::new(fault.message)
+    }
+}

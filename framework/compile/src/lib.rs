@@ -5,12 +5,14 @@
 //! programs that run over tiles in the cache. Any cell runs like this, not only those that somebody wrote kernels for.
 //!
 //! ```text
-//! capture → lower → gather sums → split → differentiate → fuse → bodies (products, programs) → machine
+//! lower → merge-products → hoist → differentiate → fuse → assign-buffers → emit
 //! ```
 //!
 //! What is not known is refused with the operation's name, and the caller runs it on Burn.
 
+mod driver;
 mod error;
+mod id;
 mod ir;
 mod kernels;
 mod model;

@@ -90,22 +90,11 @@ pub struct Needs {
     /// symbol.
     pub fixed: usize,
     /// For every chunk of a batch, the sequences that run together: what it sums up, and a block of time steps.
-    pub chunk: usize,
+    pub shard: usize,
     /// For every sequence of a batch.
     pub row: usize,
     /// For every sequence and time step: the tape of what the way back needs.
     pub row_and_step: usize,
-}
-
-impl Needs {
-    pub(crate) fn listing(self, size: usize) -> String {
-        let Self { fixed, chunk, row, row_and_step } = self;
-        let [fixed, chunk, row, row_and_step] = [fixed, chunk, row, row_and_step].map(|numbers| numbers * size);
-        format!(
-            "memory of the whole model:\n  {fixed} bytes, {chunk} bytes a chunk of rows, {row} bytes a row, \
-             {row_and_step} bytes a row and step\n"
-        )
-    }
 }
 
 /// How parameters follow their gradients, with the formulas of burn-optim.

@@ -10,8 +10,8 @@ use super::{
     simd::{Lanes, Number},
 };
 use crate::{
-    ir::graph::{Binary, Ternary, Unary},
-    plan::instruction::Code,
+    ir::op::{Binary, Ternary, Unary},
+    plan::fused_kernel::Opcode,
 };
 
 /// Numbers of a tile: row r begins at `start + r · stride`.
@@ -110,7 +110,7 @@ function!(Function3, SigmoidGradientOfProduct, |y, a, b| a.mul(b).mul(y).mul(num
 /// overlaps the target is the target itself.
 #[inline(always)]
 pub(crate) unsafe fn execute<V: Lanes>(
-    code: Code,
+    code: Opcode,
     (rows, width): (usize, usize),
     to: Target<V::Number>,
     [a, b, c]: [Source<V::Number>; 3],
@@ -118,7 +118,7 @@ pub(crate) unsafe fn execute<V: Lanes>(
     // SAFETY: the caller's.
     unsafe {
         match code {
-            Code::Map(function) => match function {
+            Opcode::Map(function) => match function {
                 Unary::Copy => map::<V, Copy>(rows, width, to, a),
                 Unary::Neg => map::<V, Neg>(rows, width, to, a),
                 Unary::Abs => map::<V, Abs>(rows, width, to, a),
@@ -135,7 +135,7 @@ pub(crate) unsafe fn execute<V: Lanes>(
                 Unary::Sin => scalars(rows, width, to, a, |x| x.scalar(f64::sin, f32::sin)),
                 Unary::Cos => scalars(rows, width, to, a, |x| x.scalar(f64::cos, f32::cos)),
             },
-            Code::Zip(function) => match function {
+            Opcode::Zip(function) => match function {
                 Binary::Add => zip::<V, Add>(rows, width, to, a, b),
                 Binary::Sub => zip::<V, Sub>(rows, width, to, a, b),
                 Binary::Mul => zip::<V, Mul>(rows, width, to, a, b),
@@ -150,7 +150,7 @@ pub(crate) unsafe fn execute<V: Lanes>(
                 Binary::ReluGradient => zip::<V, ReluGradient>(rows, width, to, a, b),
                 Binary::Pow => powers(rows, width, to, a, b),
             },
-            Code::Fuse(function) => match function {
+            Opcode::Fuse(function) => match function {
                 Ternary::MulAdd => fuse::<V, MulAdd>(rows, width, to, a, b, c),
                 Ternary::NegMulAdd => fuse::<V, NegMulAdd>(rows, width, to, a, b, c),
                 Ternary::Select => fuse::<V, Select>(rows, width, to, a, b, c),
@@ -158,9 +158,9 @@ pub(crate) unsafe fn execute<V: Lanes>(
                 Ternary::TanhGradient => fuse::<V, TanhGradientOfProduct>(rows, width, to, a, b, c),
                 Ternary::SigmoidGradient => fuse::<V, SigmoidGradientOfProduct>(rows, width, to, a, b, c),
             },
-            Code::SumColumns => sum_columns::<V>(rows, width, to, a),
-            Code::MaxColumns => max_columns(rows, width, to, a),
-            Code::AddRows => add_rows::<V>(rows, width, to, a),
+            Opcode::SumColumns => sum_columns::<V>(rows, width, to, a),
+            Opcode::MaxColumns => max_columns(rows, width, to, a),
+            Opcode::AddRows => add_rows::<V>(rows, width, to, a),
         }
     }
 }

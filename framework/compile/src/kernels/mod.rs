@@ -20,12 +20,12 @@ mod x86;
 pub(crate) use elementwise::{Source, Target};
 pub(crate) use loss::{Loss, Rows as LossRows};
 pub(crate) use matmul::Product;
-pub(crate) use outer::{OUTER_ROWS, Outer};
+pub(crate) use outer::Outer;
 pub use simd::Number;
 pub(crate) use transpose::Turn;
 pub(crate) use update::{Rule, Slots};
 
-use crate::plan::instruction::{Code, Program};
+use crate::plan::fused_kernel::{FusedKernel, Opcode};
 
 /// The instructions that the inner loops are compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,9 +60,9 @@ impl InstructionSet {
 #[expect(clippy::type_complexity, reason = "a table of functions")]
 pub(crate) struct Kernels<T: 'static> {
     /// Runs a program over rows.
-    pub(crate) run: unsafe fn(&Program, &[*mut T], *mut T, usize),
+    pub(crate) run: unsafe fn(&FusedKernel, &[*mut T], *mut T, usize),
     /// Computes one element-wise operation.
-    pub(crate) execute: unsafe fn(Code, (usize, usize), Target<T>, [Source<T>; 3]),
+    pub(crate) execute: unsafe fn(Opcode, (usize, usize), Target<T>, [Source<T>; 3]),
     /// Computes a product.
     pub(crate) multiply: unsafe fn(&Product<'_, T>),
     /// Computes an outer product.
@@ -85,12 +85,12 @@ macro_rules! kernels {
             use super::*;
 
             $(#[$feature])?
-            unsafe fn run(program: &Program, frame: &[*mut $number], scratch: *mut $number, rows: usize) {
+            unsafe fn run(program: &FusedKernel, frame: &[*mut $number], scratch: *mut $number, rows: usize) {
                 // SAFETY: the caller's; the instruction set is enabled here.
                 unsafe { interpreter::run::<$vector>(program, frame, scratch, rows) }
             }
             $(#[$feature])?
-            unsafe fn execute(code: Code, shape: (usize, usize), to: Target<$number>, from: [Source<$number>; 3]) {
+            unsafe fn execute(code: Opcode, shape: (usize, usize), to: Target<$number>, from: [Source<$number>; 3]) {
                 // SAFETY: the caller's; the instruction set is enabled here.
                 unsafe { elementwise::execute::<$vector>(code, shape, to, from) }
             }
@@ -147,7 +147,7 @@ kernels!(avx512_64, std::arch::x86_64::__m512d, f64, #[target_feature(enable = "
 /// `"exp"`, `"tanh"` and `"sigmoid"` are known.
 #[doc(hidden)]
 pub fn approximate<T: Float>(set: InstructionSet, name: &str, values: &[T]) -> Option<Vec<T>> {
-    use crate::ir::graph::Unary;
+    use crate::ir::op::Unary;
     let known = [("exp", Unary::Exp), ("tanh", Unary::Tanh), ("sigmoid", Unary::Sigmoid)];
     let (_, function) = known.into_iter().find(|(known, _)| *known == name)?;
     if !InstructionSet::available().contains(&set) {
@@ -157,7 +157,7 @@ pub fn approximate<T: Float>(set: InstructionSet, name: &str, values: &[T]) -> O
     let source = Source { start: values.as_ptr(), stride: 0, single: false };
     let target = Target { start: results.as_mut_ptr(), stride: 0 };
     // SAFETY: the processor has the instructions, and both slices are of the same length.
-    unsafe { (T::kernels(set).execute)(Code::Map(function), (1, values.len()), target, [source; 3]) };
+    unsafe { (T::kernels(set).execute)(Opcode::Map(function), (1, values.len()), target, [source; 3]) };
     Some(results)
 }
 

@@ -8,6 +8,8 @@
 
 use std::mem::MaybeUninit;
 
+use crate::plan::gradient_jobs::OUTER_ROWS;
+
 use super::{
     matmul::{Product, beside, blocks_of_rows, pack, panel},
     simd::Lanes,
@@ -15,7 +17,6 @@ use super::{
 
 /// How much of the depth of an outer product is packed at once, and at most how many of its rows.
 const PIECE: usize = 128;
-pub(crate) const OUTER_ROWS: usize = 256;
 
 /// `c (+)= aᵀ · b`: the sum over the rows of a and b, which are as many as the depth.
 #[derive(Clone, Copy, Debug)]

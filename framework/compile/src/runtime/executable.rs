@@ -13,6 +13,7 @@ use super::{
     buffers::Aligned,
     clock::Clock,
     optimizer::State as OptimizerState,
+    parameter_program,
     prepare::BLOCK,
     shard::{Chunk, Purpose, Space, span},
 };
@@ -24,8 +25,8 @@ use crate::{
         cost::operations,
         listing,
         model::ExecutionPlan,
-        parameter_program::{self as fixed, Location},
-        schedule::{Buffer, Kind},
+        parameters::Location,
+        schedule::{Buffer, BufferKind},
     },
 };
 
@@ -71,14 +72,14 @@ impl<T: Float> Executable<T> {
         }
         let kernels = T::kernels(instructions);
         let dtype = if size_of::<T>() == 4 { DType::F32 } else { DType::F64 };
-        let program = ExecutionPlan::new(description, dtype, kernels.panel)?;
+        let program = ExecutionPlan::new(description, dtype, kernels.panel, &mut |_, _| {})?;
         let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into));
         let pool = (threads > 1)
             .then(|| rayon::ThreadPoolBuilder::new().num_threads(threads).build())
             .transpose()
             .map_err(|error| Refusal::new(format!("threads cannot be started: {error}")))?;
-        let mut memory = Aligned::<T>::new(program.fixed.size);
-        for (offset, values) in &program.fixed.initial {
+        let mut memory = Aligned::<T>::new(program.memory.size);
+        for (offset, values) in &program.memory.initial {
             for (to, from) in memory[*offset..].iter_mut().zip(values) {
                 *to = T::from_f64(*from);
             }
@@ -137,8 +138,8 @@ impl<T: Float> Executable<T> {
         let memory = self.memory.as_mut_ptr();
         // SAFETY: the steps were planned for this memory.
         unsafe {
-            fixed::run(&self.program.epilogue, memory, self.kernels);
-            fixed::run(&self.program.clip, memory, self.kernels);
+            parameter_program::run(&self.program.epilogue, memory, self.kernels);
+            parameter_program::run(&self.program.clip, memory, self.kernels);
         }
         self.update(rate);
         self.is_packed = false;
@@ -188,7 +189,7 @@ impl<T: Float> Executable<T> {
     /// Begins to generate that many sequences at once, each from the starting state.
     pub fn begin(&mut self, rows: usize) {
         self.generated_rows = rows;
-        let carried = self.program.layers.iter().flat_map(|(_, layer, _)| &layer.carried);
+        let carried = self.program.layers.iter().flat_map(|layer| &layer.states);
         self.generated = carried.map(|state| vec![T::from_f64(state.start); rows * state.width]).collect();
     }
 
@@ -216,7 +217,7 @@ impl<T: Float> Executable<T> {
         self.end_into(&chunks, &mut state);
         self.generated = state;
         let vocabulary = self.program.vocabulary;
-        let start = self.bases[self.program.head.logits];
+        let start = self.bases[self.program.head.logits.index()];
         self.work[start..start + tokens.len() * vocabulary].iter().map(|value| value.to_f64()).collect()
     }
 
@@ -269,8 +270,9 @@ impl<T: Float> Executable<T> {
 
     /// The carried vectors in which the last training batch ended: each `[rows, width]`; none before the first.
     pub fn carried(&self) -> Vec<Matrix<T>> {
-        let names = self.program.layers.iter().flat_map(|(prefix, layer, names)| {
-            layer.carried.iter().zip(names).map(move |(state, name)| (format!("{prefix}{name}"), state.width))
+        let names = self.program.layers.iter().flat_map(|layer| {
+            let states = layer.states.iter().zip(&layer.state_names);
+            states.map(|(state, name)| (format!("{}{name}", layer.prefix), state.width))
         });
         let matrix = |((name, width), values): ((String, usize), &Vec<T>)| Matrix {
             name,
@@ -286,7 +288,7 @@ impl<T: Float> Executable<T> {
             .program
             .layers
             .iter()
-            .flat_map(|(prefix, _, names)| names.iter().map(move |name| format!("{prefix}{name}")));
+            .flat_map(|layer| layer.state_names.iter().map(|name| format!("{}{name}", layer.prefix)));
         let found =
             names.map(|name| saved.iter().find(|matrix| matrix.name == name).map(|matrix| matrix.values.clone()));
         self.carried = found.collect::<Option<Vec<_>>>().filter(|carried| !carried.is_empty());
@@ -295,21 +297,21 @@ impl<T: Float> Executable<T> {
     /// The program and the memory that it takes, for people to read.
     pub fn listing(&self) -> String {
         let size = size_of::<T>();
-        listing::listing(&self.program, size) + &self.needs().listing(size)
+        listing::listing(&self.program, self.needs(), size)
     }
 
     /// The memory that the program takes, in numbers.
     pub fn needs(&self) -> Needs {
         let mut needs =
-            Needs { fixed: self.memory.len(), chunk: self.program.sums + self.program.totals, row: 0, row_and_step: 0 };
+            Needs { fixed: self.memory.len(), shard: self.program.accumulators.len(), row: 0, row_and_step: 0 };
         for Buffer { width, kind } in &self.program.buffers {
             match kind {
-                Kind::Tape => needs.row_and_step += width,
-                Kind::State => (needs.row_and_step, needs.row) = (needs.row_and_step + width, needs.row + width),
-                Kind::Block => (needs.chunk, needs.row) = (needs.chunk + BLOCK * width, needs.row + width),
-                Kind::Step => needs.row += width,
-                Kind::Carry => needs.row += 2 * width,
-                Kind::Table => needs.fixed += (self.program.vocabulary + 1) * width,
+                BufferKind::Tape => needs.row_and_step += width,
+                BufferKind::State => (needs.row_and_step, needs.row) = (needs.row_and_step + width, needs.row + width),
+                BufferKind::Block => (needs.shard, needs.row) = (needs.shard + BLOCK * width, needs.row + width),
+                BufferKind::Step => needs.row += width,
+                BufferKind::Carry => needs.row += 2 * width,
+                BufferKind::Table => needs.fixed += (self.program.vocabulary + 1) * width,
             }
         }
         needs

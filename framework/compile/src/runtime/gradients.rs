@@ -6,18 +6,21 @@ use rayon::prelude::*;
 use super::{
     clock::Clock,
     executable::Executable,
+    parameter_program,
     shard::{Chunk, Memory, Runner},
 };
 use crate::{
-    ir::graph::{Binary, Unary},
-    kernels::{Float, Kernels, OUTER_ROWS, Outer, Product, Source, Target, Turn},
+    ir::op::{Binary, Unary},
+    kernels::{Float, Kernels, Outer, Product, Source, Target, Turn},
     plan::{
-        gradient_jobs::{Job, blocks},
-        instruction::Code,
-        layer::{self, Input, Reduction},
+        fused_kernel::Opcode,
+        gradient_jobs::{GradientJob, OUTER_ROWS, ranges},
+        layer::{self, Input},
         model::ExecutionPlan,
-        parameter_program::{self as fixed, FixedStep, Location},
-        schedule::{Kind, View},
+        parameter_program::ParameterOp,
+        parameters::Location,
+        reductions::Reduction,
+        schedule::{BufferKind, View},
     },
 };
 
@@ -46,44 +49,44 @@ impl<T: Float> Executable<T> {
         // SAFETY: one after the other.
         unsafe {
             // The part of the first layer that runs over tokens.
-            if let Some((_, layer, _)) = program.layers.first() {
+            if let Some(layer) = program.layers.first() {
                 let runner = summing.runner(table[0]);
-                std::slice::from_raw_parts_mut(runner.sums(), program.sums).fill(T::default());
-                runner.run(&layer.before.backward, table_space, std::iter::once(0), table[0].rows);
-                for reduction in &layer.before.reductions {
+                std::slice::from_raw_parts_mut(runner.sums(), program.accumulators.step).fill(T::default());
+                runner.run(&layer.hoisted.backward, table_space, std::iter::once(0), table[0].rows);
+                for reduction in &layer.hoisted.reductions {
                     match *reduction {
                         Reduction::Outer { a, b, to, add: false, .. } => {
                             summing.outer((a, b), to, false, (0, to.rows), (0, 1));
                         }
-                        Reduction::Sum { place, to, add: false } => {
+                        Reduction::Sum { accumulator: place, to, add: false } => {
                             summing.sum(&table, place, to, false);
                         }
                         Reduction::Fill { to, value } => {
-                            fixed::run(&[FixedStep::Fill { to, value }], memory.fixed, kernels);
+                            parameter_program::run(&[ParameterOp::Fill { to, value }], memory.fixed, kernels);
                         }
                         _ => {}
                     }
                 }
-                layer.choices.iter().for_each(|choice| summing.choice(choice));
-                if let Some((Input::Embedding { gradient, .. }, Some(param))) = program.input {
-                    let (from, to) = (bases[gradient.buffer], program.gradients[param]);
+                layer.tables.iter().for_each(|choice| summing.choice(choice));
+                if let Input::Embedding { gradient, .. } = program.input {
+                    let (from, to) = (bases[gradient.buffer.index()], program.gradients[0]);
                     let count = to.rows * to.columns;
                     std::ptr::copy_nonoverlapping(memory.work.add(from), memory.fixed.add(to.offset), count);
                 }
             }
-            for (index, (_, layer, _)) in program.layers.iter().enumerate() {
-                let phases = [(&layer.step, false), (&layer.before, index == 0)];
+            for (index, layer) in program.layers.iter().enumerate() {
+                let phases = [(&layer.step, false), (&layer.hoisted, index == 0)];
                 for (phase, of_tokens) in phases {
                     for reduction in &phase.reductions {
                         match *reduction {
-                            Reduction::Outer { to, add: true, place: Some(place), .. } if by_blocks => {
+                            Reduction::Outer { to, add: true, accumulator: Some(place), .. } if by_blocks => {
                                 summing.sum(chunks, summing.totals(place), to, true);
                             }
                             Reduction::Outer { a, b, to, add: true, .. } => {
                                 let span = (0, if of_tokens { 1 } else { steps });
                                 summing.outer((a, b), to, true, (0, to.rows), span);
                             }
-                            Reduction::Sum { place, to, add: true } => {
+                            Reduction::Sum { accumulator: place, to, add: true } => {
                                 summing.sum(if of_tokens { &table } else { chunks }, place, to, true);
                             }
                             _ => {}
@@ -126,25 +129,25 @@ impl<T: Float> Summing<'_, T> {
     ///
     /// # Safety
     /// No other job that runs now writes to the same place.
-    unsafe fn run(&self, job: &Job, counted_span: (usize, usize)) {
+    unsafe fn run(&self, job: &GradientJob, counted_span: (usize, usize)) {
         // SAFETY: the caller's; views were planned for this memory.
         unsafe {
             match *job {
-                Job::Outer { to, rows: (first, last), place: Some(place), .. } if self.by_blocks => {
+                GradientJob::Outer { to, rows: (first, last), accumulator: Some(place), .. } if self.by_blocks => {
                     let place = self.totals(place) + first * to.columns;
-                    self.sum(self.chunks, place, to.part((first, last - first), (0, to.columns)), false);
+                    self.sum(self.chunks, place, to.rows_from(first, last - first), false);
                 }
-                Job::Outer { a, b, to, rows, counted, .. } => {
+                GradientJob::Outer { a, b, to, rows, counted, .. } => {
                     let span = if counted { counted_span } else { (0, self.steps) };
                     self.outer((a, b), to, false, rows, span);
                 }
-                Job::Fill { to, value } => {
-                    fixed::run(&[FixedStep::Fill { to, value }], self.memory.fixed, self.kernels);
+                GradientJob::Fill { to, value } => {
+                    parameter_program::run(&[ParameterOp::Fill { to, value }], self.memory.fixed, self.kernels);
                 }
-                Job::SumRows { to, place: Some(place), .. } if self.by_blocks => {
+                GradientJob::SumRows { to, accumulator: Some(place), .. } if self.by_blocks => {
                     self.sum(self.chunks, self.totals(place), to, false);
                 }
-                Job::SumRows { from, to, .. } => {
+                GradientJob::SumRows { from, to, .. } => {
                     let span = counted_span;
                     let target = Target { start: self.memory.fixed.add(to.offset), stride: 0 };
                     std::slice::from_raw_parts_mut(target.start, to.columns).fill(T::default());
@@ -153,37 +156,37 @@ impl<T: Float> Summing<'_, T> {
                         let start = runner.at(from, span.0).cast_const();
                         let source = Source { start, stride: runner.width(from), single: false };
                         let shape = ((span.1 - span.0) * chunk.rows, to.columns);
-                        (self.kernels.execute)(Code::AddRows, shape, target, [source; 3]);
+                        (self.kernels.execute)(Opcode::AddRows, shape, target, [source; 3]);
                     }
                 }
-                Job::Sum { place, to } => self.sum(self.chunks, place, to, false),
-                Job::Scatter { to, columns: (first, last), place: Some(place), .. } if self.by_blocks => {
+                GradientJob::Sum { accumulator: place, to } => self.sum(self.chunks, place, to, false),
+                GradientJob::Scatter { to, columns: (first, last), accumulator: Some(place), .. } if self.by_blocks => {
                     let runner = self.runner(self.chunks[0]);
                     let to = Target { start: runner.at(to, 0).add(first), stride: runner.width(to) };
                     let shape = (self.program.vocabulary + 1, last - first);
                     self.sum_rows(self.chunks, (self.totals(place) + first, to.stride), to, shape, false);
                 }
-                Job::Scatter { from, to, columns, .. } => self.scatter(from, to, columns),
+                GradientJob::Scatter { from, to, columns, .. } => self.scatter(from, to, columns),
             }
         }
     }
 
     /// Where among its sums a chunk has what it summed up block by block.
     fn totals(&self, place: usize) -> usize {
-        self.program.sums + place
+        self.program.accumulators.step + place
     }
 
     /// `to (+)=` what some chunks summed up, in their order.
     unsafe fn sum(&self, chunks: &[Chunk], place: usize, to: Location, add: bool) {
         // SAFETY: the caller's.
         unsafe {
-            let target = Target { start: self.memory.fixed.add(to.offset), stride: to.row };
-            if to.column == 1 {
+            let target = Target { start: self.memory.fixed.add(to.offset), stride: to.row_stride };
+            if to.column_stride == 1 {
                 self.sum_rows(chunks, (place, to.columns), target, (to.rows, to.columns), add);
                 return;
             }
             // A row that lies in a column.
-            let target = Target { stride: to.column, ..target };
+            let target = Target { stride: to.column_stride, ..target };
             self.sum_rows(chunks, (place, 1), target, (to.columns, 1), add);
         }
     }
@@ -198,7 +201,7 @@ impl<T: Float> Summing<'_, T> {
     ) {
         let own = Source { start: to.start.cast_const(), stride: to.stride, single: false };
         for (index, &chunk) in chunks.iter().enumerate() {
-            let code = if add || index > 0 { Code::Zip(Binary::Add) } else { Code::Map(Unary::Copy) };
+            let code = if add || index > 0 { Opcode::Zip(Binary::Add) } else { Opcode::Map(Unary::Copy) };
             // SAFETY: the caller's.
             unsafe {
                 let start = self.runner(chunk).sums().add(place).cast_const();
@@ -216,12 +219,12 @@ impl<T: Float> Summing<'_, T> {
         (first, last): (usize, usize),
         span: (usize, usize),
     ) {
-        let kinds = [a, b].map(|view| self.program.buffers[view.buffer].kind);
-        let is_table = kinds.contains(&Kind::Table);
+        let kinds = [a, b].map(|view| self.program.buffers[view.buffer.index()].kind);
+        let is_table = kinds.contains(&BufferKind::Table);
         // Tapes of all chunks lie behind each other: one product over all.
         let all = [Chunk { number: 0, first: 0, rows: self.rows, steps: self.steps, block: 1 }];
         let table = [Chunk { number: 0, first: 0, rows: self.program.vocabulary + 1, steps: 1, block: 1 }];
-        let at_once = kinds == [Kind::Tape; 2] && [a, b].iter().all(|v| v.shift == 0) && span == (0, self.steps);
+        let at_once = kinds == [BufferKind::Tape; 2] && [a, b].iter().all(|v| v.shift == 0) && span == (0, self.steps);
         let chunks = if is_table {
             &table[..]
         } else if at_once {
@@ -242,8 +245,8 @@ impl<T: Float> Summing<'_, T> {
                     a_stride: runner.width(a),
                     b: runner.at(b, span.0).cast_const(),
                     b_stride: runner.width(b),
-                    c: self.memory.fixed.add(to.offset + first * to.row),
-                    c_stride: to.row,
+                    c: self.memory.fixed.add(to.offset + first * to.row_stride),
+                    c_stride: to.row_stride,
                     add,
                 };
                 if depth > 0 || !add {
@@ -273,7 +276,7 @@ impl<T: Float> Summing<'_, T> {
                         let source =
                             Source { start: start.add(row * width + first).cast_const(), stride: 0, single: false };
                         let target = Target { start: table.add(token as usize * stride + first), stride: 0 };
-                        (self.kernels.execute)(Code::AddRows, (1, last - first), target, [source; 3]);
+                        (self.kernels.execute)(Opcode::AddRows, (1, last - first), target, [source; 3]);
                     }
                 }
             }
@@ -281,7 +284,7 @@ impl<T: Float> Summing<'_, T> {
     }
 
     /// The gradient of a one-hot product from that of its table.
-    unsafe fn choice(&self, choice: &layer::Choice) {
+    unsafe fn choice(&self, choice: &layer::OneHotTable) {
         let vocabulary = self.program.vocabulary;
         // SAFETY: the caller's; the table has a row for every token.
         unsafe {
@@ -295,10 +298,10 @@ impl<T: Float> Summing<'_, T> {
                 from: table.cast_const(),
                 from_stride: width,
                 to: start,
-                to_stride: to.row,
+                to_stride: to.row_stride,
                 width: vocabulary,
                 add: if add { start.cast_const() } else { std::ptr::null() },
-                add_stride: to.row,
+                add_stride: to.row_stride,
             });
             if let Some((to, add)) = choice.bias_gradient {
                 let source = Source { start: table.cast_const(), stride: width, single: false };
@@ -306,7 +309,7 @@ impl<T: Float> Summing<'_, T> {
                 if !add {
                     std::slice::from_raw_parts_mut(target.start, width).fill(T::default());
                 }
-                (self.kernels.execute)(Code::AddRows, (vocabulary + 1, width), target, [source; 3]);
+                (self.kernels.execute)(Opcode::AddRows, (vocabulary + 1, width), target, [source; 3]);
             }
         }
     }
@@ -339,7 +342,7 @@ pub(super) unsafe fn outer<T: Float>(kernels: &Kernels<T>, outer: &Outer<T>) {
             });
             return;
         }
-        for (row, end) in blocks(rows, OUTER_ROWS) {
+        for (row, end) in ranges(rows, OUTER_ROWS) {
             (kernels.outer)(&Outer { rows: end - row, a: a.add(row), c: c.add(row * c_stride), ..*outer });
         }
     }

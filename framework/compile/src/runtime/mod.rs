@@ -7,6 +7,7 @@ mod clock;
 mod executable;
 mod gradients;
 pub(crate) mod optimizer;
+mod parameter_program;
 mod prepare;
 mod sequence;
 mod shard;

@@ -4,14 +4,16 @@ use rayon::prelude::*;
 
 use super::{
     executable::Executable,
+    parameter_program,
     shard::{Chunk, Memory, Runner, Space},
 };
 use crate::{
     kernels::{Float, Turn},
     model::Sequences,
-    plan::layer::Input,
-    plan::parameter_program as fixed,
-    plan::schedule::{Kind, Weight},
+    plan::{
+        layer::Input,
+        schedule::{BufferKind, Weight},
+    },
     runtime::buffers::Aligned,
 };
 
@@ -63,17 +65,17 @@ impl<T: Float> Executable<T> {
             for buffer in &self.program.buffers {
                 self.bases.push(size);
                 let lines = match buffer.kind {
-                    Kind::Tape => steps * rows,
-                    Kind::State => (steps + 1) * rows,
-                    Kind::Block => (most * BLOCK + rows).min(steps * rows),
-                    Kind::Step => rows,
-                    Kind::Carry => 2 * rows,
-                    Kind::Table => self.program.vocabulary + 1,
+                    BufferKind::Tape => steps * rows,
+                    BufferKind::State => (steps + 1) * rows,
+                    BufferKind::Block => (most * BLOCK + rows).min(steps * rows),
+                    BufferKind::Step => rows,
+                    BufferKind::Carry => 2 * rows,
+                    BufferKind::Table => self.program.vocabulary + 1,
                 };
                 size += (lines * buffer.width).next_multiple_of(16);
             }
             self.work = Aligned::new(size);
-            self.sums = Aligned::new((most + 1) * (self.program.sums + self.program.totals));
+            self.sums = Aligned::new((most + 1) * self.program.accumulators.len());
             self.room = (steps, rows);
             self.is_packed = false;
             self.fill_identity();
@@ -90,8 +92,8 @@ impl<T: Float> Executable<T> {
     }
 
     fn fill_identity(&mut self) {
-        if let Some((Input::OneHot(view), _)) = self.program.input {
-            let (start, width) = (self.bases[view.buffer], self.program.vocabulary);
+        if let Input::OneHot(view) = self.program.input {
+            let (start, width) = (self.bases[view.buffer.index()], self.program.vocabulary);
             self.work[start..start + (width + 1) * width].fill(T::default());
             (0..width).for_each(|index| self.work[start + index * width + index] = T::from_f64(1.0));
         }
@@ -106,31 +108,33 @@ impl<T: Float> Executable<T> {
         let memory = self.memory();
         let (program, kernels, clock) = (&self.program, self.kernels, &self.clock);
         // SAFETY: the steps and places were planned for this memory.
-        unsafe { fixed::run(&program.prologue, memory.fixed, kernels) };
-        let pack = |&(weight, to): &(Weight, usize)| {
+        unsafe { parameter_program::run(&program.prologue, memory.fixed, kernels) };
+        let pack = |(weight, &to): (&Weight, &usize)| {
             // SAFETY: every weight has a place of its own.
             unsafe {
                 let from = memory.at(weight.at.offset).cast_const();
-                let strides = [weight.at.row, weight.at.column];
+                let strides = [weight.at.row_stride, weight.at.column_stride];
                 (kernels.pack)(from, strides, weight.at.rows, weight.at.columns, memory.at(to));
             }
         };
         match &self.pool {
-            Some(pool) if program.work > 1 << 17 => pool.install(|| program.weights.par_iter().for_each(pack)),
-            _ => program.weights.iter().for_each(pack),
+            Some(pool) if program.work > 1 << 17 => {
+                pool.install(|| program.weights.par_iter().zip(&program.packed).for_each(pack))
+            }
+            _ => program.weights.iter().zip(&program.packed).for_each(pack),
         }
-        if let Some((Input::Embedding { table, .. }, Some(param))) = program.input {
-            let at = program.params[param].1;
-            let to = self.bases[table.buffer];
+        if let Input::Embedding { table, .. } = program.input {
+            let at = program.params[0].1;
+            let to = self.bases[table.buffer.index()];
             let count = at.rows * at.columns;
             self.work[to..to + count].copy_from_slice(&self.memory[at.offset..at.offset + count]);
             self.work[to + count..to + count + at.columns].fill(T::default());
         }
         let tokens = program.vocabulary + 1;
-        for (_, layer, _) in &program.layers {
-            for choice in &layer.choices {
-                let width = program.buffers[choice.table.buffer].width;
-                let to = self.bases[choice.table.buffer];
+        for layer in &program.layers {
+            for choice in &layer.tables {
+                let width = program.buffers[choice.table.buffer.index()].width;
+                let to = self.bases[choice.table.buffer.index()];
                 // SAFETY: the table has a row for every token, the weight a column for every symbol.
                 unsafe {
                     let to = memory.work.add(to);
@@ -144,7 +148,7 @@ impl<T: Float> Executable<T> {
                         rows: width,
                         columns: tokens - 1,
                         from: memory.fixed.add(choice.weight.offset).cast_const(),
-                        from_stride: choice.weight.row,
+                        from_stride: choice.weight.row_stride,
                         to,
                         to_stride: width,
                         width,
@@ -154,7 +158,7 @@ impl<T: Float> Executable<T> {
                 }
             }
         }
-        let Some((_, layer, _)) = program.layers.first() else { return };
+        let Some(layer) = program.layers.first() else { return };
         let space = &mut self.spaces[0];
         let table = Runner {
             program,
@@ -165,13 +169,14 @@ impl<T: Float> Executable<T> {
             chunk: Chunk { number: 0, first: 0, rows: tokens, steps: 1, block: 1 },
         };
         // SAFETY: the table's buffers have a row for every token.
-        unsafe { table.run(&layer.before.forward, space, std::iter::once(0), tokens) };
+        unsafe { table.run(&layer.hoisted.forward, space, std::iter::once(0), tokens) };
     }
 
     pub(super) fn draw_masks(&mut self, chunks: &[Chunk], uniform: &mut dyn FnMut() -> f64) {
         let keep = 1.0 - self.program.dropout;
         let scale = T::from_f64(1.0 / keep);
-        for &(mask, _) in self.program.masks.iter().flatten() {
+        for dropout in self.program.dropouts.iter().flatten() {
+            let mask = dropout.mask.index();
             let (base, width) = (self.bases[mask], self.program.buffers[mask].width);
             for step in 0..chunks[0].steps {
                 for chunk in chunks {
@@ -186,12 +191,12 @@ impl<T: Float> Executable<T> {
 
     /// Puts the state with which a batch begins where the first step reads it.
     pub(super) fn begin_with(&mut self, before: Option<&[Vec<T>]>, batch: &Sequences<'_>, chunks: &[Chunk]) {
-        let carried = self.program.layers.iter().flat_map(|(_, layer, _)| &layer.carried);
+        let carried = self.program.layers.iter().flat_map(|layer| &layer.states);
         for (index, state) in carried.enumerate() {
             let before = before.map(|before| &before[index]);
             let before = before.filter(|before| batch.continues && before.len() == batch.rows * state.width);
             for chunk in chunks {
-                let start = self.bases[state.buffer] + chunk.first * (chunk.steps + 1) * state.width;
+                let start = self.bases[state.value.index()] + chunk.first * (chunk.steps + 1) * state.width;
                 let to = &mut self.work[start..start + chunk.rows * state.width];
                 match before {
                     Some(before) => to.copy_from_slice(&before[chunk.first * state.width..][..to.len()]),
@@ -203,7 +208,7 @@ impl<T: Float> Executable<T> {
 
     /// The state after the last step, in the memory of the one before if that is as large.
     pub(super) fn end_of(&self, chunks: &[Chunk], before: Option<Vec<Vec<T>>>) -> Vec<Vec<T>> {
-        let carried = self.program.layers.iter().flat_map(|(_, layer, _)| &layer.carried);
+        let carried = self.program.layers.iter().flat_map(|layer| &layer.states);
         let rows: usize = chunks.iter().map(|chunk| chunk.rows).sum();
         let mut end = before.unwrap_or_default();
         end.resize_with(carried.clone().count(), Vec::new);
@@ -215,11 +220,11 @@ impl<T: Float> Executable<T> {
     }
 
     pub(super) fn end_into(&self, chunks: &[Chunk], end: &mut [Vec<T>]) {
-        let carried = self.program.layers.iter().flat_map(|(_, layer, _)| &layer.carried);
+        let carried = self.program.layers.iter().flat_map(|layer| &layer.states);
         for (state, end) in carried.zip(end) {
             for chunk in chunks {
                 let first = chunk.first * (chunk.steps + 1) + chunk.steps * chunk.rows;
-                let start = self.bases[state.buffer] + first * state.width;
+                let start = self.bases[state.value.index()] + first * state.width;
                 let count = chunk.rows * state.width;
                 end[chunk.first * state.width..][..count].copy_from_slice(&self.work[start..start + count]);
             }

@@ -6,12 +6,17 @@ use super::{
     shard::{Chunk, Moment, Purpose, Runner, Space},
 };
 use crate::{
-    ir::graph::{Binary, Unary},
+    id::BufferId,
+    ir::op::{Binary, Unary},
     kernels::{Float, Loss, LossRows, Outer, Product, Source, Target},
     model::Sequences,
-    plan::instruction::Code,
-    plan::layer::{Layer, Reduction},
-    plan::schedule::View,
+    plan::{
+        fused_kernel::Opcode,
+        layer::{GatherGradient, Layer},
+        model::Dropout,
+        reductions::Reduction,
+        schedule::View,
+    },
 };
 
 /// How many rows make a product take long enough that something can be brought nearer meanwhile.
@@ -21,8 +26,8 @@ const SOME_ROWS: usize = 5;
 type Span = (usize, usize);
 
 /// A buffer from its first column on.
-fn whole(buffer: usize) -> View {
-    View { buffer, shift: 0, offset: 0 }
+fn whole(buffer: BufferId) -> View {
+    View::whole(buffer)
 }
 
 impl<T: Float> Runner<'_, T> {
@@ -39,7 +44,8 @@ impl<T: Float> Runner<'_, T> {
             if purpose != Purpose::Train {
                 return self.forward(space, batch, counted, purpose);
             }
-            let count = self.program.sums + if self.is_one_block(batch) { 0 } else { self.program.totals };
+            let count = self.program.accumulators.step
+                + if self.is_one_block(batch) { 0 } else { self.program.accumulators.block };
             std::slice::from_raw_parts_mut(self.sums(), count).fill(T::default());
             let loss = self.forward(space, batch, counted, purpose);
             self.backward(space, batch);
@@ -61,12 +67,12 @@ impl<T: Float> Runner<'_, T> {
     unsafe fn forward(&self, space: &mut Space<T>, batch: &Sequences<'_>, counted: Span, purpose: Purpose) -> Loss {
         let rows = self.chunk.rows;
         let mut loss = Loss::default();
-        for (index, (_, layer, _)) in self.program.layers.iter().enumerate() {
+        for (index, layer) in self.program.layers.iter().enumerate() {
             for (first, last) in self.blocks(self.chunk.block) {
                 // SAFETY: as for the caller.
                 unsafe {
                     if index > 0 {
-                        self.run(&layer.before.forward, space, std::iter::once(first), rows * (last - first));
+                        self.run(&layer.hoisted.forward, space, std::iter::once(first), rows * (last - first));
                     }
                     self.bind(&layer.step.forward, space);
                     for step in first..last {
@@ -88,18 +94,18 @@ impl<T: Float> Runner<'_, T> {
     unsafe fn backward(&self, space: &mut Space<T>, batch: &Sequences<'_>) {
         let Chunk { rows, steps, .. } = self.chunk;
         let is_one_block = self.is_one_block(batch);
-        for (index, (_, layer, _)) in self.program.layers.iter().enumerate().rev() {
+        for (index, layer) in self.program.layers.iter().enumerate().rev() {
             // SAFETY: as for the caller.
             unsafe {
-                if let Some((mask, _)) = self.program.masks[index] {
-                    let gradient = whole(layer.gradient);
-                    self.multiply_each(gradient, gradient, whole(mask), (0, steps));
+                if let Some(dropout) = self.program.dropouts[index] {
+                    let gradient = whole(layer.output_gradient);
+                    self.multiply_each(gradient, gradient, whole(dropout.mask), (0, steps));
                 }
-                for state in &layer.carried {
+                for state in &layer.states {
                     let gradient = self.at(whole(state.gradient), steps);
                     std::slice::from_raw_parts_mut(gradient, rows * state.width).fill(T::default());
                 }
-                let block = if layer.is_summed_by_blocks { self.chunk.block } else { steps };
+                let block = if layer.accumulates_by_block { self.chunk.block } else { steps };
                 for (first, last) in self.blocks(block).rev() {
                     self.bind(&layer.step.backward, space);
                     for step in (first..last).rev() {
@@ -107,7 +113,7 @@ impl<T: Float> Runner<'_, T> {
                         self.once(&layer.step.backward, space, Moment { step, after, tokens: &[] }, rows);
                     }
                     if index > 0 {
-                        self.run(&layer.before.backward, space, std::iter::once(first), rows * (last - first));
+                        self.run(&layer.hoisted.backward, space, std::iter::once(first), rows * (last - first));
                     }
                     if !is_one_block {
                         self.sum_block(layer, batch, (first, last));
@@ -119,8 +125,8 @@ impl<T: Float> Runner<'_, T> {
 
     /// The output of a layer as the next one sees it, if the layer drops out: in training masked, otherwise copied.
     unsafe fn drop_out(&self, index: usize, (first, last): Span, purpose: Purpose) {
-        let Some((mask, masked)) = self.program.masks[index] else { return };
-        let layer = &self.program.layers[index].1;
+        let Some(Dropout { mask, masked }) = self.program.dropouts[index] else { return };
+        let layer = &self.program.layers[index];
         // SAFETY: as for the caller.
         unsafe {
             if purpose == Purpose::Train {
@@ -128,9 +134,9 @@ impl<T: Float> Runner<'_, T> {
                 return;
             }
             let source = self.source(layer.output, first);
-            let target = Target { start: self.at(whole(masked), first), stride: layer.outputs };
-            let shape = (self.chunk.rows * (last - first), layer.outputs);
-            (self.kernels.execute)(Code::Map(Unary::Copy), shape, target, [source; 3]);
+            let target = Target { start: self.at(whole(masked), first), stride: layer.output_width };
+            let shape = (self.chunk.rows * (last - first), layer.output_width);
+            (self.kernels.execute)(Opcode::Map(Unary::Copy), shape, target, [source; 3]);
         }
     }
 
@@ -142,7 +148,7 @@ impl<T: Float> Runner<'_, T> {
             let target = Target { start: self.at(to, first), stride: width };
             let [a, b] = [a, b].map(|view| self.source(view, first));
             let shape = (self.chunk.rows * (last - first), width);
-            (self.kernels.execute)(Code::Zip(Binary::Mul), shape, target, [a, b, b]);
+            (self.kernels.execute)(Opcode::Zip(Binary::Mul), shape, target, [a, b, b]);
         }
     }
 
@@ -158,7 +164,7 @@ impl<T: Float> Runner<'_, T> {
 
     /// Copies the rows that tokens choose.
     unsafe fn look_up(&self, layer: &Layer, tokens: &[u32], step: usize) {
-        for lookup in &layer.lookups {
+        for lookup in &layer.gathers {
             let Some(to) = lookup.to else { continue };
             // SAFETY: tokens are rows of the table.
             unsafe {
@@ -227,11 +233,11 @@ impl<T: Float> Runner<'_, T> {
                 ..self.product(head.backward, rows * steps)
             };
             self.clock.time(|| (self.kernels.multiply)(&product));
-            if let Some([wya, by]) = head.sums.filter(|_| !self.is_one_block(batch)) {
+            if let Some([wya, by]) = head.accumulators.filter(|_| !self.is_one_block(batch)) {
                 self.sum_outer((logits, head.from), (wya, [self.program.vocabulary, head.width]), (first, last));
                 let target = Target { start: self.totals().add(by), stride: 0 };
                 let shape = (rows * steps, self.program.vocabulary);
-                (self.kernels.execute)(Code::AddRows, shape, target, [self.source(logits, first); 3]);
+                (self.kernels.execute)(Opcode::AddRows, shape, target, [self.source(logits, first); 3]);
             }
         }
         loss
@@ -241,19 +247,19 @@ impl<T: Float> Runner<'_, T> {
     unsafe fn sum_block(&self, layer: &Layer, batch: &Sequences<'_>, (first, last): Span) {
         // SAFETY: as for the caller; tokens are rows of the table.
         unsafe {
-            for reduction in layer.step.reductions.iter().chain(&layer.before.reductions) {
-                let &Reduction::Outer { a, b, to, place: Some(place), .. } = reduction else { continue };
+            for reduction in layer.reductions() {
+                let &Reduction::Outer { a, b, to, accumulator: Some(place), .. } = reduction else { continue };
                 self.sum_outer((a, b), (place, [to.rows, to.columns]), (first, last));
             }
-            for lookup in &layer.lookups {
-                let (Some((from, _)), Some(place)) = (lookup.gradient, lookup.sum) else { continue };
+            for lookup in &layer.gathers {
+                let Some(GatherGradient { from, accumulator: Some(place), .. }) = lookup.gradient else { continue };
                 let (table, width) = (self.totals().add(place), self.width(from));
                 for step in first..last {
                     let from = self.at(from, step).cast_const();
                     for (row, &token) in self.tokens(batch, step).iter().enumerate() {
                         let source = Source { start: from.add(row * width), stride: 0, single: false };
                         let target = Target { start: table.add(token as usize * lookup.width), stride: 0 };
-                        (self.kernels.execute)(Code::AddRows, (1, lookup.width), target, [source; 3]);
+                        (self.kernels.execute)(Opcode::AddRows, (1, lookup.width), target, [source; 3]);
                     }
                 }
             }

@@ -4,10 +4,14 @@ use rayon::prelude::*;
 
 use super::{clock::Clock, executable::Executable};
 use crate::{
+    id::{BufferId, WeightId},
     kernels::{Float, Kernels, Loss, Product},
     model::Sequences,
-    plan::model::ExecutionPlan,
-    plan::schedule::{Body, Buffer, Kind, Slot, Step, View, Weight},
+    plan::{
+        fused_kernel::Operand,
+        model::ExecutionPlan,
+        schedule::{Buffer, BufferKind, Schedule, Slot, Task, View},
+    },
     runtime::buffers::Aligned,
 };
 
@@ -143,32 +147,32 @@ pub(super) struct Runner<'a, T: Float> {
 
 impl<T: Float> Runner<'_, T> {
     /// Where a buffer points at each time step.
-    fn start(&self, buffer: usize, shift: usize) -> Start<T> {
+    fn start(&self, buffer: BufferId, shift: usize) -> Start<T> {
         let Chunk { first, rows, steps, block, .. } = self.chunk;
-        let Buffer { width, kind } = self.program.buffers[buffer];
+        let Buffer { width, kind } = self.program.buffers[buffer.index()];
         let (lines, mask) = match kind {
-            Kind::Tape => (first * steps, usize::MAX),
-            Kind::State => (first * (steps + 1), usize::MAX),
-            Kind::Block => (first * block.min(steps), block - 1),
-            Kind::Step => (first, 0),
-            Kind::Carry => (first * 2, 1),
-            Kind::Table => (0, 0),
+            BufferKind::Tape => (first * steps, usize::MAX),
+            BufferKind::State => (first * (steps + 1), usize::MAX),
+            BufferKind::Block => (first * block.min(steps), block - 1),
+            BufferKind::Step => (first, 0),
+            BufferKind::Carry => (first * 2, 1),
+            BufferKind::Table => (0, 0),
         };
         // SAFETY: the buffer has room for the chunk's rows.
-        let start = unsafe { self.memory.work.add(self.bases[buffer] + lines * width) };
+        let start = unsafe { self.memory.work.add(self.bases[buffer.index()] + lines * width) };
         Start { at: start, shift, mask, step: rows * width }
     }
 
     /// Where the chunk's own sums begin.
     pub(super) unsafe fn sums(&self) -> *mut T {
         // SAFETY: every chunk has as many as the program says.
-        unsafe { self.memory.sums.add(self.chunk.number * (self.program.sums + self.program.totals)) }
+        unsafe { self.memory.sums.add(self.chunk.number * self.program.accumulators.len()) }
     }
 
     /// Where those begin that it adds to block by block.
     pub(super) unsafe fn totals(&self) -> *mut T {
         // SAFETY: as above.
-        unsafe { self.sums().add(self.program.sums) }
+        unsafe { self.sums().add(self.program.accumulators.step) }
     }
 
     /// Where a value lies at a time step.
@@ -179,18 +183,18 @@ impl<T: Float> Runner<'_, T> {
     }
 
     pub(super) fn width(&self, view: View) -> usize {
-        self.program.buffers[view.buffer].width
+        self.program.buffers[view.buffer.index()].width
     }
 
     /// Runs a body at some time steps.
     pub(super) unsafe fn run(
         &self,
-        body: &Body,
+        body: &Schedule,
         space: &mut Space<T>,
         steps: impl Iterator<Item = usize>,
         rows: usize,
     ) {
-        if body.steps.is_empty() {
+        if body.tasks.is_empty() {
             return;
         }
         // SAFETY: as for the caller.
@@ -203,7 +207,7 @@ impl<T: Float> Runner<'_, T> {
     }
 
     /// Works out where the slots of a body point.
-    pub(super) unsafe fn bind(&self, body: &Body, space: &mut Space<T>) {
+    pub(super) unsafe fn bind(&self, body: &Schedule, space: &mut Space<T>) {
         space.starts.clear();
         for slot in &body.slots {
             let fixed = |at| Start { at, shift: 0, mask: 0, step: 0 };
@@ -211,8 +215,8 @@ impl<T: Float> Runner<'_, T> {
             space.starts.push(unsafe {
                 match *slot {
                     Slot::Batch { buffer, shift } => self.start(buffer, shift),
-                    Slot::Fixed(offset) => fixed(self.memory.fixed.add(offset)),
-                    Slot::Sum(offset) => fixed(self.sums().add(offset)),
+                    Slot::Parameter(offset) => fixed(self.memory.fixed.add(offset)),
+                    Slot::Accumulator(offset) => fixed(self.sums().add(offset)),
                 }
             });
         }
@@ -222,36 +226,39 @@ impl<T: Float> Runner<'_, T> {
 
     /// Runs a body that is bound at one time step. Meanwhile what the next program reads and writes is brought nearer, that
     /// of the time step after this one if the body ends before it.
-    pub(super) unsafe fn once(&self, body: &Body, space: &mut Space<T>, moment: Moment<'_>, rows: usize) {
+    pub(super) unsafe fn once(&self, body: &Schedule, space: &mut Space<T>, moment: Moment<'_>, rows: usize) {
         let Moment { step, after, tokens } = moment;
         // SAFETY: the pointers are valid for the chunk's rows at every step.
         unsafe {
             for (pointer, start) in space.frame.iter_mut().zip(&space.starts) {
                 *pointer = start.at.add((step.wrapping_add(start.shift) & start.mask) * start.step);
             }
-            for (number, part) in body.steps.iter().enumerate() {
+            for (number, part) in body.tasks.iter().enumerate() {
                 match part {
-                    Step::Program(program) => {
-                        (self.kernels.run)(program, &space.frame, space.scratch.as_mut_ptr(), rows);
+                    Task::Fused(kernel) => {
+                        (self.kernels.run)(kernel, &space.frame, space.scratch.as_mut_ptr(), rows);
                     }
-                    Step::Multiply(multiply) => {
+                    Task::Multiply(multiply) => {
                         space.ahead.clear();
                         if let Some(after) = after {
-                            let is_followed = matches!(body.steps.get(number + 1), Some(Step::Program(_)));
+                            let is_followed = matches!(body.tasks.get(number + 1), Some(Task::Fused(_)));
                             self.look_ahead(space, if is_followed { step } else { after });
                         }
-                        let place = |place: &crate::plan::instruction::Place| {
-                            space.frame[place.slot.unwrap_or_default() as usize].add(place.offset)
+                        // Products read and write memory, never registers of a kernel.
+                        let place = |operand: &Operand| {
+                            operand
+                                .slot
+                                .map_or(std::ptr::null_mut(), |slot| space.frame[slot.index()].add(operand.offset))
                         };
-                        let init = multiply.init.map_or(std::ptr::null(), |init| place(&init).cast_const());
+                        let init = multiply.init.map_or(std::ptr::null(), |init| place(&init.from).cast_const());
                         let product = Product {
                             a: place(&multiply.a).cast_const(),
                             a_strides: [multiply.a.stride, 1],
                             c: place(&multiply.to),
                             c_stride: multiply.to.stride,
                             init,
-                            init_stride: multiply.init.map_or(0, |init| init.stride),
-                            chosen: if multiply.is_chosen { tokens } else { &[] },
+                            init_stride: multiply.init.map_or(0, |init| init.from.stride),
+                            chosen: if multiply.init.is_some_and(|init| init.is_gather) { tokens } else { &[] },
                             ahead: &space.ahead,
                             ..self.product(multiply.weight, rows)
                         };
@@ -275,8 +282,8 @@ impl<T: Float> Runner<'_, T> {
     }
 
     /// A product by a packed weight; a, c and init are left to fill in.
-    pub(super) unsafe fn product(&self, weight: usize, rows: usize) -> Product<'static, T> {
-        let (Weight { at }, packed) = self.program.weights[weight];
+    pub(super) unsafe fn product(&self, weight: WeightId, rows: usize) -> Product<'static, T> {
+        let (at, packed) = (self.program.weights[weight.index()].at, self.program.packed[weight.index()]);
         let panel = self.kernels.panel;
         Product {
             rows,
