@@ -6,7 +6,12 @@
 //!
 //! Each is a function of its input. The verifier runs after each that makes graphs.
 
-use std::fmt::Display;
+#[cfg(test)]
+mod tests;
+
+use std::fmt::{Display, Write};
+
+use hatchery_plugin::burn::tensor::DType;
 
 use crate::{
     error::{Refusal, Result},
@@ -14,6 +19,8 @@ use crate::{
         lower::record::{CellSource, lower_cell},
         module::Module,
     },
+    kernels::{Float, InstructionSet},
+    model::Description,
     passes::PASSES,
     plan::{
         assign_buffers::{CellContext, assign_buffers},
@@ -21,6 +28,7 @@ use crate::{
         emit::emit,
         layer::Layer,
         listing::{BufferListing, LayerListing},
+        model::ExecutionPlan,
     },
 };
 
@@ -28,7 +36,7 @@ use crate::{
 pub(crate) type Observer<'a> = &'a mut dyn FnMut(&'static str, &dyn Display);
 
 /// The names of all passes, in their order.
-pub(crate) fn pass_names() -> impl Iterator<Item = &'static str> {
+pub fn pass_names() -> impl Iterator<Item = &'static str> {
     ["lower"].into_iter().chain(PASSES.iter().map(|(name, _)| *name)).chain(["assign-buffers", "emit"])
 }
 
@@ -52,6 +60,30 @@ pub(crate) fn compile_cell(
     let layer = Layer::new(prefix, state_names, buffers, emitted);
     observe("emit", &LayerListing { layer: &layer, weights: &plan.weights, size: source.dtype.size() });
     Ok(layer)
+}
+
+/// The result of a pass on the last layer of a model, as text; of a pass that makes graphs, with the names of their
+/// parameters.
+///
+/// # Errors
+/// When a cell or a clipper cannot be recorded, or uses an operation that is not compiled.
+pub fn dump(description: &Description<'_>, after: &str) -> Result<String> {
+    let mut text = String::new();
+    let panel = f32::kernels(InstructionSet::available()[0]).panel;
+    let plan = ExecutionPlan::new(description, DType::F32, panel, &mut |pass, result| {
+        if pass == after {
+            text = result.to_string();
+        }
+    })?;
+    let prefix = description.layers.last().map_or("", |(_, prefix)| prefix.as_str());
+    let makes_graphs = after == "lower" || PASSES.iter().any(|(name, _)| *name == after);
+    let mut names = String::new();
+    for (index, (name, _)) in plan.params.iter().enumerate().filter(|_| makes_graphs) {
+        if let Some(name) = name.strip_prefix(prefix) {
+            let _ = writeln!(names, "param {index}: {name}");
+        }
+    }
+    Ok(names + &text)
 }
 
 /// A module that the verifier has no objection to.

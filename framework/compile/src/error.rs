@@ -1,6 +1,6 @@
-//! Why something is not compiled.
+//! Why a model is not compiled.
 
-/// An operation or a use of one that the compiler does not know. What is refused runs on the Burn executor.
+/// An operation, or a use of one, that is not compiled. Such a model runs on the Burn executor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The operation or the rule, as a lower-case fragment.

@@ -72,7 +72,7 @@ fn train(network: &mut Network, data: &Data, arguments: &Bench) -> Result<Traini
             let batch = data.train.batch(step);
             network.executor.train(&batch, Stream::new(network.experiment.seed, "dropout", step), rate)?;
             // As in a training: the next step does not wait where a card still computes this one.
-            if !network.executor.lags() {
+            if !network.executor.is_async() {
                 network.executor.losses()?;
             }
             characters += batch.counted();

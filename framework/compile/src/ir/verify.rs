@@ -2,6 +2,9 @@
 //!
 //! It runs after every pass. A fault is a bug of the pass before it, and is reported instead of compiled.
 
+#[cfg(test)]
+mod tests;
+
 use super::{
     graph::{Graph, Role, Rows, Shape},
     op::{Leaf, Op},

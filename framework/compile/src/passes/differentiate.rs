@@ -356,22 +356,26 @@ impl Reverse<'_> {
                 let gradient = self.graph.zip(Binary::Mul, scaled, power);
                 self.accumulate(a, gradient);
             }
-            // As Burn has it, an entry at the bound passes its gradient on, and so does NaN.
-            Binary::Max | Binary::Min => {
-                if self.varies(a) {
-                    return Err(Refusal::new("the derivative of a maximum of two values"));
-                }
-                let cut = if function == Binary::Max { (b, a) } else { (a, b) };
-                let outside = self.graph.zip(Binary::Less, cut.0, cut.1);
-                let zero = self.graph.scalar(0.0);
-                let gradient = self.graph.select(outside, zero, dy);
-                self.accumulate(b, gradient);
-            }
+            Binary::Max | Binary::Min => self.bound(function, (a, b), dy)?,
             Binary::Less | Binary::LessEqual | Binary::Equal => {}
             Binary::TanhGradient | Binary::SigmoidGradient | Binary::ReluGradient => {
                 return Err(Refusal::new("the derivative of a derivative"));
             }
         }
+        Ok(())
+    }
+
+    /// The gradient of a maximum or minimum with a bound. As in Burn, an entry at the bound passes its gradient on, and so
+    /// does NaN.
+    fn bound(&mut self, function: Binary, (bound, x): (NodeId, NodeId), dy: NodeId) -> Result<()> {
+        if self.varies(bound) {
+            return Err(Refusal::new("the derivative of a maximum of two values"));
+        }
+        let (low, high) = if function == Binary::Max { (x, bound) } else { (bound, x) };
+        let outside = self.graph.zip(Binary::Less, low, high);
+        let zero = self.graph.scalar(0.0);
+        let gradient = self.graph.select(outside, zero, dy);
+        self.accumulate(x, gradient);
         Ok(())
     }
 }

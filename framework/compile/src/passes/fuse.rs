@@ -2,7 +2,6 @@
 //! go through memory.
 
 use crate::{
-    error::Result,
     id::NodeId,
     ir::{
         graph::{Graph, Rows},
@@ -12,8 +11,8 @@ use crate::{
 };
 
 /// Both graphs, fused.
-pub(crate) fn run(module: &Module) -> Result<Module> {
-    Ok(Module { hoisted: fuse(&module.hoisted), step: fuse(&module.step) })
+pub(crate) fn run(module: &Module) -> Module {
+    Module { hoisted: fuse(&module.hoisted), step: fuse(&module.step) }
 }
 
 /// The same graph with products added, subtracted or used by a derivative where they are computed, and with both bounds of

@@ -7,7 +7,6 @@
 use std::collections::HashMap;
 
 use crate::{
-    error::Result,
     id::NodeId,
     ir::{
         graph::{Graph, Node, Role, Rows, Shape},
@@ -17,7 +16,7 @@ use crate::{
 };
 
 /// The time step in two parts.
-pub(crate) fn run(module: &Module) -> Result<Module> {
+pub(crate) fn run(module: &Module) -> Module {
     let graph = &module.step;
     let mut depends_on_state = vec![false; graph.len()];
     for id in graph.ids() {
@@ -36,7 +35,7 @@ pub(crate) fn run(module: &Module) -> Result<Module> {
         let node = hoisting.in_step(node);
         hoisting.step.outputs.push((role, node));
     }
-    Ok(Module { hoisted: hoisting.hoisted, step: hoisting.step })
+    Module { hoisted: hoisting.hoisted, step: hoisting.step }
 }
 
 struct Hoisting<'a> {

@@ -2,7 +2,6 @@
 //! nothing.
 
 use crate::{
-    error::Result,
     id::NodeId,
     ir::{
         graph::{Graph, Rows, Shape},
@@ -13,8 +12,8 @@ use crate::{
 
 /// The time step with every product of concatenated columns as a sum of products, so that each can be computed when its
 /// columns are known, and with every sum of products and a bias as one [`Op::Linear`].
-pub(crate) fn run(module: &Module) -> Result<Module> {
-    Ok(Module { step: merge(&split_concatenated(&module.step)), ..module.clone() })
+pub(crate) fn run(module: &Module) -> Module {
+    Module { step: merge(&split_concatenated(&module.step)), ..module.clone() }
 }
 
 /// The same graph with `[x y] · w` as `x · w₁ + y · w₂`.

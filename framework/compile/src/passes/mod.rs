@@ -12,8 +12,8 @@ pub(crate) type Pass = (&'static str, fn(&Module) -> Result<Module>);
 
 /// All passes between `lower`, which makes the first graph, and `assign-buffers`.
 pub(crate) const PASSES: [Pass; 4] = [
-    ("merge-products", merge_products::run),
-    ("hoist", hoist::run),
+    ("merge-products", |module| Ok(merge_products::run(module))),
+    ("hoist", |module| Ok(hoist::run(module))),
     ("differentiate", differentiate::run),
-    ("fuse", fuse::run),
+    ("fuse", |module| Ok(fuse::run(module))),
 ];

@@ -79,7 +79,7 @@ impl Emitter<'_, '_> {
     /// The address of columns of a buffer.
     fn at(&mut self, view: View) -> Operand {
         let slot = Some(self.schedule.slot(Slot::Batch { buffer: view.buffer, shift: view.shift }));
-        Operand { slot, offset: view.offset, stride: self.plan.width(view), is_column: false }
+        Operand { slot, offset: view.offset, row_stride: self.plan.width(view), column_stride: 1 }
     }
 
     /// The address of a static row.
@@ -91,21 +91,21 @@ impl Emitter<'_, '_> {
     /// The address of an operand of an operation on `width` columns.
     fn operand(&mut self, id: NodeId, width: usize) -> Result<Operand> {
         let Node { op, shape } = self.graph[id].clone();
-        let is_column = shape.columns == 1 && width > 1;
+        let column_stride = usize::from(shape.columns > 1 || width == 1);
         if let Op::Fill(bits) = op {
             let offset = self.plan.memory.constant(f64::from_bits(bits));
-            return Ok(Operand { is_column: true, ..Operand::row(self.schedule.slot(Slot::Parameter(offset))) });
+            return Ok(Operand { column_stride: 0, ..Operand::row(self.schedule.slot(Slot::Parameter(offset))) });
         }
         match shape.rows {
-            Rows::Static(1) => Ok(Operand { is_column, ..self.row(id)? }),
+            Rows::Static(1) => Ok(Operand { column_stride, ..self.row(id)? }),
             Rows::Static(rows) => {
                 Err(Refusal::new(format!("an operation on the batch and a matrix of {rows} rows, entry by entry")))
             }
             Rows::Batch => match self.registers.offsets.get(&id) {
-                Some(&offset) => Ok(Operand { slot: None, offset, stride: shape.columns, is_column }),
+                Some(&offset) => Ok(Operand { slot: None, offset, row_stride: shape.columns, column_stride }),
                 None => {
                     let view = self.view(id)?;
-                    Ok(Operand { is_column, ..self.at(view) })
+                    Ok(Operand { column_stride, ..self.at(view) })
                 }
             },
         }
@@ -197,7 +197,7 @@ impl Emitter<'_, '_> {
             // Before registers of the operands are released: a source is never also the target.
             None => {
                 let offset = self.registers.allocate(id, shape.columns);
-                Operand { slot: None, offset, stride: shape.columns, is_column: false }
+                Operand { slot: None, offset, row_stride: shape.columns, column_stride: 1 }
             }
         };
         instructions.push(Instruction::new(opcode, width, to, &from));

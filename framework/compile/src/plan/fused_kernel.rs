@@ -58,15 +58,15 @@ pub(crate) struct Operand {
     /// Elements from that pointer; for a register, the elements of a row that lie before it.
     pub(crate) offset: usize,
     /// Elements from a row to the next; 0 repeats one row.
-    pub(crate) stride: usize,
-    /// Whether one element a row stands for all columns.
-    pub(crate) is_column: bool,
+    pub(crate) row_stride: usize,
+    /// 1, or 0 where one element a row stands for all columns.
+    pub(crate) column_stride: usize,
 }
 
 impl Operand {
     /// A row that is the same for all sequences.
     pub(crate) fn row(slot: SlotId) -> Self {
-        Self { slot: Some(slot), offset: 0, stride: 0, is_column: false }
+        Self { slot: Some(slot), offset: 0, row_stride: 0, column_stride: 1 }
     }
 }
 

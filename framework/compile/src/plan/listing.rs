@@ -64,7 +64,7 @@ impl LayerListing<'_> {
 
 /// The elements that a kernel reads and writes outside registers, for one row.
 fn elements_in_memory(kernel: &FusedKernel) -> usize {
-    let is_outside = |operand: &&Operand| operand.slot.is_some() && operand.stride > 0;
+    let is_outside = |operand: &&Operand| operand.slot.is_some() && operand.row_stride > 0;
     let of_instruction = kernel.instructions.iter().map(|instruction| {
         let operands = instruction.operands().iter().chain([&instruction.to]);
         operands.filter(is_outside).count() * instruction.width

@@ -127,7 +127,7 @@ impl Schedule {
             if let Task::Multiply(Multiply { init: Some(init), .. }) = task
                 && is_copy(&init.from)
             {
-                (init.from.offset, init.from.stride) = (init.from.offset + table.offset, stride);
+                (init.from.offset, init.from.row_stride) = (init.from.offset + table.offset, stride);
                 init.is_gather = true;
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::{
     ir::op::Unary,
-    kernels::{Float, Kernels, Source, Target},
+    kernels::{Dims, Float, Kernels, MatrixMut, MatrixRef},
     plan::{fused_kernel::Opcode, parameter_program::ParameterOp, parameters::Location},
 };
 
@@ -18,7 +18,7 @@ pub(super) unsafe fn run<T: Float>(program: &[ParameterOp], memory: *mut T, kern
         unsafe {
             match op {
                 ParameterOp::Elementwise { opcode, to, from } => runner.elementwise(*opcode, to, from),
-                ParameterOp::ReduceColumns { opcode, to, from } => runner.rows(*opcode, runner.target(to), from),
+                ParameterOp::ReduceColumns { opcode, to, from } => runner.rows(*opcode, runner.write(to), from),
                 ParameterOp::SumRows { to, from } => runner.sum_rows(to, from),
                 ParameterOp::Copy { to, from, add } => runner.copy(to, from, *add),
                 ParameterOp::Fill { to, value } => runner.fill(to, *value),
@@ -40,44 +40,45 @@ impl<T: Float> Runner<'_, T> {
         unsafe { self.memory.add(at.offset + row * at.row_stride + column * at.column_stride) }
     }
 
-    unsafe fn target(&self, at: &Location) -> Target<T> {
+    unsafe fn write(&self, at: &Location) -> MatrixMut<T> {
         // SAFETY: see the impl block.
-        Target { start: unsafe { self.entry(at, 0, 0) }, stride: at.row_stride }
+        MatrixMut { ptr: unsafe { self.entry(at, 0, 0) }, row_stride: at.row_stride }
     }
 
-    unsafe fn source(&self, at: &Location) -> Source<T> {
+    unsafe fn read(&self, at: &Location) -> MatrixRef<T> {
         // SAFETY: see the impl block.
-        Source { start: unsafe { self.entry(at, 0, 0) }.cast_const(), stride: at.row_stride, single: false }
+        MatrixRef::rows(unsafe { self.entry(at, 0, 0) }.cast_const(), at.row_stride)
     }
 
     unsafe fn elementwise(&self, opcode: Opcode, to: &Location, from: &[Location]) {
         let same = |at: &Location| at.rows == to.rows && at.columns == to.columns;
         let is_flat = to.is_contiguous() && from.iter().all(|at| at.len() == 1 || (same(at) && at.is_contiguous()));
-        let (rows, width) = if is_flat { (1, to.len()) } else { (to.rows, to.columns) };
+        let (rows, columns) = if is_flat { (1, to.len()) } else { (to.rows, to.columns) };
         // SAFETY: see the impl block; operands of one row or column are broadcast within it.
         unsafe {
-            let source = |at: &Location| Source {
-                stride: if at.rows == 1 { 0 } else { at.row_stride },
-                single: at.columns == 1 && width > 1,
-                ..self.source(at)
+            let source = |at: &Location| MatrixRef {
+                row_stride: if at.rows == 1 { 0 } else { at.row_stride },
+                column_stride: usize::from(at.columns > 1 || columns == 1),
+                ..self.read(at)
             };
             let sources = std::array::from_fn(|index| source(&from[index.min(from.len() - 1)]));
-            (self.kernels.execute)(opcode, (rows, width), self.target(to), sources);
+            (self.kernels.execute)(opcode, Dims { rows, columns }, self.write(to), sources);
         }
     }
 
     /// An operation on all rows of a matrix.
-    unsafe fn rows(&self, opcode: Opcode, target: Target<T>, from: &Location) {
+    unsafe fn rows(&self, opcode: Opcode, to: MatrixMut<T>, from: &Location) {
+        let dims = Dims { rows: from.rows, columns: from.columns };
         // SAFETY: see the impl block.
-        unsafe { (self.kernels.execute)(opcode, (from.rows, from.columns), target, [self.source(from); 3]) };
+        unsafe { (self.kernels.execute)(opcode, dims, to, [self.read(from); 3]) };
     }
 
     unsafe fn sum_rows(&self, to: &Location, from: &Location) {
         // SAFETY: see the impl block.
         unsafe {
-            let target = Target { stride: 0, ..self.target(to) };
-            std::slice::from_raw_parts_mut(target.start, to.columns).fill(T::default());
-            self.rows(Opcode::AddRows, target, from);
+            let to_row = MatrixMut::row(self.entry(to, 0, 0));
+            std::slice::from_raw_parts_mut(to_row.ptr, to.columns).fill(T::default());
+            self.rows(Opcode::AddRows, to_row, from);
         }
     }
 
@@ -85,8 +86,8 @@ impl<T: Float> Runner<'_, T> {
         // SAFETY: see the impl block.
         unsafe {
             if to.column_stride == 1 && from.column_stride == 1 && !add {
-                let shape = (to.rows, to.columns);
-                (self.kernels.execute)(Opcode::Map(Unary::Copy), shape, self.target(to), [self.source(from); 3]);
+                let dims = Dims { rows: to.rows, columns: to.columns };
+                (self.kernels.execute)(Opcode::Map(Unary::Copy), dims, self.write(to), [self.read(from); 3]);
                 return;
             }
             for row in 0..to.rows {
