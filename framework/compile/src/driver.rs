@@ -14,7 +14,7 @@ use std::fmt::{Display, Write};
 use hatchery_plugin::burn::tensor::DType;
 
 use crate::{
-    error::{Refusal, Result},
+    error::{Result, Unsupported},
     ir::{
         lower::record::{CellSource, lower_cell},
         module::Module,
@@ -90,6 +90,6 @@ pub fn dump(description: &Description<'_>, after: &str) -> Result<String> {
 fn verified(pass: &str, module: Module) -> Result<Module> {
     match module.verify() {
         Ok(()) => Ok(module),
-        Err(fault) => Err(Refusal::new(format!("a graph that the pass `{pass}` made malformed: {fault}"))),
+        Err(fault) => Err(Unsupported::new(format!("a graph that the pass `{pass}` made malformed: {fault}"))),
     }
 }

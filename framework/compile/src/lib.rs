@@ -21,7 +21,7 @@ mod plan;
 mod runtime;
 
 pub use driver::{dump, pass_names};
-pub use error::Refusal;
+pub use error::Unsupported;
 pub use kernels::InstructionSet;
 #[doc(hidden)]
 pub use kernels::approximate;

@@ -26,10 +26,10 @@ pub(crate) fn list(libraries: &Libraries) -> Result<()> {
     Ok(())
 }
 
-/// Prints the documentation and the keys of a plugin, and with `program` what a cell is compiled to, or what a pass of the
-/// compiler makes of it.
-pub(crate) fn show(kind: Kind, name: &str, program: Option<Option<&str>>, libraries: &Libraries) -> Result<()> {
-    check_pass(program.flatten())?;
+/// Prints the documentation and the keys of a plugin, and with `program` what a cell is compiled to, or what the compiler's
+/// pass `after` makes of it.
+pub(crate) fn show(kind: Kind, name: &str, program: bool, after: Option<&str>, libraries: &Libraries) -> Result<()> {
+    check_pass(after)?;
     let registry = registry(libraries, &[])?;
     let Some(entry) = registry.find(kind, name) else {
         let known: Vec<_> = registry.of(kind).map(|entry| entry.variant.name).collect();
@@ -55,10 +55,7 @@ pub(crate) fn show(kind: Kind, name: &str, program: Option<Option<&str>>, librar
         println!("  {}: {}{default}", key.name, key.kind);
         println!("      {}", key.doc.replace('\n', "\n      "));
     }
-    match program {
-        Some(after) => show_program(&registry, kind, name, after),
-        None => Ok(()),
-    }
+    if program { show_program(&registry, kind, name, after) } else { Ok(()) }
 }
 
 /// Checks that a pass of the compiler has this name.

@@ -1,7 +1,7 @@
 //! The pass `differentiate`: reverse-mode differentiation. The gradient of every leaf becomes further nodes of the graph.
 
 use crate::{
-    error::{Refusal, Result},
+    error::{Result, Unsupported},
     id::NodeId,
     ir::{
         graph::{Graph, Role, Rows, Shape},
@@ -221,7 +221,7 @@ impl Reverse<'_> {
                 let gradient = self.graph.add(Op::Reshape(dy), self.graph.shape(a));
                 self.accumulate(a, gradient);
             }
-            Op::Fuse(..) | Op::Outer(..) => return Err(Refusal::new("the derivative of a derivative")),
+            Op::Fuse(..) | Op::Outer(..) => return Err(Unsupported::new("the derivative of a derivative")),
         }
         Ok(())
     }
@@ -347,7 +347,7 @@ impl Reverse<'_> {
             }
             Binary::Pow => {
                 if self.varies(b) {
-                    return Err(Refusal::new("the derivative of a power by its exponent"));
+                    return Err(Unsupported::new("the derivative of a power by its exponent"));
                 }
                 let one = self.graph.scalar(1.0);
                 let less = self.graph.zip(Binary::Sub, b, one);
@@ -359,7 +359,7 @@ impl Reverse<'_> {
             Binary::Max | Binary::Min => self.bound(function, (a, b), dy)?,
             Binary::Less | Binary::LessEqual | Binary::Equal => {}
             Binary::TanhGradient | Binary::SigmoidGradient | Binary::ReluGradient => {
-                return Err(Refusal::new("the derivative of a derivative"));
+                return Err(Unsupported::new("the derivative of a derivative"));
             }
         }
         Ok(())
@@ -369,7 +369,7 @@ impl Reverse<'_> {
     /// does NaN.
     fn bound(&mut self, function: Binary, (bound, x): (NodeId, NodeId), dy: NodeId) -> Result<()> {
         if self.varies(bound) {
-            return Err(Refusal::new("the derivative of a maximum of two values"));
+            return Err(Unsupported::new("the derivative of a maximum of two values"));
         }
         let (low, high) = if function == Binary::Max { (x, bound) } else { (bound, x) };
         let outside = self.graph.zip(Binary::Less, low, high);

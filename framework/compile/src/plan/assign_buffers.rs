@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::{
-    error::{Refusal, Result},
+    error::{Result, Unsupported},
     id::{BufferId, NodeId, ParamId},
     ir::{
         graph::Graph,
@@ -197,7 +197,7 @@ impl<'a> Assigner<'a> {
         let graph = self.hoisted_phases.graph;
         for (index, &output) in self.hoisted_phases.outputs.iter().enumerate() {
             let table = view_of(graph, &self.hoisted.views, output)
-                .ok_or_else(|| Refusal::new("an input product that nothing computes"))?;
+                .ok_or_else(|| Unsupported::new("an input product that nothing computes"))?;
             let mut view = table;
             if self.context.input.is_tokens() {
                 let width = graph.columns(output);
@@ -230,7 +230,7 @@ impl<'a> Assigner<'a> {
         };
         self.step.forward = assign(&values, &mut self.step.views, self.plan);
         let view = view_of(graph, &self.step.views, output).or(constant);
-        view.ok_or_else(|| Refusal::new("an output that nothing computes"))
+        view.ok_or_else(|| Unsupported::new("an output that nothing computes"))
     }
 
     /// Returns the buffer of the output's gradient.
@@ -278,7 +278,8 @@ impl<'a> Assigner<'a> {
             let graph = self.step_phases.graph;
             let gradient = graph.gradient(Leaf::Hoisted(index));
             let from = gradient.and_then(|id| view_of(graph, &self.step.views, id));
-            let from = from.ok_or_else(|| Refusal::new("the gradient of an input product that nothing computes"))?;
+            let from =
+                from.ok_or_else(|| Unsupported::new("the gradient of an input product that nothing computes"))?;
             let mut view = from;
             if self.context.input.is_tokens() {
                 let gather = &mut self.gathers[index];

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::{
-    error::{Refusal, Result},
+    error::{Result, Unsupported},
     id::NodeId,
     ir::{
         graph::{Graph, Node, Rows},
@@ -12,7 +12,7 @@ use crate::{
     plan::{
         assign_phase::{Assignment, Views, view_of},
         builder::PlanBuilder,
-        fused_kernel::{FusedKernel, Instruction, Opcode, Operand},
+        fused_kernel::{Address, FusedKernel, Instruction, Opcode, Operand},
         parameter_program::ParameterPlanner,
         schedule::{Init, Multiply, Schedule, Slot, Task, View},
     },
@@ -77,15 +77,24 @@ struct Emitter<'a, 'b> {
 
 impl Emitter<'_, '_> {
     /// The address of columns of a buffer.
-    fn at(&mut self, view: View) -> Operand {
-        let slot = Some(self.schedule.slot(Slot::Batch { buffer: view.buffer, shift: view.shift }));
-        Operand { slot, offset: view.offset, row_stride: self.plan.width(view), column_stride: 1 }
+    fn at(&mut self, view: View) -> Address {
+        let slot = self.schedule.slot(Slot::Batch { buffer: view.buffer, shift: view.shift });
+        Address { slot, offset: view.offset, row_stride: self.plan.width(view) }
     }
 
     /// The address of a static row.
-    fn row(&mut self, id: NodeId) -> Result<Operand> {
+    fn row(&mut self, id: NodeId) -> Result<Address> {
         let offset = self.planner.row(&mut self.plan.memory, id)?;
-        Ok(Operand::row(self.schedule.slot(Slot::Parameter(offset))))
+        Ok(Address::row(self.schedule.slot(Slot::Parameter(offset))))
+    }
+
+    /// The address of a batch value, or of a static row.
+    fn address(&mut self, id: NodeId) -> Result<Address> {
+        if !self.graph.is_batch(id) {
+            return self.row(id);
+        }
+        let view = self.view(id)?;
+        Ok(self.at(view))
     }
 
     /// The address of an operand of an operation on `width` columns.
@@ -94,41 +103,32 @@ impl Emitter<'_, '_> {
         let column_stride = usize::from(shape.columns > 1 || width == 1);
         if let Op::Fill(bits) = op {
             let offset = self.plan.memory.constant(f64::from_bits(bits));
-            return Ok(Operand { column_stride: 0, ..Operand::row(self.schedule.slot(Slot::Parameter(offset))) });
+            return Ok(Address::row(self.schedule.slot(Slot::Parameter(offset))).operand(0));
         }
         match shape.rows {
-            Rows::Static(1) => Ok(Operand { column_stride, ..self.row(id)? }),
+            Rows::Static(1) => Ok(self.row(id)?.operand(column_stride)),
             Rows::Static(rows) => {
-                Err(Refusal::new(format!("an operation on the batch and a matrix of {rows} rows, entry by entry")))
+                Err(Unsupported::new(format!("an operation on the batch and a matrix of {rows} rows, entry by entry")))
             }
             Rows::Batch => match self.registers.offsets.get(&id) {
                 Some(&offset) => Ok(Operand { slot: None, offset, row_stride: shape.columns, column_stride }),
-                None => {
-                    let view = self.view(id)?;
-                    Ok(Operand { column_stride, ..self.at(view) })
-                }
+                None => Ok(self.address(id)?.operand(column_stride)),
             },
         }
     }
 
     /// Where a batch value lies in memory.
     fn view(&self, id: NodeId) -> Result<View> {
-        view_of(self.graph, self.views, id).ok_or_else(|| Refusal::new("a product of a value that nothing computes"))
+        view_of(self.graph, self.views, id)
+            .ok_or_else(|| Unsupported::new("a product of a value that nothing computes"))
     }
 
     /// The products of a sum: each adds to the one before.
     fn products(&mut self, id: NodeId, terms: &[(NodeId, NodeId)], init: Option<NodeId>) -> Result<()> {
-        let view = self.view(id)?;
-        let to = self.at(view);
-        let mut init = match init {
-            // A product begins with a row of values, not with one for all columns.
-            Some(init) if self.graph.fill_of(init).is_some() && !self.graph.is_batch(init) => Some(self.row(init)?),
-            Some(init) => Some(self.operand(init, self.graph.columns(id))?),
-            None => None,
-        };
+        let to = self.address(id)?;
+        let mut init = init.map(|init| self.address(init)).transpose()?;
         for &(a, b) in terms {
-            let view = self.view(a)?;
-            let a = self.at(view);
+            let a = self.address(a)?;
             let weight = self.planner.matrix(&mut self.plan.memory, b)?;
             let weight = self.plan.weight(weight);
             let init_of_term = init.map(|from| Init { from, is_gather: false });
@@ -188,12 +188,12 @@ impl Emitter<'_, '_> {
             Op::MaxColumns(a) => (Opcode::MaxColumns, self.graph.columns(a)),
             Op::ConcatColumns(parts) => return self.concat_columns(id, &parts, instructions),
             Op::Linear { .. } | Op::Slice { .. } => return Ok(()),
-            _ => return Err(Refusal::new(format!("an operation on the batch: {op}"))),
+            _ => return Err(Unsupported::new(format!("an operation on the batch: {op}"))),
         };
         let from: Vec<Operand> =
             op.operands().into_iter().map(|operand| self.operand(operand, width)).collect::<Result<_>>()?;
         let to = match self.views.get(&id) {
-            Some(&view) => self.at(view),
+            Some(&view) => self.at(view).operand(1),
             // Before registers of the operands are released: a source is never also the target.
             None => {
                 let offset = self.registers.allocate(id, shape.columns);
@@ -223,7 +223,7 @@ impl Emitter<'_, '_> {
             if self.assignment.stage(id).unwrap_or(0) == stage {
                 let columns = self.graph.columns(id);
                 let from = self.operand(id, columns)?;
-                let to = Operand::row(self.schedule.slot(Slot::Accumulator(accumulator)));
+                let to = Address::row(self.schedule.slot(Slot::Accumulator(accumulator))).operand(1);
                 instructions.push(Instruction::new(Opcode::AddRows, columns, to, &[from]));
             }
         }
@@ -244,6 +244,6 @@ impl Emitter<'_, '_> {
     fn copy(&mut self, id: NodeId, view: View) -> Result<Instruction> {
         let width = self.graph.columns(id);
         let from = self.operand(id, width)?;
-        Ok(Instruction::new(Opcode::Map(Unary::Copy), width, self.at(view), &[from]))
+        Ok(Instruction::new(Opcode::Map(Unary::Copy), width, self.at(view).operand(1), &[from]))
     }
 }

@@ -63,10 +63,25 @@ pub(crate) struct Operand {
     pub(crate) column_stride: usize,
 }
 
-impl Operand {
+/// The address of a matrix in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Address {
+    pub(crate) slot: SlotId,
+    /// Elements from the slot's pointer.
+    pub(crate) offset: usize,
+    /// Elements from a row to the next; 0 repeats one row.
+    pub(crate) row_stride: usize,
+}
+
+impl Address {
     /// A row that is the same for all sequences.
     pub(crate) fn row(slot: SlotId) -> Self {
-        Self { slot: Some(slot), offset: 0, row_stride: 0, column_stride: 1 }
+        Self { slot, offset: 0, row_stride: 0 }
+    }
+
+    /// The same as an operand of a kernel.
+    pub(crate) fn operand(self, column_stride: usize) -> Operand {
+        Operand { slot: Some(self.slot), offset: self.offset, row_stride: self.row_stride, column_stride }
     }
 }
 

@@ -4,7 +4,7 @@ use hatchery_plugin::burn::tensor::DType;
 
 use crate::{
     driver::{Observer, compile_cell},
-    error::{Refusal, Result},
+    error::{Result, Unsupported},
     id::{BufferId, ParamId},
     ir::lower::record::{CellSource, lower_clippers},
     ir::verify::verify,
@@ -80,7 +80,7 @@ impl ExecutionPlan {
         let (layers, dropouts, output) = layers(description, dtype, input, &mut plan, observe)?;
         let params = [2, 1].map(|from_end| ParamId::new(shapes.len() - from_end));
         let Some(width) = layers.last().map(|layer| layer.output_width) else {
-            return Err(Refusal::new("a model without a cell"));
+            return Err(Unsupported::new("a model without a cell"));
         };
         let head = Head::new(output, width, params, &mut plan);
         if description.embedding.is_some() {
@@ -178,7 +178,7 @@ fn layers(
         dropouts.push(dropout);
         layers.push(layer);
     }
-    let Input::Below { view, gradient } = input else { return Err(Refusal::new("a model without a cell")) };
+    let Input::Below { view, gradient } = input else { return Err(Unsupported::new("a model without a cell")) };
     Ok((layers, dropouts, (view, gradient)))
 }
 
@@ -195,10 +195,10 @@ fn clippers(
     }
     let compile = |memory: &mut ParameterMemory| {
         let graph = fuse(&lower_clippers(&description.clippers, shapes, dtype)?);
-        verify(&graph).map_err(Refusal::new)?;
+        verify(&graph).map_err(Unsupported::new)?;
         let mut planner = ParameterPlanner::new(&graph, &gradients);
         let clipped: Result<Vec<_>> = graph.output_nodes().into_iter().map(|id| planner.matrix(memory, id)).collect();
         Ok((planner.finish().0, clipped?))
     };
-    compile(&mut plan.memory).map_err(|refusal: Refusal| Refusal::new(format!("in the clippers, {refusal}")))
+    compile(&mut plan.memory).map_err(|refusal: Unsupported| Unsupported::new(format!("in the clippers, {refusal}")))
 }

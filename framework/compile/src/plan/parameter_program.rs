@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use crate::{
-    error::{Refusal, Result},
+    error::{Result, Unsupported},
     id::NodeId,
     ir::{
         graph::{Graph, Node, Rows, Shape},
@@ -93,7 +93,7 @@ impl<'a> ParameterPlanner<'a> {
         }
         let Node { op, shape: Shape { rows, columns } } = self.graph[id].clone();
         let Rows::Static(rows) = rows else {
-            return Err(Refusal::new("a value of the batch where a parameter is needed"));
+            return Err(Unsupported::new("a value of the batch where a parameter is needed"));
         };
         let at = match op {
             Op::Leaf(Leaf::Param(param)) => self.params[param.index()],
@@ -126,7 +126,7 @@ impl<'a> ParameterPlanner<'a> {
                 to
             }
             Op::Leaf(_) | Op::Outer(..) => {
-                return Err(Refusal::new(format!("a matrix that depends on the batch: {op}")));
+                return Err(Unsupported::new(format!("a matrix that depends on the batch: {op}")));
             }
         };
         self.known.insert(id, at);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::{
-    error::{Refusal, Result},
+    error::{Result, Unsupported},
     id::{NodeId, ParamId},
     ir::{
         graph::{Graph, Role},
@@ -159,6 +159,6 @@ impl Reducer<'_> {
     }
 }
 
-fn missing() -> Refusal {
-    Refusal::new("the gradient of a product that nothing computes")
+fn missing() -> Unsupported {
+    Unsupported::new("the gradient of a product that nothing computes")
 }

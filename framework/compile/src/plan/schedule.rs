@@ -4,7 +4,7 @@
 use crate::{
     id::{BufferId, SlotId, WeightId},
     plan::{
-        fused_kernel::{FusedKernel, Operand},
+        fused_kernel::{Address, FusedKernel, Operand},
         parameters::Location,
     },
 };
@@ -69,7 +69,7 @@ pub(crate) enum Slot {
 /// The start of a product's sum.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Init {
-    pub(crate) from: Operand,
+    pub(crate) from: Address,
     /// Whether `from` is a table, from which each row's token selects a row.
     pub(crate) is_gather: bool,
 }
@@ -77,9 +77,9 @@ pub(crate) struct Init {
 /// A product: `to = init + a · weight`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Multiply {
-    pub(crate) a: Operand,
+    pub(crate) a: Address,
     pub(crate) weight: WeightId,
-    pub(crate) to: Operand,
+    pub(crate) to: Address,
     pub(crate) init: Option<Init>,
 }
 
@@ -114,9 +114,10 @@ impl Schedule {
     pub(crate) fn fold_gather(&mut self, copies: View, table: View, stride: usize) -> bool {
         let slot = |view: View| Slot::Batch { buffer: view.buffer, shift: view.shift };
         let Some(number) = self.slots.iter().position(|&known| known == slot(copies)) else { return false };
-        let is_copy = |operand: &Operand| operand.slot == Some(SlotId::new(number));
+        let copy = SlotId::new(number);
+        let is_copy = |operand: &Operand| operand.slot == Some(copy);
         let is_read_otherwise = self.tasks.iter().any(|task| match task {
-            Task::Multiply(Multiply { a, to, .. }) => is_copy(a) || is_copy(to),
+            Task::Multiply(Multiply { a, to, .. }) => a.slot == copy || to.slot == copy,
             Task::Fused(kernel) => kernel.instructions.iter().any(|one| one.operands().iter().any(is_copy)),
         });
         if is_read_otherwise {
@@ -125,7 +126,7 @@ impl Schedule {
         self.slots[number] = slot(table);
         for task in &mut self.tasks {
             if let Task::Multiply(Multiply { init: Some(init), .. }) = task
-                && is_copy(&init.from)
+                && init.from.slot == copy
             {
                 (init.from.offset, init.from.row_stride) = (init.from.offset + table.offset, stride);
                 init.is_gather = true;

@@ -20,7 +20,7 @@ use super::{
     shard::{Shard, ShardRunner, Steps, Workspace, is_large},
 };
 use crate::{
-    error::{Refusal, Result},
+    error::{Result, Unsupported},
     kernels::{Float, InstructionSet, Kernels, Slots},
     model::{BatchView, Description, NamedMatrix, Needs, Options, Products, Totals},
     plan::{
@@ -63,7 +63,7 @@ impl<T: Float> CompiledModel<T> {
         let available = InstructionSet::available();
         let instructions = options.instructions.unwrap_or(available[0]);
         if !available.contains(&instructions) {
-            return Err(Refusal::new(format!("this processor has no {instructions:?}")));
+            return Err(Unsupported::new(format!("this processor has no {instructions:?}")));
         }
         let kernels = T::kernels(instructions);
         let dtype = if size_of::<T>() == 4 { DType::F32 } else { DType::F64 };
@@ -72,7 +72,7 @@ impl<T: Float> CompiledModel<T> {
         let pool = (threads > 1)
             .then(|| rayon::ThreadPoolBuilder::new().num_threads(threads).build())
             .transpose()
-            .map_err(|error| Refusal::new(format!("threads cannot be started: {error}")))?;
+            .map_err(|error| Unsupported::new(format!("threads cannot be started: {error}")))?;
         let sizes: Vec<usize> = plan.params.iter().map(|(_, at)| at.len()).collect();
         Ok(Self {
             buffers: Buffers::new(&plan),

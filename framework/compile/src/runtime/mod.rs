@@ -13,7 +13,7 @@ mod shard;
 use executable::CompiledModel;
 
 use crate::{
-    error::Refusal,
+    error::Unsupported,
     model::{BatchView, Description, Dtype, NamedMatrix, Needs, Options, Products, Totals},
 };
 
@@ -73,7 +73,11 @@ pub trait Executable: Send {
 ///
 /// # Errors
 /// When a cell or a clipper cannot be recorded, or uses an operation that is not compiled.
-pub fn compile(description: &Description<'_>, dtype: Dtype, options: Options) -> Result<Box<dyn Executable>, Refusal> {
+pub fn compile(
+    description: &Description<'_>,
+    dtype: Dtype,
+    options: Options,
+) -> Result<Box<dyn Executable>, Unsupported> {
     Ok(match dtype {
         Dtype::F32 => Box::new(CompiledModel::<f32>::new(description, options)?),
         Dtype::F64 => Box::new(CompiledModel::<f64>::new(description, options)?),

@@ -184,11 +184,10 @@ impl<T: Float> ShardRunner<'_, T> {
         // SAFETY: see the contract of the type.
         unsafe {
             if counted.len() > 0 {
+                let (a, c) = (self.read(head.from, counted.first), self.write(logits, counted.first));
                 let product = Product {
-                    a: self.read(head.from, counted.first),
-                    c: self.write(logits, counted.first),
                     init: Some(MatrixRef::row(self.memory.parameters.add(head.bias).cast_const())),
-                    ..self.product(head.forward, rows)
+                    ..self.product(head.forward, rows, a, c)
                 };
                 self.clock.time(|| (self.kernels.multiply)(&product));
             }
@@ -240,11 +239,8 @@ impl<T: Float> ShardRunner<'_, T> {
             if counted.len() == 0 {
                 return;
             }
-            let product = Product {
-                a: self.read(logits, counted.first),
-                c: self.write(head.gradient, counted.first),
-                ..self.product(head.backward, rows)
-            };
+            let (a, c) = (self.read(logits, counted.first), self.write(head.gradient, counted.first));
+            let product = self.product(head.backward, rows, a, c);
             self.clock.time(|| (self.kernels.multiply)(&product));
             if let Some([weight, bias]) = head.accumulators.filter(|_| !self.is_one_block(batch)) {
                 let dims = Dims { rows: self.plan.vocabulary, columns: head.width };

@@ -9,7 +9,7 @@ use crate::{
     kernels::{Dims, Float, Kernels, MatrixMut, MatrixRef, Panels, Product},
     model::{BatchView, Totals},
     plan::{
-        fused_kernel::Operand,
+        fused_kernel::Address,
         model::ExecutionPlan,
         schedule::{Buffer, BufferKind, Multiply, Schedule, Slot, Task, View},
     },
@@ -233,8 +233,6 @@ impl<T: Float> ShardRunner<'_, T> {
                 }
             });
         }
-        workspace.frame.clear();
-        workspace.frame.resize(schedule.slots.len(), std::ptr::null_mut());
     }
 
     /// Runs a bound schedule at one time step. Each product prefetches what the kernel behind it reads and writes, or, if it is
@@ -248,9 +246,10 @@ impl<T: Float> ShardRunner<'_, T> {
     ) {
         // SAFETY: see the contract of the type; the schedule is bound, so that the frame has its slots.
         unsafe {
-            for (pointer, slot) in workspace.frame.iter_mut().zip(&workspace.slots) {
-                *pointer = slot.ptr.add((time.step.wrapping_add(slot.shift) & slot.mask) * slot.stride);
-            }
+            let pointer =
+                |slot: &SlotAddress<T>| slot.ptr.add((time.step.wrapping_add(slot.shift) & slot.mask) * slot.stride);
+            workspace.frame.clear();
+            workspace.frame.extend(workspace.slots.iter().map(pointer));
             for (index, task) in schedule.tasks.iter().enumerate() {
                 match task {
                     Task::Fused(kernel) => {
@@ -270,20 +269,17 @@ impl<T: Float> ShardRunner<'_, T> {
     }
 
     unsafe fn multiply(&self, multiply: &Multiply, workspace: &Workspace<T>, tokens: &[u32], rows: usize) {
-        // SAFETY: the emitter gives products operands in memory, of slots of the frame, never registers of a kernel.
-        let address = |operand: &Operand| unsafe {
-            operand.slot.map_or(std::ptr::null_mut(), |slot| workspace.frame[slot.index()].add(operand.offset))
-        };
-        let init = multiply.init.map(|init| MatrixRef::rows(address(&init.from).cast_const(), init.from.row_stride));
-        // SAFETY: see the contract of the type.
+        // SAFETY: see the contract of the type; the schedule is bound, so that the frame has its slots.
         unsafe {
+            let ptr = |at: &Address| workspace.frame[at.slot.index()].add(at.offset);
+            let read = |at: &Address| MatrixRef::rows(ptr(at).cast_const(), at.row_stride);
+            let to = MatrixMut { ptr: ptr(&multiply.to), row_stride: multiply.to.row_stride };
+            let is_gather = multiply.init.is_some_and(|init| init.is_gather);
             let product = Product {
-                a: MatrixRef::rows(address(&multiply.a).cast_const(), multiply.a.row_stride),
-                c: MatrixMut { ptr: address(&multiply.to), row_stride: multiply.to.row_stride },
-                init,
-                init_rows: if multiply.init.is_some_and(|init| init.is_gather) { tokens } else { &[] },
+                init: multiply.init.map(|init| read(&init.from)),
+                init_rows: if is_gather { tokens } else { &[] },
                 prefetch: &workspace.prefetch,
-                ..self.product(multiply.weight, rows)
+                ..self.product(multiply.weight, rows, read(&multiply.a), to)
             };
             self.clock.time(|| (self.kernels.multiply)(&product));
         }
@@ -301,14 +297,20 @@ impl<T: Float> ShardRunner<'_, T> {
         workspace.prefetch.extend(ranges);
     }
 
-    /// A product by a packed weight; a, c and init are left to be set.
-    pub(super) unsafe fn product(&self, weight: WeightId, rows: usize) -> Product<'static, T> {
+    /// `c = a · weight`, of a packed weight.
+    pub(super) unsafe fn product(
+        &self,
+        weight: WeightId,
+        rows: usize,
+        a: MatrixRef<T>,
+        c: MatrixMut<T>,
+    ) -> Product<'static, T> {
         let (at, packed) = (self.plan.weights[weight.index()].at, self.plan.packed[weight.index()]);
         let panel = self.kernels.panel;
         Product {
             dims: Dims { rows, columns: at.columns },
             depth: at.rows,
-            a: MatrixRef::row(std::ptr::null()),
+            a,
             b: Panels {
                 // SAFETY: the plan has memory for the packed weight at that offset.
                 ptr: unsafe { self.memory.parameters.add(packed) }.cast_const(),
@@ -316,7 +318,7 @@ impl<T: Float> ShardRunner<'_, T> {
                 panel_stride: at.rows * panel,
                 is_padded: true,
             },
-            c: MatrixMut::row(std::ptr::null_mut()),
+            c,
             init: None,
             init_rows: &[],
             prefetch: &[],

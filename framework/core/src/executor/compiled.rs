@@ -2,7 +2,7 @@
 //!
 //! `hatchery-compile` compiles and runs; here its values get the names of checkpoints.
 
-use hatchery_compile::{BatchView, Description, Executable, NamedMatrix, Options, Refusal};
+use hatchery_compile::{BatchView, Description, Executable, NamedMatrix, Options, Unsupported};
 use hatchery_plugin::{Cell, Clipper, Token};
 
 use super::{Executor, Products, Totals, parameter};
@@ -37,7 +37,7 @@ impl CompiledExecutor {
         values: &[Vec<f64>],
         clippers: &[Box<dyn Clipper>],
         experiment: &Experiment,
-    ) -> std::result::Result<Self, Refusal> {
+    ) -> std::result::Result<Self, Unsupported> {
         let description = Description {
             vocabulary: model.vocabulary,
             embedding: model.embedding,
@@ -157,7 +157,7 @@ impl Executor for CompiledExecutor {
 ///
 /// # Errors
 /// When the cell uses an operation that is not compiled.
-pub fn program(cell: &dyn Cell, inputs: usize) -> std::result::Result<String, Refusal> {
+pub fn program(cell: &dyn Cell, inputs: usize) -> std::result::Result<String, Unsupported> {
     let below = Below(inputs);
     let options = Options { threads: Some(1), instructions: None };
     let compiled = hatchery_compile::compile(&alone(&below, cell), hatchery_compile::Dtype::F32, options)?;
@@ -169,7 +169,7 @@ pub fn program(cell: &dyn Cell, inputs: usize) -> std::result::Result<String, Re
 ///
 /// # Errors
 /// When the cell uses an operation that is not compiled.
-pub fn program_after(cell: &dyn Cell, inputs: usize, pass: &str) -> std::result::Result<String, Refusal> {
+pub fn program_after(cell: &dyn Cell, inputs: usize, pass: &str) -> std::result::Result<String, Unsupported> {
     hatchery_compile::dump(&alone(&Below(inputs), cell), pass)
 }
 

@@ -14,7 +14,7 @@ use hatchery_plugin::burn::{
 };
 
 use crate::{
-    error::{Refusal, Result},
+    error::{Result, Unsupported},
     id::NodeId,
     ir::{
         graph::{Constant, Graph, Role, Rows, Shape},
@@ -72,7 +72,7 @@ impl Lowering<'_> {
         match shape[..] {
             [columns] => Ok(Shape::fixed(1, columns)),
             [rows, columns] => Ok(Shape { rows: self.rows(rows), columns }),
-            _ => Err(Refusal::new(format!("a tensor of shape {shape:?}: only matrices are compiled"))),
+            _ => Err(Unsupported::new(format!("a tensor of shape {shape:?}: only matrices are compiled"))),
         }
     }
 
@@ -81,7 +81,7 @@ impl Lowering<'_> {
             return Ok(known);
         }
         let Some(data) = self.constants.get(&id) else {
-            return Err(Refusal::new(format!("a tensor that nothing computes ({id})")));
+            return Err(Unsupported::new(format!("a tensor that nothing computes ({id})")));
         };
         let shape = self.shape(data.shape())?;
         let values: Vec<f64> = data.iter::<f64>().collect();
@@ -93,7 +93,7 @@ impl Lowering<'_> {
                 self.graph.constants.push(Constant { rows, columns: shape.columns, values });
                 self.graph.add(Op::Constant(self.graph.constants.len() - 1), shape)
             }
-            _ => return Err(Refusal::new("a constant with a row for each sequence of the batch")),
+            _ => return Err(Unsupported::new("a constant with a row for each sequence of the batch")),
         };
         self.known.insert(id, node);
         Ok(node)
@@ -116,7 +116,7 @@ impl Lowering<'_> {
         let recorded = self.shape(&out.shape)?;
         let made = self.graph.shape(node);
         if made != recorded {
-            return Err(Refusal::new(format!("a result of shape {made} where {:?} was recorded", out.shape)));
+            return Err(Unsupported::new(format!("a result of shape {made} where {:?} was recorded", out.shape)));
         }
         self.known.insert(out.id, node);
         Ok(())
@@ -174,12 +174,12 @@ fn number(scalar: ScalarIr) -> f64 {
 }
 
 /// The name of an operation, from what its debug form begins with: `NumericFloat(F32, CumSum(…` is `CumSum`.
-fn unknown(operation: &impl std::fmt::Debug) -> Refusal {
+fn unknown(operation: &impl std::fmt::Debug) -> Unsupported {
     let text = format!("{operation:?}");
     let words = text.split(['(', '{', ',', ' ']).filter(|word| !word.is_empty());
     let kinds =
         ["BaseFloat", "BaseInt", "BaseBool", "NumericFloat", "NumericInt", "Float", "Int", "Bool", "Activation"];
     let types = ["F64", "F32", "I64", "I32", "Module"];
     let name = words.into_iter().find(|word| !kinds.contains(word) && !types.contains(word)).unwrap_or("operation");
-    Refusal::new(format!("operation `{name}`"))
+    Unsupported::new(format!("operation `{name}`"))
 }

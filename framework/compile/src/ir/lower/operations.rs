@@ -7,7 +7,7 @@ use hatchery_plugin::burn::backend::ir::{
 
 use super::{Lowering, number, unknown};
 use crate::{
-    error::{Refusal, Result},
+    error::{Result, Unsupported},
     id::NodeId,
     ir::{
         graph::{Rows, Shape},
@@ -74,7 +74,7 @@ impl Lowering<'_> {
             _ if from == to => a,
             (Some(value), ..) => self.graph.fill(value, to),
             (None, Rows::Static(_), Rows::Static(_)) => self.graph.add(Op::Reshape(a), to),
-            _ => return Err(Refusal::new(format!("reshape of {from} to {to}"))),
+            _ => return Err(Unsupported::new(format!("reshape of {from} to {to}"))),
         };
         self.set(out, node)
     }
@@ -100,13 +100,13 @@ impl Lowering<'_> {
         let rank = op.tensor.shape.num_dims();
         for (axis, range) in op.ranges.iter().enumerate() {
             if range.step != 1 || range.start < 0 {
-                return Err(Refusal::new("a slice with steps or counted from the end"));
+                return Err(Unsupported::new("a slice with steps or counted from the end"));
             }
             starts[2 - rank + axis] = range.start as usize;
         }
         let shape = self.shape(&op.out.shape)?;
         if self.graph.is_batch(a) && (shape.rows != Rows::Batch || starts[0] != 0) {
-            return Err(Refusal::new("a slice of some sequences of the batch"));
+            return Err(Unsupported::new("a slice of some sequences of the batch"));
         }
         let node = self.graph.slice(a, (starts[0], starts[1]), shape);
         self.set(&op.out, node)
@@ -118,7 +118,7 @@ impl Lowering<'_> {
         let node = match axis {
             1 => self.graph.concat_columns(parts),
             _ if parts.iter().any(|&part| self.graph.is_batch(part)) => {
-                return Err(Refusal::new("cat of batches one below the other"));
+                return Err(Unsupported::new("cat of batches one below the other"));
             }
             _ => self.graph.concat_rows(parts),
         };
@@ -134,7 +134,7 @@ impl Lowering<'_> {
     fn transpose(&mut self, input: TensorId, out: &TensorIr) -> Result<()> {
         let a = self.tensor(input)?;
         if self.graph.is_batch(a) {
-            return Err(Refusal::new("transpose of a batch"));
+            return Err(Unsupported::new("transpose of a batch"));
         }
         let node = self.graph.transpose(a);
         self.set(out, node)
@@ -238,7 +238,7 @@ impl Lowering<'_> {
     fn of_no_batch(&mut self, id: TensorId, what: &str) -> Result<NodeId> {
         let a = self.tensor(id)?;
         if self.graph.is_batch(a) {
-            return Err(Refusal::new(format!("{what}: sequences must not influence each other")));
+            return Err(Unsupported::new(format!("{what}: sequences must not influence each other")));
         }
         Ok(a)
     }
@@ -267,7 +267,7 @@ impl Lowering<'_> {
             FloatOperationIr::Matmul(op) => {
                 let (a, b) = (self.tensor(op.lhs.id)?, self.tensor(op.rhs.id)?);
                 if self.graph.is_batch(b) {
-                    return Err(Refusal::new("matmul of two values that depend on the batch"));
+                    return Err(Unsupported::new("matmul of two values that depend on the batch"));
                 }
                 let node = self.graph.product(a, b);
                 self.set(&op.out, node)
