@@ -1,6 +1,7 @@
 //! The program as people and scripts meet it: what it prints where, and what it says when it cannot.
 
 mod outputs;
+mod passes;
 mod refusals;
 
 use std::{io::Read, process::Stdio, thread};

@@ -1,6 +1,6 @@
-//! Cells that nobody wrote: random graphs of the operations that a cell may use, against Burn and finite differences.
+//! Random cells: graphs of the operations that a cell may use, against Burn and finite differences.
 
-use hatchery_compile::Options;
+use hatchery_compile::{Dtype, Options};
 use hatchery_plugin::{
     Cell, Initializer, ParamSpec, Params, State, StateSpec,
     burn::{Tensor, tensor::activation},
@@ -10,7 +10,7 @@ use hatchery_plugin::{
 use proptest::prelude::*;
 
 use super::{
-    compare, description, machine,
+    compare, description, executable,
     reference::{Batch, Case, Noise},
 };
 
@@ -104,7 +104,7 @@ proptest! {
         let layers = cells.into_iter().map(|cell| Box::new(cell) as Box<dyn HostCell>).collect();
         let mut case = Case::new(6, layers);
         case.embedding = embedding;
-        compare::<f64>(&case, &[(rows, steps), (1, 3)], 4, 1e-9);
+        compare(Dtype::F64, &case, &[(rows, steps), (1, 3)], 4, 1e-9);
     }
 
     /// The gradient of one entry of every parameter is the slope of the loss.
@@ -113,15 +113,15 @@ proptest! {
         let case = Case::new(5, vec![Box::new(cell)]);
         let values = case.values(11);
         let batch = Batch { continues: false, ..Batch::random(&mut Noise(2), 5, 3, 4, true) };
-        let mut trained = machine::<f64>(&case, &values, Options::default());
+        let mut trained = executable(&case, &values, Dtype::F64, Options::default());
         trained.train(&batch.view(), &mut || 0.0, 0.0);
-        let (gradients, _) = trained.gradients();
+        let [gradients, _] = trained.gradients();
         for (index, gradient) in gradients.iter().enumerate() {
             let entry = entry % gradient.len();
             let loss = |shift: f64| {
                 let mut values = values.clone();
                 values[index][entry] += shift;
-                machine::<f64>(&case, &values, Options::default()).evaluate(&batch.view()).nats / batch.view().divisor
+                executable(&case, &values, Dtype::F64, Options::default()).evaluate(&batch.view()).nats / batch.view().divisor
             };
             let (left, here, right) = (loss(-1e-6), loss(0.0), loss(1e-6));
             let fine = (right - left) / 2e-6;
@@ -190,8 +190,7 @@ impl Cell for Wrong {
 fn what_is_not_known_is_refused_by_name() {
     let refusal = |cell: Box<dyn HostCell>| {
         let case = Case::new(5, vec![cell]);
-        let result =
-            hatchery_compile::compile(&description(&case), hatchery_compile::Width::Single, Options::default());
+        let result = hatchery_compile::compile(&description(&case), Dtype::F32, Options::default());
         result.err().expect("it is refused").to_string()
     };
     assert_eq!(refusal(Box::new(Unknown)), "operation `CumSum`");
@@ -211,9 +210,9 @@ fn gradients_that_are_passed_on_last() {
     ];
     for operations in cells {
         let cell = || Box::new(Random { hidden: 3, operations: operations.to_vec() }) as Box<dyn HostCell>;
-        compare::<f64>(&Case::new(6, vec![cell(), cell()]), &[(2, 5), (9, 7)], 4, 1e-10);
+        compare(Dtype::F64, &Case::new(6, vec![cell(), cell()]), &[(2, 5), (9, 7)], 4, 1e-10);
     }
-    compare::<f64>(&Case::new(6, vec![Box::new(Late), Box::new(Late)]), &[(2, 5), (9, 7)], 4, 1e-10);
+    compare(Dtype::F64, &Case::new(6, vec![Box::new(Late), Box::new(Late)]), &[(2, 5), (9, 7)], 4, 1e-10);
 }
 
 /// A cell whose state is a product as it stands, and whose output is the state before.

@@ -6,7 +6,7 @@ mod speed;
 
 use hatchery_cells::{Gru, Lstm, Vanilla};
 use hatchery_clippers::{Norm, TensorNorm, Value};
-use hatchery_compile::{Description, Executable, Float, InstructionSet, Optimizer, Options, Run, Width};
+use hatchery_compile::{Description, Dtype, Executable, InstructionSet, Optimizer, Options};
 use hatchery_plugin::{Cell, burn::tensor::DType, host::HostCell, serde_json};
 
 use reference::{Batch, Case, Noise, Reference, numbers};
@@ -29,23 +29,18 @@ fn description(case: &Case) -> Description<'_> {
     }
 }
 
-/// The machine of a case with its first values.
-fn machine<T: Float>(case: &Case, values: &[Vec<f64>], options: Options) -> Executable<T> {
-    let mut machine = Executable::<T>::new(&description(case), options).expect("it compiles");
+/// The compiled model of a case with these values.
+fn executable(case: &Case, values: &[Vec<f64>], dtype: Dtype, options: Options) -> Box<dyn Executable> {
+    let mut executable = hatchery_compile::compile(&description(case), dtype, options).expect("it compiles");
     for ((name, shape), values) in case.params().iter().zip(values) {
-        let values: Vec<T> = values.iter().map(|&value| T::from_f64(value)).collect();
-        assert!(machine.set_parameter(name, *shape, &values), "{name}");
+        assert!(executable.set_parameter(name, *shape, values), "{name}");
     }
-    machine
+    executable
 }
 
-/// The same behind the interface.
-fn compiled(case: &Case, width: Width, options: Options) -> Box<dyn Run> {
-    let mut machine = hatchery_compile::compile(&description(case), width, options).expect("it compiles");
-    for ((name, shape), values) in case.params().iter().zip(case.values(7)) {
-        assert!(machine.set_parameter(name, *shape, &values), "{name}");
-    }
-    machine
+/// The compiled model of a case with some values.
+fn compiled(case: &Case, dtype: Dtype, options: Options) -> Box<dyn Executable> {
+    executable(case, &case.values(7), dtype, options)
 }
 
 /// The largest difference between two lists of numbers, relative to the largest number.
@@ -56,10 +51,10 @@ fn difference(a: &[f64], b: &[f64]) -> f64 {
 }
 
 /// Trains both executors side by side.
-fn compare<T: Float>(case: &Case, shapes: &[(usize, usize)], steps: usize, tolerance: f64) {
-    let dtype = if size_of::<T>() == 8 { DType::F64 } else { DType::F32 };
+fn compare(dtype: Dtype, case: &Case, shapes: &[(usize, usize)], steps: usize, tolerance: f64) {
     let values = case.values(7);
-    let mut machine = machine::<T>(case, &values, Options::default());
+    let mut model = executable(case, &values, dtype, Options::default());
+    let dtype = if dtype == Dtype::F64 { DType::F64 } else { DType::F32 };
     let mut reference = Reference::new(case, &values, dtype);
     let mut noise = Noise(3);
     for step in 0..steps {
@@ -67,27 +62,25 @@ fn compare<T: Float>(case: &Case, shapes: &[(usize, usize)], steps: usize, toler
         let batch = Batch::random(&mut noise, case.vocabulary, rows, length, step % 2 == 1);
         let mut dropout = [Noise(step as u64), Noise(step as u64)];
         let [one, two] = &mut dropout;
-        machine.train(&batch.view(), &mut || one.uniform(), case.rate);
+        model.train(&batch.view(), &mut || one.uniform(), case.rate);
         let expected = reference.train(&batch, two, case.rate);
-        let losses = machine.losses();
+        let losses = model.losses();
         assert!(difference(&losses, &[expected]) < tolerance, "step {step}: loss {losses:?}, expected {expected}");
-        let (raw, clipped) = machine.gradients();
+        let [raw, clipped] = model.gradients();
         let (expected_raw, expected_clipped) = reference.gradients.clone().expect("it was trained");
         for (kind, got, expected) in [("gradient", raw, expected_raw), ("clipped", clipped, expected_clipped)] {
             for ((name, expected), got) in expected.iter().zip(got) {
-                let got: Vec<f64> = got.iter().map(|value| value.to_f64()).collect();
                 let off = difference(&got, &numbers(expected.clone()));
                 assert!(off < tolerance, "step {step}: {kind} of {name} is off by {off:e}");
             }
         }
-        for ((name, expected), got) in reference.params.iter().zip(machine.parameters()) {
-            let got: Vec<f64> = got.values.iter().map(|value| value.to_f64()).collect();
-            let off = difference(&got, &numbers(expected.clone()));
+        for ((name, expected), got) in reference.params.iter().zip(model.parameters()) {
+            let off = difference(&got.values, &numbers(expected.clone()));
             assert!(off < tolerance, "step {step}: {name} is off by {off:e}");
         }
     }
     let batch = Batch::random(&mut noise, case.vocabulary, 5, 6, true);
-    let totals = machine.evaluate(&batch.view());
+    let totals = model.evaluate(&batch.view());
     let expected = reference.evaluate(&batch);
     assert!(difference(&[totals.nats], &[expected]) < tolerance, "evaluated {totals:?}, expected {expected}");
 }
@@ -97,8 +90,8 @@ fn vanilla_agrees_with_burn() {
     for activation in ["tanh", "relu"] {
         let keys = format!(r#"{{"hidden": 13, "activation": "{activation}"}}"#);
         let case = Case::new(9, vec![cell::<Vanilla>(&keys)]);
-        compare::<f64>(&case, &[(1, 7), (3, 5), (1, 1)], 50, 1e-12);
-        compare::<f32>(&case, &[(1, 7), (3, 5)], 50, 1e-5);
+        compare(Dtype::F64, &case, &[(1, 7), (3, 5), (1, 1)], 50, 1e-12);
+        compare(Dtype::F32, &case, &[(1, 7), (3, 5)], 50, 1e-5);
     }
 }
 
@@ -110,8 +103,8 @@ fn lstm_agrees_with_burn() {
         r#"{"hidden": 7, "peepholes": true, "forget-bias": 0.5}"#,
     ] {
         let case = Case::new(10, vec![cell::<Lstm>(keys)]);
-        compare::<f64>(&case, &[(4, 6), (1, 3)], 50, 1e-12);
-        compare::<f32>(&case, &[(4, 6)], 50, 1e-5);
+        compare(Dtype::F64, &case, &[(4, 6), (1, 3)], 50, 1e-12);
+        compare(Dtype::F32, &case, &[(4, 6)], 50, 1e-5);
     }
 }
 
@@ -119,8 +112,8 @@ fn lstm_agrees_with_burn() {
 fn gru_agrees_with_burn() {
     for reset in ["after", "before"] {
         let case = Case::new(10, vec![cell::<Gru>(&format!(r#"{{"hidden": 9, "reset": "{reset}"}}"#))]);
-        compare::<f64>(&case, &[(4, 6), (1, 3)], 50, 1e-12);
-        compare::<f32>(&case, &[(4, 6)], 50, 1e-5);
+        compare(Dtype::F64, &case, &[(4, 6), (1, 3)], 50, 1e-12);
+        compare(Dtype::F32, &case, &[(4, 6)], 50, 1e-5);
     }
 }
 
@@ -128,17 +121,17 @@ fn gru_agrees_with_burn() {
 fn stacked_layers_with_embedding_and_dropout_agree_with_burn() {
     let mut case = Case::new(8, vec![cell::<Gru>(r#"{"hidden": 6}"#), cell::<Lstm>(r#"{"hidden": 5}"#)]);
     case.layers.push(cell::<Vanilla>(r#"{"hidden": 7}"#));
-    compare::<f64>(&case, &[(3, 4), (2, 1), (5, 3)], 50, 1e-12);
+    compare(Dtype::F64, &case, &[(3, 4), (2, 1), (5, 3)], 50, 1e-12);
     case.embedding = Some(4);
-    compare::<f64>(&case, &[(3, 4), (2, 1), (5, 3)], 50, 1e-12);
+    compare(Dtype::F64, &case, &[(3, 4), (2, 1), (5, 3)], 50, 1e-12);
     (case.dropout, case.dropout_last) = (0.4, false);
-    compare::<f64>(&case, &[(3, 4)], 50, 1e-12);
+    compare(Dtype::F64, &case, &[(3, 4)], 50, 1e-12);
     case.dropout_last = true;
-    compare::<f64>(&case, &[(3, 4), (5, 3)], 50, 1e-12);
-    compare::<f32>(&case, &[(3, 4)], 50, 1e-5);
+    compare(Dtype::F64, &case, &[(3, 4), (5, 3)], 50, 1e-12);
+    compare(Dtype::F32, &case, &[(3, 4)], 50, 1e-5);
 }
 
-/// Enough rows and steps for several chunks, large products and tiles with a rest.
+/// Enough rows and steps for several shards, large products and tiles with a rest.
 #[test]
 fn large_batches_agree_with_burn() {
     for mut case in [
@@ -147,32 +140,32 @@ fn large_batches_agree_with_burn() {
         // Its gradient is cut into the largest pieces.
         Case::new(9, vec![cell::<Lstm>(r#"{"hidden": 131}"#)]),
     ] {
-        compare::<f64>(&case, &[(53, 21), (26, 9)], 3, 1e-12);
+        compare(Dtype::F64, &case, &[(53, 21), (26, 9)], 3, 1e-12);
         // A thousand rows are summed up in another order than Burn's.
-        compare::<f32>(&case, &[(53, 21)], 3, 3e-5);
+        compare(Dtype::F32, &case, &[(53, 21)], 3, 3e-5);
         (case.embedding, case.dropout) = (Some(17), 0.25);
-        compare::<f64>(&case, &[(53, 21)], 3, 1e-12);
+        compare(Dtype::F64, &case, &[(53, 21)], 3, 1e-12);
     }
 }
 
 /// A head whose gradient is too large to be summed up block by block, one sequence of more than a block's steps, and updates
-/// in which no prediction counts, or only one chunk's.
+/// in which no prediction counts, or only one shard's.
 #[test]
 fn heads_of_any_size_agree_with_burn() {
     let mut case = Case::new(700, vec![cell::<Vanilla>(r#"{"hidden": 400}"#)]);
     (case.embedding, case.rate) = (Some(8), 1e-3);
-    compare::<f64>(&case, &[(2, 3), (26, 2), (1, 140)], 3, 1e-11);
+    compare(Dtype::F64, &case, &[(2, 3), (26, 2), (1, 140)], 3, 1e-11);
     for predict in [|_: usize, _: usize| false, |row: usize, step: usize| row == 0 && step == 7] {
         let case = Case::new(9, vec![cell::<Lstm>(r#"{"hidden": 40}"#)]);
         let values = case.values(7);
-        let mut machine = machine::<f64>(&case, &values, Options::default());
+        let mut model = executable(&case, &values, Dtype::F64, Options::default());
         let mut reference = Reference::new(&case, &values, DType::F64);
         let mut batch = Batch::random(&mut Noise(4), 9, 53, 21, false);
         batch.counted = (0..53 * 21).map(|at| predict(at % 53, at / 53)).collect();
-        machine.train(&batch.view(), &mut || 0.0, case.rate);
+        model.train(&batch.view(), &mut || 0.0, case.rate);
         let expected = reference.train(&batch, &mut Noise(1), case.rate);
-        assert!(difference(&machine.losses(), &[expected]) < 1e-12);
-        for ((name, expected), got) in reference.params.iter().zip(machine.parameters()) {
+        assert!(difference(&model.losses(), &[expected]) < 1e-12);
+        for ((name, expected), got) in reference.params.iter().zip(model.parameters()) {
             let off = difference(&got.values, &numbers(expected.clone()));
             assert!(off < 1e-12, "{name} is off by {off:e}");
         }
@@ -190,7 +183,7 @@ fn clippers_agree_with_burn() {
     for chain in chains {
         let mut case = Case::new(7, vec![cell::<Lstm>(r#"{"hidden": 6}"#)]);
         case.clippers = chain;
-        compare::<f64>(&case, &[(3, 5)], 50, 1e-12);
+        compare(Dtype::F64, &case, &[(3, 5)], 50, 1e-12);
     }
 }
 
@@ -198,11 +191,11 @@ fn clippers_agree_with_burn() {
 fn gradient_norms_are_those_of_the_last_update() {
     let mut case = Case::new(7, vec![cell::<Vanilla>(r#"{"hidden": 6}"#)]);
     case.clippers = vec![Box::new(Norm { limit: 0.1 })];
-    let mut machine = machine::<f64>(&case, &case.values(1), Options::default());
-    assert!(machine.gradient_norms().0.is_nan(), "nothing was trained yet");
+    let mut model = executable(&case, &case.values(1), Dtype::F64, Options::default());
+    assert!(model.gradient_norms().0.is_nan(), "nothing was trained yet");
     let batch = Batch::random(&mut Noise(4), 7, 3, 5, false);
-    machine.train(&batch.view(), &mut || 0.0, 0.1);
-    let (before, after) = machine.gradient_norms();
+    model.train(&batch.view(), &mut || 0.0, 0.1);
+    let (before, after) = model.gradient_norms();
     assert!(before > 0.1 && (after - 0.1).abs() < 1e-5, "{before} {after}");
 }
 
@@ -219,27 +212,27 @@ fn optimizers_agree_with_burn() {
         let mut case = Case::new(7, vec![cell::<Vanilla>(r#"{"hidden": 6}"#)]);
         (case.optimizer, case.rate) = (optimizer, 0.002);
         // With a small epsilon the direction of a gradient that is nearly zero, mere rounding, would decide.
-        compare::<f64>(&case, &[(3, 5)], 50, 1e-12);
+        compare(Dtype::F64, &case, &[(3, 5)], 50, 1e-12);
     }
 }
 
-/// A machine that takes up another's numbers goes on like it, to the last bit.
+/// A model restored from another's state continues like it, to the last bit.
 #[test]
 fn saved_numbers_continue_exactly() {
     let mut case = Case::new(7, vec![cell::<Lstm>(r#"{"hidden": 6}"#)]);
     case.optimizer = Optimizer::Adam { betas: [0.9, 0.999], epsilon: 1e-8 };
-    let mut first = compiled(&case, Width::Single, Options::default());
+    let mut first = compiled(&case, Dtype::F32, Options::default());
     let mut noise = Noise(9);
     let batches: Vec<Batch> = (0..6).map(|_| Batch::random(&mut noise, 7, 3, 5, true)).collect();
     batches[..3].iter().for_each(|batch| first.train(&batch.view(), &mut || 0.0, 0.01));
-    let mut second = compiled(&case, Width::Single, Options::default());
+    let mut second = compiled(&case, Dtype::F32, Options::default());
     for matrix in first.parameters() {
         assert!(second.set_parameter(&matrix.name, matrix.shape, &matrix.values));
     }
     for matrix in first.optimizer_state() {
         assert!(second.set_optimizer_state(&matrix.name, &matrix.values), "{}", matrix.name);
     }
-    second.set_carried(&first.carried());
+    second.set_state(&first.state());
     first.losses();
     for batch in &batches[3..] {
         first.train(&batch.view(), &mut || 0.0, 0.01);
@@ -256,9 +249,9 @@ fn the_number_of_threads_changes_no_bit() {
     let batches: Vec<Batch> = (0..3).map(|_| Batch::random(&mut noise, 33, 53, 17, true)).collect();
     let run = |threads: usize| {
         let options = Options { threads: Some(threads), ..Options::default() };
-        let mut machine = compiled(&case, Width::Single, options);
-        batches.iter().for_each(|batch| machine.train(&batch.view(), &mut || 0.0, 0.1));
-        (machine.losses(), machine.parameters(), machine.carried())
+        let mut model = compiled(&case, Dtype::F32, options);
+        batches.iter().for_each(|batch| model.train(&batch.view(), &mut || 0.0, 0.1));
+        (model.losses(), model.parameters(), model.state())
     };
     let alone = run(1);
     assert_eq!(alone, run(2));
@@ -273,17 +266,17 @@ fn every_instruction_set_agrees() {
     case.optimizer = Optimizer::Adam { betas: [0.9, 0.999], epsilon: 1e-3 };
     let mut noise = Noise(6);
     let batches: Vec<Batch> = (0..5).map(|step| Batch::random(&mut noise, 19, 1 + 13 * (step % 3), 7, true)).collect();
-    let run = |set: InstructionSet, width: Width| {
-        let mut machine = compiled(&case, width, Options { instructions: Some(set), ..Options::default() });
-        batches.iter().for_each(|batch| machine.train(&batch.view(), &mut || 0.0, 0.01));
-        machine.parameters()
+    let run = |set: InstructionSet, dtype: Dtype| {
+        let mut model = compiled(&case, dtype, Options { instructions: Some(set), ..Options::default() });
+        batches.iter().for_each(|batch| model.train(&batch.view(), &mut || 0.0, 0.01));
+        model.parameters()
     };
-    for (width, tolerance) in [(Width::Double, 1e-12), (Width::Single, 1e-4)] {
-        let portable = run(InstructionSet::Portable, width);
+    for (dtype, tolerance) in [(Dtype::F64, 1e-12), (Dtype::F32, 1e-4)] {
+        let portable = run(InstructionSet::Portable, dtype);
         for set in InstructionSet::available() {
-            for (got, expected) in run(set, width).iter().zip(&portable) {
+            for (got, expected) in run(set, dtype).iter().zip(&portable) {
                 let off = difference(&got.values, &expected.values);
-                assert!(off < tolerance, "{set:?} {width:?}: {} is off by {off:e}", got.name);
+                assert!(off < tolerance, "{set:?} {dtype:?}: {} is off by {off:e}", got.name);
             }
         }
     }
@@ -294,13 +287,13 @@ fn every_instruction_set_agrees() {
 fn generation_agrees_with_burn() {
     let case = Case::new(9, vec![cell::<Lstm>(r#"{"hidden": 8}"#), cell::<Vanilla>(r#"{"hidden": 5}"#)]);
     let values = case.values(2);
-    let mut machine = machine::<f64>(&case, &values, Options::default());
+    let mut model = executable(&case, &values, Dtype::F64, Options::default());
     let reference = Reference::new(&case, &values, DType::F64);
     for rows in [1, 4, 40] {
         let batch = Batch::random(&mut Noise(8), 9, rows, 6, false);
         let expected = reference.logits(&batch);
-        machine.begin(rows);
-        let got: Vec<f64> = batch.inputs.chunks(rows).flat_map(|tokens| machine.advance(tokens)).collect();
+        model.begin(rows);
+        let got: Vec<f64> = batch.inputs.chunks(rows).flat_map(|tokens| model.advance(tokens)).collect();
         let off = difference(&got, &expected);
         assert!(off < 1e-12, "{rows} rows: off by {off:e}");
     }
@@ -313,22 +306,22 @@ fn nan_and_infinity_pass_through() {
     for bad in [f64::NAN, f64::INFINITY] {
         let mut values = case.values(1);
         values[3][0] = bad; // the head's first weight
-        let mut machine = machine::<f64>(&case, &values, Options::default());
+        let mut model = executable(&case, &values, Dtype::F64, Options::default());
         let mut batch = Batch::random(&mut Noise(8), 5, 2, 4, false);
-        machine.train(&batch.view(), &mut || 0.0, 0.1);
-        assert!(machine.losses()[0].is_nan(), "{bad} must be seen in the loss");
+        model.train(&batch.view(), &mut || 0.0, 0.1);
+        assert!(model.losses()[0].is_nan(), "{bad} must be seen in the loss");
         batch.counted.fill(false);
-        assert_eq!(machine.evaluate(&batch.view()).nats, 0.0, "nothing counts");
+        assert_eq!(model.evaluate(&batch.view()).nats, 0.0, "nothing counts");
     }
     // Logits far below the largest: their exp is 0 and not NaN.
     let mut values = case.values(1);
     values[4][2] = -1e6;
-    let mut machine = machine::<f32>(&case, &values, Options::default());
+    let mut model = executable(&case, &values, Dtype::F32, Options::default());
     let mut batch = Batch::random(&mut Noise(8), 5, 2, 4, false);
     batch.targets.fill(0);
-    machine.train(&batch.view(), &mut || 0.0, 0.1);
-    assert!(machine.losses()[0].is_finite());
-    assert!(machine.parameters().iter().all(|matrix| matrix.values.iter().all(|value| value.is_finite())));
+    model.train(&batch.view(), &mut || 0.0, 0.1);
+    assert!(model.losses()[0].is_finite());
+    assert!(model.parameters().iter().all(|matrix| matrix.values.iter().all(|value| value.is_finite())));
 }
 
 /// By hand for one layer fed with symbols: the recurrent weight is multiplied with forward, backward and for its gradient,
@@ -337,14 +330,15 @@ fn nan_and_infinity_pass_through() {
 fn products_are_counted() {
     let (vocabulary, hidden) = (5, 16);
     let case = Case::new(vocabulary, vec![cell::<Lstm>(r#"{"hidden": 16}"#)]);
-    let mut machine = machine::<f32>(&case, &case.values(1), Options { threads: Some(1), ..Options::default() });
-    let mut before = machine.products();
+    let options = Options { threads: Some(1), ..Options::default() };
+    let mut model = executable(&case, &case.values(1), Dtype::F32, options);
+    let mut before = model.products();
     assert_eq!((before.operations, before.seconds, before.threads), (0, 0.0, 1));
     for (rows, steps) in [(1, 4), (2, 4), (2, 8), (60, 8)] {
         let batch = Batch::random(&mut Noise(8), vocabulary, rows, steps, false);
-        machine.time_products(rows == 60);
-        machine.train(&batch.view(), &mut || 0.0, 0.1);
-        let now = machine.products();
+        model.time_products(rows == 60);
+        model.train(&batch.view(), &mut || 0.0, 0.1);
+        let now = model.products();
         let entries = rows * steps * 3 * (hidden * 4 * hidden + hidden * vocabulary);
         assert_eq!(now.operations - before.operations, 2 * entries as u64, "{rows} rows, {steps} steps");
         assert_eq!(now.seconds > 0.0, rows == 60, "only what is timed takes time");
@@ -359,7 +353,7 @@ fn three_layers_compile_quickly() {
     let mut times: Vec<f64> = (0..5)
         .map(|_| {
             let start = std::time::Instant::now();
-            hatchery_compile::compile(&description(&case), Width::Single, Options::default()).expect("it compiles");
+            hatchery_compile::compile(&description(&case), Dtype::F32, Options::default()).expect("it compiles");
             start.elapsed().as_secs_f64()
         })
         .collect();
@@ -386,9 +380,10 @@ fn approximations_are_exact_to_a_few_units() {
                 (2.0 * noise.uniform() - 1.0) * range
             });
             let x: Vec<f64> = random.chain(special).collect();
-            let got = hatchery_compile::approximate(set, name, &x).expect("it is known");
-            let single: Vec<f32> = x.iter().map(|&x| (x / if range > 100.0 { 10.0 } else { 1.0 }) as f32).collect();
-            let got_single = hatchery_compile::approximate(set, name, &single).expect("it is known");
+            let got = hatchery_compile::approximate(set, Dtype::F64, name, &x).expect("it is known");
+            let single: Vec<f64> =
+                x.iter().map(|&x| f64::from((x / if range > 100.0 { 10.0 } else { 1.0 }) as f32)).collect();
+            let got_single = hatchery_compile::approximate(set, Dtype::F32, name, &single).expect("it is known");
             let (mut worst, mut worst_single) = (0.0_f64, 0.0_f64);
             for (index, &x) in x.iter().enumerate() {
                 let (got, expected) = (got[index], exact(x));
@@ -398,8 +393,8 @@ fn approximations_are_exact_to_a_few_units() {
                 } else if !expected.is_nan() && expected.abs() > 1.0 {
                     assert_eq!(got, expected, "{name}({x})");
                 }
-                let expected = exact(f64::from(single[index]));
-                let got = f64::from(got_single[index]);
+                let expected = exact(single[index]);
+                let got = got_single[index];
                 assert_eq!(got.is_nan(), expected.is_nan(), "{name}({}) is {got}", single[index]);
                 if expected.abs() < 1e38 && expected.abs() > 1e-37 {
                     worst_single =
@@ -408,27 +403,27 @@ fn approximations_are_exact_to_a_few_units() {
             }
             println!("{name} {set:?}: {worst:.2} units in 64 bits, {worst_single:.2} in 32 bits");
             assert!(worst < 4.0 && worst_single < 4.0, "{name} {set:?}: {worst} {worst_single}");
-            let last = &hatchery_compile::approximate(set, name, &[-1e5, 1e5]).expect("it is known")[..];
+            let last = &hatchery_compile::approximate(set, Dtype::F64, name, &[-1e5, 1e5]).expect("it is known")[..];
             assert_eq!(last, [exact(-1e5), exact(1e5)], "{name} of what is far away");
         }
     }
 }
 
-/// Memory that grows with the batch beyond the tape that `plugins show --program` states: a tape of what nobody reads, or
+/// Memory that grows with the batch beyond the tape that `plugins show --program` states: a tape of values that are never read, or
 /// room that is set aside for every thread.
 #[test]
 fn memory_is_the_tape_and_the_parameters() {
     let case = Case::new(20, vec![cell::<Gru>(r#"{"hidden": 48}"#), cell::<Lstm>(r#"{"hidden": 32}"#)]);
     let options = Options { threads: Some(1), ..Options::default() };
     let bytes = |rows, steps| {
-        let mut machine = machine::<f32>(&case, &case.values(1), options);
-        machine.train(&Batch::random(&mut Noise(1), 20, rows, steps, false).view(), &mut || 0.5, 0.1);
-        (machine.bytes(), machine.needs())
+        let mut model = executable(&case, &case.values(1), Dtype::F32, options);
+        model.train(&Batch::random(&mut Noise(1), 20, rows, steps, false).view(), &mut || 0.5, 0.1);
+        (model.bytes(), model.needs())
     };
     let (small, needs) = bytes(3, 50);
     let (large, _) = bytes(64, 90);
-    // 64 rows are cut into four chunks, 3 are one.
-    let grown = needs.row_and_step * (64 * 90 - 3 * 50) + needs.row * (64 - 3) + needs.chunk * (4 - 1);
+    // 64 rows are cut into four shards, 3 are one.
+    let grown = needs.row_and_step * (64 * 90 - 3 * 50) + needs.row * (64 - 3) + needs.shard * (4 - 1);
     let off = (large - small) as f64 / (4 * grown) as f64 - 1.0;
     assert!(off.abs() < 0.01, "grown by {} bytes, {} were stated", large - small, 4 * grown);
     // Gates and state, their gradients, and the products from which they come: fifteen numbers a unit.

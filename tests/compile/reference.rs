@@ -3,7 +3,7 @@
 use burn::optim::{
     AdaGradConfig, AdamConfig, AdamWConfig, Optimizer as Rule, RmsPropConfig, SgdConfig, momentum::MomentumConfig,
 };
-use hatchery_compile::{Optimizer, Sequences};
+use hatchery_compile::{BatchView, Optimizer};
 use hatchery_plugin::{
     Gradients, Matrices, State,
     burn::{
@@ -105,8 +105,8 @@ impl Batch {
         Self { rows, steps, inputs, targets, counted, continues: true }
     }
 
-    pub(super) fn view(&self) -> Sequences<'_> {
-        Sequences {
+    pub(super) fn view(&self) -> BatchView<'_> {
+        BatchView {
             rows: self.rows,
             steps: self.steps,
             inputs: &self.inputs,
@@ -272,7 +272,7 @@ impl<'a> Reference<'a> {
     }
 }
 
-/// One of burn-optim's optimisers with the state of every parameter.
+/// One of burn-optim's optimizers with the state of every parameter.
 trait Update {
     fn step(&mut self, index: usize, rate: f64, p: Tensor<2>, g: Tensor<2>) -> Tensor<2>;
 }

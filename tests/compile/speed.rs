@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use hatchery_cells::{Gru, Lstm, Vanilla};
 use hatchery_clippers::Value;
-use hatchery_compile::{Options, Width};
+use hatchery_compile::{Dtype, Options};
 
 use super::{
     cell, compiled,
@@ -51,16 +51,16 @@ fn speed() {
         return;
     }
     let rows = [
-        ("vanilla", 27, 50, 1, 12, 1, Width::Double),
-        ("vanilla", 65, 128, 1, 100, 50, Width::Single),
-        ("lstm", 65, 128, 1, 100, 50, Width::Single),
-        ("gru", 65, 128, 1, 100, 50, Width::Single),
-        ("lstm", 65, 128, 2, 100, 50, Width::Single),
-        ("lstm", 38, 128, 2, 40, 128, Width::Single),
-        ("lstm", 65, 512, 2, 100, 50, Width::Single),
+        ("vanilla", 27, 50, 1, 12, 1, Dtype::F64),
+        ("vanilla", 65, 128, 1, 100, 50, Dtype::F32),
+        ("lstm", 65, 128, 1, 100, 50, Dtype::F32),
+        ("gru", 65, 128, 1, 100, 50, Dtype::F32),
+        ("lstm", 65, 128, 2, 100, 50, Dtype::F32),
+        ("lstm", 38, 128, 2, 40, 128, Dtype::F32),
+        ("lstm", 65, 512, 2, 100, 50, Dtype::F32),
     ];
     let only = std::env::var("HATCHERY_BENCH").unwrap_or_default();
-    for (kind, vocabulary, hidden, count, steps, batch, width) in rows {
+    for (kind, vocabulary, hidden, count, steps, batch, dtype) in rows {
         if !format!("{kind} V{vocabulary} H{hidden} L{count}").contains(only.trim_start_matches('1')) {
             continue;
         }
@@ -68,12 +68,12 @@ fn speed() {
         case.clippers = vec![Box::new(Value { limit: 5.0 })];
         let batch = Batch::random(&mut Noise(1), vocabulary, batch, steps, false);
         let start = Instant::now();
-        let mut machine = compiled(&case, width, Options::default());
+        let mut model = compiled(&case, dtype, Options::default());
         let compile = start.elapsed().as_secs_f64() * 1e3;
-        let mut one = compiled(&case, width, Options { threads: Some(1), ..Options::default() });
+        let mut one = compiled(&case, dtype, Options { threads: Some(1), ..Options::default() });
         let time = median(if count > 1 { 60.0 } else { 3.0 }, || {
-            machine.train(&batch.view(), &mut || 0.5, 1e-4);
-            machine.losses();
+            model.train(&batch.view(), &mut || 0.5, 1e-4);
+            model.losses();
         });
         let alone = median(if count > 1 { 60.0 } else { 3.0 }, || {
             one.train(&batch.view(), &mut || 0.5, 1e-4);
@@ -81,23 +81,23 @@ fn speed() {
         });
         let rows = batch.rows;
         println!(
-            "{kind} V{vocabulary} H{hidden} L{count} T{steps} B{rows} {width:?}: {:.4} ms (least {:.4}), one thread {:.4} ms (least {:.4}), \
+            "{kind} V{vocabulary} H{hidden} L{count} T{steps} B{rows} {dtype:?}: {:.4} ms (least {:.4}), one thread {:.4} ms (least {:.4}), \
              compiled in {compile:.1} ms, {} MB",
             time.0,
             time.1,
             alone.0,
             alone.1,
-            machine.bytes() >> 20
+            model.bytes() >> 20
         );
     }
     for hidden in [128, 512] {
         if !format!("generation H{hidden}").contains(only.trim_start_matches('1')) {
             continue;
         }
-        let mut machine = compiled(&Case::new(65, layers("lstm", hidden, 1)), Width::Single, Options::default());
-        machine.begin(1);
+        let mut model = compiled(&Case::new(65, layers("lstm", hidden, 1)), Dtype::F32, Options::default());
+        model.begin(1);
         let time = median(20.0, || {
-            machine.advance(&[7]);
+            model.advance(&[7]);
         });
         println!("generation LSTM H{hidden}: {:.0} characters a second (most {:.0})", 1e3 / time.0, 1e3 / time.1);
     }

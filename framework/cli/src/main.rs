@@ -50,8 +50,8 @@ fn run(arguments: &Arguments) -> Result<u8> {
         }
         Command::Drift(drift) => commands::drift::run(drift),
         Command::Plugins(Plugins::List { libraries }) => commands::plugins::list(libraries),
-        Command::Plugins(Plugins::Show { kind, name, program, libraries }) => {
-            commands::plugins::show(*kind, name, *program, libraries)
+        Command::Plugins(Plugins::Show { kind, name, program, after, libraries }) => {
+            commands::plugins::show(*kind, name, *program, after.as_deref(), libraries)
         }
         Command::Plugins(Plugins::Check { library }) => commands::library::check(library),
         Command::Plugins(Plugins::Doctor { library }) => commands::library::doctor(library),

@@ -1,25 +1,31 @@
-//! Why something is not compiled.
+//! Why a model is not compiled.
 
-/// An operation or a use of one that the compiler does not know. What is refused runs on the Burn executor.
+/// An operation, or a use of one, that is not compiled. Such a model runs on the Burn executor.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct Unsupported {
     /// The operation or the rule, as a lower-case fragment.
     pub reason: String,
 }
 
 /// The result of compiling.
-pub(crate) type Result<T> = std::result::Result<T, Refusal>;
+pub(crate) type Result<T> = std::result::Result<T, Unsupported>;
 
-impl Refusal {
+impl Unsupported {
     pub(crate) fn new(reason: impl Into<String>) -> Self {
         Self { reason: reason.into() }
     }
 }
 
-impl std::fmt::Display for Refusal {
+impl std::fmt::Display for Unsupported {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.reason)
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for Unsupported {}
+
+impl From<hatchery_plugin::PluginError> for Unsupported {
+    fn from(error: hatchery_plugin::PluginError) -> Self {
+        Self::new(error.message)
+    }
+}

@@ -1,16 +1,18 @@
-//! The compiled executor: captured Burn operations in, a CPU program of a whole training step out.
+//! The compiled executor: recorded Burn operations in, a CPU program of a whole update out.
 //!
-//! A cell is written once, in Burn. Recorded, its step is a graph of operations; here it is differentiated, cut into what
-//! can be computed for all time steps at once and what cannot, and turned into products of matrices and element-wise
-//! programs that run over tiles in the cache. Any cell runs like this, not only those that somebody wrote kernels for.
+//! A cell is written once, in Burn. Recorded, its step is a graph of operations; here it is differentiated, split into what
+//! can be computed for all time steps at once and what cannot, and turned into products of matrices and fused element-wise
+//! kernels that run over tiles in the cache. Any cell is compiled like this, not only those with kernels of their own.
 //!
 //! ```text
-//! capture → lower → gather sums → split → differentiate → fuse → bodies (products, programs) → machine
+//! lower → merge-products → hoist → differentiate → fuse → assign-buffers → emit
 //! ```
 //!
-//! What is not known is refused with the operation's name, and the caller runs it on Burn.
+//! An operation that is not compiled is refused by its name, and the caller runs the cell on Burn.
 
+mod driver;
 mod error;
+mod id;
 mod ir;
 mod kernels;
 mod model;
@@ -18,9 +20,10 @@ mod passes;
 mod plan;
 mod runtime;
 
-pub use error::Refusal;
+pub use driver::{dump, pass_names};
+pub use error::Unsupported;
+pub use kernels::InstructionSet;
 #[doc(hidden)]
 pub use kernels::approximate;
-pub use kernels::{Float, InstructionSet, Number};
-pub use model::{Description, Matrix, Needs, Optimizer, Options, Products, Sequences, Totals, Width};
-pub use runtime::{Executable, Run, compile};
+pub use model::{BatchView, Description, Dtype, NamedMatrix, Needs, Optimizer, Options, Products, Totals};
+pub use runtime::{Executable, compile};

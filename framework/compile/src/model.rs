@@ -4,53 +4,53 @@ use hatchery_plugin::host::{HostCell, HostClipper};
 
 use crate::kernels::InstructionSet;
 
-/// What is to be compiled.
+/// A model to be compiled.
 pub struct Description<'a> {
     /// The number of symbols.
     pub vocabulary: usize,
     /// Width of a learned embedding; without one, inputs are one-hot.
     pub embedding: Option<usize>,
-    /// The stacked cells with what their parameters' names begin with.
+    /// The stacked cells, each with the prefix of its parameters' names.
     pub layers: Vec<(&'a dyn HostCell, String)>,
-    /// Share of a layer's outputs that training sets to zero.
+    /// The probability with which training sets an output of a layer to zero.
     pub dropout: f64,
     /// Whether that holds for the last layer too.
     pub dropout_last: bool,
-    /// What happens to gradients, in this order.
+    /// The clippers, in the order in which they see the gradients.
     pub clippers: Vec<&'a dyn HostClipper>,
-    /// How parameters follow their gradients.
+    /// The optimizer.
     pub optimizer: Optimizer,
 }
 
-/// How a machine runs. The results of a training step do not depend on the number of threads.
+/// How a compiled model runs. The results of an update do not depend on the number of threads.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
-    /// How many threads; without a number all that there are.
+    /// The number of threads; by default one for each core.
     pub threads: Option<usize>,
-    /// Which instructions; without a choice the best that the processor has.
+    /// The instruction set of the kernels; by default the best that the processor has.
     pub instructions: Option<InstructionSet>,
 }
 
 /// Sequences of equal length, time-major: entry (step, row) is at `step · rows + row`.
 #[derive(Clone, Copy, Debug)]
-pub struct Sequences<'a> {
-    /// How many sequences.
+pub struct BatchView<'a> {
+    /// The number of sequences.
     pub rows: usize,
-    /// How many time steps.
+    /// The number of time steps.
     pub steps: usize,
     /// Input tokens; the number of symbols stands for the zero vector.
     pub inputs: &'a [u32],
-    /// What should be predicted.
+    /// The tokens to be predicted.
     pub targets: &'a [u32],
-    /// Which predictions count.
+    /// The loss mask: which predictions count.
     pub counted: &'a [bool],
-    /// Whether the sequences go on where the last ones ended.
+    /// Whether the sequences continue those of the last batch.
     pub continues: bool,
-    /// The loss is the sum over the counted predictions divided by this number.
+    /// The loss is the sum over the counted predictions divided by it.
     pub divisor: f64,
 }
 
-/// Sums over the counted predictions of an evaluation.
+/// Sums over the counted predictions of a batch, or of several.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Totals {
     /// Cross-entropy, in nats.
@@ -61,51 +61,47 @@ pub struct Totals {
     pub characters: u64,
 }
 
-/// What the products of all updates so far were.
+impl std::ops::AddAssign for Totals {
+    fn add_assign(&mut self, other: Self) {
+        self.nats += other.nats;
+        self.correct += other.correct;
+        self.characters += other.characters;
+    }
+}
+
+/// The cost of the products of all updates so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Products {
     /// Floating-point operations; a multiplication and an addition are two.
     pub operations: u64,
-    /// Seconds that threads spent in them, added up over the threads; only those of updates that were timed.
+    /// Seconds that threads spent in them, added up over the threads; only of updates that were timed.
     pub seconds: f64,
-    /// How many threads the last update ran on: one if it was small.
+    /// The number of threads of the last update: one if it was small.
     pub threads: usize,
 }
 
 /// A matrix with a name.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Matrix<T> {
+pub struct NamedMatrix {
     /// Its name.
     pub name: String,
     /// Rows and columns.
     pub shape: [usize; 2],
-    /// Its numbers, row by row.
-    pub values: Vec<T>,
+    /// Its values, row by row.
+    pub values: Vec<f64>,
 }
 
-/// The memory that a program takes, in numbers.
+/// The memory that a compiled model takes, in elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Needs {
-    /// For parameters, their gradients, what the optimiser remembers, packed weights, and tables with a row for each
-    /// symbol.
+    /// For parameters, their gradients, the optimizer's state, packed weights, and tables with a row for each symbol.
     pub fixed: usize,
-    /// For every chunk of a batch, the sequences that run together: what it sums up, and a block of time steps.
-    pub chunk: usize,
+    /// For every shard of a batch, the sequences that run together: its accumulators, and a time block.
+    pub shard: usize,
     /// For every sequence of a batch.
     pub row: usize,
-    /// For every sequence and time step: the tape of what the way back needs.
+    /// For every sequence and time step: activations saved for the backward pass.
     pub row_and_step: usize,
-}
-
-impl Needs {
-    pub(crate) fn listing(self, size: usize) -> String {
-        let Self { fixed, chunk, row, row_and_step } = self;
-        let [fixed, chunk, row, row_and_step] = [fixed, chunk, row, row_and_step].map(|numbers| numbers * size);
-        format!(
-            "memory of the whole model:\n  {fixed} bytes, {chunk} bytes a chunk of rows, {row} bytes a row, \
-             {row_and_step} bytes a row and step\n"
-        )
-    }
 }
 
 /// How parameters follow their gradients, with the formulas of burn-optim.
@@ -113,7 +109,7 @@ impl Needs {
 pub enum Optimizer {
     /// Stochastic gradient descent, with momentum if it is not 0.
     Sgd {
-        /// Share of the last update that is kept.
+        /// The factor of the last update's velocity.
         momentum: f64,
     },
     /// Duchi et al. (2011).
@@ -123,7 +119,7 @@ pub enum Optimizer {
     },
     /// Tieleman and Hinton (2012).
     Rmsprop {
-        /// Share of the mean of squares that is kept each step.
+        /// The decay of the mean of squares.
         decay: f64,
         /// Added to the root of the mean of squares.
         epsilon: f64,
@@ -141,16 +137,16 @@ pub enum Optimizer {
         betas: [f64; 2],
         /// Added to the root of the mean of squares.
         epsilon: f64,
-        /// Share of each parameter, times the learning rate, that is taken away each step.
+        /// Share of each parameter, times the learning rate, that every update subtracts.
         weight_decay: f64,
     },
 }
 
-/// The width of a machine's numbers.
+/// The dtype of a compiled model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Width {
+pub enum Dtype {
     /// 32 bits.
-    Single,
+    F32,
     /// 64 bits.
-    Double,
+    F64,
 }

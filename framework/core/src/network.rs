@@ -126,7 +126,7 @@ impl Network {
 }
 
 /// Why an experiment's model is not compiled.
-fn uncompiled(experiment: &Experiment, refusal: &hatchery_compile::Refusal) -> String {
+fn uncompiled(experiment: &Experiment, refusal: &hatchery_compile::Unsupported) -> String {
     format!("the cell `{}` runs on Burn and not compiled: {refusal}", experiment.cell.name)
 }
 

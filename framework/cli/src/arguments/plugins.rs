@@ -15,7 +15,8 @@ pub(crate) enum Plugins {
         libraries: Libraries,
     },
     /// Show keys, types, defaults and an example of a plugin
-    #[command(after_help = "Example:\n  hatchery plugins show cell lstm")]
+    #[command(after_help = "Examples:\n  hatchery plugins show cell lstm\n  \
+        hatchery plugins show cell lstm --program --after hoist")]
     Show {
         /// dataset, cell, clipper or sampler
         #[arg(value_parser = kind)]
@@ -25,6 +26,9 @@ pub(crate) enum Plugins {
         /// For a cell: print the execution plan that it is compiled to
         #[arg(long)]
         program: bool,
+        /// With --program: print what a pass of the compiler makes of the cell, its graphs or buffers
+        #[arg(long, value_name = "PASS", requires = "program")]
+        after: Option<String>,
         #[command(flatten)]
         libraries: Libraries,
     },

@@ -68,7 +68,7 @@ fn train(network: &mut Network, data: &Data, arguments: &Bench) -> Result<Traini
             let batch = data.train.batch(step);
             network.executor.train(&batch, Stream::new(network.experiment.seed, "dropout", step), rate)?;
             // As in training, losses of an asynchronous device are not read after each update.
-            if !network.executor.lags() {
+            if !network.executor.is_async() {
                 network.executor.losses()?;
             }
             characters += batch.counted();

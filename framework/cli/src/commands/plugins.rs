@@ -26,8 +26,10 @@ pub(crate) fn list(libraries: &Libraries) -> Result<()> {
     Ok(())
 }
 
-/// Prints the documentation and the keys of a plugin, and the execution plan of a cell.
-pub(crate) fn show(kind: Kind, name: &str, program: bool, libraries: &Libraries) -> Result<()> {
+/// Prints the documentation and the keys of a plugin, and with `program` the execution plan of a cell, or what the
+/// compiler's pass `after` makes of it.
+pub(crate) fn show(kind: Kind, name: &str, program: bool, after: Option<&str>, libraries: &Libraries) -> Result<()> {
+    check_pass(after)?;
     let registry = registry(libraries)?;
     let Some(entry) = registry.find(kind, name) else {
         let known: Vec<_> = registry.of(kind).map(|entry| entry.variant.name).collect();
@@ -53,11 +55,21 @@ pub(crate) fn show(kind: Kind, name: &str, program: bool, libraries: &Libraries)
         println!("  {}: {}{default}", key.name, key.kind);
         println!("      {}", key.doc.replace('\n', "\n      "));
     }
-    if program { show_program(&registry, kind, name) } else { Ok(()) }
+    if program { show_program(&registry, kind, name, after) } else { Ok(()) }
+}
+
+/// Checks that a pass of the compiler has this name.
+fn check_pass(name: Option<&str>) -> Result<()> {
+    let passes = executor::passes();
+    let Some(name) = name.filter(|name| !passes.contains(name)) else { return Ok(()) };
+    let problem = Problem::new(format!("the compiler has no pass `{name}`"))
+        .note(format!("passes, in their order: {}", passes.join(", ")));
+    let near = suggest::nearest(name, passes);
+    Err(if near.is_empty() { problem } else { problem.hint(suggest::question(&near)) }.into())
 }
 
 /// Prints the execution plan of a cell. The input and widths without a default are 128.
-fn show_program(registry: &Registry, kind: Kind, name: &str) -> Result<()> {
+fn show_program(registry: &Registry, kind: Kind, name: &str, after: Option<&str>) -> Result<()> {
     const WIDTH: usize = 128;
     if kind != Kind::Cell {
         return Err(Problem::new(format!("a {kind} has no program")).hint("only cells are compiled").into());
@@ -68,8 +80,12 @@ fn show_program(registry: &Registry, kind: Kind, name: &str) -> Result<()> {
         keys.extend(required.map(|key| (key.name, WIDTH.into())));
     }
     let (cell, _) = registry.cell(&Part { name: name.to_owned(), keys })?;
-    println!("\nprogram for inputs and widths of {WIDTH}, in 32 bits:");
-    match executor::program(&*cell, WIDTH) {
+    let (what, listing) = match after {
+        Some(pass) => (format!("after the pass {pass}"), executor::program_after(&*cell, WIDTH, pass)),
+        None => ("program".to_owned(), executor::program(&*cell, WIDTH)),
+    };
+    println!("\n{what}, for inputs and widths of {WIDTH}, in 32 bits:");
+    match listing {
         Ok(listing) => print!("{listing}"),
         Err(refusal) => println!("  none: {refusal}; the cell runs on Burn"),
     }

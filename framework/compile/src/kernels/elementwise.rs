@@ -1,4 +1,4 @@
-//! One element-wise operation over the rows of a tile: a loop over whole registers and a rest.
+//! One element-wise operation over the rows of a tile: a loop over whole registers, and the remainder.
 
 #![expect(
     clippy::inline_always,
@@ -6,119 +6,35 @@
 )]
 
 use super::{
-    math,
-    simd::{Lanes, Number},
+    functions::{
+        Abs, Add, Clamp, Copy, Div, Equal, Exp, Function1, Function2, Function3, Less, LessEqual, Max, Min, Mul,
+        MulAdd, Neg, NegMulAdd, Recip, Relu, ReluGradient, Select, Sigmoid, SigmoidGradient, SigmoidGradientOfProduct,
+        Sign, Sqrt, Square, Sub, Tanh, TanhGradient, TanhGradientOfProduct,
+    },
+    matrix::{Dims, MatrixMut, MatrixRef},
+    simd::{Element, Lanes},
 };
 use crate::{
-    ir::graph::{Binary, Ternary, Unary},
-    plan::instruction::Code,
+    ir::op::{Binary, Ternary, Unary},
+    plan::fused_kernel::Opcode,
 };
 
-/// Numbers of a tile: row r begins at `start + r · stride`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Source<T> {
-    pub(crate) start: *const T,
-    pub(crate) stride: usize,
-    /// One number a row, the same for all its columns.
-    pub(crate) single: bool,
-}
-
-/// Where the results of a tile go.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Target<T> {
-    pub(crate) start: *mut T,
-    pub(crate) stride: usize,
-}
-
-trait Function1<V: Lanes> {
-    unsafe fn of(a: V) -> V;
-}
-trait Function2<V: Lanes> {
-    unsafe fn of(a: V, b: V) -> V;
-}
-trait Function3<V: Lanes> {
-    unsafe fn of(a: V, b: V, c: V) -> V;
-}
-
-macro_rules! function {
-    ($trait:ident, $name:ident, |$($x:ident),+| $body:expr) => {
-        struct $name;
-        impl<V: Lanes> $trait<V> for $name {
-            #[inline(always)]
-            unsafe fn of($($x: V),+) -> V {
-                // SAFETY: the caller enables the instruction set.
-                unsafe { $body }
-            }
-        }
-    };
-}
-
-#[inline(always)]
-unsafe fn number<V: Lanes>(value: f64) -> V {
-    // SAFETY: the caller enables the instruction set.
-    unsafe { V::splat(V::Number::from_f64(value)) }
-}
-
-struct Copy;
-impl<V: Lanes> Function1<V> for Copy {
-    #[inline(always)]
-    unsafe fn of(a: V) -> V {
-        a
-    }
-}
-
-function!(Function1, Neg, |a| number::<V>(-1.0).mul(a));
-function!(Function1, Abs, |a| a.abs());
-function!(Function1, Sign, |a| {
-    let zero = number::<V>(0.0);
-    zero.if_less(a, number(1.0), a.if_less(zero, number(-1.0), zero))
-});
-function!(Function1, Recip, |a| number::<V>(1.0).div(a));
-function!(Function1, Sqrt, |a| a.sqrt());
-function!(Function1, Square, |a| a.mul(a));
-function!(Function1, Exp, |a| math::exp(a));
-function!(Function1, Tanh, |a| math::tanh(a));
-function!(Function1, Sigmoid, |a| math::sigmoid(a));
-// The second operand of max is the result when one is NaN, so that NaN passes.
-function!(Function1, Relu, |a| number::<V>(0.0).max(a));
-function!(Function2, Add, |a, b| a.add(b));
-function!(Function2, Sub, |a, b| a.sub(b));
-function!(Function2, Mul, |a, b| a.mul(b));
-function!(Function2, Div, |a, b| a.div(b));
-function!(Function2, Max, |a, b| a.max(b));
-function!(Function2, Min, |a, b| a.min(b));
-function!(Function2, Less, |a, b| a.if_less(b, number(1.0), number(0.0)));
-function!(Function2, LessEqual, |a, b| a.if_less_equal(b, number(1.0), number(0.0)));
-function!(Function2, Equal, |a, b| a.if_equal(b, number(1.0), number(0.0)));
-function!(Function2, TanhGradient, |y, dy| y.mul(y).neg_mul_add(dy, dy));
-function!(Function2, SigmoidGradient, |y, dy| dy.mul(y).mul(number::<V>(1.0).sub(y)));
-function!(Function2, ReluGradient, |y, dy| y.if_less_equal(number(0.0), number(0.0), dy));
-function!(Function3, MulAdd, |a, b, c| a.mul_add(b, c));
-function!(Function3, NegMulAdd, |a, b, c| a.neg_mul_add(b, c));
-function!(Function3, Clamp, |low, high, x| high.min(low.max(x)));
-function!(Function3, Select, |a, b, c| a.if_equal(number(0.0), c, b));
-function!(Function3, TanhGradientOfProduct, |y, a, b| {
-    let dy = a.mul(b);
-    y.mul(y).neg_mul_add(dy, dy)
-});
-function!(Function3, SigmoidGradientOfProduct, |y, a, b| a.mul(b).mul(y).mul(number::<V>(1.0).sub(y)));
-
-/// Computes one operation for `rows` rows of `width` numbers.
+/// Computes one operation for all entries of a matrix of that size.
 ///
 /// # Safety
-/// The instruction set of `V` is enabled; sources and target are valid for that many rows and columns; a source that
-/// overlaps the target is the target itself.
+/// The instruction set of `V` is enabled; all matrices are valid for that size; a source that overlaps the target is the
+/// target itself.
 #[inline(always)]
 pub(crate) unsafe fn execute<V: Lanes>(
-    code: Code,
-    (rows, width): (usize, usize),
-    to: Target<V::Number>,
-    [a, b, c]: [Source<V::Number>; 3],
+    code: Opcode,
+    Dims { rows, columns: width }: Dims,
+    to: MatrixMut<V::Element>,
+    [a, b, c]: [MatrixRef<V::Element>; 3],
 ) {
-    // SAFETY: the caller's.
+    // SAFETY: `execute`'s caller guarantees valid matrices, and enables the instruction set of V.
     unsafe {
         match code {
-            Code::Map(function) => match function {
+            Opcode::Map(function) => match function {
                 Unary::Copy => map::<V, Copy>(rows, width, to, a),
                 Unary::Neg => map::<V, Neg>(rows, width, to, a),
                 Unary::Abs => map::<V, Abs>(rows, width, to, a),
@@ -135,7 +51,7 @@ pub(crate) unsafe fn execute<V: Lanes>(
                 Unary::Sin => scalars(rows, width, to, a, |x| x.scalar(f64::sin, f32::sin)),
                 Unary::Cos => scalars(rows, width, to, a, |x| x.scalar(f64::cos, f32::cos)),
             },
-            Code::Zip(function) => match function {
+            Opcode::Zip(function) => match function {
                 Binary::Add => zip::<V, Add>(rows, width, to, a, b),
                 Binary::Sub => zip::<V, Sub>(rows, width, to, a, b),
                 Binary::Mul => zip::<V, Mul>(rows, width, to, a, b),
@@ -150,7 +66,7 @@ pub(crate) unsafe fn execute<V: Lanes>(
                 Binary::ReluGradient => zip::<V, ReluGradient>(rows, width, to, a, b),
                 Binary::Pow => powers(rows, width, to, a, b),
             },
-            Code::Fuse(function) => match function {
+            Opcode::Fuse(function) => match function {
                 Ternary::MulAdd => fuse::<V, MulAdd>(rows, width, to, a, b, c),
                 Ternary::NegMulAdd => fuse::<V, NegMulAdd>(rows, width, to, a, b, c),
                 Ternary::Select => fuse::<V, Select>(rows, width, to, a, b, c),
@@ -158,31 +74,36 @@ pub(crate) unsafe fn execute<V: Lanes>(
                 Ternary::TanhGradient => fuse::<V, TanhGradientOfProduct>(rows, width, to, a, b, c),
                 Ternary::SigmoidGradient => fuse::<V, SigmoidGradientOfProduct>(rows, width, to, a, b, c),
             },
-            Code::SumColumns => sum_columns::<V>(rows, width, to, a),
-            Code::MaxColumns => max_columns(rows, width, to, a),
-            Code::AddRows => add_rows::<V>(rows, width, to, a),
+            Opcode::SumColumns => sum_columns::<V>(rows, width, to, a),
+            Opcode::MaxColumns => max_columns(rows, width, to, a),
+            Opcode::AddRows => add_rows::<V>(rows, width, to, a),
         }
     }
 }
 
-/// The rows of an operand: a register of numbers, or one number in all lanes.
+/// A register of a row, or with `COLUMN` the row's one element in all lanes.
 #[inline(always)]
-unsafe fn read<V: Lanes, const SINGLE: bool>(row: *const V::Number, column: usize) -> V {
-    // SAFETY: the caller's.
-    unsafe { if SINGLE { V::splat(*row) } else { V::load(row.add(column)) } }
+unsafe fn read<V: Lanes, const COLUMN: bool>(row: *const V::Element, column: usize) -> V {
+    // SAFETY: `execute`'s caller guarantees valid matrices, and enables the instruction set of V.
+    unsafe { if COLUMN { V::splat(*row) } else { V::load(row.add(column)) } }
 }
 
 #[inline(always)]
-unsafe fn read_part<V: Lanes, const SINGLE: bool>(row: *const V::Number, column: usize, count: usize) -> V {
-    // SAFETY: the caller's.
-    unsafe { if SINGLE { V::splat(*row) } else { V::load_part(row.add(column), count) } }
+unsafe fn read_part<V: Lanes, const COLUMN: bool>(row: *const V::Element, column: usize, count: usize) -> V {
+    // SAFETY: `execute`'s caller guarantees valid matrices, and enables the instruction set of V.
+    unsafe { if COLUMN { V::splat(*row) } else { V::load_part(row.add(column), count) } }
 }
 
 #[inline(always)]
-unsafe fn map<V: Lanes, F: Function1<V>>(rows: usize, width: usize, to: Target<V::Number>, a: Source<V::Number>) {
-    // SAFETY: the caller's.
+unsafe fn map<V: Lanes, F: Function1<V>>(
+    rows: usize,
+    width: usize,
+    to: MatrixMut<V::Element>,
+    a: MatrixRef<V::Element>,
+) {
+    // SAFETY: `execute`'s caller guarantees valid matrices, and enables the instruction set of V.
     unsafe {
-        if a.single {
+        if a.is_column() {
             map_rows::<V, F, true>(rows, width, to, a);
         } else {
             map_rows::<V, F, false>(rows, width, to, a);
@@ -194,21 +115,21 @@ unsafe fn map<V: Lanes, F: Function1<V>>(rows: usize, width: usize, to: Target<V
 unsafe fn map_rows<V: Lanes, F: Function1<V>, const A: bool>(
     rows: usize,
     width: usize,
-    to: Target<V::Number>,
-    a: Source<V::Number>,
+    to: MatrixMut<V::Element>,
+    a: MatrixRef<V::Element>,
 ) {
-    // SAFETY: the caller's.
+    // SAFETY: `execute`'s caller guarantees valid matrices, and enables the instruction set of V.
     unsafe {
         for row in 0..rows {
-            let (out, x) = (to.start.add(row * to.stride), a.start.add(row * a.stride));
+            let (out, x) = (to.ptr.add(row * to.row_stride), a.ptr.add(row * a.row_stride));
             let mut column = 0;
             while column + V::COUNT <= width {
                 F::of(read::<V, A>(x, column)).store(out.add(column));
                 column += V::COUNT;
             }
             if column < width {
-                let rest = width - column;
-                F::of(read_part::<V, A>(x, column, rest)).store_part(out.add(column), rest);
+                let remainder = width - column;
+                F::of(read_part::<V, A>(x, column, remainder)).store_part(out.add(column), remainder);
             }
         }
     }
@@ -218,13 +139,13 @@ unsafe fn map_rows<V: Lanes, F: Function1<V>, const A: bool>(
 unsafe fn zip<V: Lanes, F: Function2<V>>(
     rows: usize,
     width: usize,
-    to: Target<V::Number>,
-    a: Source<V::Number>,
-    b: Source<V::Number>,
+    to: MatrixMut<V::Element>,
+    a: MatrixRef<V::Element>,
+    b: MatrixRef<V::Element>,
 ) {
-    // SAFETY: the caller's.
+    // SAFETY: `execute`'s caller guarantees valid matrices, and enables the instruction set of V.
     unsafe {
-        match (a.single, b.single) {
+        match (a.is_column(), b.is_column()) {
             (false, false) => zip_rows::<V, F, false, false>(rows, width, to, a, b),
             (true, false) => zip_rows::<V, F, true, false>(rows, width, to, a, b),
             (false, true) => zip_rows::<V, F, false, true>(rows, width, to, a, b),
@@ -237,24 +158,24 @@ unsafe fn zip<V: Lanes, F: Function2<V>>(
 unsafe fn zip_rows<V: Lanes, F: Function2<V>, const A: bool, const B: bool>(
     rows: usize,
     width: usize,
-    to: Target<V::Number>,
-    a: Source<V::Number>,
-    b: Source<V::Number>,
+    to: MatrixMut<V::Element>,
+    a: MatrixRef<V::Element>,
+    b: MatrixRef<V::Element>,
 ) {
-    // SAFETY: the caller's.
+    // SAFETY: `execute`'s caller guarantees valid matrices, and enables the instruction set of V.
     unsafe {
         for row in 0..rows {
-            let out = to.start.add(row * to.stride);
-            let (x, y) = (a.start.add(row * a.stride), b.start.add(row * b.stride));
+            let out = to.ptr.add(row * to.row_stride);
+            let (x, y) = (a.ptr.add(row * a.row_stride), b.ptr.add(row * b.row_stride));
             let mut column = 0;
             while column + V::COUNT <= width {
                 F::of(read::<V, A>(x, column), read::<V, B>(y, column)).store(out.add(column));
                 column += V::COUNT;
             }
             if column < width {
-                let rest = width - column;
-                let result = F::of(read_part::<V, A>(x, column, rest), read_part::<V, B>(y, column, rest));
-                result.store_part(out.add(column), rest);
+                let remainder = width - column;
+                let result = F::of(read_part::<V, A>(x, column, remainder), read_part::<V, B>(y, column, remainder));
+                result.store_part(out.add(column), remainder);
             }
         }
     }
@@ -264,14 +185,14 @@ unsafe fn zip_rows<V: Lanes, F: Function2<V>, const A: bool, const B: bool>(
 unsafe fn fuse<V: Lanes, F: Function3<V>>(
     rows: usize,
     width: usize,
-    to: Target<V::Number>,
-    a: Source<V::Number>,
-    b: Source<V::Number>,
-    c: Source<V::Number>,
+    to: MatrixMut<V::Element>,
+    a: MatrixRef<V::Element>,
+    b: MatrixRef<V::Element>,
+    c: MatrixRef<V::Element>,
 ) {
-    // SAFETY: the caller's.
+    // SAFETY: `execute`'s caller guarantees valid matrices, and enables the instruction set of V.
     unsafe {
-        match (a.single, b.single, c.single) {
+        match (a.is_column(), b.is_column(), c.is_column()) {
             (false, false, false) => fuse_rows::<V, F, false, false, false>(rows, width, to, a, b, c),
             (true, false, false) => fuse_rows::<V, F, true, false, false>(rows, width, to, a, b, c),
             (false, true, false) => fuse_rows::<V, F, false, true, false>(rows, width, to, a, b, c),
@@ -288,39 +209,39 @@ unsafe fn fuse<V: Lanes, F: Function3<V>>(
 unsafe fn fuse_rows<V: Lanes, F: Function3<V>, const A: bool, const B: bool, const C: bool>(
     rows: usize,
     width: usize,
-    to: Target<V::Number>,
-    a: Source<V::Number>,
-    b: Source<V::Number>,
-    c: Source<V::Number>,
+    to: MatrixMut<V::Element>,
+    a: MatrixRef<V::Element>,
+    b: MatrixRef<V::Element>,
+    c: MatrixRef<V::Element>,
 ) {
-    // SAFETY: the caller's.
+    // SAFETY: `execute`'s caller guarantees valid matrices, and enables the instruction set of V.
     unsafe {
         for row in 0..rows {
-            let out = to.start.add(row * to.stride);
-            let (x, y) = (a.start.add(row * a.stride), b.start.add(row * b.stride));
-            let z = c.start.add(row * c.stride);
+            let out = to.ptr.add(row * to.row_stride);
+            let (x, y) = (a.ptr.add(row * a.row_stride), b.ptr.add(row * b.row_stride));
+            let z = c.ptr.add(row * c.row_stride);
             let mut column = 0;
             while column + V::COUNT <= width {
                 F::of(read::<V, A>(x, column), read::<V, B>(y, column), read::<V, C>(z, column)).store(out.add(column));
                 column += V::COUNT;
             }
             if column < width {
-                let rest = width - column;
-                let (x, y) = (read_part::<V, A>(x, column, rest), read_part::<V, B>(y, column, rest));
-                F::of(x, y, read_part::<V, C>(z, column, rest)).store_part(out.add(column), rest);
+                let remainder = width - column;
+                let (x, y) = (read_part::<V, A>(x, column, remainder), read_part::<V, B>(y, column, remainder));
+                F::of(x, y, read_part::<V, C>(z, column, remainder)).store_part(out.add(column), remainder);
             }
         }
     }
 }
 
-/// A function without a vector form, number by number.
+/// A function without a vector form, element by element.
 #[inline(always)]
-unsafe fn scalars<T: Number>(rows: usize, width: usize, to: Target<T>, a: Source<T>, function: impl Fn(T) -> T) {
-    let step = usize::from(!a.single);
-    // SAFETY: the caller's.
+unsafe fn scalars<T: Element>(rows: usize, width: usize, to: MatrixMut<T>, a: MatrixRef<T>, function: impl Fn(T) -> T) {
+    let step = a.column_stride;
+    // SAFETY: `execute`'s caller guarantees valid matrices, and enables the instruction set of V.
     unsafe {
         for row in 0..rows {
-            let (out, x) = (to.start.add(row * to.stride), a.start.add(row * a.stride));
+            let (out, x) = (to.ptr.add(row * to.row_stride), a.ptr.add(row * a.row_stride));
             for column in 0..width {
                 *out.add(column) = function(*x.add(column * step));
             }
@@ -329,13 +250,13 @@ unsafe fn scalars<T: Number>(rows: usize, width: usize, to: Target<T>, a: Source
 }
 
 #[inline(always)]
-unsafe fn powers<T: Number>(rows: usize, width: usize, to: Target<T>, a: Source<T>, b: Source<T>) {
-    let (step_a, step_b) = (usize::from(!a.single), usize::from(!b.single));
-    // SAFETY: the caller's.
+unsafe fn powers<T: Element>(rows: usize, width: usize, to: MatrixMut<T>, a: MatrixRef<T>, b: MatrixRef<T>) {
+    let (step_a, step_b) = (a.column_stride, b.column_stride);
+    // SAFETY: `execute`'s caller guarantees valid matrices, and enables the instruction set of V.
     unsafe {
         for row in 0..rows {
-            let out = to.start.add(row * to.stride);
-            let (x, y) = (a.start.add(row * a.stride), b.start.add(row * b.stride));
+            let out = to.ptr.add(row * to.row_stride);
+            let (x, y) = (a.ptr.add(row * a.row_stride), b.ptr.add(row * b.row_stride));
             for column in 0..width {
                 *out.add(column) = (*x.add(column * step_a)).power(*y.add(column * step_b));
             }
@@ -344,12 +265,12 @@ unsafe fn powers<T: Number>(rows: usize, width: usize, to: Target<T>, a: Source<
 }
 
 #[inline(always)]
-unsafe fn sum_columns<V: Lanes>(rows: usize, width: usize, to: Target<V::Number>, a: Source<V::Number>) {
-    // SAFETY: the caller's.
+unsafe fn sum_columns<V: Lanes>(rows: usize, width: usize, to: MatrixMut<V::Element>, a: MatrixRef<V::Element>) {
+    // SAFETY: `execute`'s caller guarantees valid matrices, and enables the instruction set of V.
     unsafe {
         for row in 0..rows {
-            let x = a.start.add(row * a.stride);
-            let mut sums = [V::splat(V::Number::default()); 4];
+            let x = a.ptr.add(row * a.row_stride);
+            let mut sums = [V::splat(V::Element::default()); 4];
             let mut column = 0;
             while column + 4 * V::COUNT <= width {
                 for (index, sum) in sums.iter_mut().enumerate() {
@@ -364,48 +285,48 @@ unsafe fn sum_columns<V: Lanes>(rows: usize, width: usize, to: Target<V::Number>
             if column < width {
                 sums[1] = sums[1].add(V::load_part(x.add(column), width - column));
             }
-            *to.start.add(row * to.stride) = sums[0].add(sums[1]).add(sums[2].add(sums[3])).sum();
+            *to.ptr.add(row * to.row_stride) = sums[0].add(sums[1]).add(sums[2].add(sums[3])).sum();
         }
     }
 }
 
 #[inline(always)]
-unsafe fn max_columns<T: Number>(rows: usize, width: usize, to: Target<T>, a: Source<T>) {
-    // SAFETY: the caller's.
+unsafe fn max_columns<T: Element>(rows: usize, width: usize, to: MatrixMut<T>, a: MatrixRef<T>) {
+    // SAFETY: `execute`'s caller guarantees valid matrices, and enables the instruction set of V.
     unsafe {
         for row in 0..rows {
-            let x = a.start.add(row * a.stride);
+            let x = a.ptr.add(row * a.row_stride);
             let mut largest = *x;
             for column in 1..width {
                 let next = *x.add(column);
                 // A NaN is kept once it is met.
                 largest = if next > largest || next.partial_cmp(&next).is_none() { next } else { largest };
             }
-            *to.start.add(row * to.stride) = largest;
+            *to.ptr.add(row * to.row_stride) = largest;
         }
     }
 }
 
 #[inline(always)]
-unsafe fn add_rows<V: Lanes>(rows: usize, width: usize, to: Target<V::Number>, a: Source<V::Number>) {
-    // SAFETY: the caller's.
+unsafe fn add_rows<V: Lanes>(rows: usize, width: usize, to: MatrixMut<V::Element>, a: MatrixRef<V::Element>) {
+    // SAFETY: `execute`'s caller guarantees valid matrices, and enables the instruction set of V.
     unsafe {
         let mut column = 0;
         while column + V::COUNT <= width {
-            let mut sum = V::load(to.start.add(column));
+            let mut sum = V::load(to.ptr.add(column));
             for row in 0..rows {
-                sum = sum.add(V::load(a.start.add(row * a.stride + column)));
+                sum = sum.add(V::load(a.ptr.add(row * a.row_stride + column)));
             }
-            sum.store(to.start.add(column));
+            sum.store(to.ptr.add(column));
             column += V::COUNT;
         }
         if column < width {
-            let rest = width - column;
-            let mut sum = V::load_part(to.start.add(column), rest);
+            let remainder = width - column;
+            let mut sum = V::load_part(to.ptr.add(column), remainder);
             for row in 0..rows {
-                sum = sum.add(V::load_part(a.start.add(row * a.stride + column), rest));
+                sum = sum.add(V::load_part(a.ptr.add(row * a.row_stride + column), remainder));
             }
-            sum.store_part(to.start.add(column), rest);
+            sum.store_part(to.ptr.add(column), remainder);
         }
     }
 }

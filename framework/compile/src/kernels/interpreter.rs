@@ -1,36 +1,46 @@
 //! Runs fused element-wise kernels: every instruction over a tile of rows that fits L1.
 
 use super::{
-    elementwise::{self, Source, Target},
+    elementwise,
+    matrix::{Dims, MatrixMut, MatrixRef},
     simd::Lanes,
 };
-use crate::plan::instruction::{Place, Program};
+use crate::plan::fused_kernel::{FusedKernel, Operand};
 
-/// Runs a program over `rows` rows.
+/// Runs a kernel over `rows` rows.
 ///
 /// # Safety
 /// The instruction set of `V` is enabled; the frame's pointers are valid for what the instructions read and write, and
-/// the scratch memory for [`Program::scratch`] numbers.
+/// the scratch memory for [`FusedKernel::scratch`] elements.
 #[expect(clippy::inline_always, reason = "the instruction set is enabled where this is inlined")]
 #[inline(always)]
-pub(crate) unsafe fn run<V: Lanes>(program: &Program, frame: &[*mut V::Number], scratch: *mut V::Number, rows: usize) {
-    let tile = program.tile;
-    // SAFETY: the caller's.
+pub(crate) unsafe fn run<V: Lanes>(
+    kernel: &FusedKernel,
+    frame: &[*mut V::Element],
+    scratch: *mut V::Element,
+    rows: usize,
+) {
+    let tile = kernel.tile;
+    // SAFETY: the caller guarantees the frame and the scratch memory; an operand's slot is one of the frame, as the emitter
+    // made both.
     unsafe {
         let mut row = 0;
         while row < rows {
             let here = tile.min(rows - row);
-            for instruction in &program.instructions {
-                let place = |place: &Place| match place.slot {
-                    Some(slot) => frame.get_unchecked(slot as usize).add(place.offset + row * place.stride),
-                    None => scratch.add(place.offset * tile),
+            for instruction in &kernel.instructions {
+                let address = |operand: &Operand| match operand.slot {
+                    Some(slot) => frame.get_unchecked(slot.index()).add(operand.offset + row * operand.row_stride),
+                    None => scratch.add(operand.offset * tile),
                 };
-                let source =
-                    |from: &Place| Source { start: place(from).cast_const(), stride: from.stride, single: from.single };
-                let [a, b, c] = &instruction.from;
-                let to = Target { start: place(&instruction.to), stride: instruction.to.stride };
-                let shape = (here, instruction.width);
-                elementwise::execute::<V>(instruction.code, shape, to, [source(a), source(b), source(c)]);
+                let source = |from: &Operand| MatrixRef {
+                    ptr: address(from).cast_const(),
+                    row_stride: from.row_stride,
+                    column_stride: from.column_stride,
+                };
+                let [a, b, c] = instruction.padded_operands();
+                let to = MatrixMut { ptr: address(&instruction.to), row_stride: instruction.to.row_stride };
+                let dims = Dims { rows: here, columns: instruction.width };
+                elementwise::execute::<V>(instruction.opcode, dims, to, [source(a), source(b), source(c)]);
             }
             row += here;
         }

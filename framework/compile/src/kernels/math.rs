@@ -1,15 +1,15 @@
 //! exp, tanh and the logistic function over registers.
 //!
-//! `exp(x) = 2ⁿ exp(r)` with n the nearest whole number to x / ln 2 and r at most half of ln 2 (Cody and Waite 1980), exp(r)
+//! `exp(x) = 2ⁿ exp(r)` with n the nearest integer to x / ln 2 and r at most half of ln 2 (Cody and Waite 1980), exp(r)
 //! − 1 by its Taylor series, which is long enough for a relative error of half a unit in the last place. NaN stays NaN;
-//! exp of what is far below 0 is 0.
+//! exp of large negative values is 0.
 
 #![expect(
     clippy::inline_always,
     reason = "an instruction set is enabled where all of this is inlined, and nowhere else"
 )]
 
-use super::simd::{Lanes, Number};
+use super::simd::{Element, Lanes};
 
 /// n and exp(r) − 1.
 ///
@@ -17,8 +17,8 @@ use super::simd::{Lanes, Number};
 /// As [`Lanes`] says.
 #[inline(always)]
 unsafe fn reduced<V: Lanes>(x: V) -> (V, V) {
-    let constants = V::Number::CONSTANTS;
-    // SAFETY: the caller's.
+    let constants = V::Element::CONSTANTS;
+    // SAFETY: the kernel that this is inlined into enables the instruction set of V.
     unsafe {
         let round = V::splat(constants.round);
         let n = x.mul_add(V::splat(constants.log2e), round).sub(round);
@@ -32,42 +32,42 @@ unsafe fn reduced<V: Lanes>(x: V) -> (V, V) {
     }
 }
 
-/// 2ⁿ for a whole n in the range of the exponent.
+/// 2ⁿ for an integer n in the range of the exponent.
 #[inline(always)]
 unsafe fn power_of_two<V: Lanes>(n: V) -> V {
-    // SAFETY: the caller's.
-    unsafe { n.add(V::splat(V::Number::CONSTANTS.power)).to_exponent() }
+    // SAFETY: the kernel that this is inlined into enables the instruction set of V.
+    unsafe { n.add(V::splat(V::Element::CONSTANTS.power)).to_exponent() }
 }
 
 /// exp(x).
 #[inline(always)]
 pub(super) unsafe fn exp<V: Lanes>(x: V) -> V {
-    let constants = V::Number::CONSTANTS;
-    // SAFETY: the caller's.
+    let constants = V::Element::CONSTANTS;
+    // SAFETY: the kernel that this is inlined into enables the instruction set of V.
     unsafe {
         let (low, high) = (V::splat(constants.exp_low), V::splat(constants.exp_high));
-        let one = V::splat(V::Number::from_f64(1.0));
+        let one = V::splat(V::Element::from_f64(1.0));
         let (n, rest) = reduced(low.max(high.min(x)));
-        // Twice half of the power, as the largest power alone is beyond what the exponent can say.
+        // Twice half of the power: the largest power alone would overflow the exponent.
         let half = power_of_two(n.sub(one));
         let result = rest.mul_add(half, half);
         let result = result.add(result);
-        let result = x.if_less(low, V::splat(V::Number::default()), result);
-        high.if_less(x, V::splat(V::Number::from_f64(f64::INFINITY)), result)
+        let result = x.if_less(low, V::splat(V::Element::default()), result);
+        high.if_less(x, V::splat(V::Element::from_f64(f64::INFINITY)), result)
     }
 }
 
 /// tanh(x), as e / (e + 2) with e = exp(2 |x|) − 1, which is exact where tanh is small.
 #[inline(always)]
 pub(super) unsafe fn tanh<V: Lanes>(x: V) -> V {
-    let constants = V::Number::CONSTANTS;
-    // SAFETY: the caller's.
+    let constants = V::Element::CONSTANTS;
+    // SAFETY: the kernel that this is inlined into enables the instruction set of V.
     unsafe {
         let magnitude = V::splat(constants.tanh_high).min(x.abs());
         let (n, rest) = reduced(magnitude.add(magnitude));
         let power = power_of_two(n);
-        let e = rest.mul_add(power, power.sub(V::splat(V::Number::from_f64(1.0))));
-        e.quotient(e.add(V::splat(V::Number::from_f64(2.0)))).with_sign(x)
+        let e = rest.mul_add(power, power.sub(V::splat(V::Element::from_f64(1.0))));
+        e.quotient(e.add(V::splat(V::Element::from_f64(2.0)))).with_sign(x)
     }
 }
 
@@ -75,13 +75,13 @@ pub(super) unsafe fn tanh<V: Lanes>(x: V) -> V {
 /// is 1.
 #[inline(always)]
 pub(super) unsafe fn sigmoid<V: Lanes>(x: V) -> V {
-    let constants = V::Number::CONSTANTS;
-    // SAFETY: the caller's.
+    let constants = V::Element::CONSTANTS;
+    // SAFETY: the kernel that this is inlined into enables the instruction set of V.
     unsafe {
         let (low, high) = (V::splat(constants.sigmoid[0]), V::splat(constants.sigmoid[1]));
         let (n, rest) = reduced(low.max(high.min(x)));
         let power = power_of_two(n);
         let e = rest.mul_add(power, power);
-        e.quotient(e.add(V::splat(V::Number::from_f64(1.0))))
+        e.quotient(e.add(V::splat(V::Element::from_f64(1.0))))
     }
 }

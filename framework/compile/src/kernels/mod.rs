@@ -1,31 +1,35 @@
 //! The inner loops, for every instruction set, and the choice between them.
 //!
-//! Everything is written once over [`simd::Lanes`] and compiled for AVX-512, for AVX2 and for whatever the target has;
-//! which of the three runs is decided when a machine is made.
+//! Everything is written once over [`simd::Lanes`] and compiled for AVX-512, for AVX2 and for the target's baseline; which of
+//! the three runs is decided when an executable is made.
 
 pub(crate) mod elementwise;
+mod functions;
 mod interpreter;
-
 mod loss;
 mod math;
 pub(crate) mod matmul;
+pub(crate) mod matrix;
 mod outer;
 pub(crate) mod simd;
-
 pub(crate) mod transpose;
 mod update;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-pub(crate) use elementwise::{Source, Target};
-pub(crate) use loss::{Loss, Rows as LossRows};
-pub(crate) use matmul::Product;
-pub(crate) use outer::{OUTER_ROWS, Outer};
-pub use simd::Number;
-pub(crate) use transpose::Turn;
+pub(crate) use loss::Rows as LossRows;
+pub(crate) use matmul::{Panels, Product};
+pub(crate) use matrix::{Dims, MatrixMut, MatrixRef};
+pub(crate) use outer::Outer;
+pub(crate) use simd::Element;
+pub(crate) use transpose::Transpose;
 pub(crate) use update::{Rule, Slots};
 
-use crate::plan::instruction::{Code, Program};
+use crate::{
+    ir::op::Unary,
+    model::{Dtype, Totals},
+    plan::fused_kernel::{FusedKernel, Opcode},
+};
 
 /// The instructions that the inner loops are compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,12 +38,12 @@ pub enum InstructionSet {
     Avx512,
     /// 256-bit registers with fused multiply-add.
     Avx2,
-    /// What every processor of the target has: NEON on aarch64.
+    /// The target's baseline: NEON on aarch64.
     Portable,
 }
 
 impl InstructionSet {
-    /// All that this processor can run, the best first.
+    /// Those that this processor has, the best first.
     pub fn available() -> Vec<Self> {
         let mut sets = Vec::new();
         #[cfg(target_arch = "x86_64")]
@@ -57,22 +61,21 @@ impl InstructionSet {
 }
 
 /// The inner loops of one instruction set. All are unsafe to call: pointers must be valid as each describes.
-#[expect(clippy::type_complexity, reason = "a table of functions")]
 pub(crate) struct Kernels<T: 'static> {
-    /// Runs a program over rows.
-    pub(crate) run: unsafe fn(&Program, &[*mut T], *mut T, usize),
+    /// Runs a fused kernel over rows.
+    pub(crate) run: unsafe fn(&FusedKernel, &[*mut T], *mut T, usize),
     /// Computes one element-wise operation.
-    pub(crate) execute: unsafe fn(Code, (usize, usize), Target<T>, [Source<T>; 3]),
+    pub(crate) execute: unsafe fn(Opcode, Dims, MatrixMut<T>, [MatrixRef<T>; 3]),
     /// Computes a product.
     pub(crate) multiply: unsafe fn(&Product<'_, T>),
     /// Computes an outer product.
     pub(crate) outer: unsafe fn(&Outer<T>),
     /// Packs a matrix for products.
-    pub(crate) pack: unsafe fn(*const T, [usize; 2], usize, usize, *mut T),
-    /// Turns a matrix.
-    pub(crate) turn: unsafe fn(&Turn<T>),
+    pub(crate) pack: unsafe fn(MatrixRef<T>, Dims, *mut T),
+    /// Transposes, optionally adding a matrix or a broadcast row.
+    pub(crate) transpose: unsafe fn(&Transpose<T>),
     /// Softmax, cross-entropy and its gradient.
-    pub(crate) loss: unsafe fn(&LossRows<'_, T>) -> Loss,
+    pub(crate) loss: unsafe fn(&LossRows<'_, T>) -> Totals,
     /// Updates a parameter.
     pub(crate) update: unsafe fn(&Rule, &Slots<T>),
     /// The width of a panel of packed weights.
@@ -80,53 +83,53 @@ pub(crate) struct Kernels<T: 'static> {
 }
 
 macro_rules! kernels {
-    ($name:ident, $vector:ty, $number:ty, $(#[$feature:meta])?) => {
+    ($name:ident, $vector:ty, $element:ty, $(#[$feature:meta])?) => {
         mod $name {
             use super::*;
 
             $(#[$feature])?
-            unsafe fn run(program: &Program, frame: &[*mut $number], scratch: *mut $number, rows: usize) {
-                // SAFETY: the caller's; the instruction set is enabled here.
-                unsafe { interpreter::run::<$vector>(program, frame, scratch, rows) }
+            unsafe fn run(kernel: &FusedKernel, frame: &[*mut $element], scratch: *mut $element, rows: usize) {
+                // SAFETY: the instruction set is enabled here; the rest is the contract of this pointer, kept by its caller.
+                unsafe { interpreter::run::<$vector>(kernel, frame, scratch, rows) }
             }
             $(#[$feature])?
-            unsafe fn execute(code: Code, shape: (usize, usize), to: Target<$number>, from: [Source<$number>; 3]) {
-                // SAFETY: the caller's; the instruction set is enabled here.
-                unsafe { elementwise::execute::<$vector>(code, shape, to, from) }
+            unsafe fn execute(opcode: Opcode, dims: Dims, to: MatrixMut<$element>, from: [MatrixRef<$element>; 3]) {
+                // SAFETY: the instruction set is enabled here; the rest is the contract of this pointer, kept by its caller.
+                unsafe { elementwise::execute::<$vector>(opcode, dims, to, from) }
             }
             $(#[$feature])?
-            unsafe fn multiply(product: &Product<'_, $number>) {
-                // SAFETY: the caller's; the instruction set is enabled here.
+            unsafe fn multiply(product: &Product<'_, $element>) {
+                // SAFETY: the instruction set is enabled here; the rest is the contract of this pointer, kept by its caller.
                 unsafe { matmul::multiply::<$vector>(product) }
             }
             $(#[$feature])?
-            unsafe fn outer(outer: &Outer<$number>) {
-                // SAFETY: the caller's; the instruction set is enabled here.
+            unsafe fn outer(outer: &Outer<$element>) {
+                // SAFETY: the instruction set is enabled here; the rest is the contract of this pointer, kept by its caller.
                 unsafe { outer::outer::<$vector>(outer) }
             }
             $(#[$feature])?
-            unsafe fn pack(from: *const $number, strides: [usize; 2], depth: usize, columns: usize, to: *mut $number) {
-                // SAFETY: the caller's; the instruction set is enabled here.
-                unsafe { matmul::pack::<$vector>(from, strides, depth, columns, to) }
+            unsafe fn pack(from: MatrixRef<$element>, dims: Dims, to: *mut $element) {
+                // SAFETY: the instruction set is enabled here; the rest is the contract of this pointer, kept by its caller.
+                unsafe { matmul::pack::<$vector>(from, dims, to) }
             }
             $(#[$feature])?
-            unsafe fn turn(turn: &Turn<$number>) {
-                // SAFETY: the caller's; the instruction set is enabled here.
-                unsafe { transpose::turn::<$vector>(turn) }
+            unsafe fn transpose(transpose: &Transpose<$element>) {
+                // SAFETY: the instruction set is enabled here; the rest is the contract of this pointer, kept by its caller.
+                unsafe { transpose::transpose::<$vector>(transpose) }
             }
             $(#[$feature])?
-            unsafe fn loss(rows: &LossRows<'_, $number>) -> Loss {
-                // SAFETY: the caller's; the instruction set is enabled here.
+            unsafe fn loss(rows: &LossRows<'_, $element>) -> Totals {
+                // SAFETY: the instruction set is enabled here; the rest is the contract of this pointer, kept by its caller.
                 unsafe { loss::rows::<$vector>(rows) }
             }
             $(#[$feature])?
-            unsafe fn update(rule: &Rule, slots: &Slots<$number>) {
-                // SAFETY: the caller's; the instruction set is enabled here.
+            unsafe fn update(rule: &Rule, slots: &Slots<$element>) {
+                // SAFETY: the instruction set is enabled here; the rest is the contract of this pointer, kept by its caller.
                 unsafe { update::update::<$vector>(rule, slots) }
             }
 
-            pub(super) static KERNELS: Kernels<$number> =
-                Kernels { run, execute, multiply, outer, pack, turn, loss, update, panel: matmul::panel::<$vector>() };
+            pub(super) static KERNELS: Kernels<$element> =
+                Kernels { run, execute, multiply, outer, pack, transpose, loss, update, panel: matmul::panel::<$vector>() };
         }
     };
 }
@@ -142,38 +145,40 @@ kernels!(avx512_32, std::arch::x86_64::__m512, f32, #[target_feature(enable = "a
 #[cfg(target_arch = "x86_64")]
 kernels!(avx512_64, std::arch::x86_64::__m512d, f64, #[target_feature(enable = "avx512f")]);
 
-/// The approximations that programs use, number by number, for tests of their error.
+/// The approximations of the kernels, element by element, for tests of their error.
 ///
 /// `"exp"`, `"tanh"` and `"sigmoid"` are known.
 #[doc(hidden)]
-pub fn approximate<T: Float>(set: InstructionSet, name: &str, values: &[T]) -> Option<Vec<T>> {
-    use crate::ir::graph::Unary;
+pub fn approximate(set: InstructionSet, dtype: Dtype, name: &str, values: &[f64]) -> Option<Vec<f64>> {
     let known = [("exp", Unary::Exp), ("tanh", Unary::Tanh), ("sigmoid", Unary::Sigmoid)];
     let (_, function) = known.into_iter().find(|(known, _)| *known == name)?;
     if !InstructionSet::available().contains(&set) {
         return None;
     }
-    let mut results = vec![T::default(); values.len()];
-    let source = Source { start: values.as_ptr(), stride: 0, single: false };
-    let target = Target { start: results.as_mut_ptr(), stride: 0 };
-    // SAFETY: the processor has the instructions, and both slices are of the same length.
-    unsafe { (T::kernels(set).execute)(Code::Map(function), (1, values.len()), target, [source; 3]) };
-    Some(results)
+    Some(match dtype {
+        Dtype::F32 => evaluate::<f32>(set, function, values),
+        Dtype::F64 => evaluate::<f64>(set, function, values),
+    })
 }
 
-/// A kind of number that machines compute with: `f32` or `f64`.
-pub trait Float: Number {
+/// A function of every value. The processor must have the instruction set.
+fn evaluate<T: Float>(set: InstructionSet, function: Unary, values: &[f64]) -> Vec<f64> {
+    let values: Vec<T> = values.iter().map(|&value| T::from_f64(value)).collect();
+    let mut results = vec![T::default(); values.len()];
+    let (source, target) = (MatrixRef::row(values.as_ptr()), MatrixMut::row(results.as_mut_ptr()));
+    let dims = Dims { rows: 1, columns: values.len() };
+    // SAFETY: `approximate` checked the instruction set, and both slices have that many elements.
+    unsafe { (T::kernels(set).execute)(Opcode::Map(function), dims, target, [source; 3]) };
+    results.into_iter().map(Element::to_f64).collect()
+}
+
+/// A dtype of executables: `f32` or `f64`.
+pub(crate) trait Float: Element {
     /// The inner loops for an instruction set that the processor has.
-    #[doc(hidden)]
-    #[expect(
-        private_interfaces,
-        reason = "the trait is public for its name only; nobody outside implements or calls it"
-    )]
     fn kernels(set: InstructionSet) -> &'static Kernels<Self>;
 }
 
 impl Float for f32 {
-    #[expect(private_interfaces, reason = "see the trait")]
     fn kernels(set: InstructionSet) -> &'static Kernels<Self> {
         match set {
             #[cfg(target_arch = "x86_64")]
@@ -186,7 +191,6 @@ impl Float for f32 {
 }
 
 impl Float for f64 {
-    #[expect(private_interfaces, reason = "see the trait")]
     fn kernels(set: InstructionSet) -> &'static Kernels<Self> {
         match set {
             #[cfg(target_arch = "x86_64")]

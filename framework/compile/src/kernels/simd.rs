@@ -1,17 +1,17 @@
-//! A vector register's worth of numbers, for every instruction set.
+//! Vector registers, for every instruction set.
 //!
 //! The kernels are written once over [`Lanes`]; each instruction set supplies these few operations. Everything is
 //! inlined into a function that enables the instruction set, and only there may it be called.
 
-/// The numbers that programs compute with.
-pub trait Number: Copy + Default + PartialOrd + Send + Sync + std::fmt::Debug + 'static {
-    /// Its constants, see [`Constants`].
+/// The dtypes of the kernels: `f32` and `f64`.
+pub(crate) trait Element: Copy + Default + PartialOrd + Send + Sync + std::fmt::Debug + 'static {
+    /// The constants of its approximations.
     const CONSTANTS: Constants<Self>;
-    /// From 64 bits, rounded.
+    /// The nearest value.
     fn from_f64(value: f64) -> Self;
-    /// To 64 bits, exactly.
+    /// The same value.
     fn to_f64(self) -> f64;
-    /// A function of one number that has no vector form here.
+    /// A function of one element that has no vector form here.
     #[must_use]
     fn scalar(self, function: fn(f64) -> f64, single: fn(f32) -> f32) -> Self;
     /// `self` to the power of `exponent`.
@@ -21,28 +21,28 @@ pub trait Number: Copy + Default + PartialOrd + Send + Sync + std::fmt::Debug + 
 
 /// What the approximations of exp, tanh and the logistic function need.
 #[derive(Clone, Copy, Debug)]
-pub struct Constants<T: 'static> {
+pub(crate) struct Constants<T: 'static> {
     /// 1 / ln 2.
-    pub log2e: T,
-    /// ln 2, the leading bits and the rest, so that a whole multiple of the leading bits is exact.
-    pub ln2: [T; 2],
-    /// Added and subtracted again, it rounds to a whole number.
-    pub round: T,
+    pub(crate) log2e: T,
+    /// ln 2, its leading bits and the remainder, so that an integer multiple of the leading bits is exact.
+    pub(crate) ln2: [T; 2],
+    /// Added and subtracted again, it rounds to an integer.
+    pub(crate) round: T,
     /// `round` plus the exponent's bias: whose low bits are then those of a power of two.
-    pub power: T,
-    /// Below it exp is 0.
-    pub exp_low: T,
-    /// Above it exp is infinite.
-    pub exp_high: T,
+    pub(crate) power: T,
+    /// Below it, exp is 0.
+    pub(crate) exp_low: T,
+    /// Above it, exp is infinite.
+    pub(crate) exp_high: T,
     /// From it on tanh is 1.
-    pub tanh_high: T,
+    pub(crate) tanh_high: T,
     /// Where the logistic function is 0, and where it is 1.
-    pub sigmoid: [T; 2],
+    pub(crate) sigmoid: [T; 2],
     /// Coefficients of (exp(r) − 1 − r) / r², the highest power first.
-    pub series: &'static [T],
+    pub(crate) series: &'static [T],
 }
 
-impl Number for f32 {
+impl Element for f32 {
     const CONSTANTS: Constants<Self> = Constants {
         log2e: std::f32::consts::LOG2_E,
         ln2: [0.693_359_4, -2.121_944_4e-4],
@@ -72,7 +72,7 @@ impl Number for f32 {
     }
 }
 
-impl Number for f64 {
+impl Element for f64 {
     const CONSTANTS: Constants<Self> = Constants {
         log2e: std::f64::consts::LOG2_E,
         ln2: [6.931_471_803_691_238e-1, 1.908_214_929_270_587_7e-10],
@@ -115,38 +115,39 @@ impl Number for f64 {
     }
 }
 
-/// Numbers side by side in a register.
+/// A vector register.
 ///
 /// # Safety
 /// Every function may only be called where the instruction set of the implementing type is enabled. Pointers must be
-/// valid for [`Lanes::COUNT`] numbers, or for the count given.
+/// valid for [`Lanes::COUNT`] elements, or for the count given.
 pub(crate) unsafe trait Lanes: Copy {
-    type Number: Number;
-    /// How many.
+    type Element: Element;
+    /// The number of lanes.
     const COUNT: usize;
-    /// How many rows of a product are computed at once: as many as registers hold beside the operands.
+    /// The most rows of a register tile of a product. Two registers wide, a tile of as many rows, with two registers of b
+    /// and one of a, fits the registers that the instruction set has: 2 · 12 + 3 of 32, 2 · 6 + 3 of 16.
     const ROWS: usize;
 
-    unsafe fn splat(value: Self::Number) -> Self;
-    /// Asks for what lies there to be brought into the second cache. Any address will do.
-    unsafe fn prefetch(from: *const Self::Number);
-    unsafe fn load(from: *const Self::Number) -> Self;
-    /// The first `count` numbers, zeros after them.
-    unsafe fn load_part(from: *const Self::Number, count: usize) -> Self;
-    unsafe fn store(self, to: *mut Self::Number);
-    /// The first `count` numbers, zeros after them.
+    unsafe fn splat(value: Self::Element) -> Self;
+    /// Prefetches a cache line into L2. Any address will do.
+    unsafe fn prefetch(from: *const Self::Element);
+    unsafe fn load(from: *const Self::Element) -> Self;
+    /// A masked load: the first `count` elements, zeros after them.
+    unsafe fn load_part(from: *const Self::Element, count: usize) -> Self;
+    unsafe fn store(self, to: *mut Self::Element);
+    /// The first `count` lanes, zeros after them.
     unsafe fn first(self, count: usize) -> Self;
-    /// Only the first `count` numbers.
-    unsafe fn store_part(self, to: *mut Self::Number, count: usize);
+    /// A masked store: only the first `count` elements.
+    unsafe fn store_part(self, to: *mut Self::Element, count: usize);
     unsafe fn add(self, other: Self) -> Self;
     unsafe fn sub(self, other: Self) -> Self;
     unsafe fn mul(self, other: Self) -> Self;
     unsafe fn div(self, other: Self) -> Self;
-    /// The quotient to a unit in its last place, for finite numbers that are divided by numbers from 1 to 1e35.
+    /// The quotient to a unit in its last place, for finite dividends and divisors from 1 to 1e35.
     #[expect(clippy::inline_always, reason = "the instruction set is enabled where this is inlined")]
     #[inline(always)]
     unsafe fn quotient(self, other: Self) -> Self {
-        // SAFETY: the caller's.
+        // SAFETY: the caller enables the instruction set.
         unsafe { self.div(other) }
     }
     /// `self · b + c`.
@@ -167,59 +168,59 @@ pub(crate) unsafe trait Lanes: Copy {
     unsafe fn if_less_equal(self, other: Self, yes: Self, no: Self) -> Self;
     /// `yes` where `self == other`, else `no`.
     unsafe fn if_equal(self, other: Self, yes: Self, no: Self) -> Self;
-    /// The low bits moved to where the exponent is.
+    /// The low bits, shifted to the exponent.
     unsafe fn to_exponent(self) -> Self;
-    /// The numbers of both in turn, those of `self` first: a register's worth, and the rest.
+    /// The lanes of both, alternating, those of `self` first: the first half of them, and the second.
     unsafe fn interleave(self, other: Self) -> (Self, Self);
     /// The sum, in an order that depends on the type only.
-    unsafe fn sum(self) -> Self::Number;
+    unsafe fn sum(self) -> Self::Element;
 }
 
-/// The path for every machine: arrays, which compilers turn into what vectors there are (NEON on aarch64).
+/// The implementation for every processor: arrays, which compilers vectorize (NEON on aarch64).
 #[derive(Clone, Copy)]
 pub(crate) struct Portable<T, const N: usize>([T; N]);
 
 macro_rules! portable {
-    ($number:ty, $count:literal, $shift:literal) => {
-        // SAFETY: no instruction set is needed; pointers are the caller's.
-        unsafe impl Lanes for Portable<$number, $count> {
-            type Number = $number;
+    ($element:ty, $count:literal, $shift:literal) => {
+        // SAFETY: no instruction set is needed; callers guarantee valid pointers, as the trait says.
+        unsafe impl Lanes for Portable<$element, $count> {
+            type Element = $element;
             const COUNT: usize = $count;
             const ROWS: usize = 4;
 
             #[inline(always)]
-            unsafe fn splat(value: $number) -> Self {
+            unsafe fn splat(value: $element) -> Self {
                 Self([value; $count])
             }
             #[inline(always)]
-            unsafe fn prefetch(_: *const $number) {}
+            unsafe fn prefetch(_: *const $element) {}
             #[inline(always)]
-            unsafe fn load(from: *const $number) -> Self {
-                // SAFETY: valid for COUNT numbers, says the caller.
-                Self(unsafe { from.cast::<[$number; $count]>().read_unaligned() })
+            unsafe fn load(from: *const $element) -> Self {
+                // SAFETY: the caller guarantees COUNT valid elements.
+                Self(unsafe { from.cast::<[$element; $count]>().read_unaligned() })
             }
             #[inline(always)]
-            unsafe fn load_part(from: *const $number, count: usize) -> Self {
+            unsafe fn load_part(from: *const $element, count: usize) -> Self {
                 let mut lanes = [0.0; $count];
                 for (index, lane) in lanes.iter_mut().enumerate().take(count) {
-                    // SAFETY: valid for `count` numbers, says the caller.
+                    // SAFETY: the caller guarantees `count` valid elements.
                     *lane = unsafe { *from.add(index) };
                 }
                 Self(lanes)
             }
             #[inline(always)]
-            unsafe fn store(self, to: *mut $number) {
-                // SAFETY: valid for COUNT numbers, says the caller.
-                unsafe { to.cast::<[$number; $count]>().write_unaligned(self.0) };
+            unsafe fn store(self, to: *mut $element) {
+                // SAFETY: the caller guarantees COUNT valid elements.
+                unsafe { to.cast::<[$element; $count]>().write_unaligned(self.0) };
             }
             #[inline(always)]
             unsafe fn first(self, count: usize) -> Self {
                 Self(std::array::from_fn(|i| if i < count { self.0[i] } else { 0.0 }))
             }
             #[inline(always)]
-            unsafe fn store_part(self, to: *mut $number, count: usize) {
+            unsafe fn store_part(self, to: *mut $element, count: usize) {
                 for (index, lane) in self.0.iter().enumerate().take(count) {
-                    // SAFETY: valid for `count` numbers, says the caller.
+                    // SAFETY: the caller guarantees `count` valid elements.
                     unsafe { *to.add(index) = *lane };
                 }
             }
@@ -270,11 +271,11 @@ macro_rules! portable {
             }
             #[inline(always)]
             unsafe fn sqrt(self) -> Self {
-                Self(self.0.map(<$number>::sqrt))
+                Self(self.0.map(<$element>::sqrt))
             }
             #[inline(always)]
             unsafe fn abs(self) -> Self {
-                Self(self.0.map(<$number>::abs))
+                Self(self.0.map(<$element>::abs))
             }
             #[inline(always)]
             unsafe fn with_sign(self, sign: Self) -> Self {
@@ -295,15 +296,15 @@ macro_rules! portable {
             }
             #[inline(always)]
             unsafe fn to_exponent(self) -> Self {
-                Self(self.0.map(|lane| <$number>::from_bits(lane.to_bits() << $shift)))
+                Self(self.0.map(|lane| <$element>::from_bits(lane.to_bits() << $shift)))
             }
             #[inline(always)]
             unsafe fn interleave(self, other: Self) -> (Self, Self) {
-                let number = |i: usize| if i % 2 == 0 { self.0[i / 2] } else { other.0[i / 2] };
-                (Self(std::array::from_fn(number)), Self(std::array::from_fn(|i| number($count + i))))
+                let lane = |i: usize| if i % 2 == 0 { self.0[i / 2] } else { other.0[i / 2] };
+                (Self(std::array::from_fn(lane)), Self(std::array::from_fn(|i| lane($count + i))))
             }
             #[inline(always)]
-            unsafe fn sum(self) -> $number {
+            unsafe fn sum(self) -> $element {
                 self.0.iter().sum()
             }
         }

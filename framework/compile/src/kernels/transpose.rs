@@ -1,92 +1,94 @@
-//! Matrices turned on their side, a square of registers at a time.
+//! Transposes matrices, a square of registers at a time.
 
 #![expect(
     clippy::inline_always,
     reason = "an instruction set is enabled where all of this is inlined, and nowhere else"
 )]
 
-use super::simd::Lanes;
+use super::{
+    matrix::{Dims, MatrixMut, MatrixRef},
+    simd::Lanes,
+};
 
-/// `to = fromᵀ + add`: rows become columns.
+/// `to = fromᵀ + add`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Turn<T> {
-    /// Of the matrix that is read.
-    pub(crate) rows: usize,
-    pub(crate) columns: usize,
-    pub(crate) from: *const T,
-    /// From a row to the next.
-    pub(crate) from_stride: usize,
-    pub(crate) to: *mut T,
-    pub(crate) to_stride: usize,
-    /// How long the rows are that are written, if longer than there are rows to read: zeros fill them up.
+pub(crate) struct Transpose<T> {
+    /// The size of `from`.
+    pub(crate) dims: Dims,
+    pub(crate) from: MatrixRef<T>,
+    pub(crate) to: MatrixMut<T>,
+    /// The width of the rows that are written; zeros fill them up beyond the rows of `from`.
     pub(crate) width: usize,
-    /// What is added; nothing when null. It may be what is written to.
-    pub(crate) add: *const T,
-    /// From a row to the next; 0 repeats one row.
-    pub(crate) add_stride: usize,
+    /// It may be `to`.
+    pub(crate) add: Option<MatrixRef<T>>,
 }
 
-/// Turns a matrix.
+/// Transposes, optionally adding a matrix or a broadcast row.
 ///
 /// # Safety
-/// The instruction set of `V` is enabled; all pointers are valid for their matrices; `from` overlaps neither of the others.
+/// The instruction set of `V` is enabled; all matrices are valid; `from` overlaps neither of the others.
 #[inline(always)]
-pub(crate) unsafe fn turn<V: Lanes>(turn: &Turn<V::Number>) {
-    // SAFETY: the caller's.
+pub(crate) unsafe fn transpose<V: Lanes>(transpose: &Transpose<V::Element>) {
+    // SAFETY: passed on to the caller.
     unsafe {
         match V::COUNT {
-            4 => squares::<V, 4>(turn),
-            8 => squares::<V, 8>(turn),
-            16 => squares::<V, 16>(turn),
-            _ => unreachable!("no register holds {} numbers", V::COUNT),
+            4 => squares::<V, 4>(transpose),
+            8 => squares::<V, 8>(transpose),
+            16 => squares::<V, 16>(transpose),
+            _ => unreachable!("no register has {} lanes", V::COUNT),
         }
     }
 }
 
-/// Goes over the squares of `SIDE` registers, each of as many numbers.
+/// Goes over the squares of `SIDE` registers with `SIDE` lanes each.
 #[inline(always)]
-unsafe fn squares<V: Lanes, const SIDE: usize>(turn: &Turn<V::Number>) {
-    for row in (0..turn.width).step_by(SIDE) {
-        for column in (0..turn.columns).step_by(SIDE) {
-            let is_whole = row + SIDE <= turn.rows && column + SIDE <= turn.columns;
-            // SAFETY: the caller's.
+unsafe fn squares<V: Lanes, const SIDE: usize>(transpose: &Transpose<V::Element>) {
+    let Transpose { dims, width, add, .. } = *transpose;
+    for row in (0..width).step_by(SIDE) {
+        for column in (0..dims.columns).step_by(SIDE) {
+            let is_whole = row + SIDE <= dims.rows && column + SIDE <= dims.columns;
+            // SAFETY: `transpose`'s caller guarantees valid matrices, and enables the instruction set of V.
             unsafe {
-                match (is_whole, turn.add.is_null()) {
-                    (true, true) => square::<V, SIDE, true, false>(turn, row, column),
-                    (true, false) => square::<V, SIDE, true, true>(turn, row, column),
-                    (false, true) => square::<V, SIDE, false, false>(turn, row, column),
-                    (false, false) => square::<V, SIDE, false, true>(turn, row, column),
+                match (is_whole, add.is_none()) {
+                    (true, true) => square::<V, SIDE, true, false>(transpose, row, column),
+                    (true, false) => square::<V, SIDE, true, true>(transpose, row, column),
+                    (false, true) => square::<V, SIDE, false, false>(transpose, row, column),
+                    (false, false) => square::<V, SIDE, false, true>(transpose, row, column),
                 }
             }
         }
     }
 }
 
-/// Turns the square that begins at a row and column of what is read; unless it is `WHOLE` only what is there of it. All
-/// loops are as long as the square is wide, so that it stays in registers.
+/// Transposes the square that begins at a row and column of `from`; unless it is `WHOLE` only the part within the matrix.
+/// All loops are as long as the square is wide, so that it stays in registers.
 #[inline(always)]
 unsafe fn square<V: Lanes, const SIDE: usize, const WHOLE: bool, const ADD: bool>(
-    turn: &Turn<V::Number>,
+    transpose: &Transpose<V::Element>,
     row: usize,
     column: usize,
 ) {
-    let there = |all: usize, first: usize| if WHOLE { SIDE } else { SIDE.min(all.saturating_sub(first)) };
-    let (rows, columns, width) = (there(turn.rows, row), there(turn.columns, column), there(turn.width, row));
-    // SAFETY: the caller's; parts read and write no more than there is.
+    let Transpose { dims, from, to, .. } = *transpose;
+    // Without ADD nothing is added, and any matrix will do.
+    let add = if ADD { transpose.add.unwrap_or(from) } else { from };
+    let within = |all: usize, first: usize| if WHOLE { SIDE } else { SIDE.min(all.saturating_sub(first)) };
+    let (rows, columns, width) = (within(dims.rows, row), within(dims.columns, column), within(transpose.width, row));
+    // SAFETY: `transpose`'s caller guarantees valid matrices, and enables the instruction set of V; masked loads and stores
+    // go no further than the matrices.
     unsafe {
-        let mut square = [V::splat(V::Number::default()); SIDE];
+        let mut square = [V::splat(V::Element::default()); SIDE];
         for (index, register) in square.iter_mut().enumerate() {
-            let from = turn.from.wrapping_add((row + index) * turn.from_stride + column);
+            let from = from.ptr.wrapping_add((row + index) * from.row_stride + column);
             if WHOLE {
                 *register = V::load(from);
             } else if index < rows {
                 *register = V::load_part(from, columns);
             }
         }
-        let square = turned(square);
+        let square = transposed(square);
         for (index, &register) in square.iter().enumerate() {
-            let to = turn.to.wrapping_add((column + index) * turn.to_stride + row);
-            let add = turn.add.wrapping_add((column + index) * turn.add_stride + row);
+            let to = to.ptr.wrapping_add((column + index) * to.row_stride + row);
+            let add = add.ptr.wrapping_add((column + index) * add.row_stride + row);
             if WHOLE {
                 let register = if ADD { register.add(V::load(add)) } else { register };
                 register.store(to);
@@ -99,14 +101,14 @@ unsafe fn square<V: Lanes, const SIDE: usize, const WHOLE: bool, const ADD: bool
 }
 
 /// The columns of a square whose rows are given. Interleaving the first half of the registers with the second, as often as
-/// their number can be halved, brings each number to its place.
+/// their number can be halved, brings each element to its place.
 #[inline(always)]
-unsafe fn turned<V: Lanes, const SIDE: usize>(mut square: [V; SIDE]) -> [V; SIDE] {
+unsafe fn transposed<V: Lanes, const SIDE: usize>(mut square: [V; SIDE]) -> [V; SIDE] {
     for _ in 0..SIDE.ilog2() {
         square = std::array::from_fn(
             #[inline(always)]
             |index| {
-                // SAFETY: the caller's.
+                // SAFETY: `transpose`'s caller enables the instruction set of V.
                 let (first, second) = unsafe { square[index / 2].interleave(square[index / 2 + SIDE / 2]) };
                 if index % 2 == 0 { first } else { second }
             },

@@ -6,13 +6,13 @@ use std::arch::x86_64::*;
 
 use super::simd::Lanes;
 
-/// As many ones as a part has numbers, then zeros: read from `8 − count` on it is the mask of a part.
+/// Sliding windows for masked loads and stores: read at offset `8 - count` (`4 - count`) they have `count` set lanes.
 static MASK32: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
 static MASK64: [i64; 8] = [-1, -1, -1, -1, 0, 0, 0, 0];
 
 macro_rules! lanes {
     (
-        $vector:ty, $number:ty, $count:literal, $rows:literal,
+        $vector:ty, $element:ty, $count:literal, $rows:literal,
         $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident, $div:ident,
         $fmadd:ident, $fnmadd:ident, $max:ident, $min:ident, $sqrt:ident,
         part: |$from:ident, $n:ident| $load_part:expr, |$self:ident, $to:ident, $m:ident| $store_part:expr,
@@ -23,146 +23,145 @@ macro_rules! lanes {
         interleave: |$even:ident, $odd:ident| $interleave:expr,
         $(quotient: |$dividend:ident, $divisor:ident| $quotient:expr,)?
     ) => {
-        // SAFETY: the instruction set is enabled wherever these are called, says the trait's contract, and so are
-        // pointers valid.
+        // SAFETY: callers enable the instruction set and pass valid pointers, as the trait says.
         unsafe impl Lanes for $vector {
-            type Number = $number;
+            type Element = $element;
             const COUNT: usize = $count;
             const ROWS: usize = $rows;
 
             #[inline(always)]
-            unsafe fn splat(value: $number) -> Self {
-                // SAFETY: see the impl.
+            unsafe fn splat(value: $element) -> Self {
+                // SAFETY: the caller guarantees the instruction set, and valid pointers.
                 unsafe { $splat(value) }
             }
             #[inline(always)]
-            unsafe fn prefetch(from: *const $number) {
-                // SAFETY: see the impl.
+            unsafe fn prefetch(from: *const $element) {
+                // SAFETY: the caller guarantees the instruction set, and valid pointers.
                 unsafe { _mm_prefetch::<_MM_HINT_T1>(from.cast()) }
             }
             #[inline(always)]
-            unsafe fn load(from: *const $number) -> Self {
-                // SAFETY: see the impl.
+            unsafe fn load(from: *const $element) -> Self {
+                // SAFETY: the caller guarantees the instruction set, and valid pointers.
                 unsafe { $load(from) }
             }
             #[inline(always)]
-            unsafe fn load_part($from: *const $number, $n: usize) -> Self {
-                // SAFETY: see the impl.
+            unsafe fn load_part($from: *const $element, $n: usize) -> Self {
+                // SAFETY: the caller guarantees the instruction set, and valid pointers.
                 unsafe { $load_part }
             }
             #[inline(always)]
-            unsafe fn store(self, to: *mut $number) {
-                // SAFETY: see the impl.
+            unsafe fn store(self, to: *mut $element) {
+                // SAFETY: the caller guarantees the instruction set, and valid pointers.
                 unsafe { $store(to, self) }
             }
             #[inline(always)]
             unsafe fn first(self, $f: usize) -> Self {
                 let $own = self;
-                // SAFETY: see the impl.
+                // SAFETY: the caller guarantees the instruction set, and valid pointers.
                 unsafe { $first }
             }
             #[inline(always)]
-            unsafe fn store_part(self, $to: *mut $number, $m: usize) {
+            unsafe fn store_part(self, $to: *mut $element, $m: usize) {
                 let $self = self;
-                // SAFETY: see the impl.
+                // SAFETY: the caller guarantees the instruction set, and valid pointers.
                 unsafe { $store_part }
             }
             #[inline(always)]
             unsafe fn add(self, other: Self) -> Self {
-                // SAFETY: see the impl.
+                // SAFETY: the caller guarantees the instruction set, and valid pointers.
                 unsafe { $add(self, other) }
             }
             #[inline(always)]
             unsafe fn sub(self, other: Self) -> Self {
-                // SAFETY: see the impl.
+                // SAFETY: the caller guarantees the instruction set, and valid pointers.
                 unsafe { $sub(self, other) }
             }
             #[inline(always)]
             unsafe fn mul(self, other: Self) -> Self {
-                // SAFETY: see the impl.
+                // SAFETY: the caller guarantees the instruction set, and valid pointers.
                 unsafe { $mul(self, other) }
             }
             #[inline(always)]
             unsafe fn div(self, other: Self) -> Self {
-                // SAFETY: see the impl.
+                // SAFETY: the caller guarantees the instruction set, and valid pointers.
                 unsafe { $div(self, other) }
             }
             #[inline(always)]
             unsafe fn mul_add(self, b: Self, c: Self) -> Self {
-                // SAFETY: see the impl.
+                // SAFETY: the caller guarantees the instruction set, and valid pointers.
                 unsafe { $fmadd(self, b, c) }
             }
             #[inline(always)]
             unsafe fn neg_mul_add(self, b: Self, c: Self) -> Self {
-                // SAFETY: see the impl.
+                // SAFETY: the caller guarantees the instruction set, and valid pointers.
                 unsafe { $fnmadd(self, b, c) }
             }
             #[inline(always)]
             unsafe fn max(self, other: Self) -> Self {
-                // SAFETY: see the impl.
+                // SAFETY: the caller guarantees the instruction set, and valid pointers.
                 unsafe { $max(self, other) }
             }
             #[inline(always)]
             unsafe fn min(self, other: Self) -> Self {
-                // SAFETY: see the impl.
+                // SAFETY: the caller guarantees the instruction set, and valid pointers.
                 unsafe { $min(self, other) }
             }
             #[inline(always)]
             unsafe fn sqrt(self) -> Self {
-                // SAFETY: see the impl.
+                // SAFETY: the caller guarantees the instruction set, and valid pointers.
                 unsafe { $sqrt(self) }
             }
             #[inline(always)]
             unsafe fn abs(self) -> Self {
-                // SAFETY: see the impl.
+                // SAFETY: the caller guarantees the instruction set, and valid pointers.
                 unsafe { self.with_sign($splat(0.0)) }
             }
             #[inline(always)]
             unsafe fn with_sign(self, $sign: Self) -> Self {
                 let $value = self;
-                // SAFETY: see the impl.
+                // SAFETY: the caller guarantees the instruction set, and valid pointers.
                 unsafe { $with_sign }
             }
             #[inline(always)]
             unsafe fn if_less(self, $b: Self, $yes: Self, $no: Self) -> Self {
                 let $a = self;
-                // SAFETY: see the impl.
+                // SAFETY: the caller guarantees the instruction set, and valid pointers.
                 unsafe { $less }
             }
             #[inline(always)]
             unsafe fn if_less_equal(self, $b: Self, $yes: Self, $no: Self) -> Self {
                 let $a = self;
-                // SAFETY: see the impl.
+                // SAFETY: the caller guarantees the instruction set, and valid pointers.
                 unsafe { $less_equal }
             }
             #[inline(always)]
             unsafe fn if_equal(self, $b: Self, $yes: Self, $no: Self) -> Self {
                 let $a = self;
-                // SAFETY: see the impl.
+                // SAFETY: the caller guarantees the instruction set, and valid pointers.
                 unsafe { $equal }
             }
             #[inline(always)]
             unsafe fn to_exponent(self) -> Self {
                 let $x = self;
-                // SAFETY: see the impl.
+                // SAFETY: the caller guarantees the instruction set, and valid pointers.
                 unsafe { $exponent }
             }
             $(#[inline(always)]
             unsafe fn quotient(self, $divisor: Self) -> Self {
                 let $dividend = self;
-                // SAFETY: see the impl.
+                // SAFETY: the caller guarantees the instruction set, and valid pointers.
                 unsafe { $quotient }
             })?
             #[inline(always)]
             unsafe fn interleave(self, $odd: Self) -> (Self, Self) {
                 let $even = self;
-                // SAFETY: see the impl.
+                // SAFETY: the caller guarantees the instruction set, and valid pointers.
                 unsafe { $interleave }
             }
             #[inline(always)]
-            unsafe fn sum(self) -> $number {
+            unsafe fn sum(self) -> $element {
                 let mut lanes = [0.0; $count];
-                // SAFETY: the array holds as many numbers as the register.
+                // SAFETY: the array has as many elements as the register.
                 unsafe { self.store(lanes.as_mut_ptr()) };
                 let mut half = $count / 2;
                 while half > 0 {
@@ -195,7 +194,7 @@ lanes!(
         let second = _mm512_add_epi32(first, _mm512_set1_epi32(8));
         (_mm512_permutex2var_ps(a, first, b), _mm512_permutex2var_ps(a, second, b))
     },
-    // An estimate of 14 bits, put right once: a division takes several times as long.
+    // An estimate of 14 bits and one Newton step: a division takes several times as long.
     quotient: |a, b| {
         let reciprocal = _mm512_rcp14_ps(b);
         let estimate = _mm512_mul_ps(a, reciprocal);
@@ -236,7 +235,7 @@ lanes!(
         _mm256_blendv_ps(no, yes, _mm256_cmp_ps::<_CMP_LE_OQ>(a, b)),
         _mm256_blendv_ps(no, yes, _mm256_cmp_ps::<_CMP_EQ_OQ>(a, b)),
     exponent: |x| _mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_castps_si256(x))),
-    // Within halves of a register, then the halves to where they belong.
+    // Interleave within the halves of a register, then exchange halves.
     interleave: |a, b| {
         let (low, high) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
         (_mm256_permute2f128_ps::<0x20>(low, high), _mm256_permute2f128_ps::<0x31>(low, high))

@@ -1,40 +1,102 @@
-//! Reverse-mode differentiation: the gradient of every leaf as further nodes of the same graph.
+//! The pass `differentiate`: reverse-mode differentiation. The gradient of every leaf becomes further nodes of the graph.
 
 use crate::{
-    error::{Refusal, Result},
-    ir::graph::{Binary, Graph, Id, Node, Op, Rows, Ternary, Unary},
+    error::{Result, Unsupported},
+    id::NodeId,
+    ir::{
+        graph::{Graph, Role, Rows, Shape},
+        module::Module,
+        op::{Binary, Leaf, Op, Ternary, Unary},
+    },
+    passes::merge_products::merge,
 };
+
+/// Both graphs with the gradients of their leaves as further outputs. The time step begins with the gradients of the output
+/// and of the next state; what it computes as the gradients of hoisted values is what the graph before the loop begins with.
+///
+/// Gradients that are sums of products are merged, as `merge-products` does it.
+pub(crate) fn run(module: &Module) -> Result<Module> {
+    let mut step = with_gradients(&module.step, |role| match role {
+        Role::Output => Some(Leaf::OutputGradient),
+        Role::NextState(index) => Some(Leaf::NextStateGradient(index)),
+        _ => None,
+    })?;
+    let mut hoisted = with_gradients(&module.hoisted, |role| match role {
+        Role::Hoisted(index) => step.gradient(Leaf::Hoisted(index)).map(|_| Leaf::HoistedGradient(index)),
+        _ => None,
+    })?;
+    // The layer below and the time step before read these gradients, even if nothing depends on their leaves.
+    if let Some(input) = hoisted.leaf_node(Leaf::Input) {
+        let shape = hoisted.shape(input);
+        zero_unless_computed(&mut hoisted, Leaf::Input, shape);
+    }
+    for (role, node) in step.outputs.clone() {
+        let shape = step.shape(node);
+        if let Role::NextState(index) = role {
+            zero_unless_computed(&mut step, Leaf::State(index), shape);
+        }
+    }
+    Ok(Module { hoisted: merge(&hoisted), step: merge(&step) })
+}
+
+/// A gradient of zero for a leaf that no output depends on.
+fn zero_unless_computed(graph: &mut Graph, leaf: Leaf, shape: Shape) {
+    if graph.gradient(leaf).is_none() {
+        let zero = graph.fill(0.0, shape);
+        graph.outputs.push((Role::Gradient(leaf), zero));
+    }
+}
+
+/// The graph with the gradients of its leaves as outputs. `seed` is the leaf that holds the gradient of an output.
+fn with_gradients(graph: &Graph, seed: impl Fn(Role) -> Option<Leaf>) -> Result<Graph> {
+    let mut graph = graph.clone();
+    let mut seeds = Vec::new();
+    for (role, node) in graph.outputs.clone() {
+        if let Some(leaf) = seed(role) {
+            seeds.push((node, graph.leaf(leaf, Shape::batch(graph.columns(node)))));
+        }
+    }
+    let gradients = differentiate(&mut graph, &seeds)?;
+    for (index, gradient) in gradients.into_iter().enumerate() {
+        if let (Op::Leaf(leaf), Some(gradient)) = (&graph[NodeId::new(index)].op, gradient) {
+            let role = Role::Gradient(*leaf);
+            graph.outputs.push((role, gradient));
+        }
+    }
+    Ok(graph)
+}
 
 /// A gradient of a part of a matrix.
 struct Part {
     row: usize,
     column: usize,
-    gradient: Id,
+    gradient: NodeId,
 }
 
-/// Gradients of all nodes. `seeds` are nodes with the gradients that they are given.
+/// Gradients of all nodes. `seeds` are nodes with their gradients.
 ///
 /// # Errors
 /// When an operation has no derivative here.
-pub(crate) fn differentiate(graph: &mut Graph, seeds: &[(Id, Id)]) -> Result<Vec<Option<Id>>> {
+fn differentiate(graph: &mut Graph, seeds: &[(NodeId, NodeId)]) -> Result<Vec<Option<NodeId>>> {
     let count = graph.len();
     // Whether a node depends on a leaf.
     let mut varies = vec![false; count];
-    for id in 0..count {
-        varies[id] = matches!(graph[id].op, Op::Leaf(_)) || graph.operands(id).iter().any(|&operand| varies[operand]);
+    for id in graph.ids() {
+        varies[id.index()] = matches!(graph[id].op, Op::Leaf(_))
+            || graph[id].op.operands().iter().any(|operand| varies[operand.index()]);
     }
     let mut reverse = Reverse { parts: (0..count).map(|_| Vec::new()).collect(), varies, graph };
     for &(node, gradient) in seeds {
-        reverse.parts[node].push(Part { row: 0, column: 0, gradient });
+        reverse.parts[node.index()].push(Part { row: 0, column: 0, gradient });
     }
     let mut gradients = vec![None; count];
-    for id in (0..count).rev() {
-        let parts = std::mem::take(&mut reverse.parts[id]);
-        if parts.is_empty() || !reverse.varies[id] {
+    for id in (0..count).rev().map(NodeId::new) {
+        let parts: Vec<Part> = reverse.parts[id.index()].drain(..).collect();
+        if parts.is_empty() || !reverse.varies(id) {
             continue;
         }
-        let gradient = reverse.assemble(id, parts);
-        gradients[id] = Some(gradient);
+        let gradient = reverse.assemble(id, &parts);
+        gradients[id.index()] = Some(gradient);
         reverse.propagate(id, gradient)?;
     }
     Ok(gradients)
@@ -47,160 +109,166 @@ struct Reverse<'a> {
 }
 
 impl Reverse<'_> {
+    fn varies(&self, id: NodeId) -> bool {
+        self.varies[id.index()]
+    }
+
     /// The sum of all gradients of a node, each padded to its shape.
-    fn assemble(&mut self, id: Id, parts: Vec<Part>) -> Id {
-        let Node { rows, columns, .. } = self.graph[id];
-        let whole =
-            |graph: &Graph, part: &Part| graph[part.gradient].rows == rows && graph[part.gradient].columns == columns;
-        if parts.iter().all(|part| whole(self.graph, part)) {
+    fn assemble(&mut self, id: NodeId, parts: &[Part]) -> NodeId {
+        let Shape { rows, columns } = self.graph.shape(id);
+        if parts.iter().all(|part| self.graph.shape(part.gradient) == self.graph.shape(id)) {
             return self.sum(parts.iter().map(|part| part.gradient).collect());
         }
         // Cut where any part begins or ends: first into bands of rows, then each into columns.
-        let rows_of = |graph: &Graph, id: Id| match graph[id].rows {
-            Rows::Batch => 1,
-            Rows::Fixed(rows) => rows,
-        };
         let height = rows_of(self.graph, id);
-        let ends = |start: usize, length: usize| [start, start + length];
-        let row_cuts = cuts(parts.iter().flat_map(|p| ends(p.row, rows_of(self.graph, p.gradient))), height);
+        let row_cuts = cuts(parts.iter().map(|part| (part.row, rows_of(self.graph, part.gradient))), height);
         let mut bands = Vec::new();
         for band in row_cuts.windows(2) {
             let (top, band_height) = (band[0], band[1] - band[0]);
-            let band_rows = if rows == Rows::Batch { Rows::Batch } else { Rows::Fixed(band_height) };
+            let band_rows = if rows == Rows::Batch { Rows::Batch } else { Rows::Static(band_height) };
             let within: Vec<&Part> = parts
                 .iter()
-                .filter(|p| p.row <= top && top + band_height <= p.row + rows_of(self.graph, p.gradient))
+                .filter(|part| part.row <= top && top + band_height <= part.row + rows_of(self.graph, part.gradient))
                 .collect();
-            let column_cuts = cuts(within.iter().flat_map(|p| ends(p.column, self.graph[p.gradient].columns)), columns);
-            let mut cells = Vec::new();
-            for cell in column_cuts.windows(2) {
-                let (left, width) = (cell[0], cell[1] - cell[0]);
-                let mut here = Vec::new();
-                for part in &within {
-                    if part.column <= left && left + width <= part.column + self.graph[part.gradient].columns {
-                        let from_row = (top - part.row, band_rows);
-                        here.push(self.graph.slice(part.gradient, from_row, (left - part.column, width)));
-                    }
-                }
-                cells.push(if here.is_empty() { self.graph.fill(0.0, band_rows, width) } else { self.sum(here) });
-            }
-            bands.push(self.graph.columns(cells));
+            bands.push(self.assemble_band(&within, top, Shape { rows: band_rows, columns }));
         }
-        if rows == Rows::Batch { bands[0] } else { self.graph.stack(bands) }
+        if rows == Rows::Batch { bands[0] } else { self.graph.concat_rows(bands) }
     }
 
-    fn sum(&mut self, gradients: Vec<Id>) -> Id {
+    /// The sum of the parts within a band of rows that begins at `top`.
+    fn assemble_band(&mut self, parts: &[&Part], top: usize, band: Shape) -> NodeId {
+        let column_cuts = cuts(parts.iter().map(|part| (part.column, self.graph.columns(part.gradient))), band.columns);
+        let mut cells = Vec::new();
+        for cell in column_cuts.windows(2) {
+            let (left, width) = (cell[0], cell[1] - cell[0]);
+            let shape = Shape { columns: width, ..band };
+            let mut here = Vec::new();
+            for part in parts {
+                if part.column <= left && left + width <= part.column + self.graph.columns(part.gradient) {
+                    here.push(self.graph.slice(part.gradient, (top - part.row, left - part.column), shape));
+                }
+            }
+            cells.push(if here.is_empty() { self.graph.fill(0.0, shape) } else { self.sum(here) });
+        }
+        self.graph.concat_columns(cells)
+    }
+
+    fn sum(&mut self, gradients: Vec<NodeId>) -> NodeId {
         let sum = gradients.into_iter().reduce(|a, b| self.graph.zip(Binary::Add, a, b));
         sum.expect("there is at least one gradient")
     }
 
-    /// Adds a gradient to a node, summed over what was repeated to the shape of the result.
-    fn give(&mut self, to: Id, gradient: Id) {
-        if !self.varies[to] {
+    /// Adds to the gradient of a node, summed over what was broadcast to the shape of the result.
+    fn accumulate(&mut self, to: NodeId, gradient: NodeId) {
+        if !self.varies(to) {
             return;
         }
-        let Node { rows, columns, .. } = self.graph[to];
+        let shape = self.graph.shape(to);
         let mut gradient = gradient;
-        if columns == 1 && self.graph[gradient].columns > 1 {
+        if shape.columns == 1 && self.graph.columns(gradient) > 1 {
             gradient = self.graph.sum_columns(gradient);
         }
-        if rows == Rows::Fixed(1) && self.graph[gradient].rows != rows {
+        if shape.rows == Rows::Static(1) && self.graph.shape(gradient).rows != shape.rows {
             gradient = self.graph.sum_rows(gradient);
         }
-        if self.graph[gradient].rows != rows || self.graph[gradient].columns != columns {
-            let zeros = self.graph.fill(0.0, rows, columns);
-            gradient = self.graph.add(Op::Zip(Binary::Add, zeros, gradient), rows, columns);
+        if self.graph.shape(gradient) != shape {
+            let zeros = self.graph.fill(0.0, shape);
+            gradient = self.graph.add(Op::Zip(Binary::Add, zeros, gradient), shape);
         }
-        self.parts[to].push(Part { row: 0, column: 0, gradient });
+        self.parts[to.index()].push(Part { row: 0, column: 0, gradient });
     }
 
-    fn scaled(&mut self, gradient: Id, factor: f64) -> Id {
+    fn scaled(&mut self, gradient: NodeId, factor: f64) -> NodeId {
         let factor = self.graph.scalar(factor);
         self.graph.zip(Binary::Mul, gradient, factor)
     }
 
-    fn propagate(&mut self, id: Id, dy: Id) -> Result<()> {
+    fn propagate(&mut self, id: NodeId, dy: NodeId) -> Result<()> {
         match self.graph[id].op.clone() {
             // Only softmax takes the largest entry, and does not depend on it.
             Op::Leaf(_) | Op::Fill(_) | Op::Constant(_) | Op::MaxColumns(_) => {}
             Op::Map(function, a) => {
                 if let Some(gradient) = self.map(function, id, a, dy) {
-                    self.give(a, gradient);
+                    self.accumulate(a, gradient);
                 }
             }
             Op::Zip(function, a, b) => self.zip(function, id, (a, b), dy)?,
             Op::Fuse(Ternary::Select, mask, yes, no) => {
                 let zero = self.graph.scalar(0.0);
-                if self.varies[yes] {
+                if self.varies(yes) {
                     let gradient = self.graph.select(mask, dy, zero);
-                    self.give(yes, gradient);
+                    self.accumulate(yes, gradient);
                 }
-                if self.varies[no] {
+                if self.varies(no) {
                     let gradient = self.graph.select(mask, zero, dy);
-                    self.give(no, gradient);
+                    self.accumulate(no, gradient);
                 }
             }
-            Op::Linear { terms, init } => {
-                for (a, b) in terms {
-                    if self.varies[a] {
-                        let transposed = self.graph.transpose(b);
-                        let gradient = self.graph.product(dy, transposed);
-                        self.give(a, gradient);
-                    }
-                    if self.varies[b] {
-                        let gradient = if self.graph.is_batch(a) {
-                            self.graph.outer(a, dy)
-                        } else {
-                            let transposed = self.graph.transpose(a);
-                            self.graph.product(transposed, dy)
-                        };
-                        self.give(b, gradient);
-                    }
-                }
-                if let Some(init) = init {
-                    self.give(init, dy);
-                }
-            }
+            Op::Linear { terms, init } => self.linear(&terms, init, dy),
             Op::Transpose(a) => {
                 let gradient = self.graph.transpose(dy);
-                self.give(a, gradient);
+                self.accumulate(a, gradient);
             }
             Op::Slice { of, row, column } => {
-                if self.varies[of] {
-                    self.parts[of].push(Part { row, column, gradient: dy });
+                if self.varies(of) {
+                    self.parts[of.index()].push(Part { row, column, gradient: dy });
                 }
             }
-            Op::Columns(parts) => {
-                let mut column = 0;
-                for part in parts {
-                    let Node { rows, columns, .. } = self.graph[part];
-                    let gradient = self.graph.slice(dy, (0, rows), (column, columns));
-                    self.give(part, gradient);
-                    column += columns;
-                }
-            }
-            Op::Stack(parts) => {
-                let mut row = 0;
-                for part in parts {
-                    let (rows, columns) = (self.graph[part].rows, self.graph[part].columns);
-                    let gradient = self.graph.slice(dy, (row, rows), (0, columns));
-                    self.give(part, gradient);
-                    row += self.graph.fixed_rows(part);
-                }
-            }
-            Op::SumRows(a) | Op::SumColumns(a) => self.give(a, dy),
+            Op::ConcatColumns(parts) => self.concat_columns(&parts, dy),
+            Op::ConcatRows(parts) => self.concat_rows(&parts, dy),
+            Op::SumRows(a) | Op::SumColumns(a) => self.accumulate(a, dy),
             Op::Reshape(a) => {
-                let Node { rows, columns, .. } = self.graph[a];
-                let gradient = self.graph.add(Op::Reshape(dy), rows, columns);
-                self.give(a, gradient);
+                let gradient = self.graph.add(Op::Reshape(dy), self.graph.shape(a));
+                self.accumulate(a, gradient);
             }
-            Op::Fuse(..) | Op::Outer(..) => return Err(Refusal::new("the derivative of a derivative")),
+            Op::Fuse(..) | Op::Outer(..) => return Err(Unsupported::new("the derivative of a derivative")),
         }
         Ok(())
     }
 
+    fn linear(&mut self, terms: &[(NodeId, NodeId)], init: Option<NodeId>, dy: NodeId) {
+        for &(a, b) in terms {
+            if self.varies(a) {
+                let transposed = self.graph.transpose(b);
+                let gradient = self.graph.product(dy, transposed);
+                self.accumulate(a, gradient);
+            }
+            if self.varies(b) {
+                let gradient = if self.graph.is_batch(a) {
+                    self.graph.outer(a, dy)
+                } else {
+                    let transposed = self.graph.transpose(a);
+                    self.graph.product(transposed, dy)
+                };
+                self.accumulate(b, gradient);
+            }
+        }
+        if let Some(init) = init {
+            self.accumulate(init, dy);
+        }
+    }
+
+    fn concat_columns(&mut self, parts: &[NodeId], dy: NodeId) {
+        let mut column = 0;
+        for &part in parts {
+            let shape = self.graph.shape(part);
+            let gradient = self.graph.slice(dy, (0, column), shape);
+            self.accumulate(part, gradient);
+            column += shape.columns;
+        }
+    }
+
+    fn concat_rows(&mut self, parts: &[NodeId], dy: NodeId) {
+        let mut row = 0;
+        for &part in parts {
+            let gradient = self.graph.slice(dy, (row, 0), self.graph.shape(part));
+            self.accumulate(part, gradient);
+            row += self.graph.static_rows(part);
+        }
+    }
+
     /// The gradient of a of `y = function(a)`.
-    fn map(&mut self, function: Unary, y: Id, a: Id, dy: Id) -> Option<Id> {
+    fn map(&mut self, function: Unary, y: NodeId, a: NodeId, dy: NodeId) -> Option<NodeId> {
         let graph = &mut *self.graph;
         Some(match function {
             Unary::Copy => dy,
@@ -245,72 +313,84 @@ impl Reverse<'_> {
         })
     }
 
-    fn zip(&mut self, function: Binary, y: Id, (a, b): (Id, Id), dy: Id) -> Result<()> {
+    fn zip(&mut self, function: Binary, y: NodeId, (a, b): (NodeId, NodeId), dy: NodeId) -> Result<()> {
         match function {
             Binary::Add => {
-                self.give(a, dy);
-                self.give(b, dy);
+                self.accumulate(a, dy);
+                self.accumulate(b, dy);
             }
             Binary::Sub => {
-                self.give(a, dy);
-                if self.varies[b] {
+                self.accumulate(a, dy);
+                if self.varies(b) {
                     let negative = self.graph.map(Unary::Neg, dy);
-                    self.give(b, negative);
+                    self.accumulate(b, negative);
                 }
             }
             Binary::Mul => {
-                if self.varies[a] {
+                if self.varies(a) {
                     let gradient = self.graph.zip(Binary::Mul, dy, b);
-                    self.give(a, gradient);
+                    self.accumulate(a, gradient);
                 }
-                if self.varies[b] {
+                if self.varies(b) {
                     let gradient = self.graph.zip(Binary::Mul, dy, a);
-                    self.give(b, gradient);
+                    self.accumulate(b, gradient);
                 }
             }
             Binary::Div => {
                 let share = self.graph.zip(Binary::Div, dy, b);
-                self.give(a, share);
-                if self.varies[b] {
+                self.accumulate(a, share);
+                if self.varies(b) {
                     let product = self.graph.zip(Binary::Mul, share, y);
                     let negative = self.graph.map(Unary::Neg, product);
-                    self.give(b, negative);
+                    self.accumulate(b, negative);
                 }
             }
             Binary::Pow => {
-                if self.varies[b] {
-                    return Err(Refusal::new("the derivative of a power by its exponent"));
+                if self.varies(b) {
+                    return Err(Unsupported::new("the derivative of a power by its exponent"));
                 }
                 let one = self.graph.scalar(1.0);
                 let less = self.graph.zip(Binary::Sub, b, one);
                 let power = self.graph.zip(Binary::Pow, a, less);
                 let scaled = self.graph.zip(Binary::Mul, dy, b);
                 let gradient = self.graph.zip(Binary::Mul, scaled, power);
-                self.give(a, gradient);
+                self.accumulate(a, gradient);
             }
-            // As Burn has it, an entry at the bound passes its gradient on, and so does NaN.
-            Binary::Max | Binary::Min => {
-                if self.varies[a] {
-                    return Err(Refusal::new("the derivative of a maximum of two values"));
-                }
-                let cut = if function == Binary::Max { (b, a) } else { (a, b) };
-                let outside = self.graph.zip(Binary::Less, cut.0, cut.1);
-                let zero = self.graph.scalar(0.0);
-                let gradient = self.graph.select(outside, zero, dy);
-                self.give(b, gradient);
-            }
+            Binary::Max | Binary::Min => self.bound(function, (a, b), dy)?,
             Binary::Less | Binary::LessEqual | Binary::Equal => {}
             Binary::TanhGradient | Binary::SigmoidGradient | Binary::ReluGradient => {
-                return Err(Refusal::new("the derivative of a derivative"));
+                return Err(Unsupported::new("the derivative of a derivative"));
             }
         }
         Ok(())
     }
+
+    /// The gradient of a maximum or minimum with a bound. As in Burn, an entry at the bound passes its gradient on, and so
+    /// does NaN.
+    fn bound(&mut self, function: Binary, (bound, x): (NodeId, NodeId), dy: NodeId) -> Result<()> {
+        if self.varies(bound) {
+            return Err(Unsupported::new("the derivative of a maximum of two values"));
+        }
+        let (low, high) = if function == Binary::Max { (x, bound) } else { (bound, x) };
+        let outside = self.graph.zip(Binary::Less, low, high);
+        let zero = self.graph.scalar(0.0);
+        let gradient = self.graph.select(outside, zero, dy);
+        self.accumulate(x, gradient);
+        Ok(())
+    }
 }
 
-/// Sorted places to cut at, from 0 to `length`.
-fn cuts(places: impl Iterator<Item = usize>, length: usize) -> Vec<usize> {
-    let mut cuts: Vec<usize> = places.chain([0, length]).collect();
+/// The rows of a matrix; a batch counts as one, as it is never cut.
+fn rows_of(graph: &Graph, id: NodeId) -> usize {
+    match graph.shape(id).rows {
+        Rows::Batch => 1,
+        Rows::Static(rows) => rows,
+    }
+}
+
+/// The sorted ends of parts, each given by its start and length, with 0 and `length`.
+fn cuts(parts: impl Iterator<Item = (usize, usize)>, length: usize) -> Vec<usize> {
+    let mut cuts: Vec<usize> = parts.flat_map(|(start, length)| [start, start + length]).chain([0, length]).collect();
     cuts.sort_unstable();
     cuts.dedup();
     cuts

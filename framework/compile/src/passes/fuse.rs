@@ -1,50 +1,61 @@
-//! Pairs of element-wise operations that one instruction computes: what stands between them need not go through memory.
+//! The pass `fuse`: pairs of element-wise operations that one instruction computes, so that the value between them need not
+//! go through memory.
 
 use crate::{
-    ir::graph::{Binary, Graph, Id, Node, Op, Rows, Ternary},
-    passes::merge_products::uses,
+    id::NodeId,
+    ir::{
+        graph::{Graph, Rows},
+        module::Module,
+        op::{Binary, Op, Ternary},
+    },
 };
+
+/// Both graphs, fused.
+pub(crate) fn run(module: &Module) -> Module {
+    Module { hoisted: fuse(&module.hoisted), step: fuse(&module.step) }
+}
 
 /// The same graph with products added, subtracted or used by a derivative where they are computed, and with both bounds of
 /// a value at once.
-pub(crate) fn fuse(graph: &Graph, roots: &[Id]) -> (Graph, Vec<Id>) {
-    let uses = uses(graph, roots);
-    graph.rebuild(roots, |new, id, op| {
-        let Node { rows, columns, .. } = graph[id];
-        if let (Op::Zip(function, a, b), Op::Zip(_, old_a, old_b)) = (&op, &graph[id].op) {
-            // The operands of an operation that nothing else uses and that is as large as the result.
-            let inner = |wanted: Binary, old: Id, id: Id| match new[id].op {
-                Op::Zip(function, x, y)
-                    if function == wanted && uses[old] == 1 && new[id].rows == rows && new[id].columns == columns =>
-                {
-                    Some((x, y))
-                }
-                _ => None,
-            };
-            let product = |old, id| inner(Binary::Mul, old, id);
-            let fused = match function {
-                Binary::Add => match (product(*old_a, *a), product(*old_b, *b)) {
-                    (Some((x, y)), _) => Some(Op::Fuse(Ternary::MulAdd, x, y, *b)),
-                    (_, Some((x, y))) => Some(Op::Fuse(Ternary::MulAdd, x, y, *a)),
-                    _ => None,
-                },
-                Binary::Sub => product(*old_b, *b).map(|(x, y)| Op::Fuse(Ternary::NegMulAdd, x, y, *a)),
-                Binary::TanhGradient => product(*old_b, *b).map(|(x, y)| Op::Fuse(Ternary::TanhGradient, *a, x, y)),
-                Binary::SigmoidGradient => {
-                    product(*old_b, *b).map(|(x, y)| Op::Fuse(Ternary::SigmoidGradient, *a, x, y))
-                }
-                _ => None,
-            };
-            // Of parameters and their gradients only what rounds nothing differently.
-            let fused = fused.filter(|_| rows == Rows::Batch);
-            let clamped = match function {
-                Binary::Min => inner(Binary::Max, *old_b, *b).map(|(low, x)| Op::Fuse(Ternary::Clamp, low, *a, x)),
-                _ => None,
-            };
-            if let Some(fused) = fused.or(clamped) {
-                return new.add(fused, rows, columns);
+pub(crate) fn fuse(graph: &Graph) -> Graph {
+    let uses = graph.uses(&graph.output_nodes());
+    graph.rebuild(|new, id, op| {
+        let shape = graph.shape(id);
+        // The operands of an operation that nothing else reads and that is as large as the result.
+        let inner = |wanted: Binary, old: NodeId, now: NodeId| match new[now].op {
+            Op::Zip(function, x, y) if function == wanted && uses[old.index()] == 1 && new.shape(now) == shape => {
+                Some((x, y))
             }
-        }
-        new.add(op, rows, columns)
+            _ => None,
+        };
+        let fused = match (&op, &graph[id].op) {
+            (&Op::Zip(Binary::Min, a, b), &Op::Zip(_, _, old_b)) => {
+                inner(Binary::Max, old_b, b).map(|(low, x)| Op::Fuse(Ternary::Clamp, low, a, x))
+            }
+            // Of parameters and their gradients only what rounds nothing differently.
+            (&Op::Zip(function, a, b), &Op::Zip(_, old_a, old_b)) if shape.rows == Rows::Batch => {
+                with_product(function, (a, inner(Binary::Mul, old_a, a)), (b, inner(Binary::Mul, old_b, b)))
+            }
+            _ => None,
+        };
+        new.add(fused.unwrap_or(op), shape)
     })
+}
+
+/// An operand and, if it is a product that can be fused, its factors.
+type Factored = (NodeId, Option<(NodeId, NodeId)>);
+
+/// The operation of two operands as one of three, if an operand is a product.
+fn with_product(function: Binary, (a, a_factors): Factored, (b, b_factors): Factored) -> Option<Op> {
+    let fuse = |function, (x, y), z| Op::Fuse(function, x, y, z);
+    match function {
+        Binary::Add => match (a_factors, b_factors) {
+            (Some(factors), _) => Some(fuse(Ternary::MulAdd, factors, b)),
+            (None, factors) => factors.map(|factors| fuse(Ternary::MulAdd, factors, a)),
+        },
+        Binary::Sub => b_factors.map(|factors| fuse(Ternary::NegMulAdd, factors, a)),
+        Binary::TanhGradient => b_factors.map(|(x, y)| Op::Fuse(Ternary::TanhGradient, a, x, y)),
+        Binary::SigmoidGradient => b_factors.map(|(x, y)| Op::Fuse(Ternary::SigmoidGradient, a, x, y)),
+        _ => None,
+    }
 }

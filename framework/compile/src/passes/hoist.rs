@@ -1,113 +1,114 @@
-//! What of a step can be computed for all time steps at once: everything that does not depend on the state.
+//! The pass `hoist`: products that do not depend on the state move out of the time loop, where they are computed for all
+//! time steps at once (loop-invariant code motion).
 //!
-//! Only products are worth it, and what they need; the rest of the step's operations is cheaper where its operands are
-//! in the cache.
+//! Only products are worth it, with what they need; the other operations of a step are cheaper where their operands are in
+//! the cache.
 
 use std::collections::HashMap;
 
-use crate::ir::graph::{Graph, Id, Leaf, Node, Op, Rows};
+use crate::{
+    id::NodeId,
+    ir::{
+        graph::{Graph, Node, Role, Rows, Shape},
+        module::Module,
+        op::{Leaf, Op},
+    },
+};
 
-/// A step in two parts.
-pub(crate) struct Split {
-    /// Computed for all time steps at once; depends on the input and on parameters.
-    pub(crate) before: Graph,
-    /// The nodes of `before` that the time loop uses, by the number of [`Leaf::Hoisted`].
-    pub(crate) hoisted: Vec<Id>,
-    /// The time loop.
-    pub(crate) step: Graph,
-    /// The output and the next state.
-    pub(crate) roots: Vec<Id>,
-}
-
-/// Splits the step of a cell.
-pub(crate) fn split(graph: &Graph, roots: &[Id]) -> Split {
-    let mut carried = vec![false; graph.len()];
-    for id in graph.needed(roots) {
-        carried[id] = matches!(graph[id].op, Op::Leaf(Leaf::State(_)))
-            || graph.operands(id).iter().any(|&operand| carried[operand]);
+/// The time step in two parts.
+pub(crate) fn run(module: &Module) -> Module {
+    let graph = &module.step;
+    let mut depends_on_state = vec![false; graph.len()];
+    for id in graph.ids() {
+        depends_on_state[id.index()] = matches!(graph[id].op, Op::Leaf(Leaf::State(_)))
+            || graph[id].op.operands().iter().any(|operand| depends_on_state[operand.index()]);
     }
-    let mut splitting = Splitting {
+    let mut hoisting = Hoisting {
         graph,
-        carried,
-        before: graph.empty(),
-        before_place: HashMap::new(),
+        depends_on_state,
+        hoisted: graph.empty(),
+        hoisted_nodes: HashMap::new(),
         step: graph.empty(),
-        step_place: HashMap::new(),
-        hoisted: Vec::new(),
+        step_nodes: HashMap::new(),
     };
-    let roots = roots.iter().map(|&root| splitting.step(root)).collect();
-    Split { before: splitting.before, hoisted: splitting.hoisted, step: splitting.step, roots }
+    for &(role, node) in &graph.outputs {
+        let node = hoisting.in_step(node);
+        hoisting.step.outputs.push((role, node));
+    }
+    Module { hoisted: hoisting.hoisted, step: hoisting.step }
 }
 
-struct Splitting<'a> {
+struct Hoisting<'a> {
     graph: &'a Graph,
-    /// Whether a node depends on the state.
-    carried: Vec<bool>,
-    before: Graph,
-    before_place: HashMap<Id, Id>,
+    depends_on_state: Vec<bool>,
+    hoisted: Graph,
+    hoisted_nodes: HashMap<NodeId, NodeId>,
     step: Graph,
-    step_place: HashMap<Id, Id>,
-    hoisted: Vec<Id>,
+    step_nodes: HashMap<NodeId, NodeId>,
 }
 
-impl Splitting<'_> {
-    /// The node in the part before the loop.
-    fn before(&mut self, id: Id) -> Id {
-        if let Some(&known) = self.before_place.get(&id) {
+impl Hoisting<'_> {
+    /// The node in the graph before the loop.
+    fn before_loop(&mut self, id: NodeId) -> NodeId {
+        if let Some(&known) = self.hoisted_nodes.get(&id) {
             return known;
         }
-        let Node { op, rows, columns } = self.graph[id].clone();
-        let op = op.with_operands(|operand| self.before(operand));
-        let made = self.before.add(op, rows, columns);
-        self.before_place.insert(id, made);
+        let Node { op, shape } = self.graph[id].clone();
+        let op = op.with_operands(|operand| self.before_loop(operand));
+        let made = self.hoisted.add(op, shape);
+        self.hoisted_nodes.insert(id, made);
         made
     }
 
     /// The leaf of the loop that stands for a node before it.
-    fn hoist(&mut self, before: Id) -> Id {
-        let number = self.hoisted.iter().position(|&known| known == before).unwrap_or_else(|| {
-            self.hoisted.push(before);
-            self.hoisted.len() - 1
+    fn hoist(&mut self, before: NodeId) -> NodeId {
+        let outputs = &mut self.hoisted.outputs;
+        let number = outputs.iter().position(|&(_, known)| known == before).unwrap_or_else(|| {
+            outputs.push((Role::Hoisted(outputs.len()), before));
+            outputs.len() - 1
         });
-        let columns = self.before[before].columns;
-        self.step.leaf(Leaf::Hoisted(number), Rows::Batch, columns)
+        let columns = self.hoisted.columns(before);
+        self.step.leaf(Leaf::Hoisted(number), Shape::batch(columns))
     }
 
     /// The node in the loop.
-    fn step(&mut self, id: Id) -> Id {
-        if let Some(&known) = self.step_place.get(&id) {
+    fn in_step(&mut self, id: NodeId) -> NodeId {
+        if let Some(&known) = self.step_nodes.get(&id) {
             return known;
         }
-        let Node { op, rows, columns } = self.graph[id].clone();
+        let Node { op, shape } = self.graph[id].clone();
         let made = match op {
-            Op::Leaf(Leaf::X) => {
-                let before = self.before(id);
+            Op::Leaf(Leaf::Input) => {
+                let before = self.before_loop(id);
                 self.hoist(before)
             }
-            Op::Linear { .. } if rows == Rows::Batch && !self.carried[id] => {
-                let before = self.before(id);
+            Op::Linear { .. } if shape.rows == Rows::Batch && !self.depends_on_state[id.index()] => {
+                let before = self.before_loop(id);
                 self.hoist(before)
             }
-            Op::Linear { terms, init } if rows == Rows::Batch => {
-                let (inside, outside): (Vec<_>, Vec<_>) =
-                    terms.into_iter().partition(|&(a, b)| self.carried[a] || self.carried[b]);
-                let init = if outside.is_empty() {
-                    init.map(|init| self.step(init))
-                } else {
-                    let terms = outside.iter().map(|&(a, b)| (self.before(a), self.before(b))).collect();
-                    let init = init.map(|init| self.before(init));
-                    let sum = self.before.add(Op::Linear { terms, init }, rows, columns);
-                    Some(self.hoist(sum))
-                };
-                let terms = inside.iter().map(|&(a, b)| (self.step(a), self.step(b))).collect();
-                self.step.add(Op::Linear { terms, init }, rows, columns)
-            }
+            Op::Linear { terms, init } if shape.rows == Rows::Batch => self.linear(terms, init, shape),
             op => {
-                let op = op.with_operands(|operand| self.step(operand));
-                self.step.add(op, rows, columns)
+                let op = op.with_operands(|operand| self.in_step(operand));
+                self.step.add(op, shape)
             }
         };
-        self.step_place.insert(id, made);
+        self.step_nodes.insert(id, made);
         made
+    }
+
+    /// A sum of products of which some depend on the state: the others begin the sum, computed before the loop.
+    fn linear(&mut self, terms: Vec<(NodeId, NodeId)>, init: Option<NodeId>, shape: Shape) -> NodeId {
+        let (inside, outside): (Vec<_>, Vec<_>) =
+            terms.into_iter().partition(|(a, b)| self.depends_on_state[a.index()] || self.depends_on_state[b.index()]);
+        let init = if outside.is_empty() {
+            init.map(|init| self.in_step(init))
+        } else {
+            let terms = outside.iter().map(|&(a, b)| (self.before_loop(a), self.before_loop(b))).collect();
+            let init = init.map(|init| self.before_loop(init));
+            let sum = self.hoisted.add(Op::Linear { terms, init }, shape);
+            Some(self.hoist(sum))
+        };
+        let terms = inside.iter().map(|&(a, b)| (self.in_step(a), self.in_step(b))).collect();
+        self.step.add(Op::Linear { terms, init }, shape)
     }
 }

@@ -1,102 +1,132 @@
-//! Sums of products become one node, so that they are computed into one buffer and a bias costs nothing.
+//! The pass `merge-products`: sums of products become one node, so that they are computed into one buffer and a bias costs
+//! nothing.
 
-use crate::ir::graph::{Binary, Graph, Id, Node, Op, Rows};
+use crate::{
+    id::NodeId,
+    ir::{
+        graph::{Graph, Rows, Shape},
+        module::Module,
+        op::{Binary, Op},
+    },
+};
 
-/// The same graph with every sum of products and one bias as one [`Op::Linear`]. With `cut`, a product with columns put
-/// side by side becomes a sum of products too, so that each can be computed when its columns are known.
-pub(crate) fn gather(graph: &Graph, roots: &[Id], cut: bool) -> (Graph, Vec<Id>) {
-    let uses = uses(graph, roots);
-    let is_sum = |id: Id| matches!(graph[id].op, Op::Zip(Binary::Add, ..)) && graph.is_batch(id);
-    graph.rebuild(roots, |new, id, op| match op {
+/// The time step with every product of concatenated columns as a sum of products, so that each can be computed when its
+/// columns are known, and with every sum of products and a bias as one [`Op::Linear`].
+pub(crate) fn run(module: &Module) -> Module {
+    Module { step: merge(&split_concatenated(&module.step)), ..module.clone() }
+}
+
+/// The same graph with `[x y] · w` as `x · w₁ + y · w₂`.
+fn split_concatenated(graph: &Graph) -> Graph {
+    graph.rebuild(|new, id, op| match op {
         Op::Linear { terms, init } => {
-            let Node { rows, columns, .. } = graph[id];
-            let terms: Vec<_> = if cut { terms.into_iter().flat_map(|term| parts(new, term)).collect() } else { terms };
+            let terms: Vec<_> = terms.into_iter().flat_map(|term| split_term(new, term)).collect();
             match init {
-                None if terms.is_empty() => new.fill(0.0, rows, columns),
-                _ => new.add(Op::Linear { terms, init }, rows, columns),
+                None if terms.is_empty() => new.fill(0.0, graph.shape(id)),
+                _ => new.add(Op::Linear { terms, init }, graph.shape(id)),
             }
         }
-        Op::Zip(Binary::Add, a, b) if is_sum(id) => {
-            let Op::Zip(_, old_a, old_b) = graph[id].op else { unreachable!("it is the same operation") };
-            let Node { rows, columns, .. } = graph[id];
-            let once = |new: &Graph, old: Id, id: Id| {
-                uses[old] == 1
-                    && matches!(new[id].op, Op::Linear { .. })
-                    && new[id].rows == rows
-                    && new[id].columns == columns
-            };
-            // A sum whose other operand is no product may hold one that takes this operand up.
-            let inner = |new: &Graph, old: Id, id: Id| match (&graph[old].op, &new[id].op) {
-                (&Op::Zip(Binary::Add, x, y), &Op::Zip(Binary::Add, p, q)) if uses[old] == 1 && is_sum(old) => {
-                    // The operands of a sum may have changed places when it was made anew.
-                    let single = uses[x] == 1 && uses[y] == 1;
-                    match (&new[p].op, &new[q].op) {
-                        (Op::Linear { .. }, _) if single && new[p].columns == columns => Some((p, q)),
-                        (_, Op::Linear { .. }) if single && new[q].columns == columns => Some((q, p)),
-                        _ => None,
-                    }
-                }
-                _ => None,
-            };
-            for ((old_sum, sum), other) in [((old_a, a), b), ((old_b, b), a)] {
-                let other_once = if other == a { once(new, old_a, a) } else { once(new, old_b, b) };
-                if once(new, old_sum, sum)
-                    && let Some(merged) = merge(new, sum, other, other_once)
-                {
-                    return merged;
-                }
-                if let Some((linear, rest)) = inner(new, old_sum, sum)
-                    && let Some(merged) = merge(new, linear, other, other_once)
-                {
-                    return new.zip(Binary::Add, merged, rest);
-                }
-            }
-            new.zip(Binary::Add, a, b)
-        }
-        op => {
-            let Node { rows, columns, .. } = graph[id];
-            new.add(op, rows, columns)
-        }
+        op => new.add(op, graph.shape(id)),
     })
 }
 
-/// How often each node is used by the nodes that the roots need; a root counts as a use.
-pub(crate) fn uses(graph: &Graph, roots: &[Id]) -> Vec<usize> {
-    let mut uses = vec![0; graph.len()];
-    for id in graph.needed(roots) {
-        for operand in graph.operands(id) {
-            uses[operand] += 1;
-        }
-    }
-    for &root in roots {
-        uses[root] += 1;
-    }
-    uses
-}
-
-/// A product with columns side by side is a sum of products.
-fn parts(graph: &mut Graph, (a, b): (Id, Id)) -> Vec<(Id, Id)> {
+fn split_term(graph: &mut Graph, (a, b): (NodeId, NodeId)) -> Vec<(NodeId, NodeId)> {
     if graph.fill_of(a) == Some(0.0) && graph.is_batch(a) {
         return vec![];
     }
-    let Op::Columns(columns) = graph[a].op.clone() else { return vec![(graph.spread(a), b)] };
+    let Op::ConcatColumns(parts) = graph[a].op.clone() else { return vec![(graph.materialize(a), b)] };
     let mut row = 0;
     let mut terms = Vec::new();
-    for part in columns {
-        let (depth, width) = (graph[part].columns, graph[b].columns);
-        let rows = graph.slice(b, (row, Rows::Fixed(depth)), (0, width));
-        terms.extend(parts(graph, (part, rows)));
+    for part in parts {
+        let (depth, columns) = (graph.columns(part), graph.columns(b));
+        let rows = graph.slice(b, (row, 0), Shape::fixed(depth, columns));
+        terms.extend(split_term(graph, (part, rows)));
         row += depth;
     }
     terms
 }
 
+/// The same graph with every sum of products and one bias as one [`Op::Linear`].
+pub(crate) fn merge(graph: &Graph) -> Graph {
+    let merging = Merging { graph, uses: graph.uses(&graph.output_nodes()) };
+    graph.rebuild(|new, id, op| match (op, &graph[id].op) {
+        (Op::Zip(Binary::Add, a, b), &Op::Zip(_, old_a, old_b)) if graph.is_batch(id) => {
+            let (a, b) = (Operand { old: old_a, new: a }, Operand { old: old_b, new: b });
+            merging.sum(new, a, b, graph.shape(id))
+        }
+        (op, _) => new.add(op, graph.shape(id)),
+    })
+}
+
+/// A node of the graph that is read, and its replacement in the graph that is written.
+#[derive(Clone, Copy)]
+struct Operand {
+    old: NodeId,
+    new: NodeId,
+}
+
+struct Merging<'a> {
+    graph: &'a Graph,
+    uses: Vec<usize>,
+}
+
+impl Merging<'_> {
+    fn is_used_once(&self, old: NodeId) -> bool {
+        self.uses[old.index()] == 1
+    }
+
+    /// Whether the operand is a product of that shape that nothing else reads.
+    fn is_own_product(&self, new: &Graph, operand: Operand, shape: Shape) -> bool {
+        self.is_used_once(operand.old)
+            && matches!(new[operand.new].op, Op::Linear { .. })
+            && new.shape(operand.new) == shape
+    }
+
+    /// The sum of two operands: one product if one of them is a product that can take the other up.
+    fn sum(&self, new: &mut Graph, a: Operand, b: Operand, shape: Shape) -> NodeId {
+        for (sum, other) in [(a, b), (b, a)] {
+            let is_other_own = self.is_own_product(new, other, shape);
+            if self.is_own_product(new, sum, shape)
+                && let Some(merged) = merge_pair(new, sum.new, other.new, is_other_own)
+            {
+                return merged;
+            }
+            if let Some((product, rest)) = self.product_within(new, sum, shape)
+                && let Some(merged) = merge_pair(new, product, other.new, is_other_own)
+            {
+                return new.zip(Binary::Add, merged, rest);
+            }
+        }
+        new.zip(Binary::Add, a.new, b.new)
+    }
+
+    /// The product and the other operand of an operand that is itself a sum with a product that nothing else reads.
+    fn product_within(&self, new: &Graph, sum: Operand, shape: Shape) -> Option<(NodeId, NodeId)> {
+        let (&Op::Zip(Binary::Add, x, y), &Op::Zip(Binary::Add, p, q)) = (&self.graph[sum.old].op, &new[sum.new].op)
+        else {
+            return None;
+        };
+        let is_own = self.is_used_once(sum.old) && self.graph.is_batch(sum.old);
+        // The operands of a sum may have changed places when it was made anew.
+        if !is_own || !self.is_used_once(x) || !self.is_used_once(y) {
+            return None;
+        }
+        let is_product = |id: NodeId| matches!(new[id].op, Op::Linear { .. }) && new.columns(id) == shape.columns;
+        match (is_product(p), is_product(q)) {
+            (true, _) => Some((p, q)),
+            (_, true) => Some((q, p)),
+            _ => None,
+        }
+    }
+}
+
 /// The sum of a product and another product, or a row that is added to all rows; nothing if it must stay a sum.
-fn merge(graph: &mut Graph, linear: Id, other: Id, other_once: bool) -> Option<Id> {
-    let Node { op: Op::Linear { mut terms, init }, rows, columns } = graph[linear].clone() else { return None };
+fn merge_pair(graph: &mut Graph, product: NodeId, other: NodeId, is_other_own: bool) -> Option<NodeId> {
+    let shape = graph.shape(product);
+    let Op::Linear { mut terms, init } = graph[product].op.clone() else { return None };
     let (more, second) = match &graph[other].op {
-        Op::Linear { terms, init } if other_once => (terms.clone(), *init),
-        _ if graph[other].rows == Rows::Fixed(1) && graph[other].columns == columns => (vec![], Some(other)),
+        Op::Linear { terms, init } if is_other_own => (terms.clone(), *init),
+        _ if graph.shape(other) == (Shape { rows: Rows::Static(1), ..shape }) => (vec![], Some(other)),
         _ => return None,
     };
     let init = match (init, second) {
@@ -105,5 +135,5 @@ fn merge(graph: &mut Graph, linear: Id, other: Id, other_once: bool) -> Option<I
         (a, b) => a.or(b),
     };
     terms.extend(more);
-    Some(graph.add(Op::Linear { terms, init }, rows, columns))
+    Some(graph.add(Op::Linear { terms, init }, shape))
 }

@@ -1,6 +1,19 @@
-//! Passes over the graph, in the order in which they run.
+//! The passes over the graphs of a cell, in the order in which they run. Every pass is a function of its input.
 
 pub(crate) mod differentiate;
 pub(crate) mod fuse;
 pub(crate) mod hoist;
 pub(crate) mod merge_products;
+
+use crate::{error::Result, ir::module::Module};
+
+/// A pass over graphs, with its name.
+pub(crate) type Pass = (&'static str, fn(&Module) -> Result<Module>);
+
+/// All passes between `lower`, which makes the first graph, and `assign-buffers`.
+pub(crate) const PASSES: [Pass; 4] = [
+    ("merge-products", |module| Ok(merge_products::run(module))),
+    ("hoist", |module| Ok(hoist::run(module))),
+    ("differentiate", differentiate::run),
+    ("fuse", |module| Ok(fuse::run(module))),
+];

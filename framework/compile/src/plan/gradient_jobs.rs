@@ -1,66 +1,79 @@
-//! The jobs that sum gradients over the shards, in pieces of about equal size.
+//! The jobs that sum gradients over the shards, in pieces of about equal size, for threads to share.
 
-use super::{
-    layer::{Layer, Reduction},
-    model::Head,
-    parameter_program::Location,
-    schedule::View,
+use crate::{
+    id::ParamId,
+    plan::{
+        head::Head,
+        layer::Layer,
+        parameters::{GradientMemory, Location},
+        reductions::Reduction,
+        schedule::View,
+    },
 };
-use crate::kernels::OUTER_ROWS;
 
-/// A piece of the work of summing gradients.
+/// The most rows of an outer product that are computed at once.
+pub(crate) const OUTER_ROWS: usize = 256;
+
+/// A piece of the work of summing gradients. With an accumulator, what the shards summed up time block by time block is
+/// added up instead, if there was more than one block.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Job {
-    /// Rows of `to = aᵀ · b`, over all time steps or those with predictions that count; or what the chunks summed up.
-    Outer { a: View, b: View, to: Location, rows: (usize, usize), counted: bool, place: Option<usize> },
-    /// The sum of all rows at the time steps with predictions that count; or of what the chunks summed up.
-    SumRows { from: View, to: Location, place: Option<usize> },
-    /// What the chunks summed up step by step.
-    Sum { place: usize, to: Location },
-    /// Columns of the rows of `from` are summed up for each token; or what the chunks summed up.
-    Scatter { from: View, to: View, columns: (usize, usize), place: Option<usize> },
-    /// All entries one number.
+pub(crate) enum GradientJob {
+    /// Rows `rows.0..rows.1` of `to = aᵀ · b`, over all time steps, or over those with predictions that count.
+    Outer { a: View, b: View, to: Location, rows: (usize, usize), counted: bool, accumulator: Option<usize> },
+    /// The sum of all rows at the time steps with predictions that count.
+    SumRows { from: View, to: Location, accumulator: Option<usize> },
+    /// What the shards summed up step by step.
+    Sum { accumulator: usize, to: Location },
+    /// Columns of the rows of `from` are added to the row of each token.
+    Scatter { from: View, to: View, columns: (usize, usize), accumulator: Option<usize> },
+    /// Every entry one value.
     Fill { to: Location, value: f64 },
 }
 
-/// What summing gradients begins with, in pieces of about equal size.
-pub(crate) fn jobs(layers: &[(String, Layer, Vec<String>)], head: &Head, gradients: &[Location]) -> Vec<Job> {
+/// The contributions that begin a gradient: each goes to a location of its own, in any order.
+pub(crate) fn jobs(layers: &[Layer], head: &Head, gradients: &GradientMemory) -> Vec<GradientJob> {
     let mut jobs = Vec::new();
-    for (index, (_, layer, _)) in layers.iter().enumerate() {
-        for lookup in &layer.lookups {
-            if let Some((from, to)) = lookup.gradient {
-                let place = lookup.sum;
-                jobs.extend(blocks(lookup.width, 256).map(|columns| Job::Scatter { from, to, columns, place }));
-            }
+    for (index, layer) in layers.iter().enumerate() {
+        for gather in &layer.gathers {
+            let Some(gradient) = gather.gradient else { continue };
+            let (from, to, accumulator) = (gradient.from, gradient.to, gradient.accumulator);
+            let scatter = |columns| GradientJob::Scatter { from, to, columns, accumulator };
+            jobs.extend(ranges(gather.width, 256).map(scatter));
         }
-        let before = if index == 0 { &[][..] } else { &layer.before.reductions[..] };
-        for &reduction in layer.step.reductions.iter().chain(before) {
+        let hoisted = if index == 0 { &[][..] } else { &layer.hoisted.reductions[..] };
+        for &reduction in layer.step.reductions.iter().chain(hoisted) {
             match reduction {
-                Reduction::Outer { a, b, to, add: false, place } => {
-                    jobs.extend(outer_rows(to.rows).map(|rows| Job::Outer { a, b, to, rows, counted: false, place }));
+                Reduction::Outer { a, b, to, add: false, accumulator } => {
+                    let outer = |rows| GradientJob::Outer { a, b, to, rows, counted: false, accumulator };
+                    jobs.extend(outer_rows(to.rows).map(outer));
                 }
-                Reduction::Sum { place, to, add: false } => jobs.push(Job::Sum { place, to }),
-                Reduction::Fill { to, value } => jobs.push(Job::Fill { to, value }),
-                _ => {}
+                Reduction::Sum { accumulator, to, add: false } => jobs.push(GradientJob::Sum { accumulator, to }),
+                Reduction::Fill { to, value } => jobs.push(GradientJob::Fill { to, value }),
+                Reduction::Outer { .. } | Reduction::Sum { .. } => {}
             }
         }
     }
-    let [wya, by] = head.params;
-    let (a, to) = (View { buffer: head.logits, shift: 0, offset: 0 }, gradients[wya]);
-    let [outer_place, sum_place] = head.sums.map_or([None; 2], |places| places.map(Some));
-    let outer = |rows| Job::Outer { a, b: head.from, to, rows, counted: true, place: outer_place };
-    jobs.extend(outer_rows(to.rows).map(outer));
-    jobs.push(Job::SumRows { from: a, to: gradients[by], place: sum_place });
+    jobs.extend(head_jobs(head, gradients));
     jobs
 }
 
-/// `0..count` in pieces of nearly equal length, at most `size`.
-pub(crate) fn blocks(count: usize, size: usize) -> impl Iterator<Item = (usize, usize)> {
+fn head_jobs(head: &Head, gradients: &GradientMemory) -> impl Iterator<Item = GradientJob> {
+    let [weight, bias]: [ParamId; 2] = head.params;
+    let (logits, to) = (View::whole(head.logits), gradients.at(weight));
+    let [weight_sum, bias_sum] = head.accumulators.map_or([None; 2], |offsets| offsets.map(Some));
+    let b = head.from;
+    let outer = move |rows| GradientJob::Outer { a: logits, b, to, rows, counted: true, accumulator: weight_sum };
+    let sum = GradientJob::SumRows { from: logits, to: gradients.at(bias), accumulator: bias_sum };
+    outer_rows(to.rows).map(outer).chain([sum])
+}
+
+/// `0..count` in ranges of nearly equal length, at most `size`.
+pub(crate) fn ranges(count: usize, size: usize) -> impl Iterator<Item = (usize, usize)> {
     let pieces = count.div_ceil(size);
     (0..pieces).map(move |piece| (piece * count / pieces, (piece + 1) * count / pieces))
 }
 
-/// The rows of an outer product in pieces, one for each job: many are computed faster together, but every core should have some.
+/// The rows of an outer product, one range for each job: many are computed faster together, but every core should have some.
 fn outer_rows(rows: usize) -> impl Iterator<Item = (usize, usize)> {
-    blocks(rows, if rows > 512 { OUTER_ROWS } else { 64 })
+    ranges(rows, if rows > 512 { OUTER_ROWS } else { 64 })
 }

@@ -1,396 +1,214 @@
-//! Matrices that do not depend on the batch: parameters, their gradients, and what is computed from them alone.
+//! Parameter programs: matrices computed from parameters alone, once an update.
 //!
-//! Most of it is no computation at all: a transposed or sliced parameter is the same memory looked at differently. What
-//! is left runs once a training step, operation by operation.
+//! Most of them need no computation: a transposed or sliced parameter is the same memory with other strides. The rest runs
+//! operation by operation.
 
 use std::collections::HashMap;
 
 use crate::{
-    error::{Refusal, Result},
-    ir::graph::{Graph, Id, Leaf, Node, Op, Rows, Unary},
-    kernels::{Float, Kernels, Source, Target},
-    plan::instruction::Code,
+    error::{Result, Unsupported},
+    id::NodeId,
+    ir::{
+        graph::{Graph, Node, Rows, Shape},
+        op::{Leaf, Op},
+    },
+    plan::{
+        fused_kernel::Opcode,
+        parameters::{Location, ParameterMemory},
+    },
 };
-
-/// Where a matrix lies: entry (r, c) at `offset + r · row + c · column`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Location {
-    pub(crate) offset: usize,
-    pub(crate) row: usize,
-    pub(crate) column: usize,
-    pub(crate) rows: usize,
-    pub(crate) columns: usize,
-}
-
-impl Location {
-    pub(crate) fn transposed(self) -> Self {
-        Self { row: self.column, column: self.row, rows: self.columns, columns: self.rows, ..self }
-    }
-
-    pub(crate) fn part(self, (row, rows): (usize, usize), (column, columns): (usize, usize)) -> Self {
-        Self { offset: self.offset + row * self.row + column * self.column, rows, columns, ..self }
-    }
-
-    /// Whether it is one row of numbers next to each other.
-    fn is_contiguous(self) -> bool {
-        (self.column == 1 || self.columns == 1) && (self.row == self.columns || self.rows == 1)
-    }
-
-    fn has_rows(self) -> bool {
-        self.column == 1 || self.columns == 1
-    }
-}
 
 /// One operation on whole matrices.
 #[derive(Clone, Debug)]
-pub(crate) enum FixedStep {
-    /// Entry by entry; operands of one row or one column are repeated.
-    Each {
-        code: Code,
-        to: Location,
-        from: Vec<Location>,
-    },
-    /// Each row of `from` becomes one number.
-    Reduce {
-        code: Code,
-        to: Location,
-        from: Location,
-    },
+pub(crate) enum ParameterOp {
+    /// Element-wise; operands of one row or one column are broadcast.
+    Elementwise { opcode: Opcode, to: Location, from: Vec<Location> },
+    /// Each row of `from` becomes one element.
+    ReduceColumns { opcode: Opcode, to: Location, from: Location },
     /// The sum of all rows.
-    SumRows {
-        to: Location,
-        from: Location,
-    },
-    Copy {
-        to: Location,
-        from: Location,
-        add: bool,
-    },
-    Fill {
-        to: Location,
-        value: f64,
-    },
-    Product {
-        to: Location,
-        a: Location,
-        b: Location,
-        add: bool,
-    },
+    SumRows { to: Location, from: Location },
+    /// `to = from`, or `to += from`.
+    Copy { to: Location, from: Location, add: bool },
+    /// Every entry one value.
+    Fill { to: Location, value: f64 },
+    /// `to = a · b`, or `to += a · b`.
+    Product { to: Location, a: Location, b: Location, add: bool },
 }
 
-/// The memory for such matrices, and how they are computed.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Fixed {
-    /// How many numbers there are.
-    pub(crate) size: usize,
-    /// First values of some of them.
-    pub(crate) initial: Vec<(usize, Vec<f64>)>,
-    /// The steps planned since they were last taken.
-    pub(crate) steps: Vec<FixedStep>,
-    /// Where leaves lie, by the number of the parameter.
-    pub(crate) params: Vec<Location>,
-    /// Tells the nodes of one graph from those of another.
-    pub(crate) tag: usize,
-    known: HashMap<(usize, Id), Location>,
-    constants: HashMap<u64, usize>,
+/// Operations in order.
+pub(crate) type ParameterProgram = Vec<ParameterOp>;
+
+/// The locations of the static nodes of a graph.
+pub(crate) type Locations = HashMap<NodeId, Location>;
+
+/// Plans where the static nodes of one graph lie, and the program that computes them.
+pub(crate) struct ParameterPlanner<'a> {
+    graph: &'a Graph,
+    /// The locations of the parameters.
+    params: &'a [Location],
+    known: Locations,
+    program: ParameterProgram,
 }
 
-impl Fixed {
-    /// Memory for a matrix, row by row.
-    pub(crate) fn allocate(&mut self, rows: usize, columns: usize) -> Location {
-        let offset = self.size.next_multiple_of(16);
-        self.size = offset + (rows * columns).next_multiple_of(16);
-        Location { offset, row: columns, column: 1, rows, columns }
+impl<'a> ParameterPlanner<'a> {
+    pub(crate) fn new(graph: &'a Graph, params: &'a [Location]) -> Self {
+        Self::with_known(graph, params, Locations::new())
     }
 
-    /// Says where a node of the current graph lies.
-    pub(crate) fn give(&mut self, id: Id, at: Location) {
-        self.known.insert((self.tag, id), at);
+    /// A planner of a program that runs when some nodes are already computed.
+    pub(crate) fn with_known(graph: &'a Graph, params: &'a [Location], known: Locations) -> Self {
+        Self { graph, params, known, program: ParameterProgram::new() }
     }
 
-    /// The place of a number.
-    pub(crate) fn constant(&mut self, value: f64) -> usize {
-        if let Some(&known) = self.constants.get(&value.to_bits()) {
-            return known;
-        }
-        let offset = self.size;
-        self.size += 1;
-        self.initial.push((offset, vec![value]));
-        self.constants.insert(value.to_bits(), offset);
-        offset
+    /// The program that computes all nodes that were asked for, and where they lie.
+    pub(crate) fn finish(self) -> (ParameterProgram, Locations) {
+        (self.program, self.known)
     }
 
-    /// The place of a row, its numbers next to each other.
-    pub(crate) fn row(&mut self, graph: &Graph, id: Id) -> Result<usize> {
-        let at = self.matrix(graph, id)?;
-        Ok(self.with_rows(at).offset)
+    /// Sets the location of a node that the program does not compute.
+    pub(crate) fn define(&mut self, id: NodeId, at: Location) {
+        self.known.insert(id, at);
     }
 
-    /// The same matrix with the numbers of each row next to each other.
-    fn with_rows(&mut self, from: Location) -> Location {
-        if from.has_rows() {
-            return from;
-        }
-        let to = self.allocate(from.rows, from.columns);
-        self.steps.push(FixedStep::Copy { to, from, add: false });
+    /// The offset of a row whose entries lie next to each other.
+    pub(crate) fn row(&mut self, memory: &mut ParameterMemory, id: NodeId) -> Result<usize> {
+        let at = self.matrix(memory, id)?;
+        Ok(self.with_contiguous_rows(memory, at).offset)
+    }
+
+    fn copy(&mut self, memory: &mut ParameterMemory, from: Location) -> Location {
+        let to = memory.allocate(from.rows, from.columns);
+        self.program.push(ParameterOp::Copy { to, from, add: false });
         to
     }
 
-    /// The place of a matrix, planning how it is computed if nobody did yet.
-    pub(crate) fn matrix(&mut self, graph: &Graph, id: Id) -> Result<Location> {
-        if let Some(&known) = self.known.get(&(self.tag, id)) {
+    fn with_contiguous_rows(&mut self, memory: &mut ParameterMemory, from: Location) -> Location {
+        if from.has_contiguous_rows() { from } else { self.copy(memory, from) }
+    }
+
+    /// The location of a matrix, which is computed if it is not yet.
+    pub(crate) fn matrix(&mut self, memory: &mut ParameterMemory, id: NodeId) -> Result<Location> {
+        if let Some(&known) = self.known.get(&id) {
             return Ok(known);
         }
-        let Node { op, rows, columns } = graph[id].clone();
-        let Rows::Fixed(rows) = rows else {
-            return Err(Refusal::new("a value of the batch where a parameter is needed"));
+        let Node { op, shape: Shape { rows, columns } } = self.graph[id].clone();
+        let Rows::Static(rows) = rows else {
+            return Err(Unsupported::new("a value of the batch where a parameter is needed"));
         };
-        let place = match op {
-            Op::Leaf(Leaf::Param(number)) => self.params[number],
-            Op::Fill(bits) => {
-                let to = self.allocate(rows, columns);
-                self.initial.push((to.offset, vec![f64::from_bits(bits); rows * columns]));
-                to
+        let at = match op {
+            Op::Leaf(Leaf::Param(param)) => self.params[param.index()],
+            Op::Fill(bits) => memory.allocate_values(rows, columns, vec![f64::from_bits(bits); rows * columns]),
+            Op::Constant(index) => memory.allocate_values(rows, columns, self.graph.constants[index].values.clone()),
+            Op::Transpose(a) => self.matrix(memory, a)?.transposed(),
+            Op::Slice { of, row, column } => {
+                self.matrix(memory, of)?.rows_from(row, rows).columns_from(column, columns)
             }
-            Op::Constant(number) => {
-                let to = self.allocate(rows, columns);
-                self.initial.push((to.offset, graph.constants[number].1.clone()));
-                to
-            }
-            Op::Transpose(a) => self.matrix(graph, a)?.transposed(),
-            Op::Slice { of, row, column } => self.matrix(graph, of)?.part((row, rows), (column, columns)),
             Op::Reshape(a) => {
-                let mut from = self.matrix(graph, a)?;
-                if !from.is_contiguous() {
-                    let to = self.allocate(from.rows, from.columns);
-                    self.steps.push(FixedStep::Copy { to, from, add: false });
-                    from = to;
-                }
-                Location { offset: from.offset, row: columns, column: 1, rows, columns }
+                let from = self.matrix(memory, a)?;
+                let from = if from.is_contiguous() { from } else { self.copy(memory, from) };
+                Location::row_major(from.offset, rows, columns)
             }
-            Op::Columns(_) | Op::Stack(_) | Op::Linear { .. } => {
-                let to = self.allocate(rows, columns);
-                self.into(graph, id, to, false)?;
+            Op::ConcatColumns(_) | Op::ConcatRows(_) | Op::Linear { .. } => {
+                let to = memory.allocate(rows, columns);
+                self.compute_into(memory, id, to, false)?;
                 to
             }
-            Op::Map(function, a) => self.each(graph, Code::Map(function), &[a], (rows, columns))?,
-            Op::Zip(function, a, b) => self.each(graph, Code::Zip(function), &[a, b], (rows, columns))?,
-            Op::Fuse(function, a, b, c) => self.each(graph, Code::Fuse(function), &[a, b, c], (rows, columns))?,
-            Op::SumColumns(a) | Op::MaxColumns(a) => {
-                let from = self.matrix(graph, a)?;
-                let from = self.with_rows(from);
-                let to = self.allocate(rows, 1);
-                let code = if matches!(op, Op::SumColumns(_)) { Code::SumColumns } else { Code::MaxColumns };
-                self.steps.push(FixedStep::Reduce { code, to, from });
-                to
-            }
+            Op::Map(function, a) => self.elementwise(memory, id, Opcode::Map(function), &[a])?,
+            Op::Zip(function, a, b) => self.elementwise(memory, id, Opcode::Zip(function), &[a, b])?,
+            Op::Fuse(function, a, b, c) => self.elementwise(memory, id, Opcode::Fuse(function), &[a, b, c])?,
+            Op::SumColumns(a) => self.reduce_columns(memory, Opcode::SumColumns, a)?,
+            Op::MaxColumns(a) => self.reduce_columns(memory, Opcode::MaxColumns, a)?,
             Op::SumRows(a) => {
-                let from = self.matrix(graph, a)?;
-                let from = self.with_rows(from);
-                let to = self.allocate(1, columns);
-                self.steps.push(FixedStep::SumRows { to, from });
+                let from = self.matrix(memory, a)?;
+                let from = self.with_contiguous_rows(memory, from);
+                let to = memory.allocate(1, columns);
+                self.program.push(ParameterOp::SumRows { to, from });
                 to
             }
             Op::Leaf(_) | Op::Outer(..) => {
-                return Err(Refusal::new(format!("a matrix that depends on the batch: {op:?}")));
+                return Err(Unsupported::new(format!("a matrix that depends on the batch: {op}")));
             }
         };
-        self.known.insert((self.tag, id), place);
-        Ok(place)
+        self.known.insert(id, at);
+        Ok(at)
     }
 
-    fn each(
-        &mut self,
-        graph: &Graph,
-        code: Code,
-        operands: &[Id],
-        (rows, columns): (usize, usize),
-    ) -> Result<Location> {
-        let mut from = Vec::new();
-        for &operand in operands {
-            from.push(if let Some(value) = graph.fill_of(operand) {
-                let offset = self.constant(value);
-                Location { offset, row: 0, column: 1, rows: 1, columns: 1 }
-            } else {
-                let at = self.matrix(graph, operand)?;
-                self.with_rows(at)
-            });
-        }
-        let to = self.allocate(rows, columns);
-        self.steps.push(FixedStep::Each { code, to, from });
+    fn reduce_columns(&mut self, memory: &mut ParameterMemory, opcode: Opcode, a: NodeId) -> Result<Location> {
+        let from = self.matrix(memory, a)?;
+        let from = self.with_contiguous_rows(memory, from);
+        let to = memory.allocate(from.rows, 1);
+        self.program.push(ParameterOp::ReduceColumns { opcode, to, from });
         Ok(to)
     }
 
-    /// Plans that a matrix is computed into, or added to, a place.
-    pub(crate) fn into(&mut self, graph: &Graph, id: Id, to: Location, add: bool) -> Result<()> {
-        match graph[id].op.clone() {
-            Op::Columns(parts) => {
+    fn elementwise(
+        &mut self,
+        memory: &mut ParameterMemory,
+        id: NodeId,
+        opcode: Opcode,
+        operands: &[NodeId],
+    ) -> Result<Location> {
+        let mut from = Vec::new();
+        for &operand in operands {
+            from.push(if let Some(value) = self.graph.fill_of(operand) {
+                Location::scalar(memory.constant(value))
+            } else {
+                let at = self.matrix(memory, operand)?;
+                self.with_contiguous_rows(memory, at)
+            });
+        }
+        let to = memory.allocate(self.graph.static_rows(id), self.graph.columns(id));
+        self.program.push(ParameterOp::Elementwise { opcode, to, from });
+        Ok(to)
+    }
+
+    /// Plans that a matrix is computed into a location, or added to it.
+    pub(crate) fn compute_into(
+        &mut self,
+        memory: &mut ParameterMemory,
+        id: NodeId,
+        to: Location,
+        add: bool,
+    ) -> Result<()> {
+        match self.graph[id].op.clone() {
+            Op::ConcatColumns(parts) => {
                 let mut column = 0;
                 for part in parts {
-                    let columns = graph[part].columns;
-                    self.into(graph, part, to.part((0, to.rows), (column, columns)), add)?;
+                    let columns = self.graph.columns(part);
+                    self.compute_into(memory, part, to.columns_from(column, columns), add)?;
                     column += columns;
                 }
             }
-            Op::Stack(parts) => {
+            Op::ConcatRows(parts) => {
                 let mut row = 0;
                 for part in parts {
-                    let rows = graph.fixed_rows(part);
-                    self.into(graph, part, to.part((row, rows), (0, to.columns)), add)?;
+                    let rows = self.graph.static_rows(part);
+                    self.compute_into(memory, part, to.rows_from(row, rows), add)?;
                     row += rows;
                 }
             }
-            Op::Fill(_) if add && graph.fill_of(id) == Some(0.0) => {}
-            Op::Fill(bits) if !add => self.steps.push(FixedStep::Fill { to, value: f64::from_bits(bits) }),
-            Op::Linear { terms, init } if !self.known.contains_key(&(self.tag, id)) => {
+            Op::Fill(_) if add && self.graph.fill_of(id) == Some(0.0) => {}
+            Op::Fill(bits) if !add => self.program.push(ParameterOp::Fill { to, value: f64::from_bits(bits) }),
+            Op::Linear { terms, init } if !self.known.contains_key(&id) => {
                 let mut add = add;
                 if let Some(init) = init {
-                    let mut from = self.matrix(graph, init)?;
-                    from.row = if from.rows == 1 { 0 } else { from.row };
-                    self.steps.push(FixedStep::Copy { to, from: Location { rows: to.rows, ..from }, add });
+                    let from = self.matrix(memory, init)?;
+                    let row_stride = if from.rows == 1 { 0 } else { from.row_stride };
+                    let from = Location { rows: to.rows, row_stride, ..from };
+                    self.program.push(ParameterOp::Copy { to, from, add });
                     add = true;
                 }
                 for (a, b) in terms {
-                    let (a, b) = (self.matrix(graph, a)?, self.matrix(graph, b)?);
-                    self.steps.push(FixedStep::Product { to, a, b, add });
+                    let (a, b) = (self.matrix(memory, a)?, self.matrix(memory, b)?);
+                    self.program.push(ParameterOp::Product { to, a, b, add });
                     add = true;
                 }
             }
             _ => {
-                let from = self.matrix(graph, id)?;
-                self.steps.push(FixedStep::Copy { to, from, add });
+                let from = self.matrix(memory, id)?;
+                self.program.push(ParameterOp::Copy { to, from, add });
             }
         }
         Ok(())
-    }
-}
-
-/// Runs steps over the memory that begins at `memory`.
-///
-/// # Safety
-/// The kernels' instruction set is there, and the memory is as large as [`Fixed::size`] says.
-pub(crate) unsafe fn run<T: Float>(steps: &[FixedStep], memory: *mut T, kernels: &Kernels<T>) {
-    for step in steps {
-        // SAFETY: the caller's; planned locations lie within the memory.
-        unsafe { one(step, memory, kernels) };
-    }
-}
-
-unsafe fn one<T: Float>(step: &FixedStep, memory: *mut T, kernels: &Kernels<T>) {
-    // SAFETY: as `run` says; so for all below.
-    let entry =
-        |at: &Location, row: usize, column: usize| unsafe { memory.add(at.offset + row * at.row + column * at.column) };
-    match step {
-        FixedStep::Each { code, to, from } => {
-            let same = |at: &&Location| at.rows == to.rows && at.columns == to.columns;
-            let flat = to.is_contiguous()
-                && from.iter().all(|at| (at.rows == 1 && at.columns == 1) || (same(&at) && at.is_contiguous()));
-            let (rows, width) = if flat { (1, to.rows * to.columns) } else { (to.rows, to.columns) };
-            let mut sources = [Source { start: memory.cast_const(), stride: 0, single: false }; 3];
-            for (source, at) in sources.iter_mut().zip(from) {
-                *source = Source {
-                    start: entry(at, 0, 0).cast_const(),
-                    stride: if at.rows == 1 { 0 } else { at.row },
-                    single: at.columns == 1 && width > 1,
-                };
-            }
-            let target = Target { start: entry(to, 0, 0), stride: to.row };
-            // SAFETY: as `run` says.
-            unsafe { (kernels.execute)(*code, (rows, width), target, sources) };
-        }
-        FixedStep::Reduce { code, to, from } => {
-            let source = Source { start: entry(from, 0, 0).cast_const(), stride: from.row, single: false };
-            let target = Target { start: entry(to, 0, 0), stride: to.row };
-            // SAFETY: as `run` says.
-            unsafe { (kernels.execute)(*code, (from.rows, from.columns), target, [source; 3]) };
-        }
-        FixedStep::SumRows { to, from } => {
-            let source = Source { start: entry(from, 0, 0).cast_const(), stride: from.row, single: false };
-            let target = Target { start: entry(to, 0, 0), stride: 0 };
-            // SAFETY: as `run` says.
-            unsafe {
-                std::slice::from_raw_parts_mut(target.start, to.columns).fill(T::default());
-                (kernels.execute)(Code::AddRows, (from.rows, from.columns), target, [source; 3]);
-            }
-        }
-        FixedStep::Copy { to, from, add } => {
-            let rows = to.column == 1 && from.column == 1;
-            if rows && !add {
-                let source = Source { start: entry(from, 0, 0).cast_const(), stride: from.row, single: false };
-                let target = Target { start: entry(to, 0, 0), stride: to.row };
-                // SAFETY: as `run` says.
-                unsafe { (kernels.execute)(Code::Map(Unary::Copy), (to.rows, to.columns), target, [source; 3]) };
-                return;
-            }
-            for row in 0..to.rows {
-                for column in 0..to.columns {
-                    let (to, from) = (entry(to, row, column), entry(from, row, column));
-                    // SAFETY: as `run` says.
-                    unsafe { *to = if *add { T::from_f64((*to).to_f64() + (*from).to_f64()) } else { *from } };
-                }
-            }
-        }
-        FixedStep::Fill { to, value } => {
-            for row in 0..to.rows {
-                for column in 0..to.columns {
-                    // SAFETY: as `run` says.
-                    unsafe { *entry(to, row, column) = T::from_f64(*value) };
-                }
-            }
-        }
-        FixedStep::Product { to, a, b, add } => {
-            // SAFETY: as `run` says; `to` is never one of the factors.
-            unsafe {
-                large_product(
-                    (to.rows, to.columns, a.columns),
-                    (entry(to, 0, 0), to.row, to.column),
-                    (entry(a, 0, 0).cast_const(), a.row, a.column),
-                    (entry(b, 0, 0).cast_const(), b.row, b.column),
-                    *add,
-                );
-            }
-        }
-    }
-}
-
-/// `to (+)= a · b` by the `gemm` crate, for what is computed once a training step. A matrix is its first entry and the
-/// way from a row and from a column to the next; the shape is rows, columns and depth.
-///
-/// # Safety
-/// The matrices are valid and `to` overlaps neither of the others.
-unsafe fn large_product<T: Float>(
-    (rows, columns, depth): (usize, usize, usize),
-    (to, to_row, to_column): (*mut T, usize, usize),
-    (a, a_row, a_column): (*const T, usize, usize),
-    (b, b_row, b_column): (*const T, usize, usize),
-    add: bool,
-) {
-    let [to_row, to_column, a_row, a_column, b_row, b_column] =
-        [to_row, to_column, a_row, a_column, b_row, b_column].map(usize::cast_signed);
-    let one = T::from_f64(1.0);
-    let alpha = if add { one } else { T::default() };
-    // SAFETY: the caller's; strides of matrices in memory fit an isize.
-    unsafe {
-        gemm::gemm(
-            rows,
-            columns,
-            depth,
-            to,
-            to_column,
-            to_row,
-            add,
-            a,
-            a_column,
-            a_row,
-            b,
-            b_column,
-            b_row,
-            alpha,
-            one,
-            false,
-            false,
-            false,
-            gemm::Parallelism::None,
-        );
     }
 }

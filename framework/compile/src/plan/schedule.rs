@@ -1,141 +1,143 @@
-//! What runs for the rows of a batch: products into buffers, and between them element-wise programs; and where the values
-//! lie that they read and write.
+//! The schedule of a phase: products into buffers, and between them fused element-wise kernels; and the buffers that hold
+//! batch values.
 
 use crate::{
-    plan::instruction::{Place, Program},
-    plan::parameter_program::Fixed,
+    id::{BufferId, SlotId, WeightId},
+    plan::{
+        fused_kernel::{Address, FusedKernel, Operand},
+        parameters::Location,
+    },
 };
 
-/// How long a value of the batch is kept.
+/// How long a buffer keeps a batch value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Kind {
-    /// One for every time step.
+pub(crate) enum BufferKind {
+    /// Of every time step: activations saved for the backward pass.
     Tape,
-    /// One for every time step and one before the first.
+    /// Of every time step and of the one before the first.
     State,
-    /// One for every time step of a block.
+    /// Of every time step of a time block.
     Block,
-    /// Only within a time step.
+    /// Of one time step.
     Step,
-    /// Until the next time step.
+    /// Of two time steps in turn.
     Carry,
-    /// One row for every token, the same for all sequences.
+    /// A row for every token, the same for all sequences.
     Table,
 }
 
-/// Memory for a value of the batch.
+/// Memory for a batch value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Buffer {
     pub(crate) width: usize,
-    pub(crate) kind: Kind,
+    pub(crate) kind: BufferKind,
 }
 
-/// Where a value of the batch lies.
+/// Columns of a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct View {
-    pub(crate) buffer: usize,
-    /// How many time steps later.
+    pub(crate) buffer: BufferId,
+    /// Time steps from the current one.
     pub(crate) shift: usize,
     /// The first column.
     pub(crate) offset: usize,
 }
 
+impl View {
+    /// All columns, at the current time step.
+    pub(crate) fn whole(buffer: BufferId) -> Self {
+        Self { buffer, shift: 0, offset: 0 }
+    }
+
+    /// All columns, at the next time step.
+    pub(crate) fn next(buffer: BufferId) -> Self {
+        Self { shift: 1, ..Self::whole(buffer) }
+    }
+}
+
 /// What a pointer of the frame points to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Slot {
-    /// A buffer at the current time step, or so many later.
-    Batch { buffer: usize, shift: usize },
-    /// A place in the memory that does not depend on the batch.
-    Fixed(usize),
-    /// A place in a chunk's sums.
-    Sum(usize),
+    /// A buffer, `shift` time steps from the current one.
+    Batch { buffer: BufferId, shift: usize },
+    /// An offset in the parameter memory.
+    Parameter(usize),
+    /// An offset in a shard's accumulators.
+    Accumulator(usize),
 }
 
-/// One product of a body: `to = init + a · weight`.
+/// The start of a product's sum.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Init {
+    pub(crate) from: Address,
+    /// Whether `from` is a table, from which each row's token selects a row.
+    pub(crate) is_gather: bool,
+}
+
+/// A product: `to = init + a · weight`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Multiply {
-    pub(crate) a: Place,
-    pub(crate) weight: usize,
-    pub(crate) to: Place,
-    pub(crate) init: Option<Place>,
-    /// Whether init is a table, of which each row's token chooses a row.
-    pub(crate) is_chosen: bool,
+    pub(crate) a: Address,
+    pub(crate) weight: WeightId,
+    pub(crate) to: Address,
+    pub(crate) init: Option<Init>,
 }
 
+/// An entry of a schedule.
 #[derive(Clone, Debug)]
-pub(crate) enum Step {
+pub(crate) enum Task {
     Multiply(Multiply),
-    Program(Program),
+    Fused(FusedKernel),
 }
 
-/// Steps in order, with the pointers that they need.
+/// Tasks in order, with the pointers that they need.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Body {
-    pub(crate) steps: Vec<Step>,
+pub(crate) struct Schedule {
+    pub(crate) tasks: Vec<Task>,
     pub(crate) slots: Vec<Slot>,
-    /// How many numbers of scratch memory its programs need.
+    /// The elements of scratch memory that its kernels need.
     pub(crate) scratch: usize,
 }
 
-impl Body {
-    /// Lets products begin with rows of a table, so far apart, instead of copies of them, if that is all that the copies
-    /// are for. Whether they do.
-    pub(crate) fn choose(&mut self, copies: View, table: View, stride: usize) -> bool {
+impl Schedule {
+    /// The slot for a pointer, new or known.
+    pub(crate) fn slot(&mut self, slot: Slot) -> SlotId {
+        let known = self.slots.iter().position(|&known| known == slot);
+        SlotId::new(known.unwrap_or_else(|| {
+            self.slots.push(slot);
+            self.slots.len() - 1
+        }))
+    }
+
+    /// Lets products begin with rows of a table instead of copies of them, if the copies are read by nothing else. Returns
+    /// whether they do. `stride` is from a row of the table to the next.
+    pub(crate) fn fold_gather(&mut self, copies: View, table: View, stride: usize) -> bool {
         let slot = |view: View| Slot::Batch { buffer: view.buffer, shift: view.shift };
         let Some(number) = self.slots.iter().position(|&known| known == slot(copies)) else { return false };
-        let is_copy = |place: &Place| place.slot == Some(number as u32);
-        let is_read_otherwise = self.steps.iter().any(|step| match step {
-            Step::Multiply(Multiply { a, to, .. }) => is_copy(a) || is_copy(to),
-            Step::Program(program) => program.instructions.iter().any(|one| one.from.iter().any(is_copy)),
+        let copy = SlotId::new(number);
+        let is_copy = |operand: &Operand| operand.slot == Some(copy);
+        let is_read_otherwise = self.tasks.iter().any(|task| match task {
+            Task::Multiply(Multiply { a, to, .. }) => a.slot == copy || to.slot == copy,
+            Task::Fused(kernel) => kernel.instructions.iter().any(|one| one.operands().iter().any(is_copy)),
         });
         if is_read_otherwise {
             return false;
         }
         self.slots[number] = slot(table);
-        for step in &mut self.steps {
-            if let Step::Multiply(Multiply { init: Some(init), is_chosen, .. }) = step
-                && is_copy(init)
+        for task in &mut self.tasks {
+            if let Task::Multiply(Multiply { init: Some(init), .. }) = task
+                && init.from.slot == copy
             {
-                (init.offset, init.stride, *is_chosen) = (init.offset + table.offset, stride, true);
+                (init.from.offset, init.from.row_stride) = (init.from.offset + table.offset, stride);
+                init.is_gather = true;
             }
         }
         true
     }
 }
 
-/// A matrix that products multiply by, which is packed once a training step.
+/// A matrix that products multiply by, packed once an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Weight {
-    /// Its place, see [`Fixed`].
-    pub(crate) at: crate::plan::parameter_program::Location,
-}
-
-/// What bodies of a layer share.
-pub(crate) struct Layout<'a> {
-    pub(crate) buffers: &'a mut Vec<Buffer>,
-    pub(crate) weights: &'a mut Vec<Weight>,
-    pub(crate) fixed: &'a mut Fixed,
-    /// How many numbers a chunk sums up step by step, and how many block by block.
-    pub(crate) sums: &'a mut usize,
-    pub(crate) totals: &'a mut usize,
-    /// What is computed from the sums over the batch.
-    pub(crate) epilogue: &'a mut Vec<crate::plan::parameter_program::FixedStep>,
-}
-
-impl Layout<'_> {
-    /// A place among each chunk's sums.
-    pub(crate) fn sum(&mut self, count: usize) -> usize {
-        Self::take(self.sums, count)
-    }
-
-    /// A place among what each chunk sums up block by block.
-    pub(crate) fn total(&mut self, count: usize) -> usize {
-        Self::take(self.totals, count)
-    }
-
-    /// So many numbers more behind those that are taken, at the beginning of a line of the cache.
-    pub(crate) fn take(from: &mut usize, count: usize) -> usize {
-        *from += count.next_multiple_of(16);
-        *from - count.next_multiple_of(16)
-    }
+    pub(crate) at: Location,
 }

@@ -1,4 +1,4 @@
-//! How long products take, when somebody wants to know.
+//! The time that products take, if it is measured.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -8,7 +8,7 @@ use std::{
 /// Adds up the time of all threads.
 #[derive(Debug, Default)]
 pub(super) struct Clock {
-    pub(super) on: bool,
+    pub(super) is_on: bool,
     nanoseconds: AtomicU64,
 }
 
@@ -16,12 +16,12 @@ impl Clock {
     /// Calls a function, and adds the time it takes if the clock is on.
     #[inline]
     pub(super) fn time(&self, work: impl FnOnce()) {
-        if !self.on {
+        if !self.is_on {
             return work();
         }
         let start = Instant::now();
         work();
-        // A product of 584 years would be too long.
+        // 64 bits hold 584 years.
         self.nanoseconds.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
     }
 

@@ -1,206 +1,229 @@
-//! A compiled model with its numbers: trains, evaluates, generates.
+//! A compiled model with its values: trains, evaluates, generates.
 //!
-//! A training step: weights are packed; the rows of the batch are cut into chunks, and each chunk runs the whole
-//! sequence forward and backward by itself, in blocks of some time steps, after each of which it adds to its own sums what
-//! they contribute to gradients; then these are summed over all chunks, clipped, and parameters updated.
-//! How the rows are cut depends on the model and the batch alone, so the result does not depend on the number of threads.
+//! An update: weights are packed; the rows of the batch are cut into shards, and each shard runs the whole sequence forward
+//! and backward by itself, in time blocks, after each of which it accumulates its contributions to gradients; then these
+//! are summed over all shards, clipped, and parameters updated. How the rows are cut depends on the model and the batch
+//! alone, so the result does not depend on the number of threads.
 
 use std::sync::Arc;
 
 use hatchery_plugin::burn::tensor::DType;
+use rayon::prelude::*;
 
 use super::{
-    buffers::Aligned,
+    Executable,
+    buffers::{BLOCK, Buffers},
     clock::Clock,
     optimizer::State as OptimizerState,
-    prepare::BLOCK,
-    shard::{Chunk, Purpose, Space, span},
+    parameter_program,
+    sequence::{Mode, Pass},
+    shard::{Shard, ShardRunner, Steps, Workspace, is_large},
 };
 use crate::{
-    error::{Refusal, Result},
+    error::{Result, Unsupported},
     kernels::{Float, InstructionSet, Kernels, Slots},
-    model::{Description, Matrix, Needs, Options, Products, Sequences, Totals},
+    model::{BatchView, Description, NamedMatrix, Needs, Options, Products, Totals},
     plan::{
         cost::operations,
+        layer::StateBuffers,
         listing,
         model::ExecutionPlan,
-        parameter_program::{self as fixed, Location},
-        schedule::{Buffer, Kind},
+        parameters::Location,
+        schedule::{Buffer, BufferKind},
     },
 };
 
 /// A compiled model.
-pub struct Executable<T: Float> {
-    pub(super) program: ExecutionPlan,
+pub(super) struct CompiledModel<T: Float> {
+    pub(super) plan: ExecutionPlan,
     pub(super) kernels: &'static Kernels<T>,
+    pub(super) buffers: Buffers<T>,
+    /// The workers, if there is more than one.
     pub(super) pool: Option<Arc<rayon::ThreadPool>>,
-    /// Parameters, gradients, packed weights: what does not depend on the batch.
-    pub(super) memory: Aligned<T>,
-    /// What depends on the batch, and where each buffer begins in it.
-    pub(super) work: Aligned<T>,
-    pub(super) bases: Vec<usize>,
-    /// What each chunk sums up for itself, and behind it what is summed up over tokens.
-    pub(super) sums: Aligned<T>,
-    /// The steps and rows that the memory suffices for.
-    pub(super) room: (usize, usize),
-    pub(super) spaces: Vec<Space<T>>,
-    /// Whether packed weights and tables are those of the parameters.
-    pub(super) is_packed: bool,
-    pub(super) optimizer: OptimizerState<T>,
-    pub(super) losses: Vec<f64>,
-    pub(super) operations: u64,
-    pub(super) threads: usize,
+    /// One for each shard, and one more.
+    pub(super) workspaces: Vec<Workspace<T>>,
     pub(super) clock: Clock,
-    pub(super) trained: bool,
-    pub(super) carried: Option<Vec<Vec<T>>>,
-    pub(super) evaluated: Option<Vec<Vec<T>>>,
-    pub(super) generated: Vec<Vec<T>>,
-    pub(super) generated_rows: usize,
+    optimizer: OptimizerState<T>,
+    /// Of every update that was not asked for yet.
+    losses: Vec<f64>,
+    operations: u64,
+    /// Of the last update.
+    threads: usize,
+    is_trained: bool,
+    /// The states in which the last batches of training and of evaluation ended, and that of generation.
+    trained: Option<Vec<Vec<T>>>,
+    evaluated: Option<Vec<Vec<T>>>,
+    generated: Vec<Vec<T>>,
+    generated_rows: usize,
 }
 
-impl<T: Float> Executable<T> {
+impl<T: Float> CompiledModel<T> {
     /// Compiles a model. Its parameters are zeros until they are set.
-    ///
-    /// # Errors
-    /// When a cell or a clipper cannot be recorded or uses an operation that is not known here.
-    pub fn new(description: &Description<'_>, options: Options) -> Result<Self> {
+    pub(super) fn new(description: &Description<'_>, options: Options) -> Result<Self> {
         let available = InstructionSet::available();
         let instructions = options.instructions.unwrap_or(available[0]);
         if !available.contains(&instructions) {
-            return Err(Refusal::new(format!("this processor has no {instructions:?}")));
+            return Err(Unsupported::new(format!("this processor has no {instructions:?}")));
         }
         let kernels = T::kernels(instructions);
         let dtype = if size_of::<T>() == 4 { DType::F32 } else { DType::F64 };
-        let program = ExecutionPlan::new(description, dtype, kernels.panel)?;
+        let plan = ExecutionPlan::new(description, dtype, kernels.panel, &mut |_, _| {})?;
         let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into));
         let pool = (threads > 1)
             .then(|| rayon::ThreadPoolBuilder::new().num_threads(threads).build())
             .transpose()
-            .map_err(|error| Refusal::new(format!("threads cannot be started: {error}")))?;
-        let mut memory = Aligned::<T>::new(program.fixed.size);
-        for (offset, values) in &program.fixed.initial {
-            for (to, from) in memory[*offset..].iter_mut().zip(values) {
-                *to = T::from_f64(*from);
-            }
-        }
-        let sizes: Vec<usize> = program.params.iter().map(|(_, at)| at.rows * at.columns).collect();
+            .map_err(|error| Unsupported::new(format!("threads cannot be started: {error}")))?;
+        let sizes: Vec<usize> = plan.params.iter().map(|(_, at)| at.len()).collect();
         Ok(Self {
+            buffers: Buffers::new(&plan),
             optimizer: OptimizerState::new(description.optimizer, &sizes),
-            bases: Vec::new(),
-            work: Aligned::new(0),
-            sums: Aligned::new(0),
-            room: (0, 0),
-            spaces: Vec::new(),
-            is_packed: false,
+            plan,
+            kernels,
+            pool: pool.map(Arc::new),
+            workspaces: Vec::new(),
+            clock: Clock::default(),
             losses: Vec::new(),
             operations: 0,
             threads: 1,
-            clock: Clock::default(),
-            trained: false,
-            carried: None,
+            is_trained: false,
+            trained: None,
             evaluated: None,
             generated: Vec::new(),
             generated_rows: 0,
-            program,
-            kernels,
-            pool: pool.map(Arc::new),
-            memory,
         })
     }
 
-    /// One update: forward, loss, backward, clip, optimiser. Dropout masks are drawn from `uniform`, layer by layer in
-    /// the order `[step, row, unit]`.
-    ///
-    /// # Panics
-    /// When the lists of the batch are not as long as it has entries, or hold what is no symbol.
-    pub fn train(&mut self, batch: &Sequences<'_>, uniform: &mut dyn FnMut() -> f64, rate: f64) {
-        let chunks = self.prepare(batch);
-        self.draw_masks(&chunks, uniform);
-        match self.pool.clone() {
-            // From here on within the pool: going in and out of it again would wait for threads to wake up.
-            Some(pool) if chunks.len() > 1 => pool.install(|| self.update_by(batch, &chunks, rate)),
-            _ => self.update_by(batch, &chunks, rate),
+    /// Runs all shards, on all threads if there is more than one.
+    fn run_shards(&mut self, shards: &[Shard], batch: &BatchView<'_>, mode: Mode) -> Totals {
+        let memory = self.buffers.pointers();
+        let (plan, kernels, bases, clock) = (&self.plan, self.kernels, &self.buffers.bases[..], &self.clock);
+        let pass = Pass { batch, counted: Steps::counted(batch), mode };
+        let run = |(&shard, workspace): (&Shard, &mut Workspace<T>)| {
+            let runner = ShardRunner { plan, kernels, memory, bases, clock, shard };
+            // SAFETY: `prepare` reserved the buffers for the batch, and each shard has rows and accumulators of its own.
+            workspace.totals = unsafe { runner.sequence(workspace, pass) };
+        };
+        let workspaces = &mut self.workspaces[..shards.len()];
+        match &self.pool {
+            Some(pool) if shards.len() > 1 => {
+                pool.install(|| shards.par_iter().zip(&mut *workspaces).with_max_len(1).for_each(run));
+            }
+            _ => shards.iter().zip(&mut *workspaces).for_each(run),
         }
+        let mut totals = Totals::default();
+        workspaces.iter().for_each(|workspace| totals += workspace.totals);
+        totals
     }
 
-    fn update_by(&mut self, batch: &Sequences<'_>, chunks: &[Chunk], rate: f64) {
-        let before = self.carried.take();
-        self.begin_with(before.as_deref(), batch, chunks);
-        let loss = self.run_chunks(chunks, batch, Purpose::Train);
-        self.carried = Some(self.end_of(chunks, before));
-        self.losses.push(loss.nats);
-        let span = span(batch);
-        self.sum_gradients(chunks, batch.inputs, span);
-        let is_large = self.is_large(batch.rows, batch.steps);
-        self.threads = self.pool.as_ref().filter(|_| is_large).map_or(1, |pool| pool.current_num_threads());
-        self.operations += operations(&self.program, batch.rows, batch.steps, span.1 - span.0);
-        let memory = self.memory.as_mut_ptr();
-        // SAFETY: the steps were planned for this memory.
+    /// An update on a batch that is prepared.
+    fn update(&mut self, batch: &BatchView<'_>, shards: &[Shard], rate: f64) {
+        let before = self.trained.take();
+        self.set_initial_state(before.as_deref(), batch, shards);
+        let totals = self.run_shards(shards, batch, Mode::Train);
+        self.trained = Some(self.final_state(shards, before));
+        self.losses.push(totals.nats);
+        let counted = Steps::counted(batch);
+        self.sum_gradients(shards, batch.inputs, counted);
+        let uses_pool = is_large(&self.plan, batch.rows * batch.steps);
+        self.threads = self.pool.as_ref().filter(|_| uses_pool).map_or(1, |pool| pool.current_num_threads());
+        self.operations += operations(&self.plan, batch.rows, batch.steps, counted.len());
+        let parameters = self.buffers.pointers().parameters;
+        // SAFETY: the programs were planned for this memory, and the kernels were chosen for this processor.
         unsafe {
-            fixed::run(&self.program.epilogue, memory, self.kernels);
-            fixed::run(&self.program.clip, memory, self.kernels);
+            parameter_program::run(&self.plan.epilogue, parameters, self.kernels);
+            parameter_program::run(&self.plan.clip, parameters, self.kernels);
         }
-        self.update(rate);
-        self.is_packed = false;
-        self.trained = true;
+        self.update_parameters(rate);
+        self.buffers.is_packed = false;
+        self.is_trained = true;
     }
 
-    /// The cross-entropy, summed over the counted predictions, in nats, of every update since the last call.
-    pub fn losses(&mut self) -> Vec<f64> {
+    fn update_parameters(&mut self, rate: f64) {
+        let parameters = self.buffers.pointers().parameters;
+        let rule = self.optimizer.rule(rate);
+        for (index, (_, at)) in self.plan.params.iter().enumerate() {
+            let state = self.optimizer.slots(index);
+            // SAFETY: the plan has memory of one size for a parameter and its gradient, and the optimizer for its state.
+            unsafe {
+                let parameter = parameters.add(at.offset);
+                let gradient = parameters.add(self.plan.clipped[index].offset).cast_const();
+                (self.kernels.update)(&rule, &Slots { count: at.len(), parameter, gradient, state });
+            }
+        }
+    }
+
+    /// A matrix of parameter memory, in 64 bits, which hold those of 32 exactly.
+    fn read(&self, at: Location) -> Vec<f64> {
+        self.buffers.parameters[at.offset..at.offset + at.len()].iter().map(|value| value.to_f64()).collect()
+    }
+
+    /// The states of all layers, with their names.
+    fn states(&self) -> impl Iterator<Item = (String, &StateBuffers)> + Clone {
+        self.plan.layers.iter().flat_map(|layer| {
+            let states = layer.states.iter().zip(&layer.state_names);
+            states.map(|(state, name)| (format!("{}{name}", layer.prefix), state))
+        })
+    }
+}
+
+impl<T: Float> Executable for CompiledModel<T> {
+    fn train(&mut self, batch: &BatchView<'_>, uniform: &mut dyn FnMut() -> f64, rate: f64) {
+        let shards = self.prepare(batch);
+        self.draw_masks(&shards, uniform);
+        match self.pool.clone() {
+            // From here on within the pool: leaving and entering it again would wait for threads to wake up.
+            Some(pool) if shards.len() > 1 => pool.install(|| self.update(batch, &shards, rate)),
+            _ => self.update(batch, &shards, rate),
+        }
+    }
+
+    fn losses(&mut self) -> Vec<f64> {
         std::mem::take(&mut self.losses)
     }
 
-    /// What the products of all updates so far were.
-    pub fn products(&self) -> Products {
+    fn products(&self) -> Products {
         Products { operations: self.operations, seconds: self.clock.seconds(), threads: self.threads }
     }
 
-    /// Whether every product is timed from now on. That costs two readings of the clock for each.
-    pub fn time_products(&mut self, on: bool) {
-        self.clock.on = on;
+    fn time_products(&mut self, on: bool) {
+        self.clock.is_on = on;
     }
 
-    /// The global norm of the gradients of the last update, before and after the clippers.
-    pub fn gradient_norms(&self) -> (f64, f64) {
-        if !self.trained {
+    fn gradient_norms(&self) -> (f64, f64) {
+        if !self.is_trained {
             return (f64::NAN, f64::NAN);
         }
-        let norm = |places: &[Location]| {
-            let squares = places.iter().flat_map(|at| self.read(*at)).map(|value| value.to_f64() * value.to_f64());
+        let norm = |locations: &[Location]| {
+            let squares = locations.iter().flat_map(|at| self.read(*at)).map(|value| value * value);
             squares.sum::<f64>().sqrt()
         };
-        (norm(&self.program.gradients), norm(&self.program.clipped))
+        (norm(&self.plan.gradients), norm(&self.plan.clipped))
     }
 
-    /// Runs over sequences without training.
-    ///
-    /// # Panics
-    /// As [`Executable::train`].
-    pub fn evaluate(&mut self, batch: &Sequences<'_>) -> Totals {
+    fn gradients(&self) -> [Vec<Vec<f64>>; 2] {
+        [&self.plan.gradients, &self.plan.clipped].map(|locations| locations.iter().map(|at| self.read(*at)).collect())
+    }
+
+    fn evaluate(&mut self, batch: &BatchView<'_>) -> Totals {
         let before = self.evaluated.take();
-        let chunks = self.prepare(batch);
-        self.begin_with(before.as_deref(), batch, &chunks);
-        let loss = self.run_chunks(&chunks, batch, Purpose::Evaluate);
-        self.evaluated = Some(self.end_of(&chunks, before));
-        Totals { nats: loss.nats, correct: loss.correct, characters: loss.characters }
+        let shards = self.prepare(batch);
+        self.set_initial_state(before.as_deref(), batch, &shards);
+        let totals = self.run_shards(&shards, batch, Mode::Evaluate);
+        self.evaluated = Some(self.final_state(&shards, before));
+        totals
     }
 
-    /// Begins to generate that many sequences at once, each from the starting state.
-    pub fn begin(&mut self, rows: usize) {
+    fn begin(&mut self, rows: usize) {
         self.generated_rows = rows;
-        let carried = self.program.layers.iter().flat_map(|(_, layer, _)| &layer.carried);
-        self.generated = carried.map(|state| vec![T::from_f64(state.start); rows * state.width]).collect();
+        let states = self.states();
+        self.generated = states.map(|(_, state)| vec![T::from_f64(state.start); rows * state.width]).collect();
     }
 
-    /// Feeds every sequence one token and returns the logits of the next: `[rows, vocabulary]`, row by row.
-    ///
-    /// # Panics
-    /// When a token is no symbol, or there are more or fewer than sequences.
-    pub fn advance(&mut self, tokens: &[u32]) -> Vec<f64> {
+    fn advance(&mut self, tokens: &[u32]) -> Vec<f64> {
         assert!(tokens.len() == self.generated_rows, "{} tokens for {} sequences", tokens.len(), self.generated_rows);
         let targets = vec![0; tokens.len()];
         let counted = vec![true; tokens.len()];
-        let batch = Sequences {
+        let batch = BatchView {
             rows: tokens.len(),
             steps: 1,
             inputs: tokens,
@@ -209,135 +232,92 @@ impl<T: Float> Executable<T> {
             continues: true,
             divisor: 1.0,
         };
-        let chunks = self.prepare(&batch);
-        let mut state = std::mem::take(&mut self.generated);
-        self.begin_with(Some(&state), &batch, &chunks);
-        self.run_chunks(&chunks, &batch, Purpose::Generate);
-        self.end_into(&chunks, &mut state);
-        self.generated = state;
-        let vocabulary = self.program.vocabulary;
-        let start = self.bases[self.program.head.logits];
-        self.work[start..start + tokens.len() * vocabulary].iter().map(|value| value.to_f64()).collect()
+        let shards = self.prepare(&batch);
+        let state = std::mem::take(&mut self.generated);
+        self.set_initial_state(Some(&state), &batch, &shards);
+        self.run_shards(&shards, &batch, Mode::Generate);
+        self.generated = self.final_state(&shards, Some(state));
+        let start = self.buffers.base(self.plan.head.logits);
+        let logits = &self.buffers.work[start..start + tokens.len() * self.plan.vocabulary];
+        logits.iter().map(|value| value.to_f64()).collect()
     }
 
-    /// All parameters, in the order of their declaration.
-    pub fn parameters(&self) -> Vec<Matrix<T>> {
-        let matrix = |(name, at): &(String, Location)| Matrix {
+    fn parameters(&self) -> Vec<NamedMatrix> {
+        let matrix = |(name, at): &(String, Location)| NamedMatrix {
             name: name.clone(),
             shape: [at.rows, at.columns],
             values: self.read(*at),
         };
-        self.program.params.iter().map(matrix).collect()
+        self.plan.params.iter().map(matrix).collect()
     }
 
-    /// Gives a parameter its numbers. Whether there is one of that name and shape.
-    pub fn set_parameter(&mut self, name: &str, shape: [usize; 2], values: &[T]) -> bool {
-        let Some(at) = self.program.params.iter().find(|(known, _)| known == name).map(|(_, at)| *at) else {
+    fn set_parameter(&mut self, name: &str, shape: [usize; 2], values: &[f64]) -> bool {
+        let Some(at) = self.plan.params.iter().find(|(known, _)| known == name).map(|(_, at)| *at) else {
             return false;
         };
-        if shape != [at.rows, at.columns] || values.len() != at.rows * at.columns {
+        if shape != [at.rows, at.columns] || values.len() != at.len() {
             return false;
         }
-        self.memory[at.offset..at.offset + values.len()].copy_from_slice(values);
-        self.is_packed = false;
+        let to = &mut self.buffers.parameters[at.offset..at.offset + values.len()];
+        to.iter_mut().zip(values).for_each(|(to, &value)| *to = T::from_f64(value));
+        self.buffers.is_packed = false;
         true
     }
 
-    /// The gradients of the last update, before and after the clippers, for tests.
-    pub fn gradients(&self) -> (Vec<Vec<T>>, Vec<Vec<T>>) {
-        let read = |places: &[Location]| places.iter().map(|at| self.read(*at)).collect();
-        (read(&self.program.gradients), read(&self.program.clipped))
-    }
-
-    /// The state of the optimiser, named as Burn names it: `<parameter>.momentum.moment_1`.
-    pub fn optimizer_state(&self) -> Vec<Matrix<f64>> {
-        let params: Vec<_> =
-            self.program.params.iter().map(|(name, at)| (name.as_str(), [at.rows, at.columns])).collect();
+    fn optimizer_state(&self) -> Vec<NamedMatrix> {
+        let params: Vec<_> = self.plan.params.iter().map(|(name, at)| (name.as_str(), [at.rows, at.columns])).collect();
         self.optimizer.save(&params)
     }
 
-    /// Lets the optimiser forget everything, as before the first update.
-    pub fn forget(&mut self) {
-        self.optimizer.forget();
+    fn reset_optimizer(&mut self) {
+        self.optimizer.reset();
     }
 
-    /// Takes a matrix of the optimiser's state up again. Whether it is one.
-    pub fn set_optimizer_state(&mut self, name: &str, values: &[f64]) -> bool {
-        let names: Vec<_> = self.program.params.iter().map(|(name, _)| name.as_str()).collect();
+    fn set_optimizer_state(&mut self, name: &str, values: &[f64]) -> bool {
+        let names: Vec<_> = self.plan.params.iter().map(|(name, _)| name.as_str()).collect();
         self.optimizer.load(&names, name, values)
     }
 
-    /// The carried vectors in which the last training batch ended: each `[rows, width]`; none before the first.
-    pub fn carried(&self) -> Vec<Matrix<T>> {
-        let names = self.program.layers.iter().flat_map(|(prefix, layer, names)| {
-            layer.carried.iter().zip(names).map(move |(state, name)| (format!("{prefix}{name}"), state.width))
-        });
-        let matrix = |((name, width), values): ((String, usize), &Vec<T>)| Matrix {
+    fn state(&self) -> Vec<NamedMatrix> {
+        let matrix = |((name, state), values): ((String, &StateBuffers), &Vec<T>)| NamedMatrix {
             name,
-            shape: [values.len() / width.max(1), width],
-            values: values.clone(),
+            shape: [values.len() / state.width.max(1), state.width],
+            values: values.iter().map(|value| value.to_f64()).collect(),
         };
-        self.carried.iter().flat_map(|carried| names.clone().zip(carried).map(matrix)).collect()
+        self.trained.iter().flat_map(|values| self.states().zip(values).map(matrix)).collect()
     }
 
-    /// Takes carried vectors up again; without all of them the next batch starts anew.
-    pub fn set_carried(&mut self, saved: &[Matrix<T>]) {
-        let names = self
-            .program
-            .layers
-            .iter()
-            .flat_map(|(prefix, _, names)| names.iter().map(move |name| format!("{prefix}{name}")));
-        let found =
-            names.map(|name| saved.iter().find(|matrix| matrix.name == name).map(|matrix| matrix.values.clone()));
-        self.carried = found.collect::<Option<Vec<_>>>().filter(|carried| !carried.is_empty());
+    fn set_state(&mut self, saved: &[NamedMatrix]) {
+        let find = |(name, _): (String, &StateBuffers)| {
+            let matrix = saved.iter().find(|matrix| matrix.name == name)?;
+            Some(matrix.values.iter().map(|&value| T::from_f64(value)).collect())
+        };
+        let found = self.states().map(find).collect::<Option<Vec<_>>>();
+        self.trained = found.filter(|states| !states.is_empty());
     }
 
-    /// The program and the memory that it takes, for people to read.
-    pub fn listing(&self) -> String {
-        let size = size_of::<T>();
-        listing::listing(&self.program, size) + &self.needs().listing(size)
+    fn listing(&self) -> String {
+        listing::listing(&self.plan, self.needs(), size_of::<T>())
     }
 
-    /// The memory that the program takes, in numbers.
-    pub fn needs(&self) -> Needs {
-        let mut needs =
-            Needs { fixed: self.memory.len(), chunk: self.program.sums + self.program.totals, row: 0, row_and_step: 0 };
-        for Buffer { width, kind } in &self.program.buffers {
+    fn needs(&self) -> Needs {
+        let accumulators = self.plan.accumulators.len();
+        let mut needs = Needs { fixed: self.buffers.parameters.len(), shard: accumulators, row: 0, row_and_step: 0 };
+        for &Buffer { width, kind } in &self.plan.buffers {
             match kind {
-                Kind::Tape => needs.row_and_step += width,
-                Kind::State => (needs.row_and_step, needs.row) = (needs.row_and_step + width, needs.row + width),
-                Kind::Block => (needs.chunk, needs.row) = (needs.chunk + BLOCK * width, needs.row + width),
-                Kind::Step => needs.row += width,
-                Kind::Carry => needs.row += 2 * width,
-                Kind::Table => needs.fixed += (self.program.vocabulary + 1) * width,
+                BufferKind::Tape => needs.row_and_step += width,
+                BufferKind::State => (needs.row_and_step, needs.row) = (needs.row_and_step + width, needs.row + width),
+                BufferKind::Block => (needs.shard, needs.row) = (needs.shard + BLOCK * width, needs.row + width),
+                BufferKind::Step => needs.row += width,
+                BufferKind::Carry => needs.row += 2 * width,
+                BufferKind::Table => needs.fixed += (self.plan.vocabulary + 1) * width,
             }
         }
         needs
     }
 
-    /// The memory in use, in bytes.
-    pub fn bytes(&self) -> usize {
-        let spaces = self.spaces.iter().map(|space| space.scratch.len()).sum::<usize>();
-        (self.memory.len() + self.work.len() + self.sums.len() + spaces) * size_of::<T>()
-    }
-
-    fn read(&self, at: Location) -> Vec<T> {
-        self.memory[at.offset..at.offset + at.rows * at.columns].to_vec()
-    }
-
-    fn update(&mut self, rate: f64) {
-        let memory = self.memory();
-        let (program, kernels) = (&self.program, self.kernels);
-        let rule = self.optimizer.rule(rate);
-        for (index, (_, at)) in program.params.iter().enumerate() {
-            let count = at.rows * at.columns;
-            let state = self.optimizer.slots(index);
-            // SAFETY: parameter, gradient and state are of the same size.
-            unsafe {
-                let parameter = memory.fixed.add(at.offset);
-                let gradient = memory.fixed.add(program.clipped[index].offset).cast_const();
-                (kernels.update)(&rule, &Slots { count, parameter, gradient, state });
-            }
-        }
+    fn bytes(&self) -> usize {
+        let scratch = self.workspaces.iter().map(|workspace| workspace.scratch.len()).sum::<usize>();
+        (self.buffers.len() + scratch) * size_of::<T>()
     }
 }

@@ -1,249 +1,278 @@
-//! The gradients of all parameters, summed over the chunks: products over the rows of all steps, sums, and the part of
+//! The gradients of all parameters, summed over the shards: products over the rows of all steps, sums, and the part of
 //! the first layer that runs over tokens.
 
 use rayon::prelude::*;
 
 use super::{
+    buffers::Pointers,
     clock::Clock,
-    executable::Executable,
-    shard::{Chunk, Memory, Runner},
+    executable::CompiledModel,
+    parameter_program,
+    shard::{Shard, ShardRunner, Steps, Workspace, is_large},
 };
 use crate::{
-    ir::graph::{Binary, Unary},
-    kernels::{Float, Kernels, OUTER_ROWS, Outer, Product, Source, Target, Turn},
+    ir::op::{Binary, Unary},
+    kernels::{Dims, Float, Kernels, MatrixMut, MatrixRef, Outer, Panels, Product, Transpose},
     plan::{
-        gradient_jobs::{Job, blocks},
-        instruction::Code,
-        layer::{self, Input, Reduction},
+        fused_kernel::Opcode,
+        gradient_jobs::{GradientJob, OUTER_ROWS, ranges},
+        layer::{Input, Layer, OneHotTable},
         model::ExecutionPlan,
-        parameter_program::{self as fixed, FixedStep, Location},
-        schedule::{Kind, View},
+        parameter_program::ParameterOp,
+        parameters::Location,
+        reductions::Reduction,
+        schedule::{BufferKind, View},
     },
 };
 
-impl<T: Float> Executable<T> {
-    /// Sums the gradients of all parameters over the chunks.
-    pub(super) fn sum_gradients(&mut self, chunks: &[Chunk], tokens: &[u32], span: (usize, usize)) {
-        let is_large = self.is_large(tokens.len(), 1);
-        let memory = self.memory();
-        let (program, kernels, bases, clock) = (&self.program, self.kernels, &self.bases[..], &self.clock);
-        let rows: usize = chunks.iter().map(|chunk| chunk.rows).sum();
-        let steps = chunks[0].steps;
-        let table_space = &mut self.spaces[0];
-        let table = [Chunk { number: chunks.len(), first: 0, rows: program.vocabulary + 1, steps: 1, block: 1 }];
-        let by_blocks = chunks.len() > 1 || steps > chunks[0].block;
-        let summing = Summing { program, kernels, memory, bases, clock, chunks, rows, steps, tokens, by_blocks };
-
-        // What begins a gradient goes to a place of its own and runs in any order; what adds to one comes last.
+impl<T: Float> CompiledModel<T> {
+    /// Sums the gradients of all parameters over the shards.
+    pub(super) fn sum_gradients(&mut self, shards: &[Shard], tokens: &[u32], counted: Steps) {
+        let memory = self.buffers.pointers();
+        let (plan, steps) = (&self.plan, shards[0].steps);
+        let sum = GradientSum {
+            plan,
+            kernels: self.kernels,
+            memory,
+            bases: &self.buffers.bases,
+            clock: &self.clock,
+            shards,
+            rows: shards.iter().map(|shard| shard.rows).sum(),
+            steps,
+            counted,
+            tokens,
+            by_block: shards.len() > 1 || steps > shards[0].block,
+        };
+        // What begins a gradient goes to a location of its own and runs in any order; what adds to one comes last.
         match &self.pool {
-            Some(pool) if is_large => pool.install(|| {
-                // SAFETY: these jobs write to different places.
-                program.jobs.par_iter().with_max_len(1).for_each(|job| unsafe { summing.run(job, span) });
+            Some(pool) if is_large(plan, tokens.len()) => pool.install(|| {
+                // SAFETY: jobs write to disjoint locations.
+                plan.jobs.par_iter().with_max_len(1).for_each(|job| unsafe { sum.run(job) });
             }),
-            // SAFETY: one after the other.
-            _ => program.jobs.iter().for_each(|job| unsafe { summing.run(job, span) }),
+            // SAFETY: jobs run one after the other.
+            _ => plan.jobs.iter().for_each(|job| unsafe { sum.run(job) }),
         }
-        // SAFETY: one after the other.
+        // SAFETY: nothing else runs.
         unsafe {
-            // The part of the first layer that runs over tokens.
-            if let Some((_, layer, _)) = program.layers.first() {
-                let runner = summing.runner(table[0]);
-                std::slice::from_raw_parts_mut(runner.sums(), program.sums).fill(T::default());
-                runner.run(&layer.before.backward, table_space, std::iter::once(0), table[0].rows);
-                for reduction in &layer.before.reductions {
-                    match *reduction {
-                        Reduction::Outer { a, b, to, add: false, .. } => {
-                            summing.outer((a, b), to, false, (0, to.rows), (0, 1));
-                        }
-                        Reduction::Sum { place, to, add: false } => {
-                            summing.sum(&table, place, to, false);
-                        }
-                        Reduction::Fill { to, value } => {
-                            fixed::run(&[FixedStep::Fill { to, value }], memory.fixed, kernels);
-                        }
-                        _ => {}
-                    }
-                }
-                layer.choices.iter().for_each(|choice| summing.choice(choice));
-                if let Some((Input::Embedding { gradient, .. }, Some(param))) = program.input {
-                    let (from, to) = (bases[gradient.buffer], program.gradients[param]);
-                    let count = to.rows * to.columns;
-                    std::ptr::copy_nonoverlapping(memory.work.add(from), memory.fixed.add(to.offset), count);
-                }
+            if let Some(first) = plan.layers.first() {
+                sum.over_tokens(first, &mut self.workspaces[0]);
             }
-            for (index, (_, layer, _)) in program.layers.iter().enumerate() {
-                let phases = [(&layer.step, false), (&layer.before, index == 0)];
-                for (phase, of_tokens) in phases {
-                    for reduction in &phase.reductions {
-                        match *reduction {
-                            Reduction::Outer { to, add: true, place: Some(place), .. } if by_blocks => {
-                                summing.sum(chunks, summing.totals(place), to, true);
-                            }
-                            Reduction::Outer { a, b, to, add: true, .. } => {
-                                let span = (0, if of_tokens { 1 } else { steps });
-                                summing.outer((a, b), to, true, (0, to.rows), span);
-                            }
-                            Reduction::Sum { place, to, add: true } => {
-                                summing.sum(if of_tokens { &table } else { chunks }, place, to, true);
-                            }
-                            _ => {}
-                        }
-                    }
-                }
+            for (index, layer) in plan.layers.iter().enumerate() {
+                sum.add_to_gradients(&layer.step.reductions, false);
+                sum.add_to_gradients(&layer.hoisted.reductions, index == 0);
             }
         }
     }
 }
 
-/// Sums over the rows of all chunks.
-struct Summing<'a, T: Float> {
-    program: &'a ExecutionPlan,
+/// Sums over the rows of all shards.
+///
+/// Its unsafe methods have one contract: the buffers hold the batch that the shards ran over, and nothing else accesses
+/// what they write.
+struct GradientSum<'a, T: Float> {
+    plan: &'a ExecutionPlan,
     kernels: &'static Kernels<T>,
-    memory: Memory<T>,
+    memory: Pointers<T>,
     bases: &'a [usize],
     clock: &'a Clock,
-    chunks: &'a [Chunk],
+    shards: &'a [Shard],
     rows: usize,
     steps: usize,
+    /// The steps with predictions that count.
+    counted: Steps,
     tokens: &'a [u32],
-    /// Whether the chunks summed up block by block: not if there is but one block.
-    by_blocks: bool,
+    /// Whether the shards accumulated time block by time block: not if there is but one block.
+    by_block: bool,
 }
 
-impl<T: Float> Summing<'_, T> {
-    fn runner(&self, chunk: Chunk) -> Runner<'_, T> {
-        Runner {
-            program: self.program,
-            kernels: self.kernels,
-            memory: self.memory,
-            bases: self.bases,
-            clock: self.clock,
-            chunk,
+impl<T: Float> GradientSum<'_, T> {
+    fn runner(&self, shard: Shard) -> ShardRunner<'_, T> {
+        let Self { plan, kernels, memory, bases, clock, .. } = *self;
+        ShardRunner { plan, kernels, memory, bases, clock, shard }
+    }
+
+    /// All rows of tables. Its accumulators lie behind those of all shards.
+    fn table_shard(&self) -> Shard {
+        Shard::table(self.shards.len(), self.plan.vocabulary + 1)
+    }
+
+    fn all_steps(&self) -> Steps {
+        Steps::new(0, self.steps)
+    }
+
+    /// The part of the first layer that runs over tokens, and the contributions that begin a gradient there.
+    unsafe fn over_tokens(&self, layer: &Layer, workspace: &mut Workspace<T>) {
+        let table = self.table_shard();
+        let runner = self.runner(table);
+        // SAFETY: see the contract of the type; the buffers of tables have a row for every token.
+        unsafe {
+            std::slice::from_raw_parts_mut(runner.accumulators(), self.plan.accumulators.step).fill(T::default());
+            runner.run(&layer.hoisted.backward, workspace, 0, table.rows);
+            for reduction in &layer.hoisted.reductions {
+                match *reduction {
+                    Reduction::Outer { a, b, to, add: false, .. } => {
+                        self.outer([a, b], to, false, (0, to.rows), Steps::new(0, 1));
+                    }
+                    Reduction::Sum { accumulator, to, add: false } => self.sum(&[table], accumulator, to, false),
+                    Reduction::Fill { to, value } => self.fill(to, value),
+                    Reduction::Outer { .. } | Reduction::Sum { .. } => {}
+                }
+            }
+            layer.tables.iter().for_each(|table| self.one_hot_table(table));
+            if let Input::Embedding { gradient, .. } = self.plan.input {
+                // The embedding is the first parameter.
+                let to = self.plan.gradients[0];
+                let from = self.memory.work.add(self.bases[gradient.buffer.index()]);
+                std::ptr::copy_nonoverlapping(from, self.memory.parameters.add(to.offset), to.len());
+            }
+        }
+    }
+
+    /// The contributions that are added to a gradient. `is_tokens` says whether they are sums over tokens.
+    unsafe fn add_to_gradients(&self, reductions: &[Reduction], is_tokens: bool) {
+        let table = [self.table_shard()];
+        for reduction in reductions {
+            // SAFETY: see the contract of the type.
+            unsafe {
+                match *reduction {
+                    Reduction::Outer { to, add: true, accumulator: Some(accumulator), .. } if self.by_block => {
+                        self.sum(self.shards, self.block_accumulator(accumulator), to, true);
+                    }
+                    Reduction::Outer { a, b, to, add: true, .. } => {
+                        let steps = if is_tokens { Steps::new(0, 1) } else { self.all_steps() };
+                        self.outer([a, b], to, true, (0, to.rows), steps);
+                    }
+                    Reduction::Sum { accumulator, to, add: true } => {
+                        self.sum(if is_tokens { &table } else { self.shards }, accumulator, to, true);
+                    }
+                    Reduction::Outer { .. } | Reduction::Sum { .. } | Reduction::Fill { .. } => {}
+                }
+            }
         }
     }
 
     /// Runs a job.
-    ///
-    /// # Safety
-    /// No other job that runs now writes to the same place.
-    unsafe fn run(&self, job: &Job, counted_span: (usize, usize)) {
-        // SAFETY: the caller's; views were planned for this memory.
+    unsafe fn run(&self, job: &GradientJob) {
+        // SAFETY: see the contract of the type.
         unsafe {
             match *job {
-                Job::Outer { to, rows: (first, last), place: Some(place), .. } if self.by_blocks => {
-                    let place = self.totals(place) + first * to.columns;
-                    self.sum(self.chunks, place, to.part((first, last - first), (0, to.columns)), false);
+                GradientJob::Outer { to, rows: (first, end), accumulator: Some(accumulator), .. } if self.by_block => {
+                    let accumulator = self.block_accumulator(accumulator) + first * to.columns;
+                    self.sum(self.shards, accumulator, to.rows_from(first, end - first), false);
                 }
-                Job::Outer { a, b, to, rows, counted, .. } => {
-                    let span = if counted { counted_span } else { (0, self.steps) };
-                    self.outer((a, b), to, false, rows, span);
+                GradientJob::Outer { a, b, to, rows, counted, .. } => {
+                    self.outer([a, b], to, false, rows, if counted { self.counted } else { self.all_steps() });
                 }
-                Job::Fill { to, value } => {
-                    fixed::run(&[FixedStep::Fill { to, value }], self.memory.fixed, self.kernels);
+                GradientJob::Fill { to, value } => self.fill(to, value),
+                GradientJob::SumRows { to, accumulator: Some(accumulator), .. } if self.by_block => {
+                    self.sum(self.shards, self.block_accumulator(accumulator), to, false);
                 }
-                Job::SumRows { to, place: Some(place), .. } if self.by_blocks => {
-                    self.sum(self.chunks, self.totals(place), to, false);
+                GradientJob::SumRows { from, to, .. } => self.sum_rows(from, to),
+                GradientJob::Sum { accumulator, to } => self.sum(self.shards, accumulator, to, false),
+                GradientJob::Scatter { to, columns: (first, end), accumulator: Some(accumulator), .. }
+                    if self.by_block =>
+                {
+                    let to = self.runner(self.shards[0]).write(to, 0);
+                    let target = MatrixMut { ptr: to.ptr.add(first), ..to };
+                    let dims = Dims { rows: self.plan.vocabulary + 1, columns: end - first };
+                    let from = (self.block_accumulator(accumulator) + first, to.row_stride);
+                    self.sum_matrices(self.shards, from, target, dims, false);
                 }
-                Job::SumRows { from, to, .. } => {
-                    let span = counted_span;
-                    let target = Target { start: self.memory.fixed.add(to.offset), stride: 0 };
-                    std::slice::from_raw_parts_mut(target.start, to.columns).fill(T::default());
-                    for &chunk in self.chunks {
-                        let runner = self.runner(chunk);
-                        let start = runner.at(from, span.0).cast_const();
-                        let source = Source { start, stride: runner.width(from), single: false };
-                        let shape = ((span.1 - span.0) * chunk.rows, to.columns);
-                        (self.kernels.execute)(Code::AddRows, shape, target, [source; 3]);
-                    }
-                }
-                Job::Sum { place, to } => self.sum(self.chunks, place, to, false),
-                Job::Scatter { to, columns: (first, last), place: Some(place), .. } if self.by_blocks => {
-                    let runner = self.runner(self.chunks[0]);
-                    let to = Target { start: runner.at(to, 0).add(first), stride: runner.width(to) };
-                    let shape = (self.program.vocabulary + 1, last - first);
-                    self.sum_rows(self.chunks, (self.totals(place) + first, to.stride), to, shape, false);
-                }
-                Job::Scatter { from, to, columns, .. } => self.scatter(from, to, columns),
+                GradientJob::Scatter { from, to, columns, .. } => self.scatter(from, to, columns),
             }
         }
     }
 
-    /// Where among its sums a chunk has what it summed up block by block.
-    fn totals(&self, place: usize) -> usize {
-        self.program.sums + place
+    unsafe fn fill(&self, to: Location, value: f64) {
+        let fill = ParameterOp::Fill { to, value };
+        // SAFETY: see the contract of the type.
+        unsafe { parameter_program::run(&[fill], self.memory.parameters, self.kernels) };
     }
 
-    /// `to (+)=` what some chunks summed up, in their order.
-    unsafe fn sum(&self, chunks: &[Chunk], place: usize, to: Location, add: bool) {
-        // SAFETY: the caller's.
+    /// The sum of the rows of a view at the steps that count.
+    unsafe fn sum_rows(&self, from: View, to: Location) {
+        // SAFETY: see the contract of the type.
         unsafe {
-            let target = Target { start: self.memory.fixed.add(to.offset), stride: to.row };
-            if to.column == 1 {
-                self.sum_rows(chunks, (place, to.columns), target, (to.rows, to.columns), add);
+            let target = MatrixMut::row(self.memory.parameters.add(to.offset));
+            std::slice::from_raw_parts_mut(target.ptr, to.columns).fill(T::default());
+            for &shard in self.shards {
+                let source = self.runner(shard).read(from, self.counted.first);
+                let dims = Dims { rows: self.counted.len() * shard.rows, columns: to.columns };
+                (self.kernels.execute)(Opcode::AddRows, dims, target, [source; 3]);
+            }
+        }
+    }
+
+    /// The offset among a shard's accumulators of one of its block accumulators.
+    fn block_accumulator(&self, offset: usize) -> usize {
+        self.plan.accumulators.step + offset
+    }
+
+    /// `to = ` or `to += ` the sum of some shards' accumulators, in their order.
+    unsafe fn sum(&self, shards: &[Shard], accumulator: usize, to: Location, add: bool) {
+        // SAFETY: see the contract of the type.
+        unsafe {
+            let ptr = self.memory.parameters.add(to.offset);
+            if to.column_stride == 1 {
+                let dims = Dims { rows: to.rows, columns: to.columns };
+                let target = MatrixMut { ptr, row_stride: to.row_stride };
+                self.sum_matrices(shards, (accumulator, to.columns), target, dims, add);
                 return;
             }
-            // A row that lies in a column.
-            let target = Target { stride: to.column, ..target };
-            self.sum_rows(chunks, (place, 1), target, (to.columns, 1), add);
+            // A row that is a column in memory.
+            let target = MatrixMut { ptr, row_stride: to.column_stride };
+            self.sum_matrices(shards, (accumulator, 1), target, Dims { rows: to.columns, columns: 1 }, add);
         }
     }
 
-    unsafe fn sum_rows(
+    unsafe fn sum_matrices(
         &self,
-        chunks: &[Chunk],
-        (place, stride): (usize, usize),
-        to: Target<T>,
-        shape: (usize, usize),
+        shards: &[Shard],
+        (accumulator, stride): (usize, usize),
+        to: MatrixMut<T>,
+        dims: Dims,
         add: bool,
     ) {
-        let own = Source { start: to.start.cast_const(), stride: to.stride, single: false };
-        for (index, &chunk) in chunks.iter().enumerate() {
-            let code = if add || index > 0 { Code::Zip(Binary::Add) } else { Code::Map(Unary::Copy) };
-            // SAFETY: the caller's.
+        for (index, &shard) in shards.iter().enumerate() {
+            let opcode = if add || index > 0 { Opcode::Zip(Binary::Add) } else { Opcode::Map(Unary::Copy) };
+            // SAFETY: see the contract of the type.
             unsafe {
-                let start = self.runner(chunk).sums().add(place).cast_const();
-                let sum = Source { start, stride, single: false };
-                (self.kernels.execute)(code, shape, to, [sum, own, own]);
+                let own = MatrixRef::rows(self.runner(shard).accumulators().add(accumulator).cast_const(), stride);
+                (self.kernels.execute)(opcode, dims, to, [own, to.to_ref(), to.to_ref()]);
             }
         }
     }
 
-    unsafe fn outer(
-        &self,
-        (a, b): (View, View),
-        to: Location,
-        mut add: bool,
-        (first, last): (usize, usize),
-        span: (usize, usize),
-    ) {
-        let kinds = [a, b].map(|view| self.program.buffers[view.buffer].kind);
-        let is_table = kinds.contains(&Kind::Table);
-        // Tapes of all chunks lie behind each other: one product over all.
-        let all = [Chunk { number: 0, first: 0, rows: self.rows, steps: self.steps, block: 1 }];
-        let table = [Chunk { number: 0, first: 0, rows: self.program.vocabulary + 1, steps: 1, block: 1 }];
-        let at_once = kinds == [Kind::Tape; 2] && [a, b].iter().all(|v| v.shift == 0) && span == (0, self.steps);
-        let chunks = if is_table {
+    /// Rows of `to = aᵀ · b`, or `to += aᵀ · b`, over some time steps.
+    unsafe fn outer(&self, [a, b]: [View; 2], to: Location, mut add: bool, (first, end): (usize, usize), steps: Steps) {
+        let kinds = [a, b].map(|view| self.plan.buffers[view.buffer.index()].kind);
+        // Tapes of all shards are contiguous: one product over all.
+        let all = [Shard { index: 0, first_row: 0, rows: self.rows, steps: self.steps, block: 1 }];
+        let table = [Shard::table(0, self.plan.vocabulary + 1)];
+        let is_at_once =
+            kinds == [BufferKind::Tape; 2] && [a, b].iter().all(|view| view.shift == 0) && steps == self.all_steps();
+        let shards = if kinds.contains(&BufferKind::Table) {
             &table[..]
-        } else if at_once {
+        } else if is_at_once {
             &all[..]
         } else {
-            self.chunks
+            self.shards
         };
-        // SAFETY: the caller's.
+        // SAFETY: see the contract of the type.
         self.clock.time(|| unsafe {
-            for &chunk in chunks {
-                let runner = self.runner(chunk);
-                let depth = (span.1 - span.0) * chunk.rows;
+            for &shard in shards {
+                let runner = self.runner(shard);
+                let depth = steps.len() * shard.rows;
+                let rows = runner.read(a, steps.first);
                 let product = Outer {
-                    rows: last - first,
-                    columns: to.columns,
+                    dims: Dims { rows: end - first, columns: to.columns },
                     depth,
-                    a: runner.at(a, span.0).add(first).cast_const(),
-                    a_stride: runner.width(a),
-                    b: runner.at(b, span.0).cast_const(),
-                    b_stride: runner.width(b),
-                    c: self.memory.fixed.add(to.offset + first * to.row),
-                    c_stride: to.row,
+                    a: MatrixRef { ptr: rows.ptr.add(first), ..rows },
+                    b: runner.read(b, steps.first),
+                    c: MatrixMut {
+                        ptr: self.memory.parameters.add(to.offset + first * to.row_stride),
+                        row_stride: to.row_stride,
+                    },
                     add,
                 };
                 if depth > 0 || !add {
@@ -254,93 +283,87 @@ impl<T: Float> Summing<'_, T> {
         });
     }
 
-    unsafe fn scatter(&self, from: View, to: View, (first, last): (usize, usize)) {
-        let vocabulary = self.program.vocabulary;
-        // SAFETY: the caller's; tokens are rows of the table.
+    /// Columns of the rows of `from`, added to the row of each token.
+    unsafe fn scatter(&self, from: View, to: View, (first, end): (usize, usize)) {
+        // SAFETY: see the contract of the type; tokens were checked to be rows of the table.
         unsafe {
-            let table = self.runner(self.chunks[0]);
-            let (table, stride) = (table.at(to, 0), table.width(to));
-            for token in 0..=vocabulary {
-                std::slice::from_raw_parts_mut(table.add(token * stride + first), last - first).fill(T::default());
+            let table = self.runner(self.shards[0]).write(to, 0);
+            let row = |token: usize| table.ptr.add(token * table.row_stride + first);
+            for token in 0..=self.plan.vocabulary {
+                std::slice::from_raw_parts_mut(row(token), end - first).fill(T::default());
             }
-            for &chunk in self.chunks {
-                let runner = self.runner(chunk);
-                let width = runner.width(from);
-                for step in 0..chunk.steps {
-                    let start = runner.at(from, step);
-                    let tokens = &self.tokens[step * self.rows + chunk.first..][..chunk.rows];
-                    for (row, &token) in tokens.iter().enumerate() {
-                        let source =
-                            Source { start: start.add(row * width + first).cast_const(), stride: 0, single: false };
-                        let target = Target { start: table.add(token as usize * stride + first), stride: 0 };
-                        (self.kernels.execute)(Code::AddRows, (1, last - first), target, [source; 3]);
+            for &shard in self.shards {
+                let runner = self.runner(shard);
+                for step in 0..shard.steps {
+                    let rows = runner.read(from, step);
+                    let tokens = &self.tokens[step * self.rows + shard.first_row..][..shard.rows];
+                    for (index, &token) in tokens.iter().enumerate() {
+                        let source = MatrixRef::row(rows.ptr.add(index * rows.row_stride + first));
+                        let dims = Dims { rows: 1, columns: end - first };
+                        let target = MatrixMut::row(row(token as usize));
+                        (self.kernels.execute)(Opcode::AddRows, dims, target, [source; 3]);
                     }
                 }
             }
         }
     }
 
-    /// The gradient of a one-hot product from that of its table.
-    unsafe fn choice(&self, choice: &layer::Choice) {
-        let vocabulary = self.program.vocabulary;
-        // SAFETY: the caller's; the table has a row for every token.
+    /// The gradients of a one-hot product from that of its table.
+    unsafe fn one_hot_table(&self, table: &OneHotTable) {
+        let vocabulary = self.plan.vocabulary;
+        // SAFETY: see the contract of the type; the table has a row for every token.
         unsafe {
-            let runner = self.runner(self.chunks[0]);
-            let (table, width) = (runner.at(choice.table_gradient, 0), runner.width(choice.table_gradient));
-            let (to, add) = choice.weight_gradient;
-            let start = self.memory.fixed.add(to.offset);
-            (self.kernels.turn)(&Turn {
-                rows: vocabulary,
-                columns: width,
-                from: table.cast_const(),
-                from_stride: width,
-                to: start,
-                to_stride: to.row,
+            let from = self.runner(self.shards[0]).read(table.table_gradient, 0);
+            let width = from.row_stride;
+            let (to, add) = table.weight_gradient;
+            let target = MatrixMut { ptr: self.memory.parameters.add(to.offset), row_stride: to.row_stride };
+            (self.kernels.transpose)(&Transpose {
+                dims: Dims { rows: vocabulary, columns: width },
+                from,
+                to: target,
                 width: vocabulary,
-                add: if add { start.cast_const() } else { std::ptr::null() },
-                add_stride: to.row,
+                add: add.then_some(target.to_ref()),
             });
-            if let Some((to, add)) = choice.bias_gradient {
-                let source = Source { start: table.cast_const(), stride: width, single: false };
-                let target = Target { start: self.memory.fixed.add(to.offset), stride: 0 };
+            if let Some((to, add)) = table.bias_gradient {
+                let target = MatrixMut::row(self.memory.parameters.add(to.offset));
                 if !add {
-                    std::slice::from_raw_parts_mut(target.start, width).fill(T::default());
+                    std::slice::from_raw_parts_mut(target.ptr, width).fill(T::default());
                 }
-                (self.kernels.execute)(Code::AddRows, (vocabulary + 1, width), target, [source; 3]);
+                let dims = Dims { rows: vocabulary + 1, columns: width };
+                (self.kernels.execute)(Opcode::AddRows, dims, target, [from; 3]);
             }
         }
     }
 }
 
-/// An outer product of any shape.
+/// An outer product of any size.
 ///
 /// # Safety
-/// As for the kernels that compute it.
+/// All matrices are valid; c overlaps neither a nor b.
 pub(super) unsafe fn outer<T: Float>(kernels: &Kernels<T>, outer: &Outer<T>) {
-    let Outer { rows, columns, depth, a, a_stride, b, b_stride, c, c_stride, add } = *outer;
-    // SAFETY: the caller's.
+    let Outer { dims, depth, a, b, c, add } = *outer;
+    // SAFETY: the caller guarantees valid matrices, and the kernels were chosen for this processor.
     unsafe {
         if depth <= 64 {
             (kernels.multiply)(&Product {
-                rows,
-                columns,
+                dims,
                 depth,
-                a,
-                a_strides: [1, a_stride],
-                b,
-                b_strides: [b_stride, kernels.panel],
-                b_padded: false,
+                a: MatrixRef { ptr: a.ptr, row_stride: 1, column_stride: a.row_stride },
+                b: Panels { ptr: b.ptr, row_stride: b.row_stride, panel_stride: kernels.panel, is_padded: false },
                 c,
-                c_stride,
-                init: if add { c.cast_const() } else { std::ptr::null() },
-                init_stride: c_stride,
-                chosen: &[],
-                ahead: &[],
+                init: add.then_some(c.to_ref()),
+                init_rows: &[],
+                prefetch: &[],
             });
             return;
         }
-        for (row, end) in blocks(rows, OUTER_ROWS) {
-            (kernels.outer)(&Outer { rows: end - row, a: a.add(row), c: c.add(row * c_stride), ..*outer });
+        for (row, end) in ranges(dims.rows, OUTER_ROWS) {
+            (kernels.outer)(&Outer {
+                dims: Dims { rows: end - row, ..dims },
+                a: MatrixRef { ptr: a.ptr.add(row), ..a },
+                c: MatrixMut { ptr: c.ptr.add(row * c.row_stride), ..c },
+                ..*outer
+            });
         }
     }
 }

@@ -1,149 +1,85 @@
-//! A compiled model behind one interface, whatever the width of its numbers.
-//!
-//! Numbers go in and out in 64 bits, which hold those of 32 bits exactly.
+//! The runtime: memory, threads, and what a compiled model does.
 
 pub(crate) mod buffers;
 mod clock;
 mod executable;
 mod gradients;
 pub(crate) mod optimizer;
+mod parameter_program;
 mod prepare;
 mod sequence;
 mod shard;
 
-pub use self::executable::Executable;
+use executable::CompiledModel;
+
 use crate::{
-    error::Refusal,
-    kernels::Float,
-    model::{Description, Matrix, Options, Products, Sequences, Totals, Width},
+    error::Unsupported,
+    model::{BatchView, Description, Dtype, NamedMatrix, Needs, Options, Products, Totals},
 };
 
-/// What a compiled model does.
-pub trait Run: Send {
-    /// See [`Executable::train`].
-    fn train(&mut self, batch: &Sequences<'_>, uniform: &mut dyn FnMut() -> f64, rate: f64);
-    /// See [`Executable::losses`].
+/// A compiled model, whatever its dtype. Values are passed in 64 bits, which hold those of 32 bits exactly.
+pub trait Executable: Send {
+    /// One update: forward, loss, backward, clip, optimizer. Dropout masks are drawn from `uniform`, layer by layer in the
+    /// order `[step, row, unit]`.
+    ///
+    /// # Panics
+    /// When the slices of the batch are not as long as it has entries, or have an entry beyond the vocabulary.
+    fn train(&mut self, batch: &BatchView<'_>, uniform: &mut dyn FnMut() -> f64, rate: f64);
+    /// The cross-entropy of every update since the last call, summed over the counted predictions, in nats.
     fn losses(&mut self) -> Vec<f64>;
-    /// See [`Executable::products`].
+    /// The cost of the products of all updates so far.
     fn products(&self) -> Products;
-    /// See [`Executable::time_products`].
+    /// Sets whether every product is timed. That costs two readings of the clock for each.
     fn time_products(&mut self, on: bool);
-    /// See [`Executable::gradient_norms`].
+    /// The global norm of the gradients of the last update, before and after the clippers.
     fn gradient_norms(&self) -> (f64, f64);
-    /// See [`Executable::evaluate`].
-    fn evaluate(&mut self, batch: &Sequences<'_>) -> Totals;
-    /// See [`Executable::begin`].
+    /// The gradients of the last update, before and after the clippers, row by row.
+    fn gradients(&self) -> [Vec<Vec<f64>>; 2];
+    /// Runs over a batch without training.
+    ///
+    /// # Panics
+    /// As [`Executable::train`].
+    fn evaluate(&mut self, batch: &BatchView<'_>) -> Totals;
+    /// Begins to generate `rows` sequences at once, each from the starting state.
     fn begin(&mut self, rows: usize);
-    /// See [`Executable::advance`].
+    /// Feeds every sequence one token and returns the logits of the next: `[rows, vocabulary]`, row by row.
+    ///
+    /// # Panics
+    /// When a token is beyond the vocabulary, or there are more or fewer than sequences.
     fn advance(&mut self, tokens: &[u32]) -> Vec<f64>;
-    /// See [`Executable::parameters`].
-    fn parameters(&self) -> Vec<Matrix<f64>>;
-    /// See [`Executable::set_parameter`].
+    /// All parameters, in the order of their declaration.
+    fn parameters(&self) -> Vec<NamedMatrix>;
+    /// Sets a parameter. Returns whether there is one of that name and shape.
     fn set_parameter(&mut self, name: &str, shape: [usize; 2], values: &[f64]) -> bool;
-    /// See [`Executable::optimizer_state`].
-    fn optimizer_state(&self) -> Vec<Matrix<f64>>;
-    /// See [`Executable::forget`].
-    fn forget(&mut self);
-    /// See [`Executable::set_optimizer_state`].
+    /// The state of the optimizer, named as Burn names it: `<parameter>.momentum.moment_1`.
+    fn optimizer_state(&self) -> Vec<NamedMatrix>;
+    /// Resets the state of the optimizer to that before the first update.
+    fn reset_optimizer(&mut self);
+    /// Restores a matrix of the optimizer's state. Returns whether it is one.
     fn set_optimizer_state(&mut self, name: &str, values: &[f64]) -> bool;
-    /// See [`Executable::carried`].
-    fn carried(&self) -> Vec<Matrix<f64>>;
-    /// See [`Executable::set_carried`].
-    fn set_carried(&mut self, saved: &[Matrix<f64>]);
-    /// See [`Executable::listing`].
+    /// The state vectors in which the last training batch ended: each `[rows, width]`; none before the first.
+    fn state(&self) -> Vec<NamedMatrix>;
+    /// Restores the state vectors that the next training batch may continue from; without all of them it starts anew.
+    fn set_state(&mut self, saved: &[NamedMatrix]);
+    /// The schedules and the memory that the model takes, as text.
     fn listing(&self) -> String;
-    /// See [`Executable::bytes`].
+    /// The memory that the model takes.
+    fn needs(&self) -> Needs;
+    /// The memory in use, in bytes.
     fn bytes(&self) -> usize;
 }
 
-/// Compiles a model.
+/// Compiles a model. Its parameters are zeros until they are set.
 ///
 /// # Errors
-/// When a cell or a clipper cannot be recorded or uses an operation that is not known here.
-pub fn compile(description: &Description<'_>, width: Width, options: Options) -> Result<Box<dyn Run>, Refusal> {
-    Ok(match width {
-        Width::Single => Box::new(Executable::<f32>::new(description, options)?),
-        Width::Double => Box::new(Executable::<f64>::new(description, options)?),
+/// When a cell or a clipper cannot be recorded, or uses an operation that is not compiled.
+pub fn compile(
+    description: &Description<'_>,
+    dtype: Dtype,
+    options: Options,
+) -> Result<Box<dyn Executable>, Unsupported> {
+    Ok(match dtype {
+        Dtype::F32 => Box::new(CompiledModel::<f32>::new(description, options)?),
+        Dtype::F64 => Box::new(CompiledModel::<f64>::new(description, options)?),
     })
-}
-
-impl<T: Float> Run for Executable<T> {
-    fn train(&mut self, batch: &Sequences<'_>, uniform: &mut dyn FnMut() -> f64, rate: f64) {
-        self.train(batch, uniform, rate);
-    }
-
-    fn losses(&mut self) -> Vec<f64> {
-        self.losses()
-    }
-
-    fn products(&self) -> Products {
-        self.products()
-    }
-
-    fn time_products(&mut self, on: bool) {
-        self.time_products(on);
-    }
-
-    fn gradient_norms(&self) -> (f64, f64) {
-        self.gradient_norms()
-    }
-
-    fn evaluate(&mut self, batch: &Sequences<'_>) -> Totals {
-        self.evaluate(batch)
-    }
-
-    fn begin(&mut self, rows: usize) {
-        self.begin(rows);
-    }
-
-    fn advance(&mut self, tokens: &[u32]) -> Vec<f64> {
-        self.advance(tokens)
-    }
-
-    fn parameters(&self) -> Vec<Matrix<f64>> {
-        self.parameters().into_iter().map(double).collect()
-    }
-
-    fn set_parameter(&mut self, name: &str, shape: [usize; 2], values: &[f64]) -> bool {
-        let values: Vec<T> = values.iter().map(|&value| T::from_f64(value)).collect();
-        self.set_parameter(name, shape, &values)
-    }
-
-    fn optimizer_state(&self) -> Vec<Matrix<f64>> {
-        self.optimizer_state()
-    }
-
-    fn forget(&mut self) {
-        self.forget();
-    }
-
-    fn set_optimizer_state(&mut self, name: &str, values: &[f64]) -> bool {
-        self.set_optimizer_state(name, values)
-    }
-
-    fn carried(&self) -> Vec<Matrix<f64>> {
-        self.carried().into_iter().map(double).collect()
-    }
-
-    fn set_carried(&mut self, saved: &[Matrix<f64>]) {
-        let own = |matrix: &Matrix<f64>| Matrix {
-            name: matrix.name.clone(),
-            shape: matrix.shape,
-            values: matrix.values.iter().map(|&value| T::from_f64(value)).collect(),
-        };
-        self.set_carried(&saved.iter().map(own).collect::<Vec<_>>());
-    }
-
-    fn listing(&self) -> String {
-        self.listing()
-    }
-
-    fn bytes(&self) -> usize {
-        self.bytes()
-    }
-}
-
-fn double<T: Float>(matrix: Matrix<T>) -> Matrix<f64> {
-    let values = matrix.values.iter().map(|value| value.to_f64()).collect();
-    Matrix { name: matrix.name, shape: matrix.shape, values }
 }

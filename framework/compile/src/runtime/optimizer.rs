@@ -1,25 +1,24 @@
-//! Optimisers: their settings, and their state under the names that burn-optim gives it, so that checkpoints move freely
-//! between the executors.
+//! The optimizer's state, under the names that burn-optim gives it, so that checkpoints move freely between the executors.
 
 use crate::{
-    kernels::{Number, Rule},
-    model::{Matrix, Optimizer},
+    kernels::{Element, Rule},
+    model::{NamedMatrix, Optimizer},
 };
 
-/// The state of an optimiser for all parameters.
+/// The state of an optimizer for all parameters.
 pub(crate) struct State<T> {
     optimizer: Optimizer,
-    /// How many updates there were.
+    /// The number of updates so far.
     time: usize,
     slots: Vec<[Vec<T>; 2]>,
 }
 
-/// Burn keeps the coefficients of its optimisers in 32 bits.
-fn single(value: f64) -> f64 {
+/// Burn keeps the coefficients of its optimizers in 32 bits.
+fn rounded(value: f64) -> f64 {
     f64::from(value as f32)
 }
 
-impl<T: Number> State<T> {
+impl<T: Element> State<T> {
     pub(crate) fn new(optimizer: Optimizer, sizes: &[usize]) -> Self {
         let count = match optimizer {
             Optimizer::Sgd { momentum } => usize::from(momentum > 0.0),
@@ -34,47 +33,47 @@ impl<T: Number> State<T> {
     pub(crate) fn rule(&mut self, rate: f64) -> Rule {
         self.time += 1;
         let time = i32::try_from(self.time).unwrap_or(i32::MAX);
-        let rests = |betas: [f64; 2]| betas.map(|beta| f64::from(1.0 - beta as f32));
+        let one_minus = |beta: f64| f64::from(1.0 - beta as f32);
         // 1 − betaᵗ, in 32 bits as Burn computes it.
         let corrections = |betas: [f64; 2]| betas.map(|beta| 1.0 - (beta as f32).powi(time));
         match self.optimizer {
-            Optimizer::Sgd { momentum } if momentum > 0.0 => Rule::Momentum { rate, momentum: single(momentum) },
+            Optimizer::Sgd { momentum } if momentum > 0.0 => Rule::Momentum { rate, momentum: rounded(momentum) },
             Optimizer::Sgd { .. } => Rule::Sgd { rate },
-            Optimizer::Adagrad { epsilon } => Rule::Adagrad { rate, epsilon: single(epsilon) },
+            Optimizer::Adagrad { epsilon } => Rule::Adagrad { rate, epsilon: rounded(epsilon) },
             Optimizer::Rmsprop { decay, epsilon } => Rule::Rmsprop {
                 rate,
-                decay: single(decay),
-                rest: f64::from(1.0 - decay as f32),
-                epsilon: single(epsilon),
+                decay: rounded(decay),
+                one_minus_decay: one_minus(decay),
+                epsilon: rounded(epsilon),
             },
             Optimizer::Adam { betas, epsilon } => {
                 let [first, second] = corrections(betas);
                 let root = second.sqrt();
                 Rule::Adam {
                     rate,
-                    decay: betas.map(single),
-                    rest: rests(betas),
-                    factor: f64::from(root / first),
+                    betas: betas.map(rounded),
+                    one_minus_betas: betas.map(one_minus),
+                    correction: f64::from(root / first),
                     epsilon: f64::from(epsilon as f32 * root),
                 }
             }
             Optimizer::Adamw { betas, epsilon, weight_decay } => Rule::Adamw {
                 rate,
-                kept: 1.0 - rate * single(weight_decay),
-                decay: betas.map(single),
-                rest: rests(betas),
+                decay: 1.0 - rate * rounded(weight_decay),
+                betas: betas.map(rounded),
+                one_minus_betas: betas.map(one_minus),
                 correction: corrections(betas).map(f64::from),
-                epsilon: single(epsilon),
+                epsilon: rounded(epsilon),
             },
         }
     }
 
-    /// The state of one parameter.
+    /// The state of one parameter; null where the optimizer has none.
     pub(crate) fn slots(&mut self, index: usize) -> [*mut T; 2] {
         self.slots[index].each_mut().map(|slot| if slot.is_empty() { std::ptr::null_mut() } else { slot.as_mut_ptr() })
     }
 
-    /// Names of the states, each with the slot that it stands for.
+    /// Names of the states, each with its slot.
     fn names(&self) -> &'static [(&'static str, usize)] {
         match self.optimizer {
             Optimizer::Sgd { momentum } if momentum > 0.0 => &[("momentum.velocity", 0)],
@@ -95,7 +94,7 @@ impl<T: Number> State<T> {
     }
 
     /// All states; none before the first update.
-    pub(crate) fn save(&self, params: &[(&str, [usize; 2])]) -> Vec<Matrix<f64>> {
+    pub(crate) fn save(&self, params: &[(&str, [usize; 2])]) -> Vec<NamedMatrix> {
         let mut saved = Vec::new();
         if self.time == 0 {
             return saved;
@@ -103,22 +102,26 @@ impl<T: Number> State<T> {
         for (&(param, shape), slots) in params.iter().zip(&self.slots) {
             for &(name, slot) in self.names() {
                 let values = slots[slot].iter().map(|value| value.to_f64()).collect();
-                saved.push(Matrix { name: format!("{param}.{name}"), shape, values });
+                saved.push(NamedMatrix { name: format!("{param}.{name}"), shape, values });
             }
             if let Some(name) = self.time_name() {
-                saved.push(Matrix { name: format!("{param}.{name}"), shape: [1, 1], values: vec![self.time as f64] });
+                saved.push(NamedMatrix {
+                    name: format!("{param}.{name}"),
+                    shape: [1, 1],
+                    values: vec![self.time as f64],
+                });
             }
         }
         saved
     }
 
-    /// As before the first update.
-    pub(crate) fn forget(&mut self) {
+    /// The state before the first update.
+    pub(crate) fn reset(&mut self) {
         self.time = 0;
         self.slots.iter_mut().flatten().for_each(|slot| slot.fill(T::default()));
     }
 
-    /// Takes one state up again. Whether it is one of this optimiser's.
+    /// Restores one state. Returns whether it is one of this optimizer's.
     pub(crate) fn load(&mut self, params: &[&str], name: &str, values: &[f64]) -> bool {
         for (index, param) in params.iter().enumerate() {
             let Some(own) = name.strip_prefix(param).and_then(|rest| rest.strip_prefix('.')) else { continue };

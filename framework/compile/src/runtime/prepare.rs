@@ -1,182 +1,100 @@
-//! What comes before a batch runs: room, packed weights, masks, and the state with which it begins.
+//! Before a batch runs: memory, packed weights, tables, dropout masks, and the state with which it begins.
 
 use rayon::prelude::*;
 
 use super::{
-    executable::Executable,
-    shard::{Chunk, Memory, Runner, Space},
+    buffers::Buffers,
+    executable::CompiledModel,
+    parameter_program,
+    shard::{Shard, ShardRunner, Workspace, shards},
 };
 use crate::{
-    kernels::{Float, Turn},
-    model::Sequences,
-    plan::layer::Input,
-    plan::parameter_program as fixed,
-    plan::schedule::{Kind, Weight},
-    runtime::buffers::Aligned,
+    kernels::{Dims, Float, Kernels, MatrixMut, MatrixRef, Transpose},
+    model::BatchView,
+    plan::{
+        layer::{Input, OneHotTable},
+        model::ExecutionPlan,
+        parameters::Location,
+        schedule::Weight,
+    },
 };
 
-/// About how many rows of a chunk, all those of a time step taken together, a block has.
-pub(super) const BLOCK: usize = 128;
-
-/// How many time steps make up a block, for so many rows each: a power of two.
-fn block(rows: usize) -> usize {
-    1 << (BLOCK / rows).max(1).ilog2()
+/// Panics unless a batch has as many entries as it should, all within the vocabulary. Kernels rely on it.
+fn check(batch: &BatchView<'_>, vocabulary: usize) {
+    let count = batch.rows * batch.steps;
+    assert!(count > 0, "a batch has at least one sequence and one step");
+    let lengths = [batch.inputs.len(), batch.targets.len(), batch.counted.len()];
+    assert!(lengths == [count; 3], "a batch of {count} entries has {lengths:?} inputs, targets and marks");
+    assert!(batch.inputs.iter().all(|&token| token as usize <= vocabulary), "an input is beyond the vocabulary");
+    assert!(batch.targets.iter().all(|&token| (token as usize) < vocabulary), "a target is beyond the vocabulary");
 }
 
-impl<T: Float> Executable<T> {
-    /// How the rows of a batch are cut: enough chunks for many cores where there is enough work, of rows enough to be
-    /// worth reading the weights for.
-    fn chunks(&self, rows: usize, steps: usize) -> Vec<Chunk> {
-        let bytes = self.program.work * size_of::<T>();
-        let least = if bytes > 4 << 20 { 24 } else { 12 };
-        let mut count = 1;
-        while self.is_large(rows, steps) && count < 64 && rows / (2 * count) >= least {
-            count *= 2;
+impl<T: Float> CompiledModel<T> {
+    /// Makes room for a batch, packs weights, and cuts the batch into shards.
+    pub(super) fn prepare(&mut self, batch: &BatchView<'_>) -> Vec<Shard> {
+        check(batch, self.plan.vocabulary);
+        let capacity = self.buffers.capacity;
+        let (steps, rows) = (batch.steps.max(capacity.0), batch.rows.max(capacity.1));
+        let most = shards::<T>(&self.plan, rows, steps).len();
+        if (steps, rows) != capacity {
+            self.buffers.reserve(&self.plan, (steps, rows), most);
+            fill_identity(&self.plan, &mut self.buffers);
         }
-        let block = block(rows.div_ceil(count));
-        // Longer and shorter ones in turn, as neighbours are likely to run on one thread.
-        let start = |number: usize| rows * number / count;
-        let chunk =
-            |number| Chunk { number, first: start(number), rows: start(number + 1) - start(number), steps, block };
-        (0..count).map(chunk).collect()
-    }
-
-    /// Whether there is enough to do for more than one thread.
-    pub(super) fn is_large(&self, rows: usize, steps: usize) -> bool {
-        self.program.work * rows * steps >= 1 << 19
-    }
-
-    /// Makes room for a batch, packs weights, and cuts the rows.
-    pub(super) fn prepare(&mut self, batch: &Sequences<'_>) -> Vec<Chunk> {
-        // Everything below goes by these without looking again.
-        let (count, vocabulary) = (batch.rows * batch.steps, self.program.vocabulary);
-        assert!(count > 0, "a batch has at least one sequence and one step");
-        let lengths = [batch.inputs.len(), batch.targets.len(), batch.counted.len()];
-        assert!(lengths == [count; 3], "a batch of {count} entries has {lengths:?} inputs, targets and marks");
-        assert!(batch.inputs.iter().all(|&token| token as usize <= vocabulary), "an input is no symbol");
-        assert!(batch.targets.iter().all(|&token| (token as usize) < vocabulary), "a target is no symbol");
-        let (rows, steps) = (batch.rows.max(self.room.1), batch.steps.max(self.room.0));
-        let most = self.chunks(rows, steps).len();
-        if (steps, rows) != self.room {
-            self.bases.clear();
-            let mut size = 0;
-            for buffer in &self.program.buffers {
-                self.bases.push(size);
-                let lines = match buffer.kind {
-                    Kind::Tape => steps * rows,
-                    Kind::State => (steps + 1) * rows,
-                    Kind::Block => (most * BLOCK + rows).min(steps * rows),
-                    Kind::Step => rows,
-                    Kind::Carry => 2 * rows,
-                    Kind::Table => self.program.vocabulary + 1,
-                };
-                size += (lines * buffer.width).next_multiple_of(16);
-            }
-            self.work = Aligned::new(size);
-            self.sums = Aligned::new((most + 1) * (self.program.sums + self.program.totals));
-            self.room = (steps, rows);
-            self.is_packed = false;
-            self.fill_identity();
+        let shards = shards::<T>(&self.plan, batch.rows, batch.steps);
+        while self.workspaces.len() < shards.len() + 1 {
+            self.workspaces.push(Workspace::new(&self.plan));
         }
-        let chunks = self.chunks(batch.rows, batch.steps);
-        while self.spaces.len() < chunks.len() + 1 {
-            self.spaces.push(Space::new(&self.program));
-        }
-        if !self.is_packed {
+        if !self.buffers.is_packed {
             self.pack();
-            self.is_packed = true;
+            self.buffers.is_packed = true;
         }
-        chunks
-    }
-
-    fn fill_identity(&mut self) {
-        if let Some((Input::OneHot(view), _)) = self.program.input {
-            let (start, width) = (self.bases[view.buffer], self.program.vocabulary);
-            self.work[start..start + (width + 1) * width].fill(T::default());
-            (0..width).for_each(|index| self.work[start + index * width + index] = T::from_f64(1.0));
-        }
-    }
-
-    pub(super) fn memory(&mut self) -> Memory<T> {
-        Memory { fixed: self.memory.as_mut_ptr(), work: self.work.as_mut_ptr(), sums: self.sums.as_mut_ptr() }
+        shards
     }
 
     /// Packs weights, and computes what depends on parameters and tokens alone.
     fn pack(&mut self) {
-        let memory = self.memory();
-        let (program, kernels, clock) = (&self.program, self.kernels, &self.clock);
-        // SAFETY: the steps and places were planned for this memory.
-        unsafe { fixed::run(&program.prologue, memory.fixed, kernels) };
-        let pack = |&(weight, to): &(Weight, usize)| {
-            // SAFETY: every weight has a place of its own.
+        let memory = self.buffers.pointers();
+        let (plan, kernels) = (&self.plan, self.kernels);
+        // SAFETY: the program was planned for this memory, and the kernels were chosen for this processor.
+        unsafe { parameter_program::run(&plan.prologue, memory.parameters, kernels) };
+        let pack = |(weight, &to): (&Weight, &usize)| {
+            let Location { offset, row_stride, column_stride, rows, columns } = weight.at;
+            // SAFETY: every weight has memory of its own for its packed copy.
             unsafe {
-                let from = memory.at(weight.at.offset).cast_const();
-                let strides = [weight.at.row, weight.at.column];
-                (kernels.pack)(from, strides, weight.at.rows, weight.at.columns, memory.at(to));
+                let ptr = memory.parameter(offset).cast_const();
+                let from = MatrixRef { ptr, row_stride, column_stride };
+                (kernels.pack)(from, Dims { rows, columns }, memory.parameter(to));
             }
         };
         match &self.pool {
-            Some(pool) if program.work > 1 << 17 => pool.install(|| program.weights.par_iter().for_each(pack)),
-            _ => program.weights.iter().for_each(pack),
-        }
-        if let Some((Input::Embedding { table, .. }, Some(param))) = program.input {
-            let at = program.params[param].1;
-            let to = self.bases[table.buffer];
-            let count = at.rows * at.columns;
-            self.work[to..to + count].copy_from_slice(&self.memory[at.offset..at.offset + count]);
-            self.work[to + count..to + count + at.columns].fill(T::default());
-        }
-        let tokens = program.vocabulary + 1;
-        for (_, layer, _) in &program.layers {
-            for choice in &layer.choices {
-                let width = program.buffers[choice.table.buffer].width;
-                let to = self.bases[choice.table.buffer];
-                // SAFETY: the table has a row for every token, the weight a column for every symbol.
-                unsafe {
-                    let to = memory.work.add(to);
-                    // The last row is that of no symbol: the bias alone.
-                    let last = to.add((tokens - 1) * width);
-                    match choice.bias {
-                        Some(bias) => std::ptr::copy_nonoverlapping(memory.fixed.add(bias.offset), last, width),
-                        None => std::slice::from_raw_parts_mut(last, width).fill(T::default()),
-                    }
-                    (kernels.turn)(&Turn {
-                        rows: width,
-                        columns: tokens - 1,
-                        from: memory.fixed.add(choice.weight.offset).cast_const(),
-                        from_stride: choice.weight.row,
-                        to,
-                        to_stride: width,
-                        width,
-                        add: if choice.bias.is_some() { last.cast_const() } else { std::ptr::null() },
-                        add_stride: 0,
-                    });
-                }
+            Some(pool) if plan.work > 1 << 17 => {
+                pool.install(|| plan.weights.par_iter().zip(&plan.packed).for_each(pack));
             }
+            _ => plan.weights.iter().zip(&plan.packed).for_each(pack),
         }
-        let Some((_, layer, _)) = program.layers.first() else { return };
-        let space = &mut self.spaces[0];
-        let table = Runner {
-            program,
-            kernels,
-            memory,
-            bases: &self.bases,
-            clock,
-            chunk: Chunk { number: 0, first: 0, rows: tokens, steps: 1, block: 1 },
-        };
-        // SAFETY: the table's buffers have a row for every token.
-        unsafe { table.run(&layer.before.forward, space, std::iter::once(0), tokens) };
+        copy_embedding(plan, &mut self.buffers);
+        for table in plan.layers.iter().flat_map(|layer| &layer.tables) {
+            fill_table(plan, kernels, &mut self.buffers, table);
+        }
+        let Some(layer) = plan.layers.first() else { return };
+        let tokens = plan.vocabulary + 1;
+        let shard = Shard::table(0, tokens);
+        let memory = self.buffers.pointers();
+        let runner = ShardRunner { plan, kernels, memory, bases: &self.buffers.bases, clock: &self.clock, shard };
+        // SAFETY: the buffers of tables have a row for every token, and nothing else runs.
+        unsafe { runner.run(&layer.hoisted.forward, &mut self.workspaces[0], 0, tokens) };
     }
 
-    pub(super) fn draw_masks(&mut self, chunks: &[Chunk], uniform: &mut dyn FnMut() -> f64) {
-        let keep = 1.0 - self.program.dropout;
+    /// Draws the dropout masks of a batch.
+    pub(super) fn draw_masks(&mut self, shards: &[Shard], uniform: &mut dyn FnMut() -> f64) {
+        let keep = 1.0 - self.plan.dropout;
         let scale = T::from_f64(1.0 / keep);
-        for &(mask, _) in self.program.masks.iter().flatten() {
-            let (base, width) = (self.bases[mask], self.program.buffers[mask].width);
-            for step in 0..chunks[0].steps {
-                for chunk in chunks {
-                    let start = base + (chunk.first * chunk.steps + step * chunk.rows) * width;
-                    for value in &mut self.work[start..start + chunk.rows * width] {
+        for dropout in self.plan.dropouts.iter().flatten() {
+            let (base, width) = (self.buffers.base(dropout.mask), self.plan.buffers[dropout.mask.index()].width);
+            for step in 0..shards[0].steps {
+                for shard in shards {
+                    let start = base + (shard.first_row * shard.steps + step * shard.rows) * width;
+                    for value in &mut self.buffers.work[start..start + shard.rows * width] {
                         *value = if uniform() < keep { scale } else { T::default() };
                     }
                 }
@@ -184,45 +102,79 @@ impl<T: Float> Executable<T> {
         }
     }
 
-    /// Puts the state with which a batch begins where the first step reads it.
-    pub(super) fn begin_with(&mut self, before: Option<&[Vec<T>]>, batch: &Sequences<'_>, chunks: &[Chunk]) {
-        let carried = self.program.layers.iter().flat_map(|(_, layer, _)| &layer.carried);
-        for (index, state) in carried.enumerate() {
+    /// Writes the state with which a batch begins to where the first step reads it: `before`, if the batch continues it.
+    pub(super) fn set_initial_state(&mut self, before: Option<&[Vec<T>]>, batch: &BatchView<'_>, shards: &[Shard]) {
+        let states = self.plan.layers.iter().flat_map(|layer| &layer.states);
+        for (index, state) in states.enumerate() {
             let before = before.map(|before| &before[index]);
             let before = before.filter(|before| batch.continues && before.len() == batch.rows * state.width);
-            for chunk in chunks {
-                let start = self.bases[state.buffer] + chunk.first * (chunk.steps + 1) * state.width;
-                let to = &mut self.work[start..start + chunk.rows * state.width];
+            for shard in shards {
+                let start = self.buffers.base(state.value) + shard.first_row * (shard.steps + 1) * state.width;
+                let to = &mut self.buffers.work[start..start + shard.rows * state.width];
                 match before {
-                    Some(before) => to.copy_from_slice(&before[chunk.first * state.width..][..to.len()]),
+                    Some(before) => to.copy_from_slice(&before[shard.first_row * state.width..][..to.len()]),
                     None => to.fill(T::from_f64(state.start)),
                 }
             }
         }
     }
 
-    /// The state after the last step, in the memory of the one before if that is as large.
-    pub(super) fn end_of(&self, chunks: &[Chunk], before: Option<Vec<Vec<T>>>) -> Vec<Vec<T>> {
-        let carried = self.program.layers.iter().flat_map(|(_, layer, _)| &layer.carried);
-        let rows: usize = chunks.iter().map(|chunk| chunk.rows).sum();
+    /// The state after the last step, in the memory of `before` if that is as large.
+    pub(super) fn final_state(&self, shards: &[Shard], before: Option<Vec<Vec<T>>>) -> Vec<Vec<T>> {
+        let states: Vec<_> = self.plan.layers.iter().flat_map(|layer| &layer.states).collect();
+        let rows: usize = shards.iter().map(|shard| shard.rows).sum();
         let mut end = before.unwrap_or_default();
-        end.resize_with(carried.clone().count(), Vec::new);
-        for (end, state) in end.iter_mut().zip(carried) {
+        end.resize_with(states.len(), Vec::new);
+        for (end, state) in end.iter_mut().zip(states) {
             end.resize(rows * state.width, T::default());
-        }
-        self.end_into(chunks, &mut end);
-        end
-    }
-
-    pub(super) fn end_into(&self, chunks: &[Chunk], end: &mut [Vec<T>]) {
-        let carried = self.program.layers.iter().flat_map(|(_, layer, _)| &layer.carried);
-        for (state, end) in carried.zip(end) {
-            for chunk in chunks {
-                let first = chunk.first * (chunk.steps + 1) + chunk.steps * chunk.rows;
-                let start = self.bases[state.buffer] + first * state.width;
-                let count = chunk.rows * state.width;
-                end[chunk.first * state.width..][..count].copy_from_slice(&self.work[start..start + count]);
+            for shard in shards {
+                let first = shard.first_row * (shard.steps + 1) + shard.steps * shard.rows;
+                let start = self.buffers.base(state.value) + first * state.width;
+                let count = shard.rows * state.width;
+                end[shard.first_row * state.width..][..count].copy_from_slice(&self.buffers.work[start..start + count]);
             }
         }
+        end
+    }
+}
+
+/// The identity, and a row of zeros for no token: one-hot vectors for cells that do more than multiply by them.
+fn fill_identity<T: Float>(plan: &ExecutionPlan, buffers: &mut Buffers<T>) {
+    let Input::OneHot(view) = plan.input else { return };
+    let (start, width) = (buffers.base(view.buffer), plan.vocabulary);
+    buffers.work[start..start + (width + 1) * width].fill(T::default());
+    (0..width).for_each(|index| buffers.work[start + index * width + index] = T::from_f64(1.0));
+}
+
+/// The embedding, and a row of zeros for no token.
+fn copy_embedding<T: Float>(plan: &ExecutionPlan, buffers: &mut Buffers<T>) {
+    let Input::Embedding { table, .. } = plan.input else { return };
+    // It is the first parameter.
+    let at = plan.params[0].1;
+    let (to, count) = (buffers.base(table.buffer), at.len());
+    buffers.work[to..to + count].copy_from_slice(&buffers.parameters[at.offset..at.offset + count]);
+    buffers.work[to + count..to + count + at.columns].fill(T::default());
+}
+
+/// `table = weightᵀ + bias`; the last row, of no token, is the bias alone.
+fn fill_table<T: Float>(plan: &ExecutionPlan, kernels: &Kernels<T>, buffers: &mut Buffers<T>, table: &OneHotTable) {
+    let width = plan.buffers[table.table.buffer.index()].width;
+    let base = buffers.base(table.table.buffer);
+    let memory = buffers.pointers();
+    // SAFETY: the table has a row for every token, and the weight a column for every symbol.
+    unsafe {
+        let to = memory.work.add(base);
+        let last = to.add(plan.vocabulary * width);
+        match table.bias {
+            Some(bias) => std::ptr::copy_nonoverlapping(memory.parameters.add(bias.offset), last, width),
+            None => std::slice::from_raw_parts_mut(last, width).fill(T::default()),
+        }
+        (kernels.transpose)(&Transpose {
+            dims: Dims { rows: width, columns: plan.vocabulary },
+            from: MatrixRef::rows(memory.parameters.add(table.weight.offset), table.weight.row_stride),
+            to: MatrixMut { ptr: to, row_stride: width },
+            width,
+            add: table.bias.map(|_| MatrixRef::row(last.cast_const())),
+        });
     }
 }

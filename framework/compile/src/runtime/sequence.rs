@@ -1,279 +1,294 @@
-//! What a chunk does: the whole sequence forward with its loss, and for training backward, in blocks of time steps. What a
+//! A shard's part of a batch: the whole sequence forward with its loss, and for training backward, in time blocks. What a
 //! block computes is used before it leaves the cache.
 
 use super::{
     gradients::outer,
-    shard::{Chunk, Moment, Purpose, Runner, Space},
+    shard::{Shard, ShardRunner, Steps, TimeStep, Workspace},
 };
 use crate::{
-    ir::graph::{Binary, Unary},
-    kernels::{Float, Loss, LossRows, Outer, Product, Source, Target},
-    model::Sequences,
-    plan::instruction::Code,
-    plan::layer::{Layer, Reduction},
-    plan::schedule::View,
+    ir::op::{Binary, Unary},
+    kernels::{Dims, Float, LossRows, MatrixMut, MatrixRef, Outer, Product},
+    model::{BatchView, Totals},
+    plan::{
+        fused_kernel::Opcode,
+        layer::{GatherGradient, Layer},
+        model::Dropout,
+        reductions::Reduction,
+        schedule::View,
+    },
 };
 
-/// How many rows make a product take long enough that something can be brought nearer meanwhile.
-const SOME_ROWS: usize = 5;
+/// The fewest rows whose products take long enough for prefetches.
+const PREFETCH_ROWS: usize = 5;
 
-/// Time steps: the first, and one past the last.
-type Span = (usize, usize);
-
-/// A buffer from its first column on.
-fn whole(buffer: usize) -> View {
-    View { buffer, shift: 0, offset: 0 }
+/// What a sequence is run for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    Train,
+    Evaluate,
+    Generate,
 }
 
-impl<T: Float> Runner<'_, T> {
-    /// Runs the whole sequence. Predictions count within `counted`.
-    pub(super) unsafe fn sequence(
-        &self,
-        space: &mut Space<T>,
-        batch: &Sequences<'_>,
-        counted: Span,
-        purpose: Purpose,
-    ) -> Loss {
-        // SAFETY: as for the caller.
+/// A run over a batch.
+#[derive(Clone, Copy)]
+pub(super) struct Pass<'a> {
+    pub(super) batch: &'a BatchView<'a>,
+    /// The time steps with predictions that count.
+    pub(super) counted: Steps,
+    pub(super) mode: Mode,
+}
+
+/// The methods share the contract of [`ShardRunner`].
+impl<T: Float> ShardRunner<'_, T> {
+    /// Runs the whole sequence.
+    pub(super) unsafe fn sequence(&self, workspace: &mut Workspace<T>, pass: Pass<'_>) -> Totals {
+        // SAFETY: see the contract of the type.
         unsafe {
-            if purpose != Purpose::Train {
-                return self.forward(space, batch, counted, purpose);
+            if pass.mode != Mode::Train {
+                return self.forward(workspace, pass);
             }
-            let count = self.program.sums + if self.is_one_block(batch) { 0 } else { self.program.totals };
-            std::slice::from_raw_parts_mut(self.sums(), count).fill(T::default());
-            let loss = self.forward(space, batch, counted, purpose);
-            self.backward(space, batch);
-            loss
+            let accumulators = self.plan.accumulators;
+            let count = if self.is_one_block(pass.batch) { accumulators.step } else { accumulators.len() };
+            std::slice::from_raw_parts_mut(self.accumulators(), count).fill(T::default());
+            let totals = self.forward(workspace, pass);
+            self.backward(workspace, pass.batch);
+            totals
         }
     }
 
-    /// Whether there is nothing to sum up block by block.
-    fn is_one_block(&self, batch: &Sequences<'_>) -> bool {
-        batch.rows == self.chunk.rows && self.chunk.steps <= self.chunk.block
+    /// Whether the shard is the whole batch and one time block: then nothing is accumulated block by block.
+    fn is_one_block(&self, batch: &BatchView<'_>) -> bool {
+        batch.rows == self.shard.rows && self.shard.steps <= self.shard.block
     }
 
-    /// Blocks of so many time steps.
-    fn blocks(&self, size: usize) -> impl DoubleEndedIterator<Item = Span> {
-        let steps = self.chunk.steps;
-        (0..steps).step_by(size).map(move |first| (first, steps.min(first + size)))
+    /// Blocks of that many time steps.
+    fn blocks(&self, size: usize) -> impl DoubleEndedIterator<Item = Steps> {
+        let steps = self.shard.steps;
+        (0..steps).step_by(size).map(move |first| Steps::new(first, steps.min(first + size)))
     }
 
-    unsafe fn forward(&self, space: &mut Space<T>, batch: &Sequences<'_>, counted: Span, purpose: Purpose) -> Loss {
-        let rows = self.chunk.rows;
-        let mut loss = Loss::default();
-        for (index, (_, layer, _)) in self.program.layers.iter().enumerate() {
-            for (first, last) in self.blocks(self.chunk.block) {
-                // SAFETY: as for the caller.
+    unsafe fn forward(&self, workspace: &mut Workspace<T>, pass: Pass<'_>) -> Totals {
+        let rows = self.shard.rows;
+        let mut totals = Totals::default();
+        for (index, layer) in self.plan.layers.iter().enumerate() {
+            for block in self.blocks(self.shard.block) {
+                // SAFETY: see the contract of the type.
                 unsafe {
                     if index > 0 {
-                        self.run(&layer.before.forward, space, std::iter::once(first), rows * (last - first));
+                        self.run(&layer.hoisted.forward, workspace, block.first, rows * block.len());
                     }
-                    self.bind(&layer.step.forward, space);
-                    for step in first..last {
-                        let tokens = self.tokens(batch, step);
-                        self.look_up(layer, tokens, step);
-                        let after = Some(step + 1).filter(|_| rows >= SOME_ROWS);
-                        self.once(&layer.step.forward, space, Moment { step, after, tokens }, rows);
+                    self.bind(&layer.step.forward, workspace);
+                    for step in block.first..block.end {
+                        let tokens = self.tokens(pass.batch, step);
+                        self.gather(layer, tokens, step);
+                        let next = Some(step + 1).filter(|_| rows >= PREFETCH_ROWS);
+                        self.run_step(&layer.step.forward, workspace, TimeStep { step, next, tokens }, rows);
                     }
-                    self.drop_out(index, (first, last), purpose);
-                    if index + 1 == self.program.layers.len() {
-                        loss += self.head(batch, (first, last), counted, purpose);
+                    self.drop_out(index, block, pass.mode);
+                    if index + 1 == self.plan.layers.len() {
+                        totals += self.head(block, pass);
                     }
                 }
             }
         }
-        loss
+        totals
     }
 
-    unsafe fn backward(&self, space: &mut Space<T>, batch: &Sequences<'_>) {
-        let Chunk { rows, steps, .. } = self.chunk;
+    unsafe fn backward(&self, workspace: &mut Workspace<T>, batch: &BatchView<'_>) {
+        let Shard { rows, steps, .. } = self.shard;
         let is_one_block = self.is_one_block(batch);
-        for (index, (_, layer, _)) in self.program.layers.iter().enumerate().rev() {
-            // SAFETY: as for the caller.
+        for (index, layer) in self.plan.layers.iter().enumerate().rev() {
+            // SAFETY: see the contract of the type.
             unsafe {
-                if let Some((mask, _)) = self.program.masks[index] {
-                    let gradient = whole(layer.gradient);
-                    self.multiply_each(gradient, gradient, whole(mask), (0, steps));
+                if let Some(dropout) = self.plan.dropouts[index] {
+                    let gradient = View::whole(layer.output_gradient);
+                    self.multiply_elements(gradient, [gradient, View::whole(dropout.mask)], Steps::new(0, steps));
                 }
-                for state in &layer.carried {
-                    let gradient = self.at(whole(state.gradient), steps);
+                for state in &layer.states {
+                    let gradient = self.at(View::whole(state.gradient), steps);
                     std::slice::from_raw_parts_mut(gradient, rows * state.width).fill(T::default());
                 }
-                let block = if layer.is_summed_by_blocks { self.chunk.block } else { steps };
-                for (first, last) in self.blocks(block).rev() {
-                    self.bind(&layer.step.backward, space);
-                    for step in (first..last).rev() {
-                        let after = step.checked_sub(1).filter(|_| rows >= SOME_ROWS);
-                        self.once(&layer.step.backward, space, Moment { step, after, tokens: &[] }, rows);
+                let size = if layer.accumulates_by_block { self.shard.block } else { steps };
+                for block in self.blocks(size).rev() {
+                    self.bind(&layer.step.backward, workspace);
+                    for step in (block.first..block.end).rev() {
+                        let next = step.checked_sub(1).filter(|_| rows >= PREFETCH_ROWS);
+                        self.run_step(&layer.step.backward, workspace, TimeStep { step, next, tokens: &[] }, rows);
                     }
                     if index > 0 {
-                        self.run(&layer.before.backward, space, std::iter::once(first), rows * (last - first));
+                        self.run(&layer.hoisted.backward, workspace, block.first, rows * block.len());
                     }
                     if !is_one_block {
-                        self.sum_block(layer, batch, (first, last));
+                        self.accumulate_block(layer, batch, block);
                     }
                 }
             }
         }
     }
 
-    /// The output of a layer as the next one sees it, if the layer drops out: in training masked, otherwise copied.
-    unsafe fn drop_out(&self, index: usize, (first, last): Span, purpose: Purpose) {
-        let Some((mask, masked)) = self.program.masks[index] else { return };
-        let layer = &self.program.layers[index].1;
-        // SAFETY: as for the caller.
+    /// The output of a layer with dropout as the next layer reads it: in training masked, otherwise copied.
+    unsafe fn drop_out(&self, index: usize, steps: Steps, mode: Mode) {
+        let Some(Dropout { mask, masked }) = self.plan.dropouts[index] else { return };
+        let layer = &self.plan.layers[index];
+        // SAFETY: see the contract of the type.
         unsafe {
-            if purpose == Purpose::Train {
-                self.multiply_each(whole(masked), layer.output, whole(mask), (first, last));
+            if mode == Mode::Train {
+                self.multiply_elements(View::whole(masked), [layer.output, View::whole(mask)], steps);
                 return;
             }
-            let source = self.source(layer.output, first);
-            let target = Target { start: self.at(whole(masked), first), stride: layer.outputs };
-            let shape = (self.chunk.rows * (last - first), layer.outputs);
-            (self.kernels.execute)(Code::Map(Unary::Copy), shape, target, [source; 3]);
+            let source = self.read(layer.output, steps.first);
+            let target = self.write(View::whole(masked), steps.first);
+            let dims = Dims { rows: self.shard.rows * steps.len(), columns: layer.output_width };
+            (self.kernels.execute)(Opcode::Map(Unary::Copy), dims, target, [source; 3]);
         }
     }
 
-    /// `to = a · b`, number by number, for all rows of some time steps.
-    unsafe fn multiply_each(&self, to: View, a: View, b: View, (first, last): Span) {
-        // SAFETY: as for the caller.
+    /// `to = a · b`, element-wise, for all rows of some time steps.
+    unsafe fn multiply_elements(&self, to: View, factors: [View; 2], steps: Steps) {
+        // SAFETY: see the contract of the type.
         unsafe {
-            let width = self.width(to);
-            let target = Target { start: self.at(to, first), stride: width };
-            let [a, b] = [a, b].map(|view| self.source(view, first));
-            let shape = (self.chunk.rows * (last - first), width);
-            (self.kernels.execute)(Code::Zip(Binary::Mul), shape, target, [a, b, b]);
+            let target = self.write(to, steps.first);
+            let [a, b] = factors.map(|view| self.read(view, steps.first));
+            let dims = Dims { rows: self.shard.rows * steps.len(), columns: self.width(to) };
+            (self.kernels.execute)(Opcode::Zip(Binary::Mul), dims, target, [a, b, b]);
         }
     }
 
-    unsafe fn source(&self, view: View, step: usize) -> Source<T> {
-        // SAFETY: as for the caller.
-        Source { start: unsafe { self.at(view, step) }.cast_const(), stride: self.width(view), single: false }
+    /// The tokens of the shard's rows at a time step.
+    fn tokens<'b>(&self, batch: &BatchView<'b>, step: usize) -> &'b [u32] {
+        &batch.inputs[step * batch.rows + self.shard.first_row..][..self.shard.rows]
     }
 
-    /// The tokens of the chunk's rows at a time step.
-    fn tokens<'b>(&self, batch: &Sequences<'b>, step: usize) -> &'b [u32] {
-        &batch.inputs[step * batch.rows + self.chunk.first..][..self.chunk.rows]
-    }
-
-    /// Copies the rows that tokens choose.
-    unsafe fn look_up(&self, layer: &Layer, tokens: &[u32], step: usize) {
-        for lookup in &layer.lookups {
-            let Some(to) = lookup.to else { continue };
-            // SAFETY: tokens are rows of the table.
+    /// Copies the rows of tables that tokens select.
+    unsafe fn gather(&self, layer: &Layer, tokens: &[u32], step: usize) {
+        for gather in &layer.gathers {
+            let Some(to) = gather.to else { continue };
+            // SAFETY: see the contract of the type; tokens were checked to be rows of the table.
             unsafe {
-                let table = self.at(lookup.table, 0).cast_const();
-                let (stride, to) = (self.width(lookup.table), self.at(to, step));
+                let table = self.at(gather.table, 0).cast_const();
+                let (stride, to) = (self.width(gather.table), self.at(to, step));
                 for (row, &token) in tokens.iter().enumerate() {
                     let from = table.add(token as usize * stride);
-                    std::ptr::copy_nonoverlapping(from, to.add(row * lookup.width), lookup.width);
+                    std::ptr::copy_nonoverlapping(from, to.add(row * gather.width), gather.width);
                 }
             }
         }
     }
 
     /// Logits and loss of a block, and for training the gradients of the last layer's output and of the head.
-    unsafe fn head(&self, batch: &Sequences<'_>, (start, end): Span, counted: Span, purpose: Purpose) -> Loss {
-        let head = &self.program.head;
-        let Chunk { rows, first: first_row, .. } = self.chunk;
-        let (first, last) = (counted.0.clamp(start, end), counted.1.clamp(start, end));
-        let (logits, steps) = (whole(head.logits), last - first);
-        let mut loss = Loss::default();
-        // SAFETY: as for the caller.
+    unsafe fn head(&self, block: Steps, pass: Pass<'_>) -> Totals {
+        let head = &self.plan.head;
+        let counted = pass.counted.within(block);
+        let logits = View::whole(head.logits);
+        let rows = self.shard.rows * counted.len();
+        // SAFETY: see the contract of the type.
         unsafe {
-            if steps > 0 {
+            if counted.len() > 0 {
+                let (a, c) = (self.read(head.from, counted.first), self.write(logits, counted.first));
                 let product = Product {
-                    a: self.at(head.from, first).cast_const(),
-                    a_strides: [self.width(head.from), 1],
-                    c: self.at(logits, first),
-                    c_stride: self.program.vocabulary,
-                    init: self.memory.fixed.add(head.bias).cast_const(),
-                    ..self.product(head.forward, rows * steps)
+                    init: Some(MatrixRef::row(self.memory.parameters.add(head.bias).cast_const())),
+                    ..self.product(head.forward, rows, a, c)
                 };
                 self.clock.time(|| (self.kernels.multiply)(&product));
             }
-            if purpose == Purpose::Generate {
-                return loss;
+            if pass.mode == Mode::Generate {
+                return Totals::default();
             }
-            // The rows of all time steps lie behind each other if there are no others.
-            let at_once = if rows == batch.rows { steps.max(1) } else { 1 };
-            for step in (first..last).step_by(at_once) {
-                let here = step * batch.rows + first_row..step * batch.rows + first_row + rows * at_once;
-                loss += (self.kernels.loss)(&LossRows {
-                    logits: self.at(logits, step),
-                    stride: self.program.vocabulary,
-                    columns: self.program.vocabulary,
+            let totals = self.loss(counted, pass);
+            if pass.mode == Mode::Train {
+                self.head_backward(block, counted, pass.batch);
+            }
+            totals
+        }
+    }
+
+    /// The loss of some time steps. In training their logits become their gradient.
+    unsafe fn loss(&self, steps: Steps, pass: Pass<'_>) -> Totals {
+        let Shard { rows, first_row, .. } = self.shard;
+        let batch = pass.batch;
+        // The rows of all time steps are contiguous if there is one shard.
+        let at_once = if rows == batch.rows { steps.len().max(1) } else { 1 };
+        let mut totals = Totals::default();
+        for step in (steps.first..steps.end).step_by(at_once) {
+            let here = step * batch.rows + first_row..step * batch.rows + first_row + rows * at_once;
+            // SAFETY: see the contract of the type; targets were checked to be columns.
+            unsafe {
+                totals += (self.kernels.loss)(&LossRows {
+                    logits: self.write(View::whole(self.plan.head.logits), step),
+                    columns: self.plan.vocabulary,
                     targets: &batch.targets[here.clone()],
                     counted: &batch.counted[here],
                     divisor: batch.divisor,
-                    gradient: purpose == Purpose::Train,
+                    gradient: pass.mode == Mode::Train,
                 });
             }
-            if purpose != Purpose::Train {
-                return loss;
-            }
-            for (from, to) in [(start, first), (last, end)] {
-                let count = (to - from) * rows * head.width;
-                std::slice::from_raw_parts_mut(self.at(head.gradient, from), count).fill(T::default());
-            }
-            if steps == 0 {
-                return loss;
-            }
-            let product = Product {
-                a: self.at(logits, first).cast_const(),
-                a_strides: [self.program.vocabulary, 1],
-                c: self.at(head.gradient, first),
-                c_stride: head.width,
-                ..self.product(head.backward, rows * steps)
-            };
-            self.clock.time(|| (self.kernels.multiply)(&product));
-            if let Some([wya, by]) = head.sums.filter(|_| !self.is_one_block(batch)) {
-                self.sum_outer((logits, head.from), (wya, [self.program.vocabulary, head.width]), (first, last));
-                let target = Target { start: self.totals().add(by), stride: 0 };
-                let shape = (rows * steps, self.program.vocabulary);
-                (self.kernels.execute)(Code::AddRows, shape, target, [self.source(logits, first); 3]);
-            }
         }
-        loss
+        totals
     }
 
-    /// Adds what a block of time steps contributes to the gradients of a layer.
-    unsafe fn sum_block(&self, layer: &Layer, batch: &Sequences<'_>, (first, last): Span) {
-        // SAFETY: as for the caller; tokens are rows of the table.
+    /// The gradients of the last layer's output in a block, of which some steps count, and of the head.
+    unsafe fn head_backward(&self, block: Steps, counted: Steps, batch: &BatchView<'_>) {
+        let head = &self.plan.head;
+        let (logits, rows) = (View::whole(head.logits), self.shard.rows * counted.len());
+        // SAFETY: see the contract of the type.
         unsafe {
-            for reduction in layer.step.reductions.iter().chain(&layer.before.reductions) {
-                let &Reduction::Outer { a, b, to, place: Some(place), .. } = reduction else { continue };
-                self.sum_outer((a, b), (place, [to.rows, to.columns]), (first, last));
+            for steps in [Steps::new(block.first, counted.first), Steps::new(counted.end, block.end)] {
+                let count = steps.len() * self.shard.rows * head.width;
+                std::slice::from_raw_parts_mut(self.at(head.gradient, steps.first), count).fill(T::default());
             }
-            for lookup in &layer.lookups {
-                let (Some((from, _)), Some(place)) = (lookup.gradient, lookup.sum) else { continue };
-                let (table, width) = (self.totals().add(place), self.width(from));
-                for step in first..last {
+            if counted.len() == 0 {
+                return;
+            }
+            let (a, c) = (self.read(logits, counted.first), self.write(head.gradient, counted.first));
+            let product = self.product(head.backward, rows, a, c);
+            self.clock.time(|| (self.kernels.multiply)(&product));
+            if let Some([weight, bias]) = head.accumulators.filter(|_| !self.is_one_block(batch)) {
+                let dims = Dims { rows: self.plan.vocabulary, columns: head.width };
+                self.accumulate_outer([logits, head.from], (weight, dims), counted);
+                let target = MatrixMut::row(self.block_accumulators().add(bias));
+                let dims = Dims { rows, columns: self.plan.vocabulary };
+                (self.kernels.execute)(Opcode::AddRows, dims, target, [self.read(logits, counted.first); 3]);
+            }
+        }
+    }
+
+    /// Adds the contributions of a time block to the gradients of a layer.
+    unsafe fn accumulate_block(&self, layer: &Layer, batch: &BatchView<'_>, block: Steps) {
+        // SAFETY: see the contract of the type; tokens were checked to be rows of the table.
+        unsafe {
+            for reduction in layer.reductions() {
+                let &Reduction::Outer { a, b, to, accumulator: Some(accumulator), .. } = reduction else { continue };
+                let dims = Dims { rows: to.rows, columns: to.columns };
+                self.accumulate_outer([a, b], (accumulator, dims), block);
+            }
+            for gather in &layer.gathers {
+                let Some(GatherGradient { from, accumulator: Some(accumulator), .. }) = gather.gradient else {
+                    continue;
+                };
+                let (table, width) = (self.block_accumulators().add(accumulator), self.width(from));
+                for step in block.first..block.end {
                     let from = self.at(from, step).cast_const();
                     for (row, &token) in self.tokens(batch, step).iter().enumerate() {
-                        let source = Source { start: from.add(row * width), stride: 0, single: false };
-                        let target = Target { start: table.add(token as usize * lookup.width), stride: 0 };
-                        (self.kernels.execute)(Code::AddRows, (1, lookup.width), target, [source; 3]);
+                        let source = MatrixRef::row(from.add(row * width));
+                        let target = MatrixMut::row(table.add(token as usize * gather.width));
+                        let dims = Dims { rows: 1, columns: gather.width };
+                        (self.kernels.execute)(Opcode::AddRows, dims, target, [source; 3]);
                     }
                 }
             }
         }
     }
 
-    /// Adds `aᵀ · b`, over the rows of some time steps, to the chunk's own sums.
-    unsafe fn sum_outer(&self, (a, b): (View, View), (place, [rows, columns]): (usize, [usize; 2]), steps: Span) {
-        // SAFETY: as for the caller.
+    /// Adds `aᵀ · b`, over the rows of some time steps, to a matrix among the shard's block accumulators.
+    unsafe fn accumulate_outer(&self, [a, b]: [View; 2], (accumulator, dims): (usize, Dims), steps: Steps) {
+        // SAFETY: see the contract of the type.
         unsafe {
             let product = Outer {
-                rows,
-                columns,
-                depth: self.chunk.rows * (steps.1 - steps.0),
-                a: self.at(a, steps.0).cast_const(),
-                a_stride: self.width(a),
-                b: self.at(b, steps.0).cast_const(),
-                b_stride: self.width(b),
-                c: self.totals().add(place),
-                c_stride: columns,
+                dims,
+                depth: self.shard.rows * steps.len(),
+                a: self.read(a, steps.first),
+                b: self.read(b, steps.first),
+                c: MatrixMut { ptr: self.block_accumulators().add(accumulator), row_stride: dims.columns },
                 add: true,
             };
             self.clock.time(|| outer(self.kernels, &product));

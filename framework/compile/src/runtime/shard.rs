@@ -1,299 +1,327 @@
-//! A chunk: some rows of the batch that run by themselves, the memory they use, and how a body runs for them.
+//! A shard: some rows of the batch that run by themselves, the memory they use, and how a schedule runs for them.
 
-use rayon::prelude::*;
-
-use super::{clock::Clock, executable::Executable};
+use super::{
+    buffers::{Aligned, BLOCK, Pointers},
+    clock::Clock,
+};
 use crate::{
-    kernels::{Float, Kernels, Loss, Product},
-    model::Sequences,
-    plan::model::ExecutionPlan,
-    plan::schedule::{Body, Buffer, Kind, Slot, Step, View, Weight},
-    runtime::buffers::Aligned,
+    id::{BufferId, WeightId},
+    kernels::{Dims, Float, Kernels, MatrixMut, MatrixRef, Panels, Product},
+    model::{BatchView, Totals},
+    plan::{
+        fused_kernel::Address,
+        model::ExecutionPlan,
+        schedule::{Buffer, BufferKind, Multiply, Schedule, Slot, Task, View},
+    },
 };
 
-/// What a chunk has for itself.
-pub(super) struct Space<T> {
-    starts: Vec<Start<T>>,
+/// What a shard's thread has for itself.
+pub(super) struct Workspace<T> {
+    slots: Vec<SlotAddress<T>>,
+    /// The slots' pointers at the current time step.
     frame: Vec<*mut T>,
-    ahead: Vec<(*const T, usize)>,
+    prefetch: Vec<(*const T, usize)>,
     pub(super) scratch: Aligned<T>,
-    loss: Loss,
+    pub(super) totals: Totals,
 }
 
-impl<T: Float> Space<T> {
-    pub(super) fn new(program: &ExecutionPlan) -> Self {
+impl<T: Float> Workspace<T> {
+    pub(super) fn new(plan: &ExecutionPlan) -> Self {
         Self {
-            starts: Vec::new(),
+            slots: Vec::new(),
             frame: Vec::new(),
-            ahead: Vec::new(),
-            scratch: Aligned::new(program.scratch),
-            loss: Loss::default(),
+            prefetch: Vec::new(),
+            scratch: Aligned::new(plan.scratch),
+            totals: Totals::default(),
         }
     }
 }
 
 // SAFETY: the pointers are only used while their owner is borrowed, by one thread at a time.
-unsafe impl<T: Send> Send for Space<T> {}
+unsafe impl<T: Send> Send for Workspace<T> {}
 
-/// Where a slot points at time step t: `start + ((t + shift) & mask) · step`.
+/// The address of a slot at time step t: `ptr + ((t + shift) & mask) · stride`.
 #[derive(Clone, Copy)]
-struct Start<T> {
-    at: *mut T,
+struct SlotAddress<T> {
+    ptr: *mut T,
     shift: usize,
+    /// All ones where a buffer has every time step, 0 where it has one.
     mask: usize,
-    step: usize,
+    stride: usize,
+    /// Whether the buffer has every time step, so that the next one is worth a prefetch.
+    has_all_steps: bool,
 }
 
-/// A time step at which a body runs.
+impl<T> SlotAddress<T> {
+    /// The same address at every time step.
+    fn constant(ptr: *mut T) -> Self {
+        Self { ptr, shift: 0, mask: 0, stride: 0, has_all_steps: false }
+    }
+}
+
+/// A time step at which a schedule runs.
 #[derive(Clone, Copy)]
-pub(super) struct Moment<'a> {
+pub(super) struct TimeStep<'a> {
     pub(super) step: usize,
-    /// The step that comes next, if something may be brought nearer for it.
-    pub(super) after: Option<usize>,
-    /// The token of each row, where one chooses what a product begins with.
+    /// The step that runs next, if it is prefetched.
+    pub(super) next: Option<usize>,
+    /// The token of each row, where a product begins with gathered rows.
     pub(super) tokens: &'a [u32],
+}
+
+/// Time steps `first..end`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Steps {
+    pub(super) first: usize,
+    pub(super) end: usize,
+}
+
+impl Steps {
+    pub(super) fn new(first: usize, end: usize) -> Self {
+        Self { first, end }
+    }
+
+    pub(super) fn len(self) -> usize {
+        self.end - self.first
+    }
+
+    /// Those within other steps.
+    pub(super) fn within(self, other: Self) -> Self {
+        Self { first: self.first.clamp(other.first, other.end), end: self.end.clamp(other.first, other.end) }
+    }
+
+    /// The steps at which a prediction counts, and those between them.
+    pub(super) fn counted(batch: &BatchView<'_>) -> Self {
+        let first = batch.counted.iter().position(|&counted| counted);
+        let last = batch.counted.iter().rposition(|&counted| counted);
+        match (first, last) {
+            (Some(first), Some(last)) => Self::new(first / batch.rows, last / batch.rows + 1),
+            _ => Self::new(0, 0),
+        }
+    }
 }
 
 /// Rows of the batch that run by themselves.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Chunk {
-    pub(super) number: usize,
-    pub(super) first: usize,
+pub(super) struct Shard {
+    pub(super) index: usize,
+    pub(super) first_row: usize,
     pub(super) rows: usize,
     pub(super) steps: usize,
-    /// How many time steps a block has, a power of two; the same for all chunks.
+    /// The time steps of a time block, a power of two; the same for all shards.
     pub(super) block: usize,
 }
 
-/// The memory, for threads that each use other parts of it.
+impl Shard {
+    /// All rows as one shard of one time step: the rows of a table.
+    pub(super) fn table(index: usize, rows: usize) -> Self {
+        Self { index, first_row: 0, rows, steps: 1, block: 1 }
+    }
+}
+
+/// The shards of a batch: enough for many cores where there is enough work, of rows enough to be worth reading the weights
+/// for. They depend on the model and the batch alone.
+pub(super) fn shards<T>(plan: &ExecutionPlan, rows: usize, steps: usize) -> Vec<Shard> {
+    let weight_bytes = plan.work * size_of::<T>();
+    let least = if weight_bytes > 4 << 20 { 24 } else { 12 };
+    let mut count = 1;
+    while is_large(plan, rows * steps) && count < 64 && rows / (2 * count) >= least {
+        count *= 2;
+    }
+    let block = 1 << (BLOCK / rows.div_ceil(count)).max(1).ilog2();
+    // Longer and shorter ones alternate, as neighbors are likely to run on one thread.
+    let start = |index: usize| rows * index / count;
+    let shard = |index| Shard { index, first_row: start(index), rows: start(index + 1) - start(index), steps, block };
+    (0..count).map(shard).collect()
+}
+
+/// Whether that many rows are enough work for more than one thread.
+pub(super) fn is_large(plan: &ExecutionPlan, rows: usize) -> bool {
+    plan.work * rows >= 1 << 19
+}
+
+/// Runs schedules for the rows of a shard.
+///
+/// Its unsafe methods have one contract: the buffers were reserved for the batch, the views, slots and weights are the
+/// plan's, time steps are of the batch, and no other thread uses the shard's rows or accumulators.
 #[derive(Clone, Copy)]
-pub(super) struct Memory<T> {
-    pub(super) fixed: *mut T,
-    pub(super) work: *mut T,
-    pub(super) sums: *mut T,
-}
-
-impl<T> Memory<T> {
-    /// A place that does not depend on the batch.
-    ///
-    /// # Safety
-    /// The place lies within the memory.
-    pub(super) unsafe fn at(self, offset: usize) -> *mut T {
-        // SAFETY: the caller's.
-        unsafe { self.fixed.add(offset) }
-    }
-}
-
-// SAFETY: chunks and jobs write to disjoint parts.
-unsafe impl<T: Send> Send for Memory<T> {}
-// SAFETY: see above.
-unsafe impl<T: Send> Sync for Memory<T> {}
-
-/// What a sequence is run for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
-    Train,
-    Evaluate,
-    Generate,
-}
-
-/// The first time step at which a prediction counts, and one past the last.
-pub(super) fn span(batch: &Sequences<'_>) -> (usize, usize) {
-    let first = batch.counted.iter().position(|&counted| counted);
-    let last = batch.counted.iter().rposition(|&counted| counted);
-    match (first, last) {
-        (Some(first), Some(last)) => (first / batch.rows, last / batch.rows + 1),
-        _ => (0, 0),
-    }
-}
-
-impl<T: Float> Executable<T> {
-    /// Runs all chunks, on all threads if there is more than one.
-    pub(super) fn run_chunks(&mut self, chunks: &[Chunk], batch: &Sequences<'_>, purpose: Purpose) -> Loss {
-        let memory = self.memory();
-        let (program, kernels, bases, clock) = (&self.program, self.kernels, &self.bases[..], &self.clock);
-        let span = span(batch);
-        let run = |(&chunk, space): (&Chunk, &mut Space<T>)| {
-            let runner = Runner { program, kernels, memory, bases, clock, chunk };
-            // SAFETY: the buffers have room for the batch, and each chunk has rows of its own.
-            space.loss = unsafe { runner.sequence(space, batch, span, purpose) };
-        };
-        match &self.pool {
-            Some(pool) if chunks.len() > 1 => {
-                pool.install(|| chunks.par_iter().zip(&mut self.spaces[..chunks.len()]).with_max_len(1).for_each(run));
-            }
-            _ => chunks.iter().zip(&mut self.spaces).for_each(run),
-        }
-        let mut total = Loss::default();
-        self.spaces[..chunks.len()].iter().for_each(|space| total += space.loss);
-        total
-    }
-}
-
-/// Runs bodies for the rows of a chunk.
-#[derive(Clone, Copy)]
-pub(super) struct Runner<'a, T: Float> {
-    pub(super) program: &'a ExecutionPlan,
+pub(super) struct ShardRunner<'a, T: Float> {
+    pub(super) plan: &'a ExecutionPlan,
     pub(super) kernels: &'static Kernels<T>,
-    pub(super) memory: Memory<T>,
+    pub(super) memory: Pointers<T>,
     pub(super) bases: &'a [usize],
     pub(super) clock: &'a Clock,
-    pub(super) chunk: Chunk,
+    pub(super) shard: Shard,
 }
 
-impl<T: Float> Runner<'_, T> {
-    /// Where a buffer points at each time step.
-    fn start(&self, buffer: usize, shift: usize) -> Start<T> {
-        let Chunk { first, rows, steps, block, .. } = self.chunk;
-        let Buffer { width, kind } = self.program.buffers[buffer];
+impl<T: Float> ShardRunner<'_, T> {
+    /// The address of a buffer at each time step.
+    fn slot_address(&self, buffer: BufferId, shift: usize) -> SlotAddress<T> {
+        let Shard { first_row: first, rows, steps, block, .. } = self.shard;
+        let Buffer { width, kind } = self.plan.buffers[buffer.index()];
         let (lines, mask) = match kind {
-            Kind::Tape => (first * steps, usize::MAX),
-            Kind::State => (first * (steps + 1), usize::MAX),
-            Kind::Block => (first * block.min(steps), block - 1),
-            Kind::Step => (first, 0),
-            Kind::Carry => (first * 2, 1),
-            Kind::Table => (0, 0),
+            BufferKind::Tape => (first * steps, !0),
+            BufferKind::State => (first * (steps + 1), !0),
+            BufferKind::Block => (first * block.min(steps), block - 1),
+            BufferKind::Step => (first, 0),
+            BufferKind::Carry => (first * 2, 1),
+            BufferKind::Table => (0, 0),
         };
-        // SAFETY: the buffer has room for the chunk's rows.
-        let start = unsafe { self.memory.work.add(self.bases[buffer] + lines * width) };
-        Start { at: start, shift, mask, step: rows * width }
+        // SAFETY: `reserve` made room for the lines of the rows before the shard's.
+        let ptr = unsafe { self.memory.work.add(self.bases[buffer.index()] + lines * width) };
+        let has_all_steps = matches!(kind, BufferKind::Tape | BufferKind::State);
+        SlotAddress { ptr, shift, mask, stride: rows * width, has_all_steps }
     }
 
-    /// Where the chunk's own sums begin.
-    pub(super) unsafe fn sums(&self) -> *mut T {
-        // SAFETY: every chunk has as many as the program says.
-        unsafe { self.memory.sums.add(self.chunk.number * (self.program.sums + self.program.totals)) }
+    /// The shard's accumulators: those of time steps first.
+    pub(super) unsafe fn accumulators(&self) -> *mut T {
+        // SAFETY: each shard has as many accumulators as the plan says.
+        unsafe { self.memory.accumulators.add(self.shard.index * self.plan.accumulators.len()) }
     }
 
-    /// Where those begin that it adds to block by block.
-    pub(super) unsafe fn totals(&self) -> *mut T {
-        // SAFETY: as above.
-        unsafe { self.sums().add(self.program.sums) }
+    /// The shard's accumulators of time blocks.
+    pub(super) unsafe fn block_accumulators(&self) -> *mut T {
+        // SAFETY: they lie behind those of time steps.
+        unsafe { self.accumulators().add(self.plan.accumulators.step) }
     }
 
-    /// Where a value lies at a time step.
+    /// The address of a view at a time step.
     pub(super) unsafe fn at(&self, view: View, step: usize) -> *mut T {
-        let start = self.start(view.buffer, view.shift);
-        // SAFETY: the caller names a step of the sequence.
-        unsafe { start.at.add(((step + start.shift) & start.mask) * start.step + view.offset) }
+        let slot = self.slot_address(view.buffer, view.shift);
+        // SAFETY: the buffer has that time step, and the view's columns.
+        unsafe { slot.ptr.add(((step + slot.shift) & slot.mask) * slot.stride + view.offset) }
     }
 
     pub(super) fn width(&self, view: View) -> usize {
-        self.program.buffers[view.buffer].width
+        self.plan.buffers[view.buffer.index()].width
     }
 
-    /// Runs a body at some time steps.
-    pub(super) unsafe fn run(
-        &self,
-        body: &Body,
-        space: &mut Space<T>,
-        steps: impl Iterator<Item = usize>,
-        rows: usize,
-    ) {
-        if body.steps.is_empty() {
+    /// A view from a time step on, to be read.
+    pub(super) unsafe fn read(&self, view: View, step: usize) -> MatrixRef<T> {
+        // SAFETY: see the contract of the type.
+        MatrixRef::rows(unsafe { self.at(view, step) }.cast_const(), self.width(view))
+    }
+
+    /// A view from a time step on, to be written.
+    pub(super) unsafe fn write(&self, view: View, step: usize) -> MatrixMut<T> {
+        // SAFETY: see the contract of the type.
+        MatrixMut { ptr: unsafe { self.at(view, step) }, row_stride: self.width(view) }
+    }
+
+    /// Runs a schedule once, for that many rows from a time step on.
+    pub(super) unsafe fn run(&self, schedule: &Schedule, workspace: &mut Workspace<T>, step: usize, rows: usize) {
+        if schedule.tasks.is_empty() {
             return;
         }
-        // SAFETY: as for the caller.
+        // SAFETY: see the contract of the type.
         unsafe {
-            self.bind(body, space);
-            for step in steps {
-                self.once(body, space, Moment { step, after: None, tokens: &[] }, rows);
-            }
+            self.bind(schedule, workspace);
+            self.run_step(schedule, workspace, TimeStep { step, next: None, tokens: &[] }, rows);
         }
     }
 
-    /// Works out where the slots of a body point.
-    pub(super) unsafe fn bind(&self, body: &Body, space: &mut Space<T>) {
-        space.starts.clear();
-        for slot in &body.slots {
-            let fixed = |at| Start { at, shift: 0, mask: 0, step: 0 };
-            // SAFETY: slots were planned for this memory.
-            space.starts.push(unsafe {
+    /// Resolves the slots of a schedule.
+    pub(super) unsafe fn bind(&self, schedule: &Schedule, workspace: &mut Workspace<T>) {
+        workspace.slots.clear();
+        for slot in &schedule.slots {
+            // SAFETY: the plan's offsets lie within the memory that was sized by it.
+            workspace.slots.push(unsafe {
                 match *slot {
-                    Slot::Batch { buffer, shift } => self.start(buffer, shift),
-                    Slot::Fixed(offset) => fixed(self.memory.fixed.add(offset)),
-                    Slot::Sum(offset) => fixed(self.sums().add(offset)),
+                    Slot::Batch { buffer, shift } => self.slot_address(buffer, shift),
+                    Slot::Parameter(offset) => SlotAddress::constant(self.memory.parameters.add(offset)),
+                    Slot::Accumulator(offset) => SlotAddress::constant(self.accumulators().add(offset)),
                 }
             });
         }
-        space.frame.clear();
-        space.frame.resize(body.slots.len(), std::ptr::null_mut());
     }
 
-    /// Runs a body that is bound at one time step. Meanwhile what the next program reads and writes is brought nearer, that
-    /// of the time step after this one if the body ends before it.
-    pub(super) unsafe fn once(&self, body: &Body, space: &mut Space<T>, moment: Moment<'_>, rows: usize) {
-        let Moment { step, after, tokens } = moment;
-        // SAFETY: the pointers are valid for the chunk's rows at every step.
+    /// Runs a bound schedule at one time step. Each product prefetches what the kernel behind it reads and writes, or, if it is
+    /// the last, what the next time step does.
+    pub(super) unsafe fn run_step(
+        &self,
+        schedule: &Schedule,
+        workspace: &mut Workspace<T>,
+        time: TimeStep<'_>,
+        rows: usize,
+    ) {
+        // SAFETY: see the contract of the type; the schedule is bound, so that the frame has its slots.
         unsafe {
-            for (pointer, start) in space.frame.iter_mut().zip(&space.starts) {
-                *pointer = start.at.add((step.wrapping_add(start.shift) & start.mask) * start.step);
-            }
-            for (number, part) in body.steps.iter().enumerate() {
-                match part {
-                    Step::Program(program) => {
-                        (self.kernels.run)(program, &space.frame, space.scratch.as_mut_ptr(), rows);
+            let pointer =
+                |slot: &SlotAddress<T>| slot.ptr.add((time.step.wrapping_add(slot.shift) & slot.mask) * slot.stride);
+            workspace.frame.clear();
+            workspace.frame.extend(workspace.slots.iter().map(pointer));
+            for (index, task) in schedule.tasks.iter().enumerate() {
+                match task {
+                    Task::Fused(kernel) => {
+                        (self.kernels.run)(kernel, &workspace.frame, workspace.scratch.as_mut_ptr(), rows);
                     }
-                    Step::Multiply(multiply) => {
-                        space.ahead.clear();
-                        if let Some(after) = after {
-                            let is_followed = matches!(body.steps.get(number + 1), Some(Step::Program(_)));
-                            self.look_ahead(space, if is_followed { step } else { after });
+                    Task::Multiply(multiply) => {
+                        workspace.prefetch.clear();
+                        if let Some(next) = time.next {
+                            let is_followed = matches!(schedule.tasks.get(index + 1), Some(Task::Fused(_)));
+                            self.list_prefetches(workspace, if is_followed { time.step } else { next });
                         }
-                        let place = |place: &crate::plan::instruction::Place| {
-                            space.frame[place.slot.unwrap_or_default() as usize].add(place.offset)
-                        };
-                        let init = multiply.init.map_or(std::ptr::null(), |init| place(&init).cast_const());
-                        let product = Product {
-                            a: place(&multiply.a).cast_const(),
-                            a_strides: [multiply.a.stride, 1],
-                            c: place(&multiply.to),
-                            c_stride: multiply.to.stride,
-                            init,
-                            init_stride: multiply.init.map_or(0, |init| init.stride),
-                            chosen: if multiply.is_chosen { tokens } else { &[] },
-                            ahead: &space.ahead,
-                            ..self.product(multiply.weight, rows)
-                        };
-                        self.clock.time(|| (self.kernels.multiply)(&product));
+                        self.multiply(multiply, workspace, time.tokens, rows);
                     }
                 }
             }
         }
     }
 
-    /// Lists what a body that is bound has on tapes at a time step.
-    unsafe fn look_ahead(&self, space: &mut Space<T>, step: usize) {
-        if step >= self.chunk.steps {
-            return;
+    unsafe fn multiply(&self, multiply: &Multiply, workspace: &Workspace<T>, tokens: &[u32], rows: usize) {
+        // SAFETY: see the contract of the type; the schedule is bound, so that the frame has its slots.
+        unsafe {
+            let ptr = |at: &Address| workspace.frame[at.slot.index()].add(at.offset);
+            let read = |at: &Address| MatrixRef::rows(ptr(at).cast_const(), at.row_stride);
+            let to = MatrixMut { ptr: ptr(&multiply.to), row_stride: multiply.to.row_stride };
+            let is_gather = multiply.init.is_some_and(|init| init.is_gather);
+            let product = Product {
+                init: multiply.init.map(|init| read(&init.from)),
+                init_rows: if is_gather { tokens } else { &[] },
+                prefetch: &workspace.prefetch,
+                ..self.product(multiply.weight, rows, read(&multiply.a), to)
+            };
+            self.clock.time(|| (self.kernels.multiply)(&product));
         }
-        let tapes = space.starts.iter().filter(|start| start.mask == usize::MAX);
-        // SAFETY: there is such a time step.
-        let places =
-            tapes.map(|start| unsafe { (start.at.add((step + start.shift) * start.step).cast_const(), start.step) });
-        space.ahead.extend(places);
     }
 
-    /// A product by a packed weight; a, c and init are left to fill in.
-    pub(super) unsafe fn product(&self, weight: usize, rows: usize) -> Product<'static, T> {
-        let (Weight { at }, packed) = self.program.weights[weight];
+    /// Lists what a bound schedule reads and writes in buffers of all time steps at one of them.
+    unsafe fn list_prefetches(&self, workspace: &mut Workspace<T>, step: usize) {
+        if step >= self.shard.steps {
+            return;
+        }
+        let saved = workspace.slots.iter().filter(|slot| slot.has_all_steps);
+        // SAFETY: the buffers have that time step.
+        let ranges =
+            saved.map(|slot| unsafe { (slot.ptr.add((step + slot.shift) * slot.stride).cast_const(), slot.stride) });
+        workspace.prefetch.extend(ranges);
+    }
+
+    /// `c = a · weight`, of a packed weight.
+    pub(super) unsafe fn product(
+        &self,
+        weight: WeightId,
+        rows: usize,
+        a: MatrixRef<T>,
+        c: MatrixMut<T>,
+    ) -> Product<'static, T> {
+        let (at, packed) = (self.plan.weights[weight.index()].at, self.plan.packed[weight.index()]);
         let panel = self.kernels.panel;
         Product {
-            rows,
-            columns: at.columns,
+            dims: Dims { rows, columns: at.columns },
             depth: at.rows,
-            a: std::ptr::null(),
-            a_strides: [0, 1],
-            // SAFETY: the packed weight lies there.
-            b: unsafe { self.memory.fixed.add(packed) }.cast_const(),
-            b_strides: [panel, at.rows * panel],
-            b_padded: true,
-            c: std::ptr::null_mut(),
-            c_stride: 0,
-            init: std::ptr::null(),
-            init_stride: 0,
-            chosen: &[],
-            ahead: &[],
+            a,
+            b: Panels {
+                // SAFETY: the plan has memory for the packed weight at that offset.
+                ptr: unsafe { self.memory.parameters.add(packed) }.cast_const(),
+                row_stride: panel,
+                panel_stride: at.rows * panel,
+                is_padded: true,
+            },
+            c,
+            init: None,
+            init_rows: &[],
+            prefetch: &[],
         }
     }
 }

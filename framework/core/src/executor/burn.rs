@@ -30,31 +30,30 @@ pub struct BurnExecutor {
     clippers: Vec<Box<dyn HostClipper>>,
     optimizer: Box<dyn Update>,
     device: Device,
-    /// Whether the device computes behind the program's back.
-    lags: bool,
+    is_async: bool,
     dtype: DType,
     /// The identity over the symbols and a row of zeros, when inputs are one-hot: `[vocabulary + 1, vocabulary]`.
     one_hot: Option<Tensor<2>>,
     /// All parameters under their full names, without gradient tracking.
     params: Matrices,
-    /// The state in which the last training batch ended.
+    /// The state after the last training batch.
     carried: Option<State>,
-    /// The state in which the last evaluated batch ended.
+    /// The state after the last evaluated batch.
     evaluated: Option<State>,
     /// The state of the sequences being generated.
     generated: State,
-    /// Whether an update may have to be taken back.
+    /// Whether an update may have to be undone.
     undoable: bool,
     /// Parameters and carried state before the last update. Tensors are handles: keeping them copies nothing.
     before: Option<(Matrices, Option<State>)>,
-    /// Loss of every update that has not been asked for yet.
+    /// The loss of every update since the last call of [`Executor::losses`].
     losses: Vec<Tensor<1>>,
     /// Gradients of the last update, before and after the clippers.
     gradients: Option<(Gradients, Gradients)>,
 }
 
 impl BurnExecutor {
-    /// The model with these first values (in the order of [`Model::params`]) on that device.
+    /// The model with these first values, in the order of [`Model::params`], on a device.
     pub fn new(
         model: Model,
         values: Vec<Vec<f64>>,
@@ -77,7 +76,7 @@ impl BurnExecutor {
             clippers,
             optimizer,
             device,
-            lags: device::lags(&experiment.backend),
+            is_async: device::lags(&experiment.backend),
             dtype,
             one_hot,
             params,
@@ -97,8 +96,8 @@ impl BurnExecutor {
         self.model.state().into_iter().map(|spec| (spec.name, start(spec.width, spec.start))).collect()
     }
 
-    /// The state with which a batch begins: the one before's, or the starting one.
-    fn begin_with(&self, before: Option<State>, batch: &Batch) -> State {
+    /// The state with which a batch begins: that after the one before, or the starting one.
+    fn initial_state(&self, before: Option<State>, batch: &Batch) -> State {
         match before.filter(|state| batch.continues && rows(state) == Some(batch.rows)) {
             Some(state) => state,
             None => self.start(batch.rows),
@@ -164,7 +163,7 @@ impl BurnExecutor {
     fn drop_out(&self, sequence: &mut [Tensor<2>], stream: &mut Stream) {
         let keep = 1.0 - self.model.dropout;
         let [rows, width] = sequence[0].dims();
-        // One upload for all steps: a graphics card waits longer for the asking than for the bytes.
+        // One upload for all steps: on a graphics card the latency of an upload outweighs its bytes.
         let shape = [sequence.len() * rows, width];
         let mask =
             (0..shape[0] * width).map(|_| if stream.uniform() < keep { 1.0 / keep } else { 0.0 }).collect::<Vec<_>>();
@@ -181,7 +180,7 @@ impl BurnExecutor {
 
     // ANCHOR: cross-entropy
     /// Cross-entropy summed over the counted characters, in nats: `[1]`. `logits` holds the rows of the counted steps.
-    fn cross_entropy(&self, logits: Tensor<2>, counted: &Counted) -> Tensor<1> {
+    fn cross_entropy(&self, logits: Tensor<2>, counted: &LossMask) -> Tensor<1> {
         let targets = self.indices(&counted.targets);
         let picked = activation::log_softmax(logits, 1).gather(1, targets.unsqueeze_dim(1)); // [counted rows, 1]
         let picked = match &counted.mask {
@@ -202,12 +201,12 @@ impl Executor for BurnExecutor {
     fn train(&mut self, batch: &Batch, dropout: Stream, learning_rate: f64) -> Result<()> {
         if self.undoable {
             self.before = Some((self.params.clone(), self.carried.clone()));
-            self.optimizer.remember();
+            self.optimizer.snapshot();
         }
         let tracked = self.params.clone().map(|_, matrix| matrix.autodiff().require_grad());
         let carried = self.carried.take();
-        let state = self.begin_with(carried, batch).map(|_, vector| vector.autodiff());
-        let counted = Counted::of(batch);
+        let state = self.initial_state(carried, batch).map(|_, vector| vector.autodiff());
+        let counted = LossMask::of(batch);
 
         let (outputs, end) =
             self.forward(&tracked, (&batch.inputs, batch.rows), &state, &counted.steps, Some(dropout))?;
@@ -243,7 +242,7 @@ impl Executor for BurnExecutor {
 
     fn undo(&mut self) -> Result<()> {
         let Some((params, carried)) = self.before.take() else {
-            return Err(Error::Internal { message: "there is no update to take back".to_owned(), cause: None });
+            return Err(Error::Internal { message: "there is no update to undo".to_owned(), cause: None });
         };
         (self.params, self.carried) = (params, carried);
         self.optimizer.undo();
@@ -257,8 +256,8 @@ impl Executor for BurnExecutor {
         read(Tensor::cat(std::mem::take(&mut self.losses), 0))
     }
 
-    fn lags(&self) -> bool {
-        self.lags
+    fn is_async(&self) -> bool {
+        self.is_async
     }
 
     fn gradient_norms(&mut self) -> Result<(f64, f64)> {
@@ -269,8 +268,8 @@ impl Executor for BurnExecutor {
 
     fn evaluate(&mut self, batch: &Batch) -> Result<Totals> {
         let evaluated = self.evaluated.take();
-        let state = self.begin_with(evaluated, batch);
-        let counted = Counted::of(batch);
+        let state = self.initial_state(evaluated, batch);
+        let counted = LossMask::of(batch);
         let (outputs, end) = self.forward(&self.params, (&batch.inputs, batch.rows), &state, &counted.steps, None)?;
         self.evaluated = Some(end);
         let logits = Self::head(&self.params, outputs); // [counted rows, vocabulary]
@@ -331,8 +330,8 @@ impl Executor for BurnExecutor {
     }
 }
 
-/// Which predictions of a batch count.
-struct Counted {
+/// The loss mask of a batch.
+struct LossMask {
     /// The time steps at which at least one row counts.
     steps: Vec<usize>,
     /// Targets of those steps: `[steps × rows]`.
@@ -341,7 +340,7 @@ struct Counted {
     mask: Option<Vec<f64>>,
 }
 
-impl Counted {
+impl LossMask {
     fn of(batch: &Batch) -> Self {
         let rows = batch.rows;
         let row = |step: usize| step * rows..(step + 1) * rows;
@@ -366,12 +365,12 @@ fn within(matrices: &Matrices, prefix: &str) -> Matrices {
     matrices.iter().filter_map(|(name, matrix)| Some((name.strip_prefix(prefix)?.to_owned(), matrix.clone()))).collect()
 }
 
-/// The number of sequences that a state belongs to.
+/// The number of sequences of a state.
 fn rows(state: &State) -> Option<usize> {
     state.iter().next().map(|(_, vector)| vector.dims()[0])
 }
 
-/// Waits for the device and reads numbers back, row by row.
+/// Waits for the device and reads values back, row by row.
 fn read<const RANK: usize>(tensor: Tensor<RANK>) -> Result<Vec<f64>> {
     download(tensor)?.try_into_vec_as().map_err(failed)
 }

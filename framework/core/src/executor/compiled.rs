@@ -1,8 +1,8 @@
-//! The compiled executor: the whole training step as one program for this machine's processor.
+//! The compiled executor: the whole update as one program for this processor.
 //!
-//! The compiling and the running are `hatchery-compile`'s; here its numbers get the names of checkpoints.
+//! `hatchery-compile` compiles and runs; here its values get the names of checkpoints.
 
-use hatchery_compile::{Description, Matrix, Options, Refusal, Run, Sequences, Width};
+use hatchery_compile::{BatchView, Description, Executable, NamedMatrix, Options, Unsupported};
 use hatchery_plugin::{
     Cell, Token,
     host::{HostCell, HostClipper},
@@ -20,13 +20,13 @@ use crate::{
 
 /// A compiled model.
 pub struct CompiledExecutor {
-    run: Box<dyn Run>,
+    executable: Box<dyn Executable>,
     dtype: Dtype,
     /// Names and shapes of the parameters.
     params: Vec<(String, [usize; 2])>,
-    /// Whether an update may have to be taken back.
+    /// Whether an update may have to be undone.
     undoable: bool,
-    /// Everything as it was before the last update, if so.
+    /// The state before the last update, if so.
     before: Option<Vec<NamedTensor>>,
 }
 
@@ -34,13 +34,13 @@ impl CompiledExecutor {
     /// The model with these first values, in the order of [`Model::params`].
     ///
     /// # Errors
-    /// When a cell or a clipper uses an operation that the compiler does not know: it runs on Burn then.
+    /// When a cell or a clipper uses an operation that is not compiled: it runs on Burn then.
     pub fn new(
         model: &Model,
         values: &[Vec<f64>],
         clippers: &[Box<dyn HostClipper>],
         experiment: &Experiment,
-    ) -> std::result::Result<Self, Refusal> {
+    ) -> std::result::Result<Self, Unsupported> {
         let description = Description {
             vocabulary: model.vocabulary,
             embedding: model.embedding,
@@ -51,20 +51,20 @@ impl CompiledExecutor {
             optimizer: optimizer(&experiment.optimizer),
         };
         let dtype = experiment.backend.dtype;
-        let width = match dtype {
-            Dtype::F32 => Width::Single,
-            Dtype::F64 => Width::Double,
+        let compiled = match dtype {
+            Dtype::F32 => hatchery_compile::Dtype::F32,
+            Dtype::F64 => hatchery_compile::Dtype::F64,
         };
-        let mut run = hatchery_compile::compile(&description, width, Options::default())?;
+        let mut executable = hatchery_compile::compile(&description, compiled, Options::default())?;
         let params: Vec<_> = model.params().into_iter().map(|spec| (spec.name.into_owned(), spec.shape)).collect();
         for ((name, shape), values) in params.iter().zip(values) {
-            run.set_parameter(name, *shape, values);
+            executable.set_parameter(name, *shape, values);
         }
         let undoable = experiment.train.on_nonfinite == OnNonfinite::Skip;
-        Ok(Self { run, dtype, params, undoable, before: None })
+        Ok(Self { executable, dtype, params, undoable, before: None })
     }
 
-    fn named(&self, group: &str, matrix: Matrix<f64>) -> NamedTensor {
+    fn named(&self, group: &str, matrix: NamedMatrix) -> NamedTensor {
         let values = match self.dtype {
             Dtype::F32 => Values::F32(matrix.values.iter().map(|&value| value as f32).collect()),
             Dtype::F64 => Values::F64(matrix.values),
@@ -78,51 +78,50 @@ impl Executor for CompiledExecutor {
         if self.undoable {
             self.before = Some(self.save()?);
         }
-        self.run.train(&sequences(batch), &mut || dropout.uniform(), learning_rate);
+        self.executable.train(&view(batch), &mut || dropout.uniform(), learning_rate);
         Ok(())
     }
 
     fn undo(&mut self) -> Result<()> {
         match self.before.take() {
             Some(before) => self.load(&before),
-            None => Err(Error::Internal { message: "there is no update to take back".to_owned(), cause: None }),
+            None => Err(Error::Internal { message: "there is no update to undo".to_owned(), cause: None }),
         }
     }
 
     fn losses(&mut self) -> Result<Vec<f64>> {
-        Ok(self.run.losses())
+        Ok(self.executable.losses())
     }
 
     fn gradient_norms(&mut self) -> Result<(f64, f64)> {
-        Ok(self.run.gradient_norms())
+        Ok(self.executable.gradient_norms())
     }
 
     fn products(&self) -> Option<Products> {
-        Some(self.run.products())
+        Some(self.executable.products())
     }
 
     fn time_products(&mut self, on: bool) {
-        self.run.time_products(on);
+        self.executable.time_products(on);
     }
 
     fn evaluate(&mut self, batch: &Batch) -> Result<Totals> {
-        let totals = self.run.evaluate(&sequences(batch));
-        Ok(Totals { nats: totals.nats, correct: totals.correct, characters: totals.characters })
+        Ok(self.executable.evaluate(&view(batch)))
     }
 
     fn begin(&mut self, rows: usize) {
-        self.run.begin(rows);
+        self.executable.begin(rows);
     }
 
     fn advance(&mut self, tokens: &[Token]) -> Result<Vec<f64>> {
-        Ok(self.run.advance(tokens))
+        Ok(self.executable.advance(tokens))
     }
 
     fn save(&self) -> Result<Vec<NamedTensor>> {
         let mut saved: Vec<NamedTensor> =
-            self.run.parameters().into_iter().map(|matrix| self.named("parameters", matrix)).collect();
-        for matrix in self.run.optimizer_state() {
-            // A count is kept in 64 bits whatever the run's width.
+            self.executable.parameters().into_iter().map(|matrix| self.named("parameters", matrix)).collect();
+        for matrix in self.executable.optimizer_state() {
+            // A count has 64 bits whatever the run's dtype.
             saved.push(if matrix.name.rsplit('.').next() == Some("time") {
                 let name = format!("optimizer.{}", matrix.name);
                 NamedTensor { name, shape: matrix.shape, values: Values::F64(matrix.values) }
@@ -130,7 +129,7 @@ impl Executor for CompiledExecutor {
                 self.named("optimizer", matrix)
             });
         }
-        saved.extend(self.run.carried().into_iter().map(|matrix| self.named("state", matrix)));
+        saved.extend(self.executable.state().into_iter().map(|matrix| self.named("state", matrix)));
         Ok(saved)
     }
 
@@ -140,45 +139,64 @@ impl Executor for CompiledExecutor {
             found.push((name.clone(), *shape, parameter(saved, name, *shape)?.values.to_f64()));
         }
         for (name, shape, values) in found {
-            self.run.set_parameter(&name, shape, &values);
+            self.executable.set_parameter(&name, shape, &values);
         }
-        // A checkpoint before the first update holds nothing of the optimiser's.
-        self.run.forget();
-        let mut carried = Vec::new();
+        // A checkpoint from before the first update has no optimizer state.
+        self.executable.reset_optimizer();
+        let mut state = Vec::new();
         for named in saved {
             if let Some(name) = named.name.strip_prefix("optimizer.") {
-                self.run.set_optimizer_state(name, &named.values.to_f64());
+                self.executable.set_optimizer_state(name, &named.values.to_f64());
             } else if let Some(name) = named.name.strip_prefix("state.") {
-                carried.push(Matrix { name: name.to_owned(), shape: named.shape, values: named.values.to_f64() });
+                state.push(NamedMatrix { name: name.to_owned(), shape: named.shape, values: named.values.to_f64() });
             }
         }
-        self.run.set_carried(&carried);
+        self.executable.set_state(&state);
         Ok(())
     }
 }
 
-/// The program that a cell is compiled to for inputs of that width, for people to read.
+/// The listing of the schedules that a cell is compiled to for inputs of that width.
 ///
 /// # Errors
-/// When the cell uses an operation that the compiler does not know.
-pub fn program(cell: &dyn HostCell, inputs: usize) -> std::result::Result<String, Refusal> {
+/// When the cell uses an operation that is not compiled.
+pub fn program(cell: &dyn HostCell, inputs: usize) -> std::result::Result<String, Unsupported> {
     let below = Below(inputs);
-    let description = Description {
+    let options = Options { threads: Some(1), instructions: None };
+    let compiled = hatchery_compile::compile(&alone(&below, cell), hatchery_compile::Dtype::F32, options)?;
+    let listing = compiled.listing();
+    Ok(listing.split_inclusive('\n').skip_while(|line| !line.starts_with(PREFIX)).collect())
+}
+
+/// The result of one of the compiler's passes on a cell with inputs of that width: graphs, buffers or schedules.
+///
+/// # Errors
+/// When the cell uses an operation that is not compiled.
+pub fn program_after(cell: &dyn HostCell, inputs: usize, pass: &str) -> std::result::Result<String, Unsupported> {
+    hatchery_compile::dump(&alone(&Below(inputs), cell), pass)
+}
+
+/// The names of the compiler's passes, in their order.
+pub fn passes() -> Vec<&'static str> {
+    hatchery_compile::pass_names().collect()
+}
+
+const PREFIX: &str = "cell, ";
+
+/// A cell as the second of two, so that its product with the input is seen too.
+fn alone<'a>(below: &'a Below, cell: &'a dyn HostCell) -> Description<'a> {
+    Description {
         vocabulary: 2,
-        embedding: Some(inputs),
-        // The first of two: a cell that is fed by another shows its product with the input too.
-        layers: vec![(&below as &dyn HostCell, String::new()), (cell, "cell, ".to_owned())],
+        embedding: Some(below.0),
+        layers: vec![(below as &dyn HostCell, String::new()), (cell, PREFIX.to_owned())],
         dropout: 0.0,
         dropout_last: false,
         clippers: vec![],
         optimizer: hatchery_compile::Optimizer::Sgd { momentum: 0.0 },
-    };
-    let run = hatchery_compile::compile(&description, Width::Single, Options { threads: Some(1), instructions: None })?;
-    let listing = run.listing();
-    Ok(listing.split_inclusive('\n').skip_while(|line| !line.starts_with("cell, ")).collect())
+    }
 }
 
-/// Passes its input on.
+/// A cell that returns its input.
 struct Below(usize);
 
 impl Cell for Below {
@@ -204,8 +222,8 @@ impl Cell for Below {
     }
 }
 
-fn sequences(batch: &Batch) -> Sequences<'_> {
-    Sequences {
+fn view(batch: &Batch) -> BatchView<'_> {
+    BatchView {
         rows: batch.rows,
         steps: batch.steps,
         inputs: &batch.inputs,

@@ -1,4 +1,4 @@
-//! Whether a model fits a device: told before anything is set aside, rather than by a process that dies.
+//! Whether a model fits a device: checked before anything is allocated, so that no process is killed for memory.
 
 use crate::{
     device::{bytes, capacity},
@@ -7,19 +7,20 @@ use crate::{
     model::Model,
 };
 
-/// Bytes that a model takes at the least.
+/// The least bytes that a model takes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Need {
     /// The parameters.
     pub parameters: f64,
-    /// Gradients before and after the clippers, and what the optimiser remembers.
+    /// Gradients before and after the clippers, and the optimizer state.
     pub training: f64,
-    /// What one batch leaves for the way back: outputs of every layer and the predictions, of every step and sequence.
+    /// Activations of one batch saved for the backward pass: outputs of every layer and the predictions, of every step and
+    /// sequence.
     pub batch: f64,
 }
 
 impl Need {
-    /// Of a model that trains on batches of so many sequences of so many steps.
+    /// The need of a model that trains on batches of `rows` sequences of `steps` steps.
     ///
     /// In floating point: the product of two sizes from a file may be beyond every integer.
     pub fn of(model: &Model, experiment: &Experiment, rows: usize, steps: usize) -> Self {
@@ -48,7 +49,7 @@ impl Need {
     }
 }
 
-/// Makes sure that the parameters alone fit.
+/// Checks that the parameters alone fit.
 ///
 /// # Errors
 /// When they do not.
@@ -57,7 +58,7 @@ pub fn fits(model: &Model, experiment: &Experiment) -> Result<()> {
     compare(need.parameters, experiment, "the parameters alone take")
 }
 
-/// Makes sure that training on batches of so many sequences of so many steps has a chance to fit.
+/// Checks that training on batches of `rows` sequences of `steps` steps can fit.
 ///
 /// # Errors
 /// When it has not.

@@ -1,8 +1,8 @@
-//! How a model is run. The loop that trains, the evaluation and the generation know only the [`Executor`]; whether a
-//! step runs operation by operation on Burn's tensors or as a compiled program is its affair.
+//! Executors: how a model is run. Training, evaluation and generation use only the [`Executor`] trait; an implementation
+//! runs a step operation by operation on Burn's tensors, or as a compiled program.
 //!
-//! What must stay true so that an executor is free to choose: a cell's step, a clipper and an update are pure functions
-//! of named matrices, and numbers are read back only when somebody asks for them.
+//! Both are possible because a cell's step, a clipper and an update are pure functions of named matrices, and values are
+//! read back only on request.
 
 mod burn;
 mod compiled;
@@ -11,10 +11,10 @@ mod optimizer;
 
 pub use self::{
     burn::BurnExecutor,
-    compiled::{CompiledExecutor, program},
+    compiled::{CompiledExecutor, passes, program, program_after},
 };
 
-pub use hatchery_compile::Products;
+pub use hatchery_compile::{Products, Totals};
 use hatchery_plugin::Token;
 
 use crate::{
@@ -25,20 +25,20 @@ use crate::{
     tensors::NamedTensor,
 };
 
-/// A model with its numbers, ready to be trained, evaluated and sampled from.
+/// A model with its values, to be trained, evaluated and sampled from.
 pub trait Executor {
-    /// One update: forward, loss, backward, clip, optimiser. Dropout masks are drawn from `dropout`, layer by layer in
+    /// One update: forward, loss, backward, clip, optimizer. Dropout masks are drawn from `dropout`, layer by layer in
     /// the order `[step, row, unit]`. Nothing is read back.
     ///
     /// # Errors
     /// When the device fails.
     fn train(&mut self, batch: &Batch, dropout: Stream, learning_rate: f64) -> Result<()>;
 
-    /// Takes the last update back: parameters, what the optimiser remembers and the carried state are, bit for bit,
-    /// those before it. Only with `train.on-nonfinite = "skip"`, and once after an update.
+    /// Undoes the last update: parameters, optimizer state and carried state are, bit for bit, those before it. Only with
+    /// `train.on-nonfinite = "skip"`, and once after an update.
     ///
     /// # Errors
-    /// When there is nothing to go back to.
+    /// When there is no update to undo.
     fn undo(&mut self) -> Result<()>;
 
     /// The cross-entropy, summed over the counted characters, in nats, of every update since the last call.
@@ -47,9 +47,9 @@ pub trait Executor {
     /// When the device fails.
     fn losses(&mut self) -> Result<Vec<f64>>;
 
-    /// Whether updates are still being computed when [`Executor::train`] returns, so that asking for a number makes the
-    /// device wait.
-    fn lags(&self) -> bool {
+    /// Whether the device is asynchronous: updates are still being computed when [`Executor::train`] returns, and reading a
+    /// value waits for them.
+    fn is_async(&self) -> bool {
         false
     }
 
@@ -59,15 +59,15 @@ pub trait Executor {
     /// When the device fails.
     fn gradient_norms(&mut self) -> Result<(f64, f64)>;
 
-    /// What the products of all updates so far were; an executor that does not know the model's products says nothing.
+    /// The cost of the products of all updates so far, if the executor counts it.
     fn products(&self) -> Option<Products> {
         None
     }
 
-    /// Whether products are timed from now on, if the executor can: that slows it down a little.
+    /// Sets whether products are timed, if the executor can. That slows it down a little.
     fn time_products(&mut self, _on: bool) {}
 
-    /// Runs over a batch without training. Begins with the starting state unless the batch continues the one before.
+    /// Runs over a batch without training. It begins with the starting state unless the batch continues the one before.
     ///
     /// # Errors
     /// When the device fails.
@@ -89,14 +89,14 @@ pub trait Executor {
     /// When the device fails.
     fn save(&self) -> Result<Vec<NamedTensor>>;
 
-    /// Takes up what [`Executor::save`] gave. Only `parameters.…` are required.
+    /// Restores what [`Executor::save`] returned. Only `parameters.…` are required.
     ///
     /// # Errors
     /// When a parameter is missing or of another shape.
     fn load(&mut self, saved: &[NamedTensor]) -> Result<()>;
 }
 
-/// A parameter of that name and shape among what was saved.
+/// The saved parameter of that name and shape.
 ///
 /// # Errors
 /// When it is missing or has another shape.
@@ -111,23 +111,4 @@ fn parameter<'a>(saved: &'a [NamedTensor], name: &str, shape: [usize; 2]) -> Res
         None => format!("the checkpoint has no `{full}`"),
     };
     Err(Problem::new(problem).hint("take a checkpoint that this experiment wrote").into())
-}
-
-/// Sums over the counted characters of an evaluation.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Totals {
-    /// Cross-entropy, in nats.
-    pub nats: f64,
-    /// Characters whose most likely prediction was right.
-    pub correct: u64,
-    /// Characters counted.
-    pub characters: u64,
-}
-
-impl std::ops::AddAssign for Totals {
-    fn add_assign(&mut self, other: Self) {
-        self.nats += other.nats;
-        self.correct += other.correct;
-        self.characters += other.characters;
-    }
 }

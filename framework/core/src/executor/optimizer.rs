@@ -1,4 +1,4 @@
-//! Burn's optimisers behind one interface, whichever the experiment names.
+//! Burn's optimizers behind one interface.
 //!
 //! `burn-optim` updates tensor by tensor with a generic state; here the state of every parameter is kept in a list and
 //! flattened into named matrices for checkpoints. Its coefficients (the betas, epsilon) are 32-bit numbers even in a
@@ -21,24 +21,24 @@ use crate::{
     tensors::{NamedTensor, Values, data, named},
 };
 
-/// An optimiser with the state of every parameter.
+/// An optimizer with the state of every parameter.
 pub(super) trait Update {
     /// The parameter of that index after one step.
     fn step(&mut self, index: usize, learning_rate: f64, parameter: Tensor<2>, gradient: Tensor<2>) -> Tensor<2>;
-    /// Keeps the states as they are now for [`Update::undo`].
-    fn remember(&mut self);
-    /// Takes the steps since [`Update::remember`] back.
+    /// Keeps the current states for [`Update::undo`].
+    fn snapshot(&mut self);
+    /// Undoes the steps since [`Update::snapshot`].
     fn undo(&mut self);
     /// The state of the parameter of that index, as matrices whose names begin with `prefix`.
     ///
     /// # Errors
     /// When the device fails.
     fn save(&self, index: usize, prefix: &str) -> Result<Vec<NamedTensor>>;
-    /// Takes the state up again; without one, the parameter begins anew.
+    /// Restores the state; without a saved one, the parameter's is that before the first update.
     fn load(&mut self, index: usize, saved: &Saved<'_>);
 }
 
-/// The optimiser of an experiment, for that many parameters.
+/// The optimizer of an experiment.
 pub(super) fn optimizer(experiment: &Optimizer, parameters: usize) -> Box<dyn Update> {
     match *experiment {
         Optimizer::Sgd { momentum, .. } => {
@@ -77,14 +77,14 @@ fn moments(saved: &Saved<'_>) -> Option<AdaptiveMomentumState<2>> {
     Some(AdaptiveMomentumState::new(saved.count("momentum.time")?, first, second))
 }
 
-/// What a checkpoint holds of one parameter's state. Burn's own way of restoring a state gives every tensor the
-/// device's standard width, which would cut 64-bit moments short.
+/// One parameter's state in a checkpoint. Burn's own restoring gives every tensor the device's default dtype, which would
+/// truncate 64-bit moments.
 pub(super) struct Saved<'a> {
     /// The whole checkpoint.
     pub(super) tensors: &'a [NamedTensor],
-    /// What the names of this parameter's state begin with.
+    /// The prefix of the names of this parameter's state.
     pub(super) prefix: String,
-    /// Where the state is to live, and as which numbers.
+    /// The device and dtype of the state.
     pub(super) place: (&'a Device, DType),
 }
 
@@ -109,37 +109,37 @@ impl Saved<'_> {
     }
 }
 
-/// One of Burn's optimisers and the state that it has come to for every parameter.
+/// One of Burn's optimizers with the state of every parameter.
 struct States<R: Rule> {
     rule: R,
-    reached: Vec<Option<R::State<2>>>,
-    remembered: Vec<Option<R::State<2>>>,
+    current: Vec<Option<R::State<2>>>,
+    before: Vec<Option<R::State<2>>>,
     restore: fn(&Saved<'_>) -> Option<R::State<2>>,
 }
 
 impl<R: Rule> States<R> {
     fn of(rule: R, parameters: usize, restore: fn(&Saved<'_>) -> Option<R::State<2>>) -> Box<dyn Update> {
-        Box::new(Self { rule, reached: vec![None; parameters], remembered: Vec::new(), restore })
+        Box::new(Self { rule, current: vec![None; parameters], before: Vec::new(), restore })
     }
 }
 
 impl<R: Rule> Update for States<R> {
     fn step(&mut self, index: usize, learning_rate: f64, parameter: Tensor<2>, gradient: Tensor<2>) -> Tensor<2> {
-        let (updated, state) = self.rule.step(learning_rate, parameter, gradient, self.reached[index].take());
-        self.reached[index] = state;
+        let (updated, state) = self.rule.step(learning_rate, parameter, gradient, self.current[index].take());
+        self.current[index] = state;
         updated
     }
 
-    fn remember(&mut self) {
-        self.remembered.clone_from(&self.reached);
+    fn snapshot(&mut self) {
+        self.before.clone_from(&self.current);
     }
 
     fn undo(&mut self) {
-        self.reached = std::mem::take(&mut self.remembered);
+        self.current = std::mem::take(&mut self.before);
     }
 
     fn save(&self, index: usize, prefix: &str) -> Result<Vec<NamedTensor>> {
-        let Some(state) = &self.reached[index] else { return Ok(Vec::new()) };
+        let Some(state) = &self.current[index] else { return Ok(Vec::new()) };
         let mut sink = StateSink::default();
         state.state_flatten(prefix, &mut sink);
         let scalar = |(name, value)| Ok(NamedTensor { name, shape: [1, 1], values: Values::F64(vec![number(value)]) });
@@ -148,11 +148,11 @@ impl<R: Rule> Update for States<R> {
     }
 
     fn load(&mut self, index: usize, saved: &Saved<'_>) {
-        self.reached[index] = (self.restore)(saved);
+        self.current[index] = (self.restore)(saved);
     }
 }
 
-/// A scalar of Burn's record format, which is a count in every optimiser used here.
+/// A scalar of Burn's record format, which is a count in every optimizer used here.
 fn number<S: Copy>(scalar: S) -> f64
 where
     u64: TryFrom<S>,

@@ -190,7 +190,7 @@ impl Training<'_> {
     /// those updates do that must be taken back if they fail.
     fn reads_at_once(&self) -> bool {
         let skips = self.network.experiment.train.on_nonfinite == OnNonfinite::Skip;
-        skips || !self.network.executor.lags() || self.unread.len() >= MOST_UNREAD
+        skips || !self.network.executor.is_async() || self.unread.len() >= MOST_UNREAD
     }
 
     /// Reads the losses of the updates since the last time, judges them, and enters the sound ones into the means.

@@ -1,0 +1,185 @@
+//! The pass `lower`: recorded Burn operations become the compiler's graph.
+//!
+//! A cell is recorded with a batch size that no declared width shares, so that a matrix with that many rows is known to
+//! have one row for each sequence.
+
+mod operations;
+pub(crate) mod record;
+
+use std::collections::{BTreeMap, HashMap};
+
+use hatchery_plugin::burn::{
+    backend::ir::{BinaryOpIr, GraphIr, OperationIr, ScalarIr, ScalarOpIr, TensorId, TensorIr, UnaryOpIr},
+    tensor::{Shape as TensorShape, TensorData},
+};
+
+use crate::{
+    error::{Result, Unsupported},
+    id::NodeId,
+    ir::{
+        graph::{Constant, Graph, Role, Rows, Shape},
+        op::{Binary, Leaf, Op, Unary},
+    },
+};
+
+/// A recorded function and the meaning of what it reads and returns.
+pub(crate) struct Recorded<'a> {
+    pub(crate) graph: &'a GraphIr,
+    pub(crate) constants: &'a BTreeMap<TensorId, TensorData>,
+    /// Its inputs, in their order, with their shapes.
+    pub(crate) leaves: &'a [(Leaf, [usize; 2])],
+    pub(crate) outputs: &'a [(Role, TensorId)],
+    /// The number of rows that stands for the batch.
+    pub(crate) batch: Option<usize>,
+}
+
+/// Lowers a recorded function.
+///
+/// # Errors
+/// When it uses an operation that is not compiled.
+pub(crate) fn lower(recorded: &Recorded<'_>) -> Result<Graph> {
+    let Recorded { graph, constants, leaves, outputs, batch } = *recorded;
+    let mut lowering = Lowering { graph: Graph::default(), known: HashMap::new(), constants, batch };
+    for (&input, &(leaf, [rows, columns])) in graph.inputs.iter().zip(leaves) {
+        let rows = lowering.rows(rows);
+        let id = lowering.graph.leaf(leaf, Shape { rows, columns });
+        lowering.known.insert(input, id);
+    }
+    for operation in &graph.operations {
+        lowering.operation(operation)?;
+    }
+    for &(role, id) in outputs {
+        let node = lowering.tensor(id)?;
+        lowering.graph.outputs.push((role, node));
+    }
+    Ok(lowering.graph)
+}
+
+struct Lowering<'a> {
+    graph: Graph,
+    known: HashMap<TensorId, NodeId>,
+    constants: &'a BTreeMap<TensorId, TensorData>,
+    batch: Option<usize>,
+}
+
+impl Lowering<'_> {
+    fn rows(&self, rows: usize) -> Rows {
+        if self.batch == Some(rows) { Rows::Batch } else { Rows::Static(rows) }
+    }
+
+    /// The shape of a matrix; a vector is one row.
+    fn shape(&self, shape: &TensorShape) -> Result<Shape> {
+        match shape[..] {
+            [columns] => Ok(Shape::fixed(1, columns)),
+            [rows, columns] => Ok(Shape { rows: self.rows(rows), columns }),
+            _ => Err(Unsupported::new(format!("a tensor of shape {shape:?}: only matrices are compiled"))),
+        }
+    }
+
+    fn tensor(&mut self, id: TensorId) -> Result<NodeId> {
+        if let Some(&known) = self.known.get(&id) {
+            return Ok(known);
+        }
+        let Some(data) = self.constants.get(&id) else {
+            return Err(Unsupported::new(format!("a tensor that nothing computes ({id})")));
+        };
+        let shape = self.shape(data.shape())?;
+        let values: Vec<f64> = data.iter::<f64>().collect();
+        let node = match (values.first(), shape.rows) {
+            (Some(&first), _) if values.iter().all(|value| value.to_bits() == first.to_bits()) => {
+                self.graph.fill(first, shape)
+            }
+            (_, Rows::Static(rows)) => {
+                self.graph.constants.push(Constant { rows, columns: shape.columns, values });
+                self.graph.add(Op::Constant(self.graph.constants.len() - 1), shape)
+            }
+            _ => return Err(Unsupported::new("a constant with a row for each sequence of the batch")),
+        };
+        self.known.insert(id, node);
+        Ok(node)
+    }
+
+    fn operation(&mut self, operation: &OperationIr) -> Result<()> {
+        match operation {
+            OperationIr::BaseFloat(base) | OperationIr::BaseBool(base) => self.base(base),
+            OperationIr::NumericFloat(_, numeric) => self.numeric(numeric),
+            OperationIr::Float(_, float) => self.float(float),
+            OperationIr::Bool(bool) => self.bool(bool),
+            OperationIr::Activation(activation) => self.activation(activation),
+            OperationIr::Init(_) | OperationIr::Drop(_) => Ok(()),
+            other => Err(unknown(other)),
+        }
+    }
+
+    fn set(&mut self, out: &TensorIr, node: NodeId) -> Result<()> {
+        // An operand that is repeated in both directions, or an expansion, is known by the shape of its result.
+        let recorded = self.shape(&out.shape)?;
+        let made = self.graph.shape(node);
+        if made != recorded {
+            return Err(Unsupported::new(format!("a result of shape {made} where {:?} was recorded", out.shape)));
+        }
+        self.known.insert(out.id, node);
+        Ok(())
+    }
+
+    fn map(&mut self, function: Unary, of: &UnaryOpIr) -> Result<()> {
+        let a = self.tensor(of.input.id)?;
+        let node = self.graph.map(function, a);
+        self.set(&of.out, node)
+    }
+
+    fn zip(&mut self, function: Binary, of: &BinaryOpIr) -> Result<()> {
+        let (a, b) = (self.tensor(of.lhs.id)?, self.tensor(of.rhs.id)?);
+        let node = self.graph.zip(function, a, b);
+        self.set(&of.out, node)
+    }
+
+    fn flipped(&mut self, function: Binary, of: &BinaryOpIr) -> Result<()> {
+        let (a, b) = (self.tensor(of.lhs.id)?, self.tensor(of.rhs.id)?);
+        let node = self.graph.zip(function, b, a);
+        self.set(&of.out, node)
+    }
+
+    /// The operand and the scalar, as nodes.
+    fn with_scalar(&mut self, of: &ScalarOpIr) -> Result<(NodeId, NodeId)> {
+        let a = self.tensor(of.lhs.id)?;
+        Ok((a, self.graph.scalar(number(of.rhs))))
+    }
+
+    fn scalar(&mut self, function: Binary, of: &ScalarOpIr) -> Result<()> {
+        let (a, b) = self.with_scalar(of)?;
+        let node = self.graph.zip(function, a, b);
+        self.set(&of.out, node)
+    }
+
+    fn scalar_flipped(&mut self, function: Binary, of: &ScalarOpIr) -> Result<()> {
+        let (a, b) = self.with_scalar(of)?;
+        let node = self.graph.zip(function, b, a);
+        self.set(&of.out, node)
+    }
+
+    fn not(&mut self, a: NodeId) -> NodeId {
+        let one = self.graph.scalar(1.0);
+        self.graph.zip(Binary::Sub, one, a)
+    }
+}
+
+fn number(scalar: ScalarIr) -> f64 {
+    match scalar {
+        ScalarIr::Float(value) => value,
+        ScalarIr::Int(value) => value as f64,
+        ScalarIr::UInt(value) => value as f64,
+        ScalarIr::Bool(value) => f64::from(u8::from(value)),
+    }
+}
+
+/// The name of an operation, from what its debug form begins with: `NumericFloat(F32, CumSum(…` is `CumSum`.
+fn unknown(operation: &impl std::fmt::Debug) -> Unsupported {
+    let text = format!("{operation:?}");
+    let words = text.split(['(', '{', ',', ' ']).filter(|word| !word.is_empty());
+    let kinds =
+        ["BaseFloat", "BaseInt", "BaseBool", "NumericFloat", "NumericInt", "Float", "Int", "Bool", "Activation"];
+    let types = ["F64", "F32", "I64", "I32", "Module"];
+    let name = words.into_iter().find(|word| !kinds.contains(word) && !types.contains(word)).unwrap_or("operation");
+    Unsupported::new(format!("operation `{name}`"))
+}

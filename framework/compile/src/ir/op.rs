@@ -1,0 +1,166 @@
+//! The operations of a graph's nodes.
+
+use crate::id::{NodeId, ParamId};
+
+/// A value that comes from outside the graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Leaf {
+    /// The input of the cell.
+    Input,
+    /// A parameter; in the graph of the clippers, the gradient of one.
+    Param(ParamId),
+    /// A state vector before the time step.
+    State(usize),
+    /// The gradient of the output.
+    OutputGradient,
+    /// The gradient of a state vector after the time step.
+    NextStateGradient(usize),
+    /// A hoisted value: an output of the graph that runs before the time loop.
+    Hoisted(usize),
+    /// The gradient of a hoisted value.
+    HoistedGradient(usize),
+}
+
+/// A function of one element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Unary {
+    Copy,
+    Neg,
+    Abs,
+    Sign,
+    Recip,
+    Sqrt,
+    Square,
+    Exp,
+    Log,
+    Log1p,
+    Tanh,
+    Sigmoid,
+    Relu,
+    Sin,
+    Cos,
+}
+
+/// A function of two elements. Comparisons give 1 or 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Binary {
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Pow,
+    Less,
+    LessEqual,
+    Equal,
+    /// `dy (1 − y²)` of y and dy.
+    TanhGradient,
+    /// `dy y (1 − y)` of y and dy.
+    SigmoidGradient,
+    /// dy where y is above 0 or NaN, of y and dy.
+    ReluGradient,
+    /// The larger; the second when one is NaN.
+    Max,
+    /// The smaller; the second when one is NaN.
+    Min,
+}
+
+/// A function of three elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Ternary {
+    /// `a b + c`.
+    MulAdd,
+    /// `c − a b`.
+    NegMulAdd,
+    /// b where a is not 0, else c.
+    Select,
+    /// c, at least a and at most b; NaN stays NaN.
+    Clamp,
+    /// `b c (1 − a²)`.
+    TanhGradient,
+    /// `b c a (1 − a)`.
+    SigmoidGradient,
+}
+
+/// The operation of a node.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Op {
+    /// A value from outside.
+    Leaf(Leaf),
+    /// The same value in every entry; its bits.
+    Fill(u64),
+    /// One of the graph's constants, by its index.
+    Constant(usize),
+    /// Element-wise.
+    Map(Unary, NodeId),
+    /// Element-wise; an operand of one row or one column is broadcast.
+    Zip(Binary, NodeId, NodeId),
+    /// Element-wise; an operand of one row or one column is broadcast.
+    Fuse(Ternary, NodeId, NodeId, NodeId),
+    /// The sum of the products `a · b` (b is static unless all are), plus `init` if there is one.
+    Linear { terms: Vec<(NodeId, NodeId)>, init: Option<NodeId> },
+    /// `aᵀ · b` of two batch matrices, summed over the rows of the batch (and over time).
+    Outer(NodeId, NodeId),
+    /// Rows become columns; static matrices only.
+    Transpose(NodeId),
+    /// The part that begins at this row and column.
+    Slice { of: NodeId, row: usize, column: usize },
+    /// Concatenation of columns.
+    ConcatColumns(Vec<NodeId>),
+    /// Concatenation of rows; static matrices only.
+    ConcatRows(Vec<NodeId>),
+    /// The sum of all rows: `[1, columns]`.
+    SumRows(NodeId),
+    /// The sum of all columns: `[rows, 1]`.
+    SumColumns(NodeId),
+    /// The largest entry of each row: `[rows, 1]`.
+    MaxColumns(NodeId),
+    /// The same elements, row by row, in another shape; static matrices only.
+    Reshape(NodeId),
+}
+
+impl Op {
+    /// The nodes it reads.
+    pub(crate) fn operands(&self) -> Vec<NodeId> {
+        match self {
+            Self::Leaf(_) | Self::Fill(_) | Self::Constant(_) => vec![],
+            Self::Map(_, a)
+            | Self::Transpose(a)
+            | Self::Slice { of: a, .. }
+            | Self::SumRows(a)
+            | Self::SumColumns(a)
+            | Self::MaxColumns(a)
+            | Self::Reshape(a) => vec![*a],
+            Self::Zip(_, a, b) | Self::Outer(a, b) => vec![*a, *b],
+            Self::Fuse(_, a, b, c) => vec![*a, *b, *c],
+            Self::Linear { terms, init } => terms.iter().flat_map(|&(a, b)| [a, b]).chain(*init).collect(),
+            Self::ConcatColumns(parts) | Self::ConcatRows(parts) => parts.clone(),
+        }
+    }
+
+    /// The same operation of other operands.
+    pub(crate) fn with_operands(&self, mut to: impl FnMut(NodeId) -> NodeId) -> Self {
+        match self {
+            Self::Leaf(_) | Self::Fill(_) | Self::Constant(_) => self.clone(),
+            Self::Map(function, a) => Self::Map(*function, to(*a)),
+            Self::Zip(function, a, b) => Self::Zip(*function, to(*a), to(*b)),
+            Self::Fuse(function, a, b, c) => Self::Fuse(*function, to(*a), to(*b), to(*c)),
+            Self::Linear { terms, init } => {
+                Self::Linear { terms: terms.iter().map(|&(a, b)| (to(a), to(b))).collect(), init: init.map(to) }
+            }
+            Self::Outer(a, b) => Self::Outer(to(*a), to(*b)),
+            Self::Transpose(a) => Self::Transpose(to(*a)),
+            Self::Slice { of, row, column } => Self::Slice { of: to(*of), row: *row, column: *column },
+            Self::ConcatColumns(parts) => Self::ConcatColumns(parts.iter().map(|&part| to(part)).collect()),
+            Self::ConcatRows(parts) => Self::ConcatRows(parts.iter().map(|&part| to(part)).collect()),
+            Self::SumRows(a) => Self::SumRows(to(*a)),
+            Self::SumColumns(a) => Self::SumColumns(to(*a)),
+            Self::MaxColumns(a) => Self::MaxColumns(to(*a)),
+            Self::Reshape(a) => Self::Reshape(to(*a)),
+        }
+    }
+
+    /// Whether one instruction of a fused kernel computes it.
+    pub(crate) fn is_elementwise(&self) -> bool {
+        matches!(self, Self::Map(..) | Self::Zip(..) | Self::Fuse(..) | Self::SumColumns(_) | Self::MaxColumns(_))
+    }
+}

@@ -1,0 +1,136 @@
+//! Fused element-wise kernels: the operations between two products, as a list of instructions that runs over tiles of rows
+//! small enough for L1.
+
+use crate::{
+    id::SlotId,
+    ir::op::{Binary, Ternary, Unary},
+};
+
+/// About how many elements of the widest value a tile has.
+const TILE: usize = 1024;
+
+/// What one instruction computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Opcode {
+    /// Element-wise.
+    Map(Unary),
+    /// Element-wise; either operand may have one element a row.
+    Zip(Binary),
+    /// Element-wise; any operand may have one element a row.
+    Fuse(Ternary),
+    /// The sum of each row.
+    SumColumns,
+    /// The largest entry of each row.
+    MaxColumns,
+    /// Adds all rows to one row.
+    AddRows,
+}
+
+impl Opcode {
+    /// The number of operands.
+    pub(crate) fn arity(self) -> usize {
+        match self {
+            Self::Map(_) | Self::SumColumns | Self::MaxColumns | Self::AddRows => 1,
+            Self::Zip(_) => 2,
+            Self::Fuse(_) => 3,
+        }
+    }
+}
+
+impl std::fmt::Display for Opcode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Map(function) => write!(f, "{function:?}"),
+            Self::Zip(function) => write!(f, "{function:?}"),
+            Self::Fuse(Ternary::TanhGradient) => f.write_str("TanhGradientOfProduct"),
+            Self::Fuse(Ternary::SigmoidGradient) => f.write_str("SigmoidGradientOfProduct"),
+            Self::Fuse(function) => write!(f, "{function:?}"),
+            Self::SumColumns | Self::MaxColumns | Self::AddRows => write!(f, "{self:?}"),
+        }
+    }
+}
+
+/// The address of an operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Operand {
+    /// The pointer of the frame; none for a register of the kernel.
+    pub(crate) slot: Option<SlotId>,
+    /// Elements from that pointer; for a register, the elements of a row that lie before it.
+    pub(crate) offset: usize,
+    /// Elements from a row to the next; 0 repeats one row.
+    pub(crate) row_stride: usize,
+    /// 1, or 0 where one element a row stands for all columns.
+    pub(crate) column_stride: usize,
+}
+
+/// The address of a matrix in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Address {
+    pub(crate) slot: SlotId,
+    /// Elements from the slot's pointer.
+    pub(crate) offset: usize,
+    /// Elements from a row to the next; 0 repeats one row.
+    pub(crate) row_stride: usize,
+}
+
+impl Address {
+    /// A row that is the same for all sequences.
+    pub(crate) fn row(slot: SlotId) -> Self {
+        Self { slot, offset: 0, row_stride: 0 }
+    }
+
+    /// The same as an operand of a kernel.
+    pub(crate) fn operand(self, column_stride: usize) -> Operand {
+        Operand { slot: Some(self.slot), offset: self.offset, row_stride: self.row_stride, column_stride }
+    }
+}
+
+/// One operation on all rows of a tile.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Instruction {
+    pub(crate) opcode: Opcode,
+    pub(crate) width: usize,
+    pub(crate) to: Operand,
+    /// As many as the opcode reads; the last is repeated.
+    from: [Operand; 3],
+}
+
+impl Instruction {
+    pub(crate) fn new(opcode: Opcode, width: usize, to: Operand, from: &[Operand]) -> Self {
+        debug_assert_eq!(from.len(), opcode.arity());
+        let operand = |index: usize| from[index.min(from.len() - 1)];
+        Self { opcode, width, to, from: std::array::from_fn(operand) }
+    }
+
+    /// The operands that the opcode reads.
+    pub(crate) fn operands(&self) -> &[Operand] {
+        &self.from[..self.opcode.arity()]
+    }
+
+    /// The operands, the last repeated: three addresses whatever the opcode.
+    pub(crate) fn padded_operands(&self) -> &[Operand; 3] {
+        &self.from
+    }
+}
+
+/// Instructions in order.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FusedKernel {
+    pub(crate) instructions: Vec<Instruction>,
+    /// The width of a row of all registers, in elements.
+    pub(crate) registers: usize,
+    /// The number of rows of a tile.
+    pub(crate) tile: usize,
+}
+
+impl FusedKernel {
+    pub(crate) fn new(instructions: Vec<Instruction>, registers: usize) -> Self {
+        let widest = instructions.iter().map(|instruction| instruction.width).max().unwrap_or(1);
+        Self { instructions, registers, tile: (TILE / widest.max(1)).max(1) }
+    }
+
+    /// The elements of scratch memory that it needs.
+    pub(crate) fn scratch(&self) -> usize {
+        self.registers * self.tile
+    }
+}
