@@ -64,18 +64,15 @@ const EXCEPTIONS: [(&str, &str, &str); 7] = [
 ];
 
 /// What is not clean yet.
-const NOT_YET: [&str; 12] = [
+const NOT_YET: [&str; 9] = [
     "framework/compile/",
     "framework/core/",
     "framework/plugin/",
-    "plugins/",
     "tests/compile/",
     "tests/conformance/",
     "tests/fuzz/plugins.rs",
     "tests/import.rs",
     "tests/plugins/",
-    "book/src/names/cells.md",
-    "book/src/plugins/",
     "book/src/writing/",
 ];
 
