@@ -1,8 +1,8 @@
-//! Who provided the plugins of a model.
+//! The provenance of a model's plugins.
 
 use serde::{Deserialize, Serialize};
 
-/// Who provided a plugin.
+/// The provenance of a plugin.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Provenance {

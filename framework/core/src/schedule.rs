@@ -2,8 +2,8 @@
 
 use crate::experiment::{Optimizer, Schedule, Unit};
 
-/// The factor on the learning rate at an update (counted from 0), for a training of `steps` updates of which an epoch
-/// has `steps_per_epoch`.
+/// The factor on the learning rate at an update (counted from 0) of a training with `steps` updates and
+/// `steps_per_epoch` updates per epoch.
 pub fn factor(schedule: &Schedule, step: u64, steps: u64, steps_per_epoch: u64) -> f64 {
     match *schedule {
         Schedule::Constant => 1.0,
@@ -23,7 +23,7 @@ pub fn factor(schedule: &Schedule, step: u64, steps: u64, steps_per_epoch: u64) 
     }
 }
 
-/// A straight rise over `warmup` updates, then what `fall` makes of the share of the remaining updates that is done.
+/// A linear rise over `warmup` updates, then `fall` of the share of the remaining updates that is done.
 fn after_warmup(step: u64, steps: u64, warmup: u64, fall: impl Fn(f64) -> f64) -> f64 {
     if step < warmup {
         return (step + 1) as f64 / warmup as f64;
@@ -33,7 +33,7 @@ fn after_warmup(step: u64, steps: u64, warmup: u64, fall: impl Fn(f64) -> f64) -
 }
 
 impl Schedule {
-    /// Whether the learning rate at an update depends on how many updates the whole training has.
+    /// Whether the learning rate depends on the total number of updates.
     pub fn depends_on_steps(&self) -> bool {
         matches!(self, Self::Cosine { .. } | Self::Linear { .. })
     }

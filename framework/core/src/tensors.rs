@@ -1,4 +1,4 @@
-//! Matrices outside of any device: named, as they are saved and loaded.
+//! Named matrices in host memory, as they are saved and loaded.
 
 use std::io;
 
@@ -14,30 +14,30 @@ use crate::{
 pub struct NamedTensor {
     /// The name, with the prefix of its group.
     pub name: String,
-    /// Rows and columns; a single number is `[1, 1]`.
+    /// Rows and columns; a scalar is `[1, 1]`.
     pub shape: [usize; 2],
-    /// The numbers, row by row.
+    /// The elements, row by row.
     pub values: Values,
 }
 
-/// Numbers of one width.
+/// Elements of one dtype.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Values {
-    /// Of 32 bits.
+    /// 32 bits.
     F32(Vec<f32>),
-    /// Of 64 bits.
+    /// 64 bits.
     F64(Vec<f64>),
 }
 
 impl NamedTensor {
-    /// Whether name, shape and every bit of the numbers are the same.
+    /// Whether name, shape and every bit of the elements are the same.
     pub fn is_identical(&self, other: &Self) -> bool {
         self.name == other.name && self.shape == other.shape && self.values.first_difference(&other.values).is_none()
     }
 }
 
 impl Values {
-    /// How many numbers there are.
+    /// The number of elements.
     pub fn len(&self) -> usize {
         match self {
             Self::F32(values) => values.len(),
@@ -45,12 +45,12 @@ impl Values {
         }
     }
 
-    /// Whether there are none.
+    /// Whether there are no elements.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The numbers in 64 bits, which hold those in 32 exactly.
+    /// The elements as `f64`, exactly.
     pub fn to_f64(&self) -> Vec<f64> {
         match self {
             Self::F32(values) => values.iter().copied().map(f64::from).collect(),
@@ -58,7 +58,7 @@ impl Values {
         }
     }
 
-    /// Whether none of them is infinite or not a number.
+    /// Whether all elements are finite.
     pub fn are_finite(&self) -> bool {
         match self {
             Self::F32(values) => values.iter().all(|value| value.is_finite()),
@@ -66,8 +66,8 @@ impl Values {
         }
     }
 
-    /// Where the bits of two lists first differ. Lists of other lengths differ where the shorter one ends, those of
-    /// other widths at 0.
+    /// The first index at which two lists differ in their bits. Lists of different lengths differ at the end of the
+    /// shorter one, lists of different dtypes at 0.
     pub fn first_difference(&self, other: &Self) -> Option<usize> {
         let shorter = self.len().min(other.len());
         let at = match (self, other) {
@@ -78,7 +78,7 @@ impl Values {
         at.or((self.len() != other.len()).then_some(shorter))
     }
 
-    /// The number at an index, if there is one.
+    /// The element at an index.
     pub fn get(&self, index: usize) -> Option<f64> {
         match self {
             Self::F32(values) => values.get(index).map(|&value| f64::from(value)),
@@ -86,7 +86,7 @@ impl Values {
         }
     }
 
-    /// Their width.
+    /// The dtype.
     pub fn dtype(&self) -> Dtype {
         match self {
             Self::F32(_) => Dtype::F32,
@@ -94,7 +94,7 @@ impl Values {
         }
     }
 
-    /// Passes the numbers on as little-endian bytes, a piece at a time so that no second copy of them is held.
+    /// Passes the elements on as little-endian bytes, in pieces, so that no second copy is in memory.
     pub(crate) fn stream(&self, put: &mut impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
         const PIECE: usize = 1 << 14;
         match self {
@@ -108,7 +108,7 @@ impl Values {
     }
 }
 
-/// A matrix as it is saved. Numbers may come from the device only now.
+/// A matrix in host memory. The elements may be read from the device only now.
 ///
 /// # Errors
 /// When the device fails.
@@ -121,7 +121,7 @@ pub(crate) fn named(name: String, data: &TensorData) -> Result<NamedTensor> {
     Ok(NamedTensor { name, shape, values })
 }
 
-/// Saved numbers as Burn takes them.
+/// Saved elements as Burn's tensor data.
 pub(crate) fn data(shape: [usize; 2], values: &Values) -> TensorData {
     match values {
         Values::F32(values) => TensorData::new(values.clone(), shape),
@@ -129,7 +129,7 @@ pub(crate) fn data(shape: [usize; 2], values: &Values) -> TensorData {
     }
 }
 
-/// The error of a device that gives no numbers.
+/// The error of a failed read from a device.
 pub(crate) fn failed(error: impl std::fmt::Display) -> Error {
     Error::internal("the device failed", error.to_string())
 }

@@ -1,8 +1,8 @@
 //! From text to the batches that a model is trained and evaluated on.
 //!
-//! [`Data`] is what an experiment's `[dataset]`, `[vocabulary]`, `[split]` and `[train]` tables make of a text. A batch is
-//! a pure function of the number of the step, so a run that is resumed sees exactly the batches it would have seen; and
-//! text becomes tokens only when a batch is made, so a file of gigabytes is never in memory.
+//! [`Data`] is a text with the settings of `[dataset]`, `[vocabulary]`, `[split]` and `[train]`. A batch is a pure function
+//! of the update's index, so that a resumed run has the same batches. Text is encoded only when a batch is made, so that a
+//! file of gigabytes is never in memory.
 
 mod batch;
 mod batches;

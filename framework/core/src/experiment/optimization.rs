@@ -12,7 +12,7 @@ pub enum Optimizer {
         /// Learning rate.
         #[schemars(extend("exclusiveMinimum" = 0.0))]
         learning_rate: f64,
-        /// Share of the last update that is kept.
+        /// Decay of the last update.
         #[serde(default)]
         #[schemars(range(min = 0.0, max = 1.0))]
         momentum: f64,
@@ -32,7 +32,7 @@ pub enum Optimizer {
         /// Learning rate.
         #[schemars(extend("exclusiveMinimum" = 0.0))]
         learning_rate: f64,
-        /// Share of the mean of squares that is kept each step.
+        /// Decay of the mean of squares.
         #[serde(default = "default::rmsprop_decay")]
         #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
         decay: f64,
@@ -59,7 +59,7 @@ pub enum Optimizer {
         #[schemars(extend("exclusiveMinimum" = 0.0))]
         epsilon: f64,
     },
-    /// Loshchilov and Hutter (2019): Adam with weight decay of its own.
+    /// Loshchilov and Hutter (2019): Adam with decoupled weight decay.
     Adamw {
         /// Learning rate.
         #[schemars(extend("exclusiveMinimum" = 0.0))]
@@ -76,7 +76,7 @@ pub enum Optimizer {
         #[serde(default = "default::epsilon")]
         #[schemars(extend("exclusiveMinimum" = 0.0))]
         epsilon: f64,
-        /// Share of each parameter, times the learning rate, that is taken away each step.
+        /// Decay of each parameter per step, times the learning rate.
         #[serde(default = "default::weight_decay")]
         #[schemars(range(min = 0.0))]
         weight_decay: f64,
@@ -95,13 +95,13 @@ pub enum Schedule {
         /// The factor.
         #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 1.0))]
         factor: f64,
-        /// How often.
+        /// Epochs or steps between two multiplications.
         #[schemars(range(min = 1))]
         every: u64,
         /// Count in epochs or in steps.
         #[serde(default)]
         unit: Unit,
-        /// The first epoch or step that is slowed.
+        /// The first epoch or step with a lower rate.
         #[serde(default)]
         start: u64,
     },
@@ -131,7 +131,7 @@ pub enum Schedule {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unit {
-    /// Once through the training split.
+    /// One pass over the training split.
     #[default]
     Epochs,
     /// One update.

@@ -1,4 +1,4 @@
-//! The values of an experiment that are not plain structs: tables whose keys belong to a plugin, and values of two forms.
+//! Values of an experiment that are not plain structs: the table of the dataset plugin, and values of two forms.
 
 use std::borrow::Cow;
 
@@ -17,13 +17,13 @@ pub struct DatasetPart {
     pub part: Part,
 }
 
-/// Where the text comes from.
+/// The source of the text.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Corpus {
     /// The name of an embedded or fetched corpus, or a path.
     Name(String),
-    /// Every file that a pattern matches, in the order of their paths.
+    /// All files that match a pattern, sorted by path.
     Glob {
         /// The pattern, relative to the experiment file.
         glob: String,
@@ -33,7 +33,7 @@ pub enum Corpus {
 /// How a token becomes the input of the first layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Embedding {
-    /// A vector as wide as the vocabulary, with a single one.
+    /// A one-hot vector, as wide as the vocabulary.
     OneHot,
     /// A learned vector of this width.
     Learned(usize),
@@ -85,7 +85,7 @@ impl<'de> Deserialize<'de> for Embedding {
     }
 }
 
-// The schemas of plugin tables depend on the registry: `checking::schema` puts them in place of these.
+// The schemas of plugin tables depend on the registry: `checking::schema` replaces these.
 
 impl JsonSchema for DatasetPart {
     fn schema_name() -> Cow<'static, str> {

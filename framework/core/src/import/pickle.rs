@@ -1,18 +1,18 @@
-//! What a Python pickle says, without doing it.
+//! A parser of Python pickles that executes nothing.
 //!
-//! A pickle is a program for a small stack machine; Python runs it and thereby calls whatever functions it names, which
-//! is why a pickle from elsewhere must not be loaded there. Here calls are written down and never made. Only what
-//! `torch.save` writes is understood: protocols 2 to 5 without out-of-band data.
+//! A pickle is a program for a small stack machine. Python runs it and calls the functions in it, so that an untrusted
+//! pickle must not be loaded there. Here calls are recorded and never made. The supported part is that of `torch.save`:
+//! protocols 2 to 5 without out-of-band data.
 //!
 //! Instructions: <https://github.com/python/cpython/blob/main/Lib/pickletools.py>.
 
 use std::collections::HashMap;
 
-/// A pickle or what is wrong with it, as the end of a sentence.
+/// A result, or an error as the end of a sentence.
 type Result<T> = std::result::Result<T, String>;
 
-/// The place of a value among those of its pickle. Values refer to each other by it: a pickle may hold a value twice
-/// or within itself, and nothing that walks or frees them recurses.
+/// The index of a value in its pickle. Values refer to each other by it, because a pickle may contain a value twice or
+/// within itself; no code that visits or frees them recurses.
 pub(super) type Id = usize;
 
 /// A value.
@@ -30,12 +30,12 @@ pub(super) enum Node {
     Dictionary(Vec<(Id, Id)>),
     /// A class or function: `torch.FloatStorage`.
     Global(String),
-    /// What a class or function would give for these arguments.
+    /// The result of a class or function for these arguments.
     Call {
         function: Id,
         arguments: Id,
     },
-    /// What the program around the pickle keeps under this identity.
+    /// An object outside of the pickle, by its persistent id.
     Persistent(Id),
 }
 
@@ -55,17 +55,17 @@ impl Pickle {
         Ok(Self { nodes, root })
     }
 
-    /// The value as a whole.
+    /// The outermost value.
     pub(super) fn root(&self) -> Id {
         self.root
     }
 
-    /// How many values there are: their places are those below.
+    /// The number of values.
     pub(super) fn len(&self) -> usize {
         self.nodes.len()
     }
 
-    /// A value by its place.
+    /// A value by its index.
     pub(super) fn node(&self, id: Id) -> &Node {
         &self.nodes[id]
     }
@@ -88,19 +88,19 @@ impl Pickle {
         Some(members)
     }
 
-    /// The number, if it is an integer that a size can be.
+    /// The value as a size, if it is a non-negative integer.
     pub(super) fn size(&self, id: Id) -> Option<usize> {
         let Node::Integer(number) = self.node(id) else { return None };
         usize::try_from(*number).ok()
     }
 }
 
-/// The machine that a pickle is a program for.
+/// The stack machine of a pickle.
 struct Machine<'a> {
     bytes: &'a [u8],
     nodes: Vec<Node>,
     stack: Vec<Id>,
-    /// Heights of the stack, from which a later instruction gathers what lies above.
+    /// Marks: heights of the stack above which a later instruction collects values.
     marks: Vec<usize>,
     memo: HashMap<u32, Id>,
 }
@@ -111,11 +111,11 @@ impl<'a> Machine<'a> {
             let instruction = self.byte()?;
             match instruction {
                 b'.' => return self.pop(),
-                // PROTO, FRAME: nothing that matters here.
+                // PROTO, FRAME: ignored.
                 0x80 => drop(self.take(1)?),
                 0x95 => drop(self.take(8)?),
                 b'(' => self.marks.push(self.stack.len()),
-                // POP; BUILD: the attributes of an object, of which state dicts have none that matter.
+                // POP; BUILD: the attributes of an object, which a state dict does not need.
                 b'0' | b'b' => drop(self.pop()?),
                 b'1' => drop(self.marked()?),
                 b'2' => self.stack.push(self.top()?),
@@ -188,7 +188,7 @@ impl<'a> Machine<'a> {
             _ => usize::from(self.byte()?),
         };
         let bytes = self.take(length)?;
-        // One and two bytes have no sign.
+        // One and two bytes are unsigned.
         let is_negative = length > 2 || instruction == 0x8a;
         let fill = if is_negative && bytes.last().is_some_and(|byte| byte & 0x80 != 0) { 0xff } else { 0 };
         let mut wide = [fill; 8];
@@ -231,7 +231,7 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// Adds to the list below. What is added to another kind of object is left out with the object.
+    /// Appends to the list below. Values appended to another kind of object are dropped.
     fn append(&mut self, added: &[Id]) -> Result<()> {
         let list = self.top()?;
         if let Node::Sequence(members) = &mut self.nodes[list] {
@@ -263,7 +263,7 @@ impl<'a> Machine<'a> {
         if is_long { Ok(u32::from_le_bytes(self.array()?)) } else { Ok(u32::from(self.byte()?)) }
     }
 
-    /// The length that stands before text, bytes or a long integer.
+    /// The length in front of text, bytes or a long integer.
     fn length(&mut self, instruction: u8) -> Result<usize> {
         Ok(match instruction {
             b'C' | 0x8c => usize::from(self.byte()?),

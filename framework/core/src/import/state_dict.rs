@@ -14,14 +14,14 @@ pub(super) type StateDict = BTreeMap<String, Tensor>;
 pub(super) struct Tensor {
     /// As in the file; a vector has one dimension.
     pub(super) shape: Vec<usize>,
-    /// Row by row, or why they cannot be had.
+    /// The elements row by row, or the reason why they cannot be read.
     pub(super) numbers: std::result::Result<Vec<f32>, Problem>,
 }
 
-/// Reads a state dict, or the one that a file of `torch.save` keeps under a key.
+/// Reads a state dict, or the one under a key of a file of `torch.save`.
 ///
 /// # Errors
-/// When the file is damaged or holds something else.
+/// When the file is damaged or has no state dict.
 pub(super) fn read(file: &str, bytes: &[u8], key: Option<&str>) -> Result<StateDict> {
     let named = |problem: Problem| problem.note(format!("the file: `{file}`"));
     if torch_file::is_one(bytes) {
@@ -52,7 +52,7 @@ pub(super) fn read(file: &str, bytes: &[u8], key: Option<&str>) -> Result<StateD
 /// The tensor of that name.
 ///
 /// # Errors
-/// When there is none, or it has numbers of another kind.
+/// When there is none, or its dtype is not supported.
 pub(super) fn tensor(theirs: &StateDict, name: &str) -> Result<Foreign> {
     let Some(tensor) = theirs.get(name) else {
         let known: Vec<_> = theirs.keys().map(String::as_str).collect();
@@ -66,7 +66,7 @@ pub(super) fn tensor(theirs: &StateDict, name: &str) -> Result<Foreign> {
     }
 }
 
-/// A refusal of numbers that no model here has.
+/// The problem of an unsupported dtype.
 pub(super) fn unsupported(name: &str, kind: &str) -> Problem {
     Problem::new(format!("`{name}` has numbers of the kind {kind}"))
         .hint("save it as 32- or 64-bit floating-point numbers")

@@ -1,7 +1,7 @@
-//! Models that only count: what a trained one has to beat.
+//! Count models, the baselines of a trained model.
 //!
-//! A table of bigrams knows how often each symbol followed each other one; of unigrams, how often each came. A model
-//! that does not beat them has learned nothing of what came before.
+//! A bigram table has the frequency of each pair of symbols, a unigram table that of each symbol. A model that is not
+//! better than bigrams has not learned to use its history.
 
 use super::evaluate::evaluation;
 use crate::{
@@ -10,17 +10,17 @@ use crate::{
     run::log::Evaluation,
 };
 
-/// Sequences read at once; the counts do not depend on it.
+/// The batch size; the counts do not depend on it.
 const ROWS: usize = 64;
 
-/// What is counted.
+/// The kind of counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Baseline {
-    /// Nothing: every symbol is equally likely.
+    /// None: all symbols have the same probability.
     Uniform,
-    /// How often each symbol comes.
+    /// Frequencies of symbols.
     Unigram,
-    /// How often each symbol follows each other one, the start of a sequence included.
+    /// Frequencies of pairs of symbols, the start of a sequence included.
     Bigram,
 }
 
@@ -29,16 +29,16 @@ pub enum Baseline {
 pub struct Counts {
     baseline: Baseline,
     vocabulary: usize,
-    /// Row by row, the smoothing included.
+    /// Row by row, with smoothing.
     table: Vec<f64>,
 }
 
 impl Counts {
-    /// Counts the predictions of a split. `smoothing` is added to every count, so that with 1 no pair is impossible.
+    /// Counts the predictions of a split. `smoothing` is added to every count, so that unseen pairs have a probability above 0.
     pub fn of(baseline: Baseline, split: &Sequences, vocabulary: usize, smoothing: f64) -> Self {
         let contexts = match baseline {
             Baseline::Uniform | Baseline::Unigram => 1,
-            // One more than symbols: sequences may begin with the vector of zeros.
+            // One more than symbols: a sequence may begin with the vector of zeros.
             Baseline::Bigram => vocabulary + 1,
         };
         let mut counts = Self { baseline, vocabulary, table: vec![smoothing; contexts * vocabulary] };
@@ -55,7 +55,7 @@ impl Counts {
         counts
     }
 
-    /// The cross-entropy of a split under the counts; infinite when a pair comes that has count 0.
+    /// The cross-entropy of a split under the counts; infinite if the split has a pair with count 0.
     pub fn evaluate(&self, split: &Sequences) -> Evaluation {
         let rows: Vec<_> = self.table.chunks(self.vocabulary).collect();
         let sums: Vec<f64> = rows.iter().map(|row| row.iter().sum()).collect();
@@ -73,7 +73,7 @@ impl Counts {
         evaluation(totals)
     }
 
-    /// Where the counts after an input begin.
+    /// The index of the first count after an input.
     fn row(&self, input: usize) -> usize {
         match self.baseline {
             Baseline::Uniform | Baseline::Unigram => 0,

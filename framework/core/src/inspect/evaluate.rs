@@ -1,4 +1,4 @@
-//! Evaluation: a whole split, in units that can be compared.
+//! Evaluation of a whole split, per character.
 
 use crate::{
     data::Sequences,
@@ -7,7 +7,7 @@ use crate::{
     run::log::Evaluation,
 };
 
-/// Sequences evaluated at once; the result does not depend on it.
+/// The batch size; the result does not depend on it.
 const ROWS: usize = 64;
 
 /// The cross-entropy of a whole split.
@@ -24,7 +24,7 @@ pub fn evaluate(executor: &mut dyn Executor, split: &Sequences) -> Result<Evalua
 }
 // ANCHOR_END: evaluate
 
-/// Sums as means: nats, bits and perplexity per character.
+/// The means: nats, bits and perplexity per character.
 pub fn evaluation(totals: Totals) -> Evaluation {
     let characters = totals.characters as f64;
     let nats = totals.nats / characters;

@@ -1,4 +1,4 @@
-//! What can be asked of a trained model: texts, losses, gradients, and how two devices part.
+//! Inspection of a trained model: generation, evaluation, gradients, novelty, and the drift between devices.
 
 pub mod baseline;
 pub mod drift;

@@ -1,5 +1,5 @@
-//! Pictures of numbers: as SVG for the run's folder and the book ([`loss_curve`], [`curves_svg`], [`histogram_svg`]), of
-//! characters for the terminal ([`chart`], [`charts`], [`sparkline`], [`bars`]). All share their axes, so that they agree.
+//! Curves and histograms: as SVG for the run's folder and the book ([`loss_curve`], [`curves_svg`], [`histogram_svg`]), and
+//! as text for the terminal ([`chart`], [`charts`], [`sparkline`], [`bars`]). All share their axes.
 
 mod axis;
 mod histogram;

@@ -1,9 +1,9 @@
-//! Pictures for the terminal, of characters.
+//! Curves and histograms as text for the terminal.
 
 use super::{axis::Axis, histogram::Histogram};
 
-/// A curve in one line of at most `width` characters: the lowest value is `▁`, the highest `█`. More points than
-/// characters are averaged; what is not finite is left out.
+/// A curve in one line of at most `width` characters: the lowest value is `▁`, the highest `█`. If there are more
+/// points than characters they are averaged; non-finite values are ignored.
 ///
 /// ```
 /// use hatchery::plot::sparkline;
@@ -17,7 +17,7 @@ pub fn sparkline(points: &[f64], width: usize) -> String {
     let means: Vec<f64> = (0..columns)
         .map(|column| {
             let part = &points[column * points.len() / columns..(column + 1) * points.len() / columns];
-            // Divided before they are added, so that huge losses do not add up to infinity.
+            // Divided before the sum, so that huge losses do not overflow.
             part.iter().map(|point| point / part.len() as f64).sum()
         })
         .collect();
@@ -25,13 +25,13 @@ pub fn sparkline(points: &[f64], width: usize) -> String {
     means.iter().map(|mean| LEVELS[(axis.share(*mean) * 7.0).round() as usize]).collect()
 }
 
-/// A curve with its axes in `width` by `height` characters, the curve in Braille dots. What is not finite is left out.
-/// Less room than 24 by 6 is not enough, and is taken as that.
+/// A curve with its axes in `width` by `height` characters, the curve in Braille dots. Non-finite values are
+/// ignored. The smallest size is 24 by 6.
 pub fn chart(points: &[(f64, f64)], width: usize, height: usize) -> String {
     draw(&[(None, points)], width, height)
 }
 
-/// Several curves over each other, as [`chart`]; where each ends stands its letter.
+/// Several curves in one [`chart`], each with its letter at its end.
 pub fn charts(curves: &[(char, &[(f64, f64)])], width: usize, height: usize) -> String {
     let curves: Vec<_> = curves.iter().map(|(letter, points)| (Some(*letter), *points)).collect();
     draw(&curves, width, height)
@@ -80,7 +80,7 @@ fn draw(curves: &[(Option<char>, &[(f64, f64)])], width: usize, height: usize) -
         .map(|(row, label)| {
             let axis = if label.is_empty() { '│' } else { '┤' };
             let mut dots: Vec<char> = dots.row(row).chars().collect();
-            // Curves that end at the same place have their letters side by side, to the left.
+            // The letters of curves that end at the same place are side by side, to the left.
             for (letter, _, column) in letters.iter().filter(|(_, of_row, _)| *of_row == row) {
                 let free = (0..=*column).rev().find(|&at| !dots[at].is_ascii_uppercase());
                 dots[free.unwrap_or(*column)] = *letter;
@@ -93,7 +93,7 @@ fn draw(curves: &[(Option<char>, &[(f64, f64)])], width: usize, height: usize) -
     lines.concat()
 }
 
-/// A histogram, one line for each interval, of at most `width` characters. Less room than 24 is taken as that.
+/// A histogram, one line for each interval, of at most `width` characters. The smallest width is 24.
 pub fn bars(histogram: &Histogram, width: usize) -> String {
     const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
     let labels: Vec<_> = (0..histogram.counts.len()).map(|index| histogram.label(index)).collect();
@@ -101,7 +101,7 @@ pub fn bars(histogram: &Histogram, width: usize) -> String {
     let largest = histogram.counts.iter().copied().max().unwrap_or(0).max(1);
     let room = width.max(24).saturating_sub(widest + largest.to_string().len() + 3).max(4);
     let line = |(label, count): (&String, &u64)| {
-        // What is there at all is seen, even beside something a thousand times as frequent.
+        // A count above 0 is always visible.
         let eighths = (*count as f64 / largest as f64 * (8 * room) as f64).round().max(f64::from(*count > 0)) as usize;
         let bar = "█".repeat(eighths / 8) + PARTS[eighths % 8];
         let space = if bar.is_empty() { "" } else { " " };
@@ -110,7 +110,7 @@ pub fn bars(histogram: &Histogram, width: usize) -> String {
     labels.iter().zip(&histogram.counts).map(line).collect::<Vec<_>>().concat()
 }
 
-/// The axis below a chart, with the numbers of its ticks: those that have room.
+/// The horizontal axis of a chart, with the labels that fit.
 fn foot(x: &Axis, margin: usize, columns: usize) -> String {
     let mut line = vec!['─'; columns];
     let mut numbers = vec![' '; margin + 1 + columns];
@@ -157,7 +157,7 @@ impl Dots {
         }
     }
 
-    /// Unicode numbers the dots of a character down its columns, but the fourth row came later.
+    /// Unicode numbers the dots of a character by columns, except for the fourth row, which was added later.
     fn dot(&mut self, across: usize, down: usize) {
         const BITS: [[u8; 4]; 2] = [[0x01, 0x02, 0x04, 0x40], [0x08, 0x10, 0x20, 0x80]];
         if let Some(cell) = self.cells.get_mut(down / 4 * self.columns + across / 2) {

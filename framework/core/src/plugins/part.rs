@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value};
 
-/// A table that names a plugin and holds its keys: `type = "gru"`, `hidden = 50`.
+/// The table of a plugin with its keys: `type = "gru"`, `hidden = 50`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Part {
     /// The plugin's name, the value of `type`.

@@ -1,6 +1,6 @@
-//! How most operations are run: their tensors are taken, a function of Burn's is called, the result is put in its place.
+//! The common form of operations: read the arguments, call a function of Burn's, store the result.
 
-/// Of one tensor.
+/// An operation on one tensor.
 macro_rules! unary {
     ($machine:ident, $desc:ident, $function:path $(, $more:expr)*) => {{
         let input = $machine.get(&$desc.input);
@@ -8,7 +8,7 @@ macro_rules! unary {
     }};
 }
 
-/// Of two tensors.
+/// An operation on two tensors.
 macro_rules! binary {
     ($machine:ident, $desc:ident, $function:path $(, $more:expr)*) => {{
         let (lhs, rhs) = ($machine.get(&$desc.lhs), $machine.get(&$desc.rhs));
@@ -16,7 +16,7 @@ macro_rules! binary {
     }};
 }
 
-/// Of a tensor and a number.
+/// An operation on a tensor and a scalar.
 macro_rules! scalar {
     ($machine:ident, $desc:ident, $function:path $(, $more:expr)*) => {{
         let lhs = $machine.get(&$desc.lhs);

@@ -1,4 +1,4 @@
-//! Operations on floating-point numbers.
+//! Operations on float tensors.
 
 use burn::backend::{
     Dispatch as D,
@@ -135,7 +135,7 @@ pub(super) fn activation(operation: &ActivationOperationIr, machine: &mut Machin
             let input = machine.get(&desc.tensor);
             machine.put(&desc.out, D::hard_sigmoid(input, desc.alpha.into(), desc.beta.into()));
         }
-        // Only autodiff calls these, and a graph is recorded without it.
+        // Only autodiff calls these, and graphs are recorded without it.
         Op::ReluBackward(_) | Op::GeluBackward(_) | Op::SigmoidBackward(_) | Op::LogSigmoidBackward(_) => return None,
     }
     Some(())

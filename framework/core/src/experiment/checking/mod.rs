@@ -1,7 +1,7 @@
-//! What an experiment file may say: the schema of whole files, and the keys of each table in words.
+//! The schema of experiment files, and descriptions of the keys of each table.
 //!
-//! The schema is put together from the types that serde reads and from the plugins' own, so that parsing, "did you
-//! mean", `plugins show` and the tables of the book all come from one definition.
+//! The schema is composed of those of the types that serde reads and of the plugins, so that parsing, "did you mean",
+//! `plugins show` and the tables of the book come from one definition.
 
 pub(crate) mod rules;
 pub(crate) mod schema;
@@ -21,23 +21,23 @@ use crate::{
     suggest,
 };
 
-/// A key of a table, in words.
+/// The description of a key of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
     /// Its name.
     pub name: String,
-    /// What its value must be: `integer, at least 1`.
+    /// The type and limits of its value: `integer, at least 1`.
     pub kind: String,
-    /// The value it has when it is not given, as TOML.
+    /// The default, as TOML.
     pub default: Option<String>,
-    /// Whether it must be given.
+    /// Whether it is required.
     pub required: bool,
-    /// What it means.
+    /// Its documentation.
     pub doc: String,
 }
 
-/// The JSON schema of experiment files: that of [`Experiment`], with the plugins of the registry in the tables that
-/// name one.
+/// The JSON schema of experiment files: that of [`Experiment`], with the schemas of the registry's plugins in the tables
+/// of plugins.
 pub fn schema(registry: &Registry) -> Value {
     let mut definitions = Map::new();
     let corpus = Corpus::json_schema(&mut SchemaGenerator::default()).to_value();
@@ -66,11 +66,10 @@ pub fn schema(registry: &Registry) -> Value {
     schema
 }
 
-/// The keys of the example in a plugin's documentation: of its table for this plugin, without `type` and `corpus`. None
-/// at all when it has no example.
+/// The keys in the example of a plugin's documentation, without `type` and `corpus`. Empty if there is no example.
 ///
 /// # Errors
-/// When the example is no TOML, or has no table for the plugin.
+/// When the example is not TOML, or has no table for the plugin.
 pub fn example(variant: &Variant) -> Result<Value> {
     let (kind, name) = (variant.kind(), variant.name);
     let broken =
@@ -91,8 +90,7 @@ pub fn example(variant: &Variant) -> Result<Value> {
     serde_json::to_value(table).map_err(|error| broken(error.to_string()).into())
 }
 
-/// The keys of a table with this schema; `$ref`s are looked up in it. Where the table has several forms, the keys of
-/// all of them.
+/// The keys of a table with this schema, in which `$ref`s are resolved. If the table has several forms, the keys of all.
 pub fn keys(schema: &Value) -> Vec<Key> {
     keys_within(schema, schema)
 }
@@ -146,8 +144,8 @@ fn keys_within(root: &Value, schema: &Value) -> Vec<Key> {
     keys
 }
 
-/// The forms of a table that names a plugin of this kind. What the plugins' schemas define is moved to `definitions`,
-/// under names that tell the plugins apart.
+/// The forms of a table for plugins of this kind. The definitions in their schemas are moved to `definitions`, with the
+/// plugin's name as a prefix.
 fn plugin_tables(kind: Kind, registry: &Registry, corpus: &Value, definitions: &mut Map<String, Value>) -> Value {
     let tables = registry.of(kind).map(|entry| {
         let name = entry.variant.name;
@@ -181,7 +179,7 @@ fn plugin_tables(kind: Kind, registry: &Registry, corpus: &Value, definitions: &
     tables.collect()
 }
 
-/// Rewrites references within a plugin's schema for a place elsewhere; says whether one was to the schema itself.
+/// Rewrites references within a plugin's schema for its new place; returns whether one was to the schema itself.
 fn redirect(schema: &mut Value, prefix: &str) -> bool {
     match schema {
         Value::Array(items) => {

@@ -1,14 +1,13 @@
-//! What keys, tables and plugins are called elsewhere: whoever comes from another framework writes its names, which are
-//! no misspellings of ours, so that nothing near is found.
+//! Names that other frameworks use for our keys, tables and plugins, for "did you mean" where edit distance finds nothing.
 //!
-//! All names are as [`suggest`](super::suggest) compares them: in lower case, with `-` for `_`.
+//! All names are in the form that [`suggest`](super::suggest) compares: lower case, with `-` for `_`.
 
 use crate::suggest::plain;
 
-/// A table and a key of it. What stands outside of all tables has an empty one.
+/// A table and a key of it; the table is empty for keys outside of all tables.
 type Key = (&'static str, &'static str);
 
-/// Names of keys, and the keys that they may mean here.
+/// Names of keys, and our keys for them.
 const KEYS: &[(&[&str], &[Key])] = &[
     (
         &["lr", "eta", "rate", "step-size", "init-lr", "initial-lr", "base-lr", "max-lr", "lrate"],
@@ -83,13 +82,13 @@ const TABLES: &[(&[&str], &str)] = &[
     (&["vocab", "tokenizer", "tokens"], "vocabulary"),
 ];
 
-/// The keys that a name may mean, each with its table.
+/// Our keys for a name, each with its table.
 pub(crate) fn of_key(name: &str) -> impl Iterator<Item = Key> {
     let name = plain(name);
     KEYS.iter().filter(move |(names, _)| names.contains(&&*name)).flat_map(|(_, keys)| keys.iter().copied())
 }
 
-/// The table that a name may mean.
+/// Our table for a name.
 pub(crate) fn of_table(name: &str) -> Option<&'static str> {
     let name = plain(name);
     TABLES.iter().find(|(names, _)| names.contains(&&*name)).map(|(_, table)| *table)

@@ -1,6 +1,6 @@
-//! `--set KEY=VALUE`: values from the command line, laid over those of the file.
+//! `--set KEY=VALUE`: values from the command line, which override those of the file.
 //!
-//! They go through the same checks as a file: each value's place is the argument that gave it.
+//! They are checked as a file's values are; the place of a value is its argument.
 
 use toml::de::DeValue;
 
@@ -13,11 +13,11 @@ use crate::{
 /// The name of the command line as the source of a value.
 pub(crate) const FLAG: &str = "--set";
 
-/// Lays one `KEY=VALUE` over an experiment. The key is a path: `cell.hidden`, `clipper.0.limit`. The value is TOML; a
-/// word that is none stands for itself.
+/// Applies one `KEY=VALUE` to an experiment. The key is a path: `cell.hidden`, `clipper.0.limit`. The value is TOML; any
+/// other word is a string.
 ///
-/// Setting one of `train.steps` and `train.epochs` takes the file's other one away. Setting another `type` takes away
-/// those of the file's keys that the new type does not know.
+/// Setting one of `train.steps` and `train.epochs` removes the file's other one. Setting another `type` removes the
+/// file's keys that the new type lacks.
 pub(crate) fn apply(
     argument: &str,
     experiment: &mut Node,
@@ -51,7 +51,7 @@ pub(crate) fn apply(
     Ok(())
 }
 
-/// More parts than the key of any plugin has.
+/// The maximum number of a key's parts, more than any plugin needs.
 const DEEPEST: usize = 64;
 
 fn segments<'a>(key: &'a str, start: usize, source: &Source) -> Result<Vec<(&'a str, Place)>, Problem> {
@@ -90,7 +90,7 @@ fn parse(argument: &str, from: usize, source: &Source) -> Result<Node, Problem> 
     if errors.is_empty() {
         return Ok(source.node(value.get_ref(), value.span(), shift));
     }
-    // What begins like TOML is meant as TOML.
+    // A value that begins like TOML must be TOML.
     if text.starts_with(['"', '\'', '[', '{']) {
         let error = &errors[0];
         let span = error.span().unwrap_or_default();
@@ -109,13 +109,13 @@ fn put(node: &mut Node, path: &[(&str, Place)], value: Node) -> Result<(), Probl
         return put_item(items, key, place, rest, value);
     }
     if node.as_table().is_none() {
-        // Not a table, so this cannot be right; the check will say what the key takes.
+        // Not a table: the check will report the expected type.
         *node = Node { value: Value::Table(Table::default()), place: place.clone() };
     }
     let Value::Table(table) = &mut node.value else { return Ok(()) };
     if let Some(entry) = table.entry_mut(key) {
         if rest.is_empty() {
-            // The key's own place is what a problem with the value would name.
+            // Problems with the value are reported at the key.
             entry.place = place.clone();
         }
         return put(&mut entry.node, rest, value);
@@ -161,7 +161,7 @@ fn drop_from_file(experiment: &mut Node, key: &str) {
     }
 }
 
-/// Removes the file's keys of a table that its new type does not know.
+/// Removes the file's keys of a table that its new type lacks.
 fn retain_known(experiment: &mut Node, path: &[&str], schemas: Schemas<'_>, root: &serde_json::Value) {
     let (mut node, mut schema) = (experiment, root);
     for key in path {
