@@ -11,7 +11,7 @@ fn errors(name: &str, source: &str) -> String {
     let manifest = format!(
         "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[lib]\ncrate-type = [\"cdylib\"]\n\
          [dependencies]\nhatchery-plugin = {{ path = {:?} }}\n\
-         [profile.release.package.\"*\"]\nopt-level = 0\ndebug = false\n[workspace]\n",
+         [profile.release.package.\"*\"]\nopt-level = 0\ncodegen-units = 1\ndebug = false\n[workspace]\n",
         root().join("framework/plugin").display().to_string()
     );
     fs::write(folder.join("Cargo.toml"), manifest).unwrap();
