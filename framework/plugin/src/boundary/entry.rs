@@ -118,7 +118,7 @@ pub fn capture(number: u64, request: &[u8]) -> Answer {
             }
             _ => return Err(PluginError::new("it is of another kind")),
         };
-        wire::write_binary(&Graph::try_from(captured)?)
+        Graph::try_from(captured)?.write().map_err(PluginError::new)
     })
 }
 
