@@ -53,7 +53,7 @@ enum Mistake {
     None,
     NameTwice,
     ValuesTooFew,
-    InitialiserFollowsInputs,
+    InitializerFollowsInputs,
     DeclarationChanges,
     OutputTooWide,
     StateSwapped,
@@ -98,7 +98,7 @@ impl Cell for Tanh {
         match self.mistake {
             M::NameTwice => params[2].name = "wh".into(),
             M::ValuesTooFew => params[2].initializer = Initializer::Values { values: vec![0.0; self.hidden - 1] },
-            M::InitialiserFollowsInputs if inputs > 1 => params[0].initializer = Initializer::KaimingNormal,
+            M::InitializerFollowsInputs if inputs > 1 => params[0].initializer = Initializer::KaimingNormal,
             M::DeclarationChanges => {
                 let value = self.calls.fetch_add(1, Ordering::Relaxed) as f64;
                 params[2].initializer = Initializer::Constant { value };
@@ -203,7 +203,7 @@ fn a_cell_with_kinks_passes() {
 fn what_a_cell_declares_is_checked() {
     fails(M::NameTwice, &[("declaration", "`params(1)` declares `wh` twice")]);
     fails(M::ValuesTooFew, &[("declaration", "`b` lists 3 first values for 4 entries")]);
-    fails(M::InitialiserFollowsInputs, &[("declaration", "differ in more than shapes")]);
+    fails(M::InitializerFollowsInputs, &[("declaration", "differ in more than shapes")]);
     fails(M::DeclarationChanges, &[("declaration", "says something else the second time")]);
 }
 
@@ -279,7 +279,7 @@ fn numbers_that_overflow_are_found() {
 }
 
 #[test]
-fn a_gradient_that_is_no_number_is_found() {
+fn a_gradient_of_nan_is_found() {
     fails(
         M::RootOfZero,
         &[

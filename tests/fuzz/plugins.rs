@@ -234,7 +234,7 @@ fn graft(value: &mut Value, stream: &mut Stream) {
             }
         }
         Value::String(word) => WORDS[stream.below(WORDS.len())].clone_into(word),
-        Value::Bool(truth) => *truth = !*truth,
+        Value::Bool(value) => *value = !*value,
         _ => *value = NUMBERS[stream.below(NUMBERS.len())].into(),
     }
 }

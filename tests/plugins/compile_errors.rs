@@ -11,7 +11,7 @@ fn errors(name: &str, source: &str) -> String {
     let manifest = format!(
         "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[lib]\ncrate-type = [\"cdylib\"]\n\
          [dependencies]\nhatchery-plugin = {{ path = {:?} }}\n\
-         [profile.release.package.\"*\"]\nopt-level = 0\ndebug = false\n[workspace]\n",
+         [profile.release.package.\"*\"]\nopt-level = 0\ncodegen-units = 1\ndebug = false\n[workspace]\n",
         root().join("framework/plugin").display().to_string()
     );
     fs::write(folder.join("Cargo.toml"), manifest).unwrap();
@@ -21,17 +21,17 @@ fn errors(name: &str, source: &str) -> String {
     command.args(["check", "--release", "--offline", "--message-format", "short", "--manifest-path"]);
     command.arg(folder.join("Cargo.toml")).env("CARGO_TARGET_DIR", built()).env("CARGO_BUILD_BUILD_DIR", target());
     let done = command.output().unwrap();
-    let told = String::from_utf8_lossy(&done.stderr).into_owned();
-    assert!(!done.status.success(), "it compiles: {told}");
-    told
+    let errors = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert!(!done.status.success(), "it compiles: {errors}");
+    errors
 }
 
 #[track_caller]
-fn same(told: &str, expected: &[&str]) {
+fn same(errors: &str, expected: &[&str]) {
     for line in expected {
-        assert!(told.contains(line), "`{line}` is missing in:\n{told}");
+        assert!(errors.contains(line), "`{line}` is missing in:\n{errors}");
     }
-    assert_eq!(told.matches(": error").count(), expected.len(), "an error for each mistake and no other:\n{told}");
+    assert_eq!(errors.matches(": error").count(), expected.len(), "an error for each mistake and no other:\n{errors}");
 }
 
 /// Would catch: an error that points into generated code, and one mistake that is reported as several.

@@ -35,8 +35,8 @@ fn they_have_one_dependency() {
 #[test]
 fn they_conform() {
     for library in examples().iter().chain([&c_library("elman", &elman())]) {
-        let (status, shown, told) = hatchery(root(), &["plugins", "check", &library.display().to_string()]);
-        assert_eq!(status, 0, "{shown}{told}");
+        let (status, shown, errors) = hatchery(root(), &["plugins", "check", &library.display().to_string()]);
+        assert_eq!(status, 0, "{shown}{errors}");
     }
 }
 
@@ -53,37 +53,37 @@ fn a_run_of_loaded_parts_is_recorded_and_guarded() {
          [[clipper]]\ntype = \"adaptive\"\nfactor = 2.0\n[[sampler]]\ntype = \"typical\"\nmass = 0.9\n\
          [optimizer]\ntype = \"adam\"\nlearning-rate = 0.01\n[train]\nsteps = 20\nbatch = 3\n";
     std::fs::write(folder.path().join("experiment.toml"), experiment).unwrap();
-    let (status, run, told) = hatchery(folder.path(), &["train", "experiment.toml", "--quiet"]);
-    assert_eq!(status, 0, "{told}");
-    let (status, first, told) = hatchery(folder.path(), &["sample", run.trim(), "--count", "3"]);
-    assert_eq!((status, first.lines().count()), (0, 3), "{told}");
+    let (status, run, errors) = hatchery(folder.path(), &["train", "experiment.toml", "--quiet"]);
+    assert_eq!(status, 0, "{errors}");
+    let (status, first, errors) = hatchery(folder.path(), &["sample", run.trim(), "--count", "3"]);
+    assert_eq!((status, first.lines().count()), (0, 3), "{errors}");
 
     // The same plugin, another file.
     let mut bytes = std::fs::read(folder.path().join("cell.so")).unwrap();
     bytes.extend(b"\n");
     std::fs::write(folder.path().join("cell.so"), bytes).unwrap();
-    let (status, _, told) = hatchery(folder.path(), &["sample", run.trim()]);
-    assert_eq!(status, 2, "{told}");
-    assert!(told.contains("the cell `mgu` is not the one that the checkpoint was made with"), "{told}");
-    assert!(told.contains("--allow-plugin-drift"), "{told}");
+    let (status, _, errors) = hatchery(folder.path(), &["sample", run.trim()]);
+    assert_eq!(status, 2, "{errors}");
+    assert!(errors.contains("the cell `mgu` is not the one that the checkpoint was made with"), "{errors}");
+    assert!(errors.contains("--allow-plugin-drift"), "{errors}");
     let allowed = ["sample", run.trim(), "--count", "3", "--allow-plugin-drift"];
     assert_eq!(hatchery(folder.path(), &allowed).1, first);
 }
 
-/// A library that an experiment file names and that is not there is told at its place in the file.
+/// A library that an experiment file names and that is not there is reported at its place in the file.
 #[test]
-fn an_absent_library_is_told_where_it_is_named() {
+fn an_absent_library_is_reported_where_it_is_named() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("experiment.toml"), "name = \"x\"\nplugins = [\"nowhere.so\"]\n").unwrap();
-    let (status, _, told) = hatchery(folder.path(), &["check", "experiment.toml"]);
+    let (status, _, errors) = hatchery(folder.path(), &["check", "experiment.toml"]);
     assert_eq!(status, 2);
     assert!(
-        told.contains("there is no plugin library `nowhere.so`") && told.contains("experiment.toml:2:12"),
-        "{told}"
+        errors.contains("there is no plugin library `nowhere.so`") && errors.contains("experiment.toml:2:12"),
+        "{errors}"
     );
 }
 
-/// Set `HATCHERY_BENCHMARK` on a quiet machine: what nobody wrote kernels for, a stranger's minimal gated unit and an LSTM
+/// Set `HATCHERY_BENCHMARK` on a quiet machine: cells without kernels of their own, a stranger's minimal gated unit and an LSTM
 /// with peepholes, reaches 85 % of the rate of operations of the plain LSTM. They run in turns, and the best of each
 /// counts.
 #[test]
@@ -112,8 +112,8 @@ fn unusual_cells_run_at_nearly_the_rate_of_an_lstm() {
     for _ in 0..5 {
         for (file, best) in files.iter().zip(&mut best) {
             let arguments = ["bench", file, "--steps", "20", "--repeats", "10", "--characters", "1", "--json"];
-            let (status, shown, told) = hatchery(folder.path(), &arguments);
-            assert_eq!(status, 0, "{told}");
+            let (status, shown, errors) = hatchery(folder.path(), &arguments);
+            assert_eq!(status, 0, "{errors}");
             let row: hatchery_plugin::serde_json::Value = hatchery_plugin::serde_json::from_str(&shown).unwrap();
             *best = best.max(row["gigaflops_per_second"].as_f64().unwrap());
         }

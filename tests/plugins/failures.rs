@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::{c_library, elman, hatchery};
 
-/// The cell in C, which refuses to record steps of that many rows, and so many that the compiler asks for.
+/// The cell in C, which refuses to record steps of this number of rows, and of the large number that the compiler asks for.
 fn cell_without(rows: u32) -> PathBuf {
     let check = "if (inputs < 1 || batch < 1)";
     let source = elman();
@@ -32,12 +32,12 @@ fn home(cell: &str, more: &str, batch: u32) -> TempDir {
 /// Runs a command, which fails with these words.
 #[track_caller]
 fn fails(folder: &Path, arguments: &[&str], words: &[&str]) {
-    let (status, shown, told) = hatchery(folder, arguments);
-    assert_eq!(status, 2, "{arguments:?}: {shown}{told}");
+    let (status, shown, errors) = hatchery(folder, arguments);
+    assert_eq!(status, 2, "{arguments:?}: {shown}{errors}");
     for word in words {
-        assert!(told.contains(word), "{arguments:?}: `{word}` is missing in:\n{told}");
+        assert!(errors.contains(word), "{arguments:?}: `{word}` is missing in:\n{errors}");
     }
-    assert!(!told.contains("panicked"), "{arguments:?}: a panic reached the user:\n{told}");
+    assert!(!errors.contains("panicked"), "{arguments:?}: a panic reached the user:\n{errors}");
 }
 
 /// Ten names in batches of four: the third batch has two.
@@ -52,8 +52,8 @@ fn a_cell_while_training() {
 fn a_cell_while_evaluating_and_measuring_gradients() {
     let library = cell_without(10).display().to_string();
     let home = home("elman-c", "", 5);
-    let (status, run, told) = hatchery(home.path(), &["train", "experiment.toml", "--quiet", "--plugin", &library]);
-    assert_eq!(status, 0, "{told}");
+    let (status, run, errors) = hatchery(home.path(), &["train", "experiment.toml", "--quiet", "--plugin", &library]);
+    assert_eq!(status, 0, "{errors}");
     let words = ["`step` of the cell \"elman-c\" of elman-c 0.1.0", &library, "failed: too many rows"];
     fails(home.path(), &["eval", run.trim(), "--split", "train", "--plugin", &library], &words);
     fails(home.path(), &["gradients", run.trim(), "--plugin", &library], &words);
@@ -63,8 +63,8 @@ fn a_cell_while_evaluating_and_measuring_gradients() {
 fn a_cell_while_sampling() {
     let library = cell_without(6).display().to_string();
     let home = home("elman-c", "", 5);
-    let (status, run, told) = hatchery(home.path(), &["train", "experiment.toml", "--quiet", "--plugin", &library]);
-    assert_eq!(status, 0, "{told}");
+    let (status, run, errors) = hatchery(home.path(), &["train", "experiment.toml", "--quiet", "--plugin", &library]);
+    assert_eq!(status, 0, "{errors}");
     let words = ["`step` of the cell \"elman-c\" of elman-c 0.1.0", &library, "failed: too many rows"];
     fails(home.path(), &["sample", run.trim(), "--count", "6", "--plugin", &library], &words);
 }
@@ -140,8 +140,8 @@ fn a_sampler_a_clipper_and_a_dataset() {
 
     // The sampler: of a run that was trained without it, and then with it, at the first report.
     let home = home("vanilla", "", 4);
-    let (status, run, told) = hatchery(home.path(), &["train", "experiment.toml", "--quiet"]);
-    assert_eq!(status, 0, "{told}");
+    let (status, run, errors) = hatchery(home.path(), &["train", "experiment.toml", "--quiet"]);
+    assert_eq!(status, 0, "{errors}");
     let words = words("process", "sampler");
     let words: Vec<_> = words.iter().map(String::as_str).collect();
     fails(home.path(), &["sample", run.trim(), "--sampler", "failing", "--plugin", &library], &words);

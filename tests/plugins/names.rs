@@ -51,17 +51,17 @@ fn make(kind: &str, name: &str, folder: &Path) -> Option<PathBuf> {
         let arguments = ["new", kind, name, "--hatchery", &checkout, "--path", &path.display().to_string()];
         (hatchery(folder, &arguments), path)
     };
-    let ((status, _, told), path) = crate_of(name);
+    let ((status, _, errors), path) = crate_of(name);
     if status == 0 {
         return Some(path);
     }
-    if told.contains("already") {
+    if errors.contains("already") {
         return None;
     }
-    let hint = told.split_once("hint: add a word: `").and_then(|(_, rest)| rest.split('`').next());
-    let hint = hint.unwrap_or_else(|| panic!("new {kind} {name}: {told}"));
-    let ((status, _, told), path) = crate_of(hint);
-    assert_eq!(status, 0, "new {kind} {name}, then {hint}: {told}");
+    let hint = errors.split_once("hint: add a word: `").and_then(|(_, rest)| rest.split('`').next());
+    let hint = hint.unwrap_or_else(|| panic!("new {kind} {name}: {errors}"));
+    let ((status, _, errors), path) = crate_of(hint);
+    assert_eq!(status, 0, "new {kind} {name}, then {hint}: {errors}");
     Some(path)
 }
 

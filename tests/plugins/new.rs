@@ -22,8 +22,8 @@ fn fresh(name: &str) -> PathBuf {
 fn make(kind: &str, name: &str, source: Option<&str>) -> PathBuf {
     let folder = fresh(name);
     let (checkout, path) = (root().display().to_string(), folder.display().to_string());
-    let (status, _, told) = hatchery(Path::new("."), &["new", kind, name, "--hatchery", &checkout, "--path", &path]);
-    assert_eq!(status, 0, "{told}");
+    let (status, _, errors) = hatchery(Path::new("."), &["new", kind, name, "--hatchery", &checkout, "--path", &path]);
+    assert_eq!(status, 0, "{errors}");
     if let Some(source) = source {
         std::fs::write(folder.join("src/lib.rs"), source).unwrap();
     }
@@ -42,8 +42,8 @@ fn what_it_writes_passes_its_checks_at_once() {
         [("cell", "my-cell"), ("clipper", "my-clipper"), ("sampler", "my-sampler"), ("dataset", "my-set")]
     {
         let library = make(kind, name, None).display().to_string();
-        let (status, shown, told) = hatchery(Path::new("."), &["plugins", "check", &library]);
-        assert_eq!(status, 0, "{shown}{told}");
+        let (status, shown, errors) = hatchery(Path::new("."), &["plugins", "check", &library]);
+        assert_eq!(status, 0, "{shown}{errors}");
         assert!(shown.contains(&format!("1 of 1 plugins of {name} 0.1.0 conform")), "{shown}");
     }
 }
@@ -62,12 +62,12 @@ fn the_library_is_where_it_says() {
         };
         let (checkout, path) = (root().display().to_string(), folder.display().to_string());
         let arguments = ["new", "sampler", "printed", "--hatchery", &checkout, "--path", &path];
-        let (status, _, told) = hatchery_with(Path::new("."), &arguments, |command| {
+        let (status, _, errors) = hatchery_with(Path::new("."), &arguments, |command| {
             place(command);
             command
         });
-        assert_eq!(status, 0, "{told}");
-        let library = told.split_once("plugins check ").and_then(|(_, rest)| rest.lines().next()).unwrap();
+        assert_eq!(status, 0, "{errors}");
+        let library = errors.split_once("plugins check ").and_then(|(_, rest)| rest.lines().next()).unwrap();
         let mut command = Command::new(env!("CARGO"));
         command.args(["build", "--release", "--offline"]).current_dir(&folder);
         command.env("CARGO_BUILD_BUILD_DIR", super::target());
@@ -88,13 +88,13 @@ fn names_that_cannot_be_are_refused() {
         ("sampler", "self", "add a word: `self-sampler`"),
         ("cell", "a--b", "words"),
     ] {
-        let (status, _, told) = hatchery(Path::new("."), &["new", kind, name, "--hatchery", &checkout]);
-        assert!(status == 2 && told.contains(words), "{told}");
+        let (status, _, errors) = hatchery(Path::new("."), &["new", kind, name, "--hatchery", &checkout]);
+        assert!(status == 2 && errors.contains(words), "{errors}");
     }
 }
 
 /// What `--in-tree` writes, for each kind, is built as the crates of the repository are, offered by them, and conforms.
-/// Would catch: a template that does not compile there, a module that nobody lists, a line in the wrong place.
+/// Would catch: a template that does not compile there, a module that is not listed, a line in the wrong place.
 #[test]
 fn in_tree_it_is_built_with_the_others() {
     let folder = tempfile::tempdir().unwrap();
@@ -106,9 +106,9 @@ fn in_tree_it_is_built_with_the_others() {
         [("cell", "MyOwnCell"), ("clipper", "MyOwnClipper"), ("sampler", "MyOwnSampler"), ("dataset", "MyOwnDataset")];
     for (kind, type_name) in kinds {
         let name = format!("my-own-{kind}");
-        let (status, shown, told) =
+        let (status, shown, errors) =
             hatchery(folder.path(), &["new", kind, &name, "--in-tree", "--hatchery", &checkout]);
-        assert_eq!(status, 0, "{told}");
+        assert_eq!(status, 0, "{errors}");
         let sources = folder.path().join(format!("plugins/{kind}s/src"));
         let both = format!("{}/my_own_{kind}.rs\n{0}/lib.rs\n", sources.display());
         assert_eq!(shown, both, "every file that is written or changed");
@@ -131,8 +131,8 @@ fn in_tree_it_is_built_with_the_others() {
         let arguments = ["rustc", "-p", &package, "--lib", "--features", "library", "--crate-type", "cdylib"];
         cargo(&arguments, &copied.join("Cargo.toml"), &built().join("in-tree-target"));
         let library = library(&built().join("in-tree-target"), &package.replace('-', "_"));
-        let (status, shown, told) = hatchery(root(), &["plugins", "check", &library.display().to_string()]);
-        assert_eq!(status, 0, "{shown}{told}");
+        let (status, shown, errors) = hatchery(root(), &["plugins", "check", &library.display().to_string()]);
+        assert_eq!(status, 0, "{shown}{errors}");
         assert!(shown.contains(&format!("{kind} \"my-own-{kind}\"")), "{shown}");
     }
 }
@@ -141,13 +141,13 @@ fn in_tree_it_is_built_with_the_others() {
 #[test]
 fn in_tree_is_only_where_one_is() {
     let folder = tempfile::tempdir().unwrap();
-    let (status, shown, told) = hatchery(folder.path(), &["new", "cell", "nowhere", "--in-tree"]);
+    let (status, shown, errors) = hatchery(folder.path(), &["new", "cell", "nowhere", "--in-tree"]);
     let written = root().join("plugins/cells/src/nowhere.rs");
-    assert!(!written.exists(), "{shown}{told}");
-    assert_eq!((status, shown.as_str()), (2, ""), "{told}");
-    assert!(told.contains("in no checkout of Hatchery") && told.contains("hint: cd into the checkout"), "{told}");
-    let (status, _, told) = hatchery(root(), &["new", "cell", "nowhere", "--in-tree", "--hatchery", "framework"]);
-    assert!(status == 2 && told.contains("`framework` is not a checkout of Hatchery"), "{told}");
+    assert!(!written.exists(), "{shown}{errors}");
+    assert_eq!((status, shown.as_str()), (2, ""), "{errors}");
+    assert!(errors.contains("in no checkout of Hatchery") && errors.contains("hint: cd into the checkout"), "{errors}");
+    let (status, _, errors) = hatchery(root(), &["new", "cell", "nowhere", "--in-tree", "--hatchery", "framework"]);
+    assert!(status == 2 && errors.contains("`framework` is not a checkout of Hatchery"), "{errors}");
 
     // From a folder within.
     std::fs::create_dir_all(folder.path().join("framework/plugin")).unwrap();
@@ -155,8 +155,8 @@ fn in_tree_is_only_where_one_is() {
     std::fs::create_dir_all(&within).unwrap();
     std::fs::write(folder.path().join("framework/plugin/Cargo.toml"), "").unwrap();
     std::fs::copy(root().join("plugins/cells/src/lib.rs"), within.join("lib.rs")).unwrap();
-    let (status, _, told) = hatchery(&within, &["new", "cell", "somewhere", "--in-tree"]);
-    assert_eq!(status, 0, "{told}");
+    let (status, _, errors) = hatchery(&within, &["new", "cell", "somewhere", "--in-tree"]);
+    assert_eq!(status, 0, "{errors}");
     assert!(within.join("somewhere.rs").exists());
 }
 

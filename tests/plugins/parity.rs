@@ -120,7 +120,7 @@ fn names(network: &mut Network) -> serde_json::Value {
 }
 
 /// Set `HATCHERY_BENCHMARK` on a quiet machine: a replayed LSTM takes at most 1.10 times a linked one. Both run in turns,
-/// and the fastest turn of each counts, so that a busy neighbour disturbs both or neither.
+/// and the fastest turn of each counts, so that a busy machine disturbs both or neither.
 #[test]
 fn replaying_costs_little() {
     if std::env::var_os("HATCHERY_BENCHMARK").is_none() {

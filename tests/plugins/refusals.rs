@@ -15,12 +15,12 @@ fn refused(library: &Path, cell: &str, words: &[&str]) {
     );
     std::fs::write(folder.path().join("experiment.toml"), experiment).unwrap();
     let library = library.display().to_string();
-    let (status, _, told) = hatchery(folder.path(), &["train", "experiment.toml", "--plugin", &library]);
-    assert_eq!(status, 2, "{told}");
+    let (status, _, errors) = hatchery(folder.path(), &["train", "experiment.toml", "--plugin", &library]);
+    assert_eq!(status, 2, "{errors}");
     for word in words {
-        assert!(told.contains(word), "`{word}` is missing in:\n{told}");
+        assert!(errors.contains(word), "`{word}` is missing in:\n{errors}");
     }
-    assert!(!told.contains("panicked at"), "a panic reached the user:\n{told}");
+    assert!(!errors.contains("panicked at"), "a panic reached the user:\n{errors}");
     assert!(!folder.path().join("runs/refused/001").exists(), "a run was begun");
 }
 
@@ -75,8 +75,8 @@ fn the_first_interface() {
         "hint: build the plugin again, in its folder",
     ];
     refused(&first, "elman-c", &words);
-    let (status, _, told) = hatchery(Path::new("."), &["plugins", "check", &first.display().to_string()]);
-    assert!(status == 2 && words.iter().all(|word| told.contains(word)), "{told}");
+    let (status, _, errors) = hatchery(Path::new("."), &["plugins", "check", &first.display().to_string()]);
+    assert!(status == 2 && words.iter().all(|word| errors.contains(word)), "{errors}");
 }
 
 #[test]

@@ -148,7 +148,7 @@ fn masks_and_limits() {
             + a.clone().mask_fill(a.greater_equal_elem(0.1), 1.0);
         "equal": |a, b| a.clone().mask_fill(a.clone().equal(a.clone().round()), 0.5)
             + b.clone().mask_fill(b.clone().not_equal(b.clone().abs()), 0.5) + a.clone().mask_fill(a.equal_elem(-0.1), 7.0);
-        "truth": |a, b| { let (p, q) = (a.clone().greater_elem(0.0), b.clone().lower_elem(0.3));
+        "boolean": |a, b| { let (p, q) = (a.clone().greater_elem(0.0), b.clone().lower_elem(0.3));
             a.mask_fill(p.clone().bool_and(q.clone()), 0.1) + b.mask_fill(p.bool_or(q.bool_not()), 0.2) };
         "mask as numbers": |a, b| a.clone() * a.greater_elem(0.0).float().cast(DType::F64) + b;
         "larger of two": |a, b| a.clone().max_pair(b.clone()) + a.min_pair(b);

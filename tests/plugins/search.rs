@@ -28,31 +28,31 @@ fn searching(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
 #[test]
 fn what_lies_there_need_not_be_named() {
     let home = home("found");
-    let (status, run, told) = searching(home.path(), &["train", "experiment.toml", "--quiet"]);
-    assert_eq!((status, told.as_str()), (0, ""));
+    let (status, run, errors) = searching(home.path(), &["train", "experiment.toml", "--quiet"]);
+    assert_eq!((status, errors.as_str()), (0, ""));
     for command in [&["sample", run.trim()][..], &["runs", "compare", run.trim(), run.trim()], &["gradients"]] {
-        let (status, _, told) = searching(home.path(), command);
-        assert_eq!((status, told.as_str()), (0, ""), "{command:?}");
+        let (status, _, errors) = searching(home.path(), command);
+        assert_eq!((status, errors.as_str()), (0, ""), "{command:?}");
     }
     let nowhere =
         hatchery_with(home.path(), &["train", "experiment.toml"], |command| command.env("HATCHERY_PLUGINS", ""));
     assert_eq!(nowhere.0, 2, "{}", nowhere.2);
 }
 
-/// Would catch: a command on a finished run that cannot be told where a library is now.
+/// Would catch: a command on a finished run that cannot be given the place of a library.
 #[test]
 fn what_lies_there_no_longer_can_be_named() {
     let home = home("named");
-    let (status, _, told) = searching(home.path(), &["train", "experiment.toml", "--quiet"]);
-    assert_eq!(status, 0, "{told}");
+    let (status, _, errors) = searching(home.path(), &["train", "experiment.toml", "--quiet"]);
+    assert_eq!(status, 0, "{errors}");
     let library = format!("moved{DLL_SUFFIX}");
     let folder = home.path().join("hatchery/plugins");
     fs::rename(folder.join(format!("elman{DLL_SUFFIX}")), home.path().join(&library)).unwrap();
     for command in ["sample", "eval", "gradients"] {
-        let (status, _, told) = searching(home.path(), &[command]);
-        assert!(status == 2 && told.contains("elman-c"), "{command}: {told}");
-        let (status, _, told) = searching(home.path(), &[command, "--plugin", &library]);
-        assert_eq!((status, told.as_str()), (0, ""), "{command}");
+        let (status, _, errors) = searching(home.path(), &[command]);
+        assert!(status == 2 && errors.contains("elman-c"), "{command}: {errors}");
+        let (status, _, errors) = searching(home.path(), &[command, "--plugin", &library]);
+        assert_eq!((status, errors.as_str()), (0, ""), "{command}");
     }
 }
 
@@ -69,8 +69,8 @@ fn by_default_it_is_in_the_data_folder_of_the_user() {
             command.env_remove("HATCHERY_PLUGINS").env("XDG_DATA_HOME", home.path())
         })
     };
-    let (status, shown, told) = in_data_folder(&["plugins", "list"]);
-    assert_eq!((status, told.as_str()), (0, ""));
+    let (status, shown, errors) = in_data_folder(&["plugins", "list"]);
+    assert_eq!((status, errors.as_str()), (0, ""));
     assert!(shown.contains("\n  elman-c "), "{shown}");
     let (_, help, _) = in_data_folder(&["plugins", "--help"]);
     assert!(help.contains("hatchery/plugins") && help.contains("HATCHERY_PLUGINS"), "{help}");
@@ -92,30 +92,30 @@ fn a_broken_library_is_reported_and_breaks_nothing_else() {
         &["sample", "runs/found/001"],
         &["eval", "runs/found/001"],
     ] {
-        let (status, _, told) = searching(home.path(), command);
-        assert_eq!(status, 0, "{command:?}: {told}");
+        let (status, _, errors) = searching(home.path(), command);
+        assert_eq!(status, 0, "{command:?}: {errors}");
         for word in words {
-            assert_eq!(told.matches(word).count(), 1, "{command:?}, `{word}`: {told}");
+            assert_eq!(errors.matches(word).count(), 1, "{command:?}, `{word}`: {errors}");
         }
     }
     // Who names it wants it.
     let named = broken.display().to_string();
-    let (status, _, told) = searching(home.path(), &["check", "experiment.toml", "--plugin", &named]);
-    assert!(status == 2 && told.contains("error: ") && !told.contains("warning"), "{told}");
+    let (status, _, errors) = searching(home.path(), &["check", "experiment.toml", "--plugin", &named]);
+    assert!(status == 2 && errors.contains("error: ") && !errors.contains("warning"), "{errors}");
 }
 
-/// Would catch: a library that nobody can replace by a newer one, because an older one lies in the folder; and half of a
+/// Would catch: a library that cannot be replaced by a newer one, because an older one lies in the folder; and half of a
 /// refused library's plugins among the others.
 #[test]
 fn a_named_library_comes_before_one_that_lies_about() {
     let home = home("first");
     let newer = c_library("newer", &elman().replacen("0.1.0", "0.2.0", 1)).display().to_string();
-    let (status, shown, told) = searching(home.path(), &["plugins", "show", "cell", "elman-c", "--plugin", &newer]);
-    assert_eq!(status, 0, "{told}");
+    let (status, shown, errors) = searching(home.path(), &["plugins", "show", "cell", "elman-c", "--plugin", &newer]);
+    assert_eq!(status, 0, "{errors}");
     assert!(shown.contains("from elman-c 0.2.0"), "{shown}");
-    assert!(told.contains("warning: there are two cells named `elman-c`"), "{told}");
+    assert!(errors.contains("warning: there are two cells named `elman-c`"), "{errors}");
     // The same file twice is one.
     let same = home.path().join("hatchery/plugins").join(format!("elman{DLL_SUFFIX}")).display().to_string();
-    let (status, _, told) = searching(home.path(), &["check", "experiment.toml", "--plugin", &same]);
-    assert_eq!((status, told.as_str()), (0, ""));
+    let (status, _, errors) = searching(home.path(), &["check", "experiment.toml", "--plugin", &same]);
+    assert_eq!((status, errors.as_str()), (0, ""));
 }

@@ -12,8 +12,8 @@
  * Requests are JSON. Answers are JSON, or MessagePack with maps of the same keys.
  *
  * Version 2 renamed of version 1: `hatchery_plugin_reshape` to `hatchery_plugin_process`; in the manifest `variants` to
- * `plugins`; of a parameter `initialiser` to `initializer` and `blocks` to `gates`; of a constant `integers` to `ints` and
- * `truths` to `bools`.
+ * `plugins`; of a parameter `blocks` to `gates`, and `initializer` is spelled with a z; of a constant `integers` to `ints`,
+ * and its booleans are `bools`.
  */
 #ifndef HATCHERY_PLUGIN_H
 #define HATCHERY_PLUGIN_H

@@ -16,7 +16,7 @@ use crate::{Initializer, Name, Params, State};
 /// clips and saves them, runs the cell over time, stacks it in layers and puts a linear head on top.
 pub trait Cell: Send + Sync {
     /// The matrices that `step` uses, for inputs of width `inputs`. Weights are `[outputs, inputs]` and biases
-    /// `[1, outputs]`; the order is the order of initialisation.
+    /// `[1, outputs]`; the order is the order of initialization.
     fn params(&self, inputs: usize) -> Vec<ParamSpec>;
 
     /// The vectors carried from step to step.

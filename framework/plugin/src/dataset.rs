@@ -65,7 +65,7 @@ pub enum Framing {
     Windows {
         /// Inputs of a window.
         length: usize,
-        /// Distance between the starts of neighbouring windows.
+        /// Distance between the starts of neighboring windows.
         stride: usize,
         /// Which targets count.
         predict: Predict,

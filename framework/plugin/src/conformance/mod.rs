@@ -2,7 +2,7 @@
 //!
 //! The framework relies on promises that the type system cannot hold: a cell is a pure function, the rows of a batch
 //! do not mix, a clipper drops no gradient, a sampler leaves something to draw. A plugin that breaks one trains all the
-//! same and learns worse, which nobody notices for months. The kit looks for those mistakes, and says what to look at.
+//! same and learns worse, which stays unnoticed for months. The kit looks for those mistakes, and says what to look at.
 //!
 //! The line, in the tests of the plugin's crate (with the feature `conformance` of `hatchery-plugin`):
 //!

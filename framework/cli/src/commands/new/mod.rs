@@ -31,6 +31,7 @@ hatchery-plugin = { path = "@hatchery@/framework/plugin" }
 # The dependencies record what the plugin computes and compute nothing: unoptimized, they are built sooner.
 [profile.release.package."*"]
 opt-level = 0
+codegen-units = 1
 debug = false
 
 # A workspace of its own, wherever the folder lies.
