@@ -7,6 +7,7 @@ mod baseline;
 mod batches;
 mod book;
 mod checkpoint;
+mod claims;
 mod clippers;
 mod command_line;
 mod compile;
@@ -35,3 +36,4 @@ mod samplers;
 mod text;
 #[cfg(feature = "wgpu")]
 mod wgpu;
+mod words;

@@ -11,7 +11,7 @@ use std::{
 };
 
 use hatchery::run::{
-    directory::{RunDirectory, Where, list, newest, resolve},
+    directory::{RunDirectory, RunRef, list, newest, resolve},
     environment::{BURN, Environment},
     log::{self, Evaluation, Log, Metric, SampleRow},
     replace,
@@ -37,7 +37,7 @@ fn sample(step: u64, text: &str) -> SampleRow {
     SampleRow { step, index: 0, text: text.to_owned() }
 }
 
-/// A run with an experiment, made so many seconds after 2020.
+/// A run with an experiment, created this number of seconds after 2020.
 fn run(root: &Path, name: &str, seconds: u64) -> RunDirectory {
     let run = RunDirectory::create(root, name).unwrap();
     fs::write(run.experiment(), format!("name = \"{name}\"\n")).unwrap();
@@ -48,8 +48,8 @@ fn run(root: &Path, name: &str, seconds: u64) -> RunDirectory {
 
 fn found(argument: &str, root: &Path) -> String {
     match resolve(Some(Path::new(argument)), root) {
-        Ok(Where::Run(run)) => run.to_string(),
-        Ok(Where::Checkpoint(path)) => format!("file {}", path.file_name().unwrap().display()),
+        Ok(RunRef::Run(run)) => run.to_string(),
+        Ok(RunRef::Checkpoint(path)) => format!("file {}", path.file_name().unwrap().display()),
         Err(error) => error.to_string(),
     }
 }
@@ -82,7 +82,7 @@ fn runs_that_start_at_once_never_share_a_folder() {
 
 /// Would catch: a number given twice after a run was deleted, and names of four digits sorted before those of three.
 #[test]
-fn ids_go_up() {
+fn ids_increase() {
     let root = tempdir().unwrap();
     for id in ["002", "999", "notes"] {
         fs::create_dir_all(root.path().join("names").join(id)).unwrap();
@@ -116,7 +116,7 @@ fn a_name_is_one_folder() {
 
 /// Would catch: an empty run left behind by an experiment that could not start, and results lost with it.
 #[test]
-fn only_a_run_that_got_nothing_is_discarded() {
+fn only_an_empty_run_is_discarded() {
     let root = tempdir().unwrap();
     let empty = run(root.path(), "names", 0);
     fs::write(empty.metrics(), "").unwrap();
@@ -145,7 +145,7 @@ fn every_way_of_naming_a_run_finds_it() {
     fs::create_dir(root.join("names/003")).unwrap();
 
     assert_eq!(newest(root).unwrap().to_string(), "dinosaurs/001");
-    assert_eq!(resolve(None, root).unwrap(), Where::Run(newest(root).unwrap()));
+    assert_eq!(resolve(None, root).unwrap(), RunRef::Run(newest(root).unwrap()));
     assert_eq!(found("names", root), "names/002", "a folder without an experiment is no run yet");
     assert_eq!(found("names/001", root), "names/001");
     assert_eq!(found("names/1", root), "names/001");
@@ -233,7 +233,7 @@ fn rows_read_back_exactly() {
 
 /// Would catch: a diverged run whose log is no JSON, or cannot be read back.
 #[test]
-fn what_is_not_finite_is_null() {
+fn values_that_are_not_finite_are_null() {
     let (_folder, path) = log_file();
     let mut log = Log::open(&path).unwrap();
     log.append(&metric(0, f64::NAN)).unwrap();
@@ -283,7 +283,7 @@ fn a_continued_log_equals_an_unbroken_one() {
 
 /// Would catch: damage in the middle taken for the end, which would cut off good rows; a character cut in two.
 #[test]
-fn damage_is_shown_where_it_is() {
+fn damaged_lines_are_located() {
     let (_folder, path) = log_file();
     let good = "{\"step\":0,\"index\":0,\"text\":\"a\"}\n";
     let text = format!("{good}{{\"step\":1,\"index\":0}}\n{good}");
@@ -342,13 +342,13 @@ fn only_plain_files_are_replaced() {
 fn the_environment_tells_what_matters_and_no_more() {
     let (_folder, path) = log_file();
     let arguments = [
-        "/home/somebody/.cargo/bin/hatchery",
+        "/home/user/.cargo/bin/hatchery",
         "train",
         "experiments/names.toml",
         "--set",
         "dataset.corpus=\"/home/some body/text.txt\"",
         "--set=x=[\"/home/a.txt\", \"b/c\"]",
-        "--runs=/home/somebody/runs",
+        "--runs=/home/user/runs",
         "a/b=c",
         "/",
     ];

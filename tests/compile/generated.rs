@@ -2,9 +2,10 @@
 
 use hatchery_compile::{Dtype, Options};
 use hatchery_plugin::{
-    Cell, Initialiser, ParamSpec, Params, State, StateSpec,
+    Cell, Initializer, ParamSpec, Params, State, StateSpec,
     burn::{Tensor, tensor::activation},
-    linear, project,
+    host::HostCell,
+    linear, linear_no_bias,
 };
 use proptest::prelude::*;
 
@@ -25,12 +26,12 @@ impl Cell for Random {
     fn params(&self, inputs: usize) -> Vec<ParamSpec> {
         let h = self.hidden;
         vec![
-            ParamSpec::new("wx", [2 * h, inputs], Initialiser::Zeros),
-            ParamSpec::new("wh", [h, h], Initialiser::Zeros),
-            ParamSpec::new("wc", [h, h + inputs], Initialiser::Zeros),
-            ParamSpec::new("b", [1, 2 * h], Initialiser::Zeros),
-            ParamSpec::new("p", [1, h], Initialiser::Zeros),
-            ParamSpec::new("s", [1, 1], Initialiser::Zeros),
+            ParamSpec::new("wx", [2 * h, inputs], Initializer::Zeros),
+            ParamSpec::new("wh", [h, h], Initializer::Zeros),
+            ParamSpec::new("wc", [h, h + inputs], Initializer::Zeros),
+            ParamSpec::new("b", [1, 2 * h], Initializer::Zeros),
+            ParamSpec::new("p", [1, h], Initializer::Zeros),
+            ParamSpec::new("s", [1, 1], Initializer::Zeros),
         ]
     }
 
@@ -52,11 +53,11 @@ impl Cell for Random {
                 0 => a + b,
                 1 => a - b,
                 2 => a * b,
-                3 => a.tanh() + project(b, params.get("wh")),
+                3 => a.tanh() + linear_no_bias(b, params.get("wh")),
                 4 => activation::sigmoid(a),
                 5 => activation::relu(a) * 0.5,
-                6 => project(a * params.get("p"), params.get("wh")),
-                7 => project(Tensor::cat(vec![a, x.clone()], 1), params.get("wc")).tanh(),
+                6 => linear_no_bias(a * params.get("p"), params.get("wh")),
+                7 => linear_no_bias(Tensor::cat(vec![a, x.clone()], 1), params.get("wc")).tanh(),
                 8 => (a * 0.2 + 0.5).clamp(-0.7, 0.6) + b,
                 9 => (a.clone() * a + 1.0).sqrt(),
                 10 => a.tanh() / (b.abs() + 1.5),
@@ -66,7 +67,7 @@ impl Cell for Random {
                 14 => (a.tanh() * params.get("s")).exp(),
                 15 => Tensor::cat(vec![b.narrow(1, 0, h / 2), a.narrow(1, h / 2, h - h / 2)], 1),
                 16 => activation::leaky_relu(a, 0.1),
-                17 => project(a, params.get("wh").slice([0..h, 0..h]).transpose()) * 0.5,
+                17 => linear_no_bias(a, params.get("wh").slice([0..h, 0..h]).transpose()) * 0.5,
                 18 => a.tanh().sin() + b.cos(),
                 19 => linear(a, params.get("wh") * params.get("s"), params.get("b").narrow(1, 0, h) + params.get("p")),
                 20 => activation::silu(a),
@@ -100,7 +101,7 @@ proptest! {
         rows in 1..30_usize,
         steps in 1..6_usize,
     ) {
-        let layers = cells.into_iter().map(|cell| Box::new(cell) as Box<dyn Cell>).collect();
+        let layers = cells.into_iter().map(|cell| Box::new(cell) as Box<dyn HostCell>).collect();
         let mut case = Case::new(6, layers);
         case.embedding = embedding;
         compare(Dtype::F64, &case, &[(rows, steps), (1, 3)], 4, 1e-9);
@@ -140,7 +141,7 @@ struct Unknown;
 
 impl Cell for Unknown {
     fn params(&self, inputs: usize) -> Vec<ParamSpec> {
-        vec![ParamSpec::new("w", [4, inputs], Initialiser::Zeros)]
+        vec![ParamSpec::new("w", [4, inputs], Initializer::Zeros)]
     }
 
     fn state(&self) -> Vec<StateSpec> {
@@ -152,7 +153,7 @@ impl Cell for Unknown {
     }
 
     fn step(&self, params: &Params, x: Tensor<2>, state: State) -> (Tensor<2>, State) {
-        let h = (project(x, params.get("w")) + state.get("h")).cumsum(1);
+        let h = (linear_no_bias(x, params.get("w")) + state.get("h")).cumsum(1);
         (h.clone(), State::from([("h", h)]))
     }
 }
@@ -162,7 +163,7 @@ struct Wrong(bool);
 
 impl Cell for Wrong {
     fn params(&self, _: usize) -> Vec<ParamSpec> {
-        vec![ParamSpec::new("w", [4, 3], Initialiser::Zeros)]
+        vec![ParamSpec::new("w", [4, 3], Initializer::Zeros)]
     }
 
     fn state(&self) -> Vec<StateSpec> {
@@ -179,7 +180,7 @@ impl Cell for Wrong {
             let seen: f32 = x.sum().into_scalar();
             h * f64::from(seen)
         } else {
-            project(h, params.get("w"))
+            linear_no_bias(h, params.get("w"))
         };
         (h.clone(), State::from([("h", h)]))
     }
@@ -187,7 +188,7 @@ impl Cell for Wrong {
 
 #[test]
 fn what_is_not_known_is_refused_by_name() {
-    let refusal = |cell: Box<dyn Cell>| {
+    let refusal = |cell: Box<dyn HostCell>| {
         let case = Case::new(5, vec![cell]);
         let result = hatchery_compile::compile(&description(&case), Dtype::F32, Options::default());
         result.err().expect("it is refused").to_string()
@@ -208,7 +209,7 @@ fn gradients_that_are_passed_on_last() {
         &[(6, 0, 1), (0, 4, 2), (0, 0, 0), (0, 0, 0), (0, 0, 0), (6, 4, 4)],
     ];
     for operations in cells {
-        let cell = || Box::new(Random { hidden: 3, operations: operations.to_vec() }) as Box<dyn Cell>;
+        let cell = || Box::new(Random { hidden: 3, operations: operations.to_vec() }) as Box<dyn HostCell>;
         compare(Dtype::F64, &Case::new(6, vec![cell(), cell()]), &[(2, 5), (9, 7)], 4, 1e-10);
     }
     compare(Dtype::F64, &Case::new(6, vec![Box::new(Late), Box::new(Late)]), &[(2, 5), (9, 7)], 4, 1e-10);
@@ -220,9 +221,9 @@ struct Late;
 impl Cell for Late {
     fn params(&self, inputs: usize) -> Vec<ParamSpec> {
         vec![
-            ParamSpec::new("wx", [3, inputs], Initialiser::Zeros),
-            ParamSpec::new("wh", [3, 3], Initialiser::Zeros),
-            ParamSpec::new("wc", [3, inputs], Initialiser::Zeros),
+            ParamSpec::new("wx", [3, inputs], Initializer::Zeros),
+            ParamSpec::new("wh", [3, 3], Initializer::Zeros),
+            ParamSpec::new("wc", [3, inputs], Initializer::Zeros),
         ]
     }
 
@@ -236,7 +237,8 @@ impl Cell for Late {
 
     fn step(&self, params: &Params, x: Tensor<2>, state: State) -> (Tensor<2>, State) {
         let [h, c] = [state.get("h"), state.get("c")];
-        let next = project(x.clone(), params.get("wx")) + project(h.clone(), params.get("wh")) + c.clone();
-        (h.tanh() + c, State::from([("h", next), ("c", project(x, params.get("wc")))]))
+        let next =
+            linear_no_bias(x.clone(), params.get("wx")) + linear_no_bias(h.clone(), params.get("wh")) + c.clone();
+        (h.tanh() + c, State::from([("h", next), ("c", linear_no_bias(x, params.get("wc")))]))
     }
 }

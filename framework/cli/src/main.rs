@@ -1,7 +1,6 @@
-//! The `hatchery` command: it reads the command line, calls the framework, and turns errors into text and a status.
+//! The `hatchery` command: parses the command line, runs the command, prints errors and sets the exit status.
 
-/// A line on standard error, where what is told about the work stands. That nobody can read it, because the pipe is
-/// closed or the disk is full, is no reason to end the work.
+/// Prints a line of progress to standard error. Unlike `eprintln!` it does not panic if the line cannot be written.
 macro_rules! say {
     ($($words:tt)*) => {{
         use std::io::Write as _;
@@ -14,32 +13,28 @@ mod commands;
 mod progress;
 mod show;
 
-use std::{
-    io::{IsTerminal, Write},
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-};
+use std::io::{IsTerminal, Write};
 
 use clap::Parser;
-use hatchery::error::{Problem, Result};
-use hatchery_plugin::Fault;
+use hatchery::error::Result;
 
 use arguments::{Arguments, Command, Data, Import, Plugins, Runs};
 
 fn main() {
     end_without_an_output();
     let arguments = Arguments::parse();
-    let status = catch(|| run(&arguments)).unwrap_or_else(|error| {
+    let status = run(&arguments).unwrap_or_else(|error| {
         let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         say!("{}", error.render(color));
         error.exit_code()
     });
-    // Every file is closed. What the libraries of a graphics card would still take down at the end is in use by threads
-    // of theirs: now and then that ended a finished training with a segmentation fault.
+    // Exit without destructors: all files are closed, and drivers of graphics cards sometimes crash on exit, while their
+    // threads still use what the destructors free.
     std::io::stdout().flush().ok();
     signal_hook::low_level::exit(status.into());
 }
 
-/// Does what the command line says, and returns the status to end with.
+/// Runs the command, and returns the exit status.
 fn run(arguments: &Arguments) -> Result<u8> {
     match &arguments.command {
         Command::Train(train) => return commands::train::run(train),
@@ -90,19 +85,8 @@ fn run(arguments: &Arguments) -> Result<u8> {
     Ok(0)
 }
 
-/// A plugin from a library can fail where its trait has no way to say so: then the fault comes as a silent unwinding.
-fn catch<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
-    match catch_unwind(AssertUnwindSafe(body)) {
-        Ok(result) => result,
-        Err(payload) => match payload.downcast::<Fault>() {
-            Ok(fault) => Err(Problem::from(*fault).into()),
-            Err(payload) => resume_unwind(payload),
-        },
-    }
-}
-
-/// Results that cannot be written end the program: quietly if nobody wants more of them, as in `hatchery … | head`, and
-/// else with what is in the way. `println!` knows no other way to say so than a panic.
+/// Ends the program when standard output cannot be written: silently if the pipe was closed, as in `hatchery … | head`,
+/// with an error otherwise. `println!` reports a failed write by a panic only, hence the hook.
 fn end_without_an_output() {
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {

@@ -5,17 +5,15 @@
 /// type = "@name@"
 /// corpus = "given-names"
 /// ```
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[plugin(dataset = "@name@")]
 pub struct @Type@ {
     /// Cut and pad every example to this many symbols; without it, to the longest of a batch.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 2))]
+    #[plugin(min = 2)]
     pub length: Option<usize>,
 }
 
 impl Dataset for @Type@ {
-    fn documents(&self, source: &Source<'_>) -> hatchery_plugin::Result<Documents> {
+    fn documents(&self, source: &Source<'_>) -> Result<Documents, PluginError> {
         let mut at = 0;
         let mut ranges = Vec::new();
         for paragraph in source.text.split("\n\n") {

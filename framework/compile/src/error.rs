@@ -24,8 +24,8 @@ impl std::fmt::Display for Unsupported {
 
 impl std::error::Error for Unsupported {}
 
-impl From<hatchery_plugin::Fault> for Unsupported {
-    fn from(fault: hatchery_plugin::Fault) -> Self {
-        Self::new(fault.message)
+impl From<hatchery_plugin::PluginError> for Unsupported {
+    fn from(error: hatchery_plugin::PluginError) -> Self {
+        Self::new(error.message)
     }
 }

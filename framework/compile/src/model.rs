@@ -1,6 +1,6 @@
 //! The values that cross the crate's boundary: what is compiled, how it runs, and what it computes.
 
-use hatchery_plugin::{Cell, Clipper};
+use hatchery_plugin::host::{HostCell, HostClipper};
 
 use crate::kernels::InstructionSet;
 
@@ -11,13 +11,13 @@ pub struct Description<'a> {
     /// Width of a learned embedding; without one, inputs are one-hot.
     pub embedding: Option<usize>,
     /// The stacked cells, each with the prefix of its parameters' names.
-    pub layers: Vec<(&'a dyn Cell, String)>,
+    pub layers: Vec<(&'a dyn HostCell, String)>,
     /// The probability with which training sets an output of a layer to zero.
     pub dropout: f64,
     /// Whether that holds for the last layer too.
     pub dropout_last: bool,
     /// The clippers, in the order in which they see the gradients.
-    pub clippers: Vec<&'a dyn Clipper>,
+    pub clippers: Vec<&'a dyn HostClipper>,
     /// The optimizer.
     pub optimizer: Optimizer,
 }

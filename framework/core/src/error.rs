@@ -7,7 +7,7 @@
 use std::{fmt, ops::Range, sync::Arc};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-use hatchery_plugin::Fault;
+use hatchery_plugin::PluginError;
 
 /// The result of whatever can fail in Hatchery.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -140,9 +140,15 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-impl From<Fault> for Problem {
-    fn from(fault: Fault) -> Self {
-        Self { hint: fault.hint, ..Self::new(fault.message) }
+impl From<PluginError> for Problem {
+    fn from(error: PluginError) -> Self {
+        Self { hint: error.hint, ..Self::new(error.message) }
+    }
+}
+
+impl From<PluginError> for Error {
+    fn from(error: PluginError) -> Self {
+        Problem::from(error).into()
     }
 }
 

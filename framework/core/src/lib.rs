@@ -1,4 +1,87 @@
 //! Experiments with recurrent character language models: data, training, evaluation, generation, checkpoints and runs.
+//!
+//! # A tour
+//! An experiment is a page of TOML. It is **read**, it makes **data** of a text, it makes a **network** of a cell, and a
+//! **training** brings the two together in the folder of a **run**:
+//!
+//! ```
+//! # mod example {
+//! #     //! The two plugins that the experiment names; a program takes them from the crates of plugins that it is linked with.
+//! #     use hatchery_plugin::prelude::*;
+//! #     /// One example a line.
+//! #     #[derive(Serialize, Deserialize, JsonSchema)]
+//! #     pub struct Lines {}
+//! #     impl Dataset for Lines {
+//! #         fn documents(&self, source: &Source<'_>) -> hatchery_plugin::Result<Documents> {
+//! #             Ok(Documents::Text(source.text.lines().map(str::to_owned).collect()))
+//! #         }
+//! #         fn framing(&self) -> Framing {
+//! #             Framing::Documents { start: None, end: Some('\n'), padding: '\n', length: None, count_padding: false }
+//! #         }
+//! #     }
+//! #     /// h' = tanh(Wx x + Wh h + b)
+//! #     #[derive(Serialize, Deserialize, JsonSchema)]
+//! #     pub struct Elman { hidden: usize }
+//! #     impl Cell for Elman {
+//! #         fn params(&self, inputs: usize) -> Vec<ParamSpec> {
+//! #             vec![
+//! #                 ParamSpec::new("wx", [self.hidden, inputs], Initialiser::XavierUniform),
+//! #                 ParamSpec::new("wh", [self.hidden, self.hidden], Initialiser::Orthogonal),
+//! #                 ParamSpec::new("b", [1, self.hidden], Initialiser::Zeros),
+//! #             ]
+//! #         }
+//! #         fn state(&self) -> Vec<StateSpec> { vec![StateSpec::new("h", self.hidden)] }
+//! #         fn outputs(&self) -> usize { self.hidden }
+//! #         fn step(&self, params: &Params, x: Tensor<2>, state: State) -> (Tensor<2>, State) {
+//! #             let recurrent = project(state.get("h"), params.get("wh"));
+//! #             let h = (linear(x, params.get("wx"), params.get("b")) + recurrent).tanh();
+//! #             (h.clone(), State::from([("h", h)]))
+//! #         }
+//! #     }
+//! #     hatchery_plugin::export! { dataset "lines" => Lines, cell "elman" => Elman, }
+//! # }
+//! # use example::plugins;
+//! use hatchery::{Data, Network, Registry, RunDirectory, Training, read};
+//! # const EXPERIMENT: &str = r#"
+//! #     name = "dinosaurs"
+//! #     dataset = { type = "lines", corpus = "dinosaurs" }
+//! #     cell = { type = "elman", hidden = 32 }
+//! #     optimizer = { type = "adam", learning-rate = 0.01 }
+//! #     train = { steps = 60, report-every = 60 }
+//! # "#;
+//! # let folder = tempfile::tempdir()?;
+//! # let (folder, file) = (folder.path(), &folder.path().join("dinosaurs.toml"));
+//! # std::fs::write(file, EXPERIMENT)?;
+//!
+//! let registry = Registry::new([plugins()])?;
+//! let experiment = read(file, &[], &registry)?;
+//! let data = Data::open(&experiment, folder, &registry, None)?;
+//! let network = Network::new(experiment, data.vocabulary.clone(), &registry)?;
+//! let run = RunDirectory::create(folder, "dinosaurs")?;
+//! let mut training = Training::begin(network, &data, &run)?;
+//! let uniform = training.progress.smoothed_loss;
+//! training.run(&mut ())?;
+//! assert!(training.progress.smoothed_loss < uniform);
+//! assert!(run.checkpoint().exists());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # The stages, in order
+//! | stage | from | to | where |
+//! | --- | --- | --- | --- |
+//! | read | a TOML file, the keys of the plugins | an [`Experiment`], every default filled in | [`experiment`], [`plugins`] |
+//! | data | a text, a dataset | batches of tokens, a pure function of the step | [`data`] |
+//! | network | an experiment, the symbols | parameters on a device, run by an executor | [`model`], [`network`], [`executor`] |
+//! | train | a network, data | updates, reports, checkpoints | [`train`] |
+//! | run | what a training reports | a folder that can be resumed, listed and compared | [`run`] |
+//! | inspect | a trained network | samples, losses on a split, norms of gradients | [`inspect`] |
+//!
+//! [`Session`] does the first steps in one for a program that is given a file, a run or a checkpoint. Below the stages lie
+//! [`device`] (where tensors are), [`random`] (every random number, by name and step), [`replay`] (recorded graphs of
+//! plugins from libraries) and [`tensors`]; beside them [`import`] (models of other frameworks) and [`plot`] (pictures).
+//!
+//! A fault that the user can remove is a [`Problem`]: it says what is wrong, where, and what to do. Everything else is an
+//! internal error. [`Result`] carries both.
 
 pub mod data;
 pub mod device;
@@ -19,6 +102,22 @@ pub mod random;
 pub mod replay;
 pub mod run;
 pub mod schedule;
+pub mod session;
 pub mod suggest;
 pub mod tensors;
 pub mod train;
+
+pub use self::{
+    data::{Data, Vocabulary},
+    error::{Error, Problem, Result},
+    experiment::{Experiment, reading::read},
+    inspect::{
+        evaluate::evaluate,
+        generate::{Request, generate},
+    },
+    network::Network,
+    plugins::Registry,
+    run::directory::RunDirectory,
+    session::Session,
+    train::{Observer, Training},
+};

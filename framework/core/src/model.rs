@@ -4,10 +4,10 @@
 //! token → embedding (or one-hot) → cell → dropout → cell → … → head → logits
 //! ```
 
-use hatchery_plugin::{Cell, Draw, Initialiser, ParamSpec, StateSpec};
+use hatchery_plugin::{Initializer, ParamSpec, StateSpec, host::HostCell};
 
 use crate::{
-    error::{Problem, Result},
+    error::Result,
     experiment::{Embedding, Experiment, Rng},
     plugins::Registry,
     random::{Stream, numpy::RandomState},
@@ -25,13 +25,15 @@ pub struct Model {
     pub dropout: f64,
     /// Whether that holds for the last layer too.
     pub dropout_last: bool,
-    initialiser: Option<Initialiser>,
+    initialiser: Option<Initializer>,
 }
 
 /// One cell of the stack.
 pub struct Layer {
     /// The equations.
-    pub cell: Box<dyn Cell>,
+    pub cell: Box<dyn HostCell>,
+    /// Its parameters under their own names.
+    pub params: Vec<ParamSpec>,
     /// Width of its input.
     pub inputs: usize,
     /// What its parameters' names begin with: `layers.0.`.
@@ -49,7 +51,7 @@ impl Model {
     /// The model of an experiment over that many symbols.
     ///
     /// # Errors
-    /// When the cell refuses its keys.
+    /// When the cell refuses its keys, or comes from a library that fails.
     pub fn new(experiment: &Experiment, registry: &Registry, vocabulary: usize) -> Result<Self> {
         let embedding = match experiment.model.embedding {
             Embedding::OneHot => None,
@@ -60,9 +62,9 @@ impl Model {
         for index in 0..experiment.model.layers {
             let (cell, _) = registry.cell(&experiment.cell)?;
             let dtype = experiment.backend.dtype.into();
-            cell.prepare(inputs, experiment.train.batch, dtype).map_err(Problem::from)?;
-            let outputs = cell.outputs();
-            layers.push(Layer { cell, inputs, prefix: format!("layers.{index}.") });
+            cell.prepare(inputs, experiment.train.batch, dtype)?;
+            let (params, outputs) = (cell.params(inputs)?, cell.outputs());
+            layers.push(Layer { cell, params, inputs, prefix: format!("layers.{index}.") });
             inputs = outputs;
         }
         let experiment = &experiment.model;
@@ -81,19 +83,19 @@ impl Model {
     pub fn params(&self) -> Vec<ParamSpec> {
         let mut params = Vec::new();
         if let Some(width) = self.embedding {
-            params.push(ParamSpec::new(EMBEDDING, [self.vocabulary, width], Initialiser::Normal { std: 1.0 }));
+            params.push(ParamSpec::new(EMBEDDING, [self.vocabulary, width], Initializer::Normal { std: 1.0 }));
         }
         for layer in &self.layers {
-            for mut spec in layer.cell.params(layer.inputs) {
-                spec.name = format!("{}{}", layer.prefix, spec.name).into();
-                params.push(spec);
+            for spec in &layer.params {
+                let name = format!("{}{}", layer.prefix, spec.name).into();
+                params.push(ParamSpec { name, ..spec.clone() });
             }
         }
-        params.push(ParamSpec::new(HEAD_WEIGHTS, [self.vocabulary, self.outputs()], Initialiser::XavierUniform));
-        params.push(ParamSpec::new(HEAD_BIAS, [1, self.vocabulary], Initialiser::Zeros));
+        params.push(ParamSpec::new(HEAD_WEIGHTS, [self.vocabulary, self.outputs()], Initializer::XavierUniform));
+        params.push(ParamSpec::new(HEAD_BIAS, [1, self.vocabulary], Initializer::Zeros));
         for spec in &mut params {
-            if let Some(initialiser) = self.initialiser.as_ref().filter(|_| !spec.initialiser.is_fixed()) {
-                spec.initialiser = initialiser.clone();
+            if let Some(initialiser) = self.initialiser.as_ref().filter(|_| !spec.initializer.is_fixed()) {
+                spec.initializer = initialiser.clone();
             }
         }
         params
@@ -142,8 +144,8 @@ impl Model {
     // ANCHOR_END: initial-values
 }
 
-/// The values of a parameter, block by block.
-fn fill(spec: &ParamSpec, draw: &mut dyn Draw) -> Vec<f64> {
+/// The values of a parameter, gate by gate.
+fn fill(spec: &ParamSpec, rng: &mut dyn hatchery_plugin::Rng) -> Vec<f64> {
     let [rows, columns] = spec.shape;
-    (0..spec.blocks).flat_map(|_| spec.initialiser.fill([rows / spec.blocks, columns], draw)).collect()
+    (0..spec.gates).flat_map(|_| spec.initializer.fill([rows / spec.gates, columns], rng)).collect()
 }

@@ -3,12 +3,15 @@
 
 use std::sync::Arc;
 
-use hatchery_plugin::{Clipper, Framing, Kind, Sampler};
+use hatchery_plugin::{
+    Framing, Kind,
+    host::{HostClipper, HostSampler},
+};
 
 use crate::{
     data::{Vocabulary, encode_prefix},
     device,
-    error::{Problem, Result},
+    error::Result,
     executor::{BurnExecutor, CompiledExecutor, Executor, memory},
     experiment::{Experiment, reading},
     model::Model,
@@ -26,7 +29,7 @@ pub struct Network {
     /// How the dataset frames its documents: where sequences begin and end.
     pub framing: Framing,
     /// What happens to logits before a token is drawn.
-    pub samplers: Vec<Box<dyn Sampler>>,
+    pub samplers: Vec<Box<dyn HostSampler>>,
     /// Runs the model.
     pub executor: Box<dyn Executor>,
     /// Why the model runs on Burn although the device is `cpu`, if it does.
@@ -77,8 +80,21 @@ impl Network {
     /// # Errors
     /// When the recorded experiment needs what this build lacks, or the checkpoint does not fit it.
     pub fn restore(checkpoint: &Checkpoint, overrides: &[String], registry: &Registry) -> Result<(Self, Progress)> {
+        let text = &checkpoint.meta.experiment;
+        let experiment = reading::from_text(text, "the experiment in the checkpoint", overrides, registry)?;
+        Self::with_checkpoint(experiment, checkpoint, registry)
+    }
+
+    /// The network of an experiment with the parameters and states of a checkpoint, and how far its training was.
+    ///
+    /// # Errors
+    /// Those of [`Network::new`], and when the checkpoint does not fit the experiment.
+    pub fn with_checkpoint(
+        experiment: Experiment,
+        checkpoint: &Checkpoint,
+        registry: &Registry,
+    ) -> Result<(Self, Progress)> {
         let meta = &checkpoint.meta;
-        let experiment = reading::from_text(&meta.experiment, "the experiment in the checkpoint", overrides, registry)?;
         let vocabulary = Vocabulary::from_text(&meta.vocabulary, &experiment.vocabulary)?;
         let mut network = Self::new(experiment, Arc::new(vocabulary), registry)?;
         network.executor.load(&checkpoint.tensors)?;
@@ -114,11 +130,11 @@ fn uncompiled(experiment: &Experiment, refusal: &hatchery_compile::Unsupported) 
     format!("the cell `{}` runs on Burn and not compiled: {refusal}", experiment.cell.name)
 }
 
-fn clippers(experiment: &Experiment, registry: &Registry, model: &Model) -> Result<Vec<Box<dyn Clipper>>> {
+fn clippers(experiment: &Experiment, registry: &Registry, model: &Model) -> Result<Vec<Box<dyn HostClipper>>> {
     let shapes: Vec<_> = model.params().into_iter().map(|spec| (spec.name, spec.shape)).collect();
     let clipper = |part| {
         let (clipper, _) = registry.clipper(part)?;
-        clipper.prepare(&shapes, experiment.backend.dtype.into()).map_err(Problem::from)?;
+        clipper.prepare(&shapes, experiment.backend.dtype.into())?;
         Ok(clipper)
     };
     experiment.clipper.iter().map(clipper).collect()
@@ -128,7 +144,7 @@ fn clippers(experiment: &Experiment, registry: &Registry, model: &Model) -> Resu
 ///
 /// # Errors
 /// When a sampler refuses its keys.
-pub fn samplers(experiment: &Experiment, registry: &Registry) -> Result<Vec<Box<dyn Sampler>>> {
+pub fn samplers(experiment: &Experiment, registry: &Registry) -> Result<Vec<Box<dyn HostSampler>>> {
     experiment.sampler.iter().map(|part| Ok(registry.sampler(part)?.0)).collect()
 }
 

@@ -4,8 +4,12 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Result;
+use crate::PluginError;
 
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is declared as a dataset and does nothing yet",
+    label = "write `impl Dataset for {Self}`"
+)]
 // ANCHOR: trait
 /// How a source becomes training text: its documents and their framing.
 pub trait Dataset: Send + Sync {
@@ -13,7 +17,7 @@ pub trait Dataset: Send + Sync {
     ///
     /// # Errors
     /// When the source is not of the form that this dataset expects.
-    fn documents(&self, source: &Source<'_>) -> Result<Documents>;
+    fn documents(&self, source: &Source<'_>) -> Result<Documents, PluginError>;
 
     /// How documents become sequences of inputs and targets.
     fn framing(&self) -> Framing;
@@ -46,7 +50,7 @@ pub enum Framing {
     /// Each document is one sequence: `start, document, end`, padded at the end. Inputs are all but the last symbol,
     /// targets all but the first.
     Documents {
-        /// The first input; without one it is the zero vector, which is no symbol of the vocabulary.
+        /// The first input; without one it is the zero vector, which stands for no symbol.
         start: Option<char>,
         /// The last target.
         end: Option<char>,

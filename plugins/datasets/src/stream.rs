@@ -1,6 +1,6 @@
 //! `stream`: one contiguous text, the state carried from batch to batch.
 
-use hatchery_plugin::{Result, prelude::*};
+use hatchery_plugin::prelude::*;
 
 /// The text as one stream: every row of a batch reads on from its own place, its state carried over from the batch
 /// before. Gradients go back `steps` characters: truncated back-propagation through time.
@@ -11,17 +11,17 @@ use hatchery_plugin::{Result, prelude::*};
 /// corpus = "tinyshakespeare"
 /// steps = 100
 /// ```
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[plugin(dataset = "stream")]
+#[derive(Clone, Debug)]
 pub struct Stream {
     /// Time steps of a batch.
-    #[schemars(range(min = 1))]
+    #[plugin(min = 1)]
     pub steps: usize,
 }
 
 // ANCHOR: dataset
 impl Dataset for Stream {
-    fn documents(&self, source: &Source<'_>) -> Result<Documents> {
+    fn documents(&self, source: &Source<'_>) -> Result<Documents, PluginError> {
         Ok(Documents::Ranges(std::iter::once(0..source.text.len()).collect()))
     }
 

@@ -8,13 +8,13 @@ use hatchery_plugin::prelude::*;
 /// [[sampler]]
 /// type = "greedy"
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[plugin(sampler = "greedy")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Greedy {}
 
 // ANCHOR: sampler
 impl Sampler for Greedy {
-    fn reshape(&self, logits: &mut [f64], _history: &[Token]) {
+    fn process(&self, logits: &mut [f64], _history: &[Token]) {
         let largest = crate::largest(logits);
         let mut found = false;
         for logit in logits {

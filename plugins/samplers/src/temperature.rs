@@ -12,17 +12,17 @@ use hatchery_plugin::prelude::*;
 /// type = "temperature"
 /// temperature = 0.8
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[plugin(sampler = "temperature")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Temperature {
     /// What the logits are divided by.
-    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    #[plugin(above = 0.0)]
     pub temperature: f64,
 }
 
 // ANCHOR: sampler
 impl Sampler for Temperature {
-    fn reshape(&self, logits: &mut [f64], _history: &[Token]) {
+    fn process(&self, logits: &mut [f64], _history: &[Token]) {
         let largest = crate::largest(logits);
         if largest == f64::NEG_INFINITY {
             return;

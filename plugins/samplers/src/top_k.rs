@@ -11,17 +11,17 @@ use hatchery_plugin::prelude::*;
 /// type = "top-k"
 /// k = 10
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[plugin(sampler = "top-k")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TopK {
     /// How many tokens remain.
-    #[schemars(range(min = 1))]
+    #[plugin(min = 1)]
     pub k: usize,
 }
 
 // ANCHOR: sampler
 impl Sampler for TopK {
-    fn reshape(&self, logits: &mut [f64], _history: &[Token]) {
+    fn process(&self, logits: &mut [f64], _history: &[Token]) {
         for token in crate::ranked(logits).into_iter().skip(self.k) {
             logits[token] = f64::NEG_INFINITY;
         }

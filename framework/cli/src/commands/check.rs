@@ -1,24 +1,21 @@
-//! `hatchery check`: reads an experiment file as `train` would and prints it with every default filled in.
+//! `hatchery check`: reads an experiment file as `train` does and prints it with all defaults filled in.
 
 use std::path::Path;
 
 use hatchery::{error::Result, experiment::reading, run::replace};
 
-use super::registry;
 use crate::arguments::Check;
 
 pub(crate) fn run(arguments: &Check) -> Result<()> {
     if arguments.fix {
         fix(&arguments.experiment)?;
     }
-    let libraries = reading::libraries(&arguments.experiment, &arguments.overrides)?;
-    let registry = registry(&arguments.libraries, &libraries)?;
-    let experiment = reading::read(&arguments.experiment, &arguments.overrides, &registry)?;
-    print!("{}", experiment.to_toml());
+    let session = super::open_file(&arguments.experiment, &arguments.libraries, arguments.overrides.clone())?;
+    print!("{}", session.experiment.to_toml());
     Ok(())
 }
 
-/// Rewrites the file in place, with the present names of its keys.
+/// Rewrites keys with names of earlier versions in the file.
 fn fix(path: &Path) -> Result<()> {
     let (text, replaced) = reading::fixed(path)?;
     if !replaced.is_empty() {

@@ -6,24 +6,21 @@ use std::{
 };
 
 use hatchery::{
-    data::Data,
     error::{Problem, Result},
     experiment::{
         Experiment,
         compare::{Varying, varying},
-        reading,
     },
     model::Model,
     plot::{Series, charts, loss_curve},
-    plugins::Registry,
     run::{
-        directory::{self, RunDirectory, Validation, Where, diverged},
+        directory::{self, RunDirectory, RunRef, Validation, diverged},
         environment::Environment,
         failure,
         log::{self, Metric},
         replace,
     },
-    train::origin,
+    session::{Session, Source},
 };
 
 use serde_json::{Map, Value, json};
@@ -34,7 +31,7 @@ use crate::{
     show::{self, Column},
 };
 
-/// A run as the tables show it.
+/// A row of the tables: one run.
 struct Row {
     label: String,
     experiment: Experiment,
@@ -52,12 +49,12 @@ struct Row {
     held_out: Vec<(f64, f64)>,
 }
 
-/// Characters in a line of the table: keys for which there is no room are named below it.
+/// The maximum width of the table, in characters; keys that do not fit are listed below it.
 const WIDTH: usize = 120;
 /// Keys that the column of the cell shows.
 const IN_CELL: [&str; 3] = ["cell.type", "cell.hidden", "model.layers"];
 
-/// A table of the runs, their training losses over each other, and a picture of both.
+/// Prints a table of the runs and their training losses, and writes a picture of the curves.
 pub(crate) fn compare(compared: &[PathBuf], picture: Option<&Path>, root: &Path, json: bool) -> Result<()> {
     let mut rows = Vec::new();
     for argument in compared {
@@ -65,7 +62,7 @@ pub(crate) fn compare(compared: &[PathBuf], picture: Option<&Path>, root: &Path,
     }
     let varying = varying(&rows.iter().map(|row| &row.experiment).collect::<Vec<_>>());
     let heads: Vec<_> = varying.iter().map(|one| head(&one.key, &varying)).collect();
-    // First, so that it is there also when whoever reads the table has enough.
+    // Written before the table, whose pipe may be closed early.
     let mut series = Vec::new();
     for (index, (letter, row)) in letters().zip(&rows).enumerate() {
         let values = varying.iter().zip(&heads).filter_map(|(varying, head)| {
@@ -130,21 +127,20 @@ fn print(rows: &[Row], varying: &[Varying], heads: &[String]) {
     println!("\nnats per character, training, by step:\n{}", charts(&curves, 72, 16));
 }
 
-/// The last part of a key, where that is enough to tell which is meant.
+/// The last part of a key, if it is unambiguous.
 fn head(key: &str, varying: &[Varying]) -> String {
     let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
     let alone = varying.iter().filter(|other| last(&other.key) == last(key)).count() == 1;
     if alone && last(key) != "type" { last(key) } else { key.to_owned() }
 }
 
-/// A Markdown table of experiment files, with what their newest finished run measured.
+/// Prints a Markdown table of experiment files with the results of their newest finished runs.
 pub(crate) fn table(experiments: &Path, root: &Path) -> Result<()> {
     let runs = if root.is_dir() { directory::list(root)? } else { Vec::new() };
     println!("| experiment | question | cell | parameters | updates | seconds | training | best validation |");
     println!("| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |");
     for path in files(experiments)? {
-        let registry = super::registry(&Libraries::default(), &reading::libraries(&path, &[])?)?;
-        let experiment = reading::read(&path, &[], &registry)?;
+        let experiment = super::open_file(&path, &Libraries::default(), Vec::new())?.experiment;
         let shown = path.strip_prefix(experiments).unwrap_or(&path).display().to_string();
         let question = question(&path)?;
         let newest = runs.iter().rev().find(|run| run.name == experiment.name && run.finished);
@@ -168,10 +164,8 @@ pub(crate) fn table(experiments: &Path, root: &Path) -> Result<()> {
 
 impl Row {
     fn of(run: &RunDirectory) -> Result<Self> {
-        let text = run.recorded_experiment()?;
-        let folder = origin::folder(&Where::Run(run.clone()));
-        let registry = super::registry(&Libraries::default(), &reading::recorded_libraries(&text, &folder))?;
-        let experiment = reading::from_text(&text, &run.experiment().display().to_string(), &[], &registry)?;
+        let session =
+            Session::open(Source::Run(&RunRef::Run(run.clone())), &super::options(&Libraries::default(), Vec::new()))?;
         let metrics: Vec<Metric> = log::read(&run.metrics())?;
         let held_out: Vec<_> = metrics
             .iter()
@@ -181,8 +175,8 @@ impl Row {
         let (valid, best) = Validation::of(&metrics);
         Ok(Self {
             label: run.to_string(),
-            parameters: parameters(&experiment, &folder, &registry),
-            experiment,
+            parameters: parameters(&session),
+            experiment: session.experiment,
             updates: metrics.last().map_or(0, |metric| metric.step + 1),
             epochs: metrics.last().map_or(0.0, |metric| metric.epoch),
             seconds: environment.wall_seconds,
@@ -211,7 +205,7 @@ impl Row {
         })
     }
 
-    /// The updates, and what the file asks for if the run was shorter or longer.
+    /// The updates, and those of the file if the run was shorter or longer.
     fn length(&self, experiment: &Experiment) -> String {
         let updates = self.updates;
         match (experiment.train.steps, experiment.train.epochs) {
@@ -234,16 +228,16 @@ fn cell(experiment: &Experiment) -> String {
     format!("{layers}{}{width}", experiment.cell.name)
 }
 
-/// The number of trained numbers, if the text that it depends on is still there.
-fn parameters(experiment: &Experiment, folder: &Path, registry: &Registry) -> Option<usize> {
-    let data = Data::open(experiment, folder, registry, None).ok()?;
-    Some(Model::new(experiment, registry, data.vocabulary.len()).ok()?.size())
+/// The parameter count, if the text of the vocabulary still exists.
+fn parameters(session: &Session) -> Option<usize> {
+    let data = session.data().ok()?;
+    Some(Model::new(&session.experiment, &session.registry, data.vocabulary.len()).ok()?.size())
 }
 
 fn folder(argument: &Path, root: &Path) -> Result<RunDirectory> {
     match directory::resolve(Some(argument), root)? {
-        Where::Run(run) => Ok(run),
-        Where::Checkpoint(path) => {
+        RunRef::Run(run) => Ok(run),
+        RunRef::Checkpoint(path) => {
             Err(Problem::new(format!("`{}` is a checkpoint, not a run's folder", path.display()))
                 .hint("name the folder that it lies in")
                 .into())
@@ -251,7 +245,7 @@ fn folder(argument: &Path, root: &Path) -> Result<RunDirectory> {
     }
 }
 
-/// The experiment files under a folder, those of the folder itself first.
+/// The experiment files below a folder, those of the folder itself first.
 fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     let failed = |error| failure("read", folder, error);
     if !folder.is_dir() {
@@ -270,7 +264,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The question that a file opens with, up to its mark.
+/// The question in a file's first comment, up to its question mark.
 fn question(path: &Path) -> Result<String> {
     let text = fs::read_to_string(path).map_err(|error| failure("read", path, error))?;
     let comment: Vec<_> = text.lines().map_while(|line| line.strip_prefix('#')).map(str::trim).collect();

@@ -1,36 +1,30 @@
-//! `hatchery drift`: how far two devices part from one seed.
-
-use std::path::Path;
+//! `hatchery drift`: how far devices diverge from one seed.
 
 use hatchery::{
-    data::Data,
     error::{Error, Problem, Result},
-    experiment::reading,
     inspect::drift::{Drift, Point, drift},
     plot::{Series, curves_svg},
     run::replace,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{overrides, registry};
+use super::{open_file, overrides};
 use crate::arguments::Drift as Arguments;
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if arguments.devices.len() < 2 {
-        return Err(Problem::new("one device alone cannot drift").hint("--devices flex,wgpu").into());
+        return Err(Problem::new("drift compares at least two devices").hint("--devices flex,wgpu").into());
     }
-    let registry = registry(&arguments.libraries, &reading::libraries(&arguments.experiment, &arguments.overrides)?)?;
-    let read_for = |device: &String| {
-        reading::read(&arguments.experiment, &overrides(&arguments.overrides, Some(device)), &registry)
-    };
+    let overrides = overrides(&arguments.overrides, arguments.devices.first().map(String::as_str));
+    let session = open_file(&arguments.experiment, &arguments.libraries, overrides)?;
+    let read_for = |device: &String| session.experiment_with(format!("backend.device={device}"));
     let experiments = arguments.devices.iter().map(read_for).collect::<Result<Vec<_>>>()?;
-    let folder = arguments.experiment.parent().unwrap_or(Path::new("."));
-    let data = Data::open(&experiments[0], folder, &registry, None)?;
+    let data = session.data()?;
     let style =
         ProgressStyle::with_template("{pos}/{len} updates on each device").expect("the template is well formed");
     let bar = ProgressBar::new(arguments.steps).with_style(style);
-    let name = experiments[0].name.clone();
-    let drifts = drift(experiments, &data, &registry, arguments.steps, arguments.length, &mut |step| {
+    let name = session.experiment.name.clone();
+    let drifts = drift(experiments, &data, &session.registry, arguments.steps, arguments.length, &mut |step| {
         bar.set_position(step);
     })?;
     bar.finish_and_clear();
@@ -44,10 +38,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 fn json(drift: &Drift) -> Result<String> {
-    serde_json::to_string(drift).map_err(|error| Error::internal("cannot write down a drift", error))
+    serde_json::to_string(drift).map_err(|error| Error::internal("cannot write a drift as JSON", error))
 }
 
-/// A line for each power of two, and one for the last update.
+/// A table with one line for each power of two and for the last update.
 fn table(drift: &Drift) -> String {
     let Drift { reference, device, parameters, points } = drift;
     let last = points.len().saturating_sub(1);

@@ -1,27 +1,22 @@
-//! `hatchery gradients`: the norms that say whether a model can learn from what lies far back.
+//! `hatchery gradients`: gradient norms by distance in time or by update.
 
 use std::{path::Path, sync::Arc};
 
 use hatchery::{
-    data::{Data, Vocabulary},
     error::{Problem, Result},
-    experiment::reading,
     inspect::gradients::flow,
-    network::Network,
     plot::{Series, curves_svg},
     run::{
-        checkpoint,
-        directory::{self, Where},
+        directory::{self, RunRef},
         log::{self, Metric},
         replace,
     },
-    train::origin,
 };
 use serde_json::json;
 
 use crate::arguments::Gradients;
 
-/// Sequences over which the norms of documents and windows are averaged; of a stream it is always 32.
+/// Sequences over which norms are averaged, for documents and windows; for a stream there are 32.
 const SEQUENCES: usize = 64;
 
 /// Norms by distance in time or by update.
@@ -37,8 +32,7 @@ pub(crate) fn run(arguments: &Gradients) -> Result<()> {
     }
     let mut curves = Vec::new();
     for run in chosen {
-        let run = directory::resolve(run, &arguments.place.runs)?;
-        curves.extend(if arguments.updates { by_update(&run)? } else { by_distance(&run, arguments)? });
+        curves.extend(if arguments.updates { by_update(run, arguments)? } else { by_distance(run, arguments)? });
     }
     let (title, across) = if arguments.updates {
         ("norm of the gradient of all parameters", "update")
@@ -58,25 +52,15 @@ pub(crate) fn run(arguments: &Gradients) -> Result<()> {
     Ok(())
 }
 
-/// One curve for every carried vector of the model.
-fn by_distance(run: &Where, arguments: &Gradients) -> Result<Vec<Curve>> {
-    let (checkpoint, folder) = (checkpoint::read(&run.checkpoint())?, origin::folder(run));
-    let registry = &super::registry_for(&checkpoint, &folder, &arguments.place)?;
-    let overrides = super::overrides(&[], arguments.place.device.as_deref());
-    let network = if arguments.untrained {
-        let meta = &checkpoint.meta;
-        let experiment =
-            reading::from_text(&meta.experiment, "the experiment in the checkpoint", &overrides, registry)?;
-        let vocabulary = Vocabulary::from_text(&meta.vocabulary, &experiment.vocabulary)?;
-        Network::new(experiment, Arc::new(vocabulary), registry)?
-    } else {
-        Network::restore(&checkpoint, &overrides, registry)?.0
-    };
-    let vocabulary = network.vocabulary.as_ref().clone();
-    let data = Data::open(&network.experiment, &folder, registry, Some(vocabulary))?;
+/// One curve for each state vector of the model.
+fn by_distance(run: Option<&Path>, arguments: &Gradients) -> Result<Vec<Curve>> {
+    let session = super::open_model(run, &arguments.place, &[])?;
+    let data = session.data()?;
+    let network =
+        if arguments.untrained { session.network(Arc::clone(&data.vocabulary))? } else { session.restore()?.0 };
     let split = data.valid.as_ref().unwrap_or(&data.train);
     let Some(batch) = split.evaluation(SEQUENCES).next() else { return Ok(Vec::new()) };
-    let flows = flow(&network, &batch, registry)?;
+    let flows = flow(&network, &batch, &session.registry)?;
     let name = network.experiment.name.as_str();
     let several = flows.len() > 1;
     let curve = |flow: hatchery::inspect::gradients::Flow| Curve {
@@ -87,10 +71,10 @@ fn by_distance(run: &Where, arguments: &Gradients) -> Result<Vec<Curve>> {
 }
 
 /// Two curves: before and after the clippers.
-fn by_update(place: &Where) -> Result<Vec<Curve>> {
-    let Where::Run(run) = place else {
-        return Err(Problem::new("a checkpoint alone does not know the updates before it")
-            .hint("name the run's folder: its metrics.jsonl does")
+fn by_update(run: Option<&Path>, arguments: &Gradients) -> Result<Vec<Curve>> {
+    let RunRef::Run(run) = directory::resolve(run, &arguments.place.runs)? else {
+        return Err(Problem::new("a checkpoint does not contain the norms of earlier updates")
+            .hint("name the run's folder: its metrics.jsonl does contain them")
             .into());
     };
     let metrics: Vec<Metric> = log::read(&run.metrics())?;
@@ -104,7 +88,7 @@ fn by_update(place: &Where) -> Result<Vec<Curve>> {
     ])
 }
 
-/// A column a curve, a line for each power of two and for the last; as JSON everything.
+/// Prints one column per curve and one line for each power of two and the last point; as JSON all points.
 fn print(curves: &[Curve], across: &str, json: bool) {
     if json {
         for Curve { label, points } in curves {

@@ -3,40 +3,32 @@
 use std::path::Path;
 
 use hatchery::{
-    data::{Data, Vocabulary},
+    data::Vocabulary,
     error::Result,
-    experiment::{Experiment, reading},
     import::{self, Imported},
-    plugins::Registry,
     run::checkpoint,
+    session::Session,
 };
 
 use crate::arguments::{Into, Libraries};
 
 /// A model file of Keras.
 pub(crate) fn keras(model: &Path, into: &Into) -> Result<()> {
-    let registry = registry(into)?;
-    let (experiment, vocabulary) = target(into, &registry)?;
-    write(&import::keras(model, experiment, vocabulary, &registry)?, &into.output)
+    let (session, vocabulary) = target(into)?;
+    write(&import::keras(model, session.experiment, vocabulary, &session.registry)?, &into.output)
 }
 
 /// A state dict of `PyTorch`.
 pub(crate) fn pytorch(model: &Path, key: Option<&str>, mapping: &Path, into: &Into) -> Result<()> {
-    let registry = registry(into)?;
-    let (experiment, vocabulary) = target(into, &registry)?;
-    write(&import::pytorch(model, key, mapping, experiment, vocabulary, &registry)?, &into.output)
+    let (session, vocabulary) = target(into)?;
+    write(&import::pytorch(model, key, mapping, session.experiment, vocabulary, &session.registry)?, &into.output)
 }
 
-fn registry(into: &Into) -> Result<Registry> {
-    super::registry(&Libraries::default(), &reading::libraries(&into.experiment, &into.overrides)?)
-}
-
-/// What the model becomes: the experiment, and the vocabulary of its text.
-fn target(into: &Into, registry: &Registry) -> Result<(Experiment, Vocabulary)> {
-    let experiment = reading::read(&into.experiment, &into.overrides, registry)?;
-    let folder = into.experiment.parent().unwrap_or(Path::new("."));
-    let data = Data::open(&experiment, folder, registry, None)?;
-    Ok((experiment, data.vocabulary.as_ref().clone()))
+/// The session of the imported model's experiment, and the vocabulary of its text.
+fn target(into: &Into) -> Result<(Session, Vocabulary)> {
+    let session = super::open_file(&into.experiment, &Libraries::default(), into.overrides.clone())?;
+    let vocabulary = session.data()?.vocabulary.as_ref().clone();
+    Ok((session, vocabulary))
 }
 
 fn write(imported: &Imported, output: &Path) -> Result<()> {

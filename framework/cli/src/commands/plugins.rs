@@ -1,4 +1,4 @@
-//! `hatchery plugins`: what may stand behind `type = "…"`.
+//! `hatchery plugins list` and `show`: the plugins of this program and of its libraries.
 
 use hatchery::{
     error::{Problem, Result},
@@ -14,7 +14,7 @@ use crate::arguments::Libraries;
 
 /// Lists every plugin with the first sentence of its documentation.
 pub(crate) fn list(libraries: &Libraries) -> Result<()> {
-    let registry = registry(libraries, &[])?;
+    let registry = registry(libraries)?;
     for kind in Kind::ALL {
         println!("{kind}s");
         for entry in registry.of(kind) {
@@ -30,7 +30,7 @@ pub(crate) fn list(libraries: &Libraries) -> Result<()> {
 /// pass `after` makes of it.
 pub(crate) fn show(kind: Kind, name: &str, program: bool, after: Option<&str>, libraries: &Libraries) -> Result<()> {
     check_pass(after)?;
-    let registry = registry(libraries, &[])?;
+    let registry = registry(libraries)?;
     let Some(entry) = registry.find(kind, name) else {
         let known: Vec<_> = registry.of(kind).map(|entry| entry.variant.name).collect();
         let problem = Problem::new(format!("there is no {kind} named `{name}`"))
@@ -102,7 +102,7 @@ fn first_sentence(doc: &str) -> String {
     end.map_or(paragraph.clone(), |end| paragraph[..=end].to_owned())
 }
 
-/// A text in lines of at most so many characters, broken at spaces.
+/// A text in lines of at most `width` characters, broken at spaces.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {

@@ -1,36 +1,31 @@
-//! `hatchery train`: from an experiment file, or from a run that was cut short, to a run directory.
+//! `hatchery train`: trains an experiment file, or resumes an interrupted run.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Instant,
-};
+use std::{path::Path, time::Instant};
 
 use hatchery::{
-    data::{Data, corpus},
+    data::Data,
     error::{Problem, Result},
     experiment::{Experiment, reading},
-    network::Network,
     plot::{Histogram, Series, histogram_svg, loss_curve},
-    plugins::Registry,
     run::{
-        directory::{self, RunDirectory, Summary, Where},
+        directory::{self, RunDirectory, RunRef, Summary},
         environment::Environment,
         log::{self, Metric},
         replace,
     },
     schedule,
+    session::{Session, Source},
     train::{
         Ending, Training, fits,
-        origin::{self, Origin, Start},
+        origin::{Origin, Start},
         resume::Plan,
     },
 };
 use hatchery_cli::interrupt::Interrupt;
 
-use super::{overrides, registry};
 use crate::{arguments::Train, progress::Display};
 
-/// Trains, and returns the status to end with.
+/// Trains, and returns the exit status.
 pub(crate) fn run(arguments: &Train) -> Result<u8> {
     match (&arguments.experiment, &arguments.resume) {
         (Some(experiment), None) => begin(arguments, experiment),
@@ -42,95 +37,75 @@ pub(crate) fn run(arguments: &Train) -> Result<u8> {
     }
 }
 
-/// Trains from the first step.
+/// Trains from the first update.
 fn begin(arguments: &Train, file: &Path) -> Result<u8> {
-    let overrides = overrides(&arguments.overrides, arguments.device.as_deref());
-    let registry = &registry(&arguments.libraries, &reading::libraries(file, &overrides)?)?;
-    let (written, (experiment, base)) = read_file(file, &overrides, registry)?;
+    let session = super::open_file(file, &arguments.libraries, overrides(arguments))?;
     let from = arguments.from.as_ref().map(|run| directory::resolve(Some(run), &arguments.runs)).transpose()?;
     let start = from.map(|run| Start::read(&run.checkpoint())).transpose()?;
-    let vocabulary = start.as_ref().map(|start| start.vocabulary(&experiment)).transpose()?;
-    let data = Data::open(&written, folder_of(file), registry, vocabulary)?;
-    fits(&experiment, &data, registry)?;
-    let mut network = Network::new(experiment, data.vocabulary.clone(), registry)?;
+    let vocabulary = start.as_ref().map(|start| start.vocabulary(&session.experiment)).transpose()?;
+    let data = session.data_with(vocabulary)?;
+    fits(&session.experiment, &data, &session.registry)?;
+    let mut network = session.network(data.vocabulary.clone())?;
     if let Some(start) = &start {
         start.load(&mut network)?;
     }
     super::remark(&network);
-    if !arguments.progress.quiet
-        && let Some(run) = cut_short(&arguments.runs, Some(&network.experiment.name))?
-    {
-        let folder = run.path.display();
-        say!("the last run, {folder}, was cut short after {} updates; to go on with it instead:", run.updates);
-        say!("  hatchery train --resume {folder}\n");
+    if !arguments.progress.quiet {
+        mention_interrupted(&arguments.runs, &network.experiment.name)?;
     }
     let interrupt = Interrupt::watch()?;
     let directory = RunDirectory::create(&arguments.runs, &network.experiment.name)?;
     let lock = directory.lock()?;
     let mut display = Display::new(&arguments.progress, &network, &data, interrupt);
-    let noted = Origin::write(&directory, &base, start.as_ref());
+    let noted = Origin::write(&directory, &session.recorded().1, start.as_ref());
     let trained = noted.and_then(|()| Training::begin(network, &data, &directory)).and_then(|mut training| {
         if start.is_some() {
-            // What was learned elsewhere is not in the experiment: without this the run could not be begun anew.
+            // The experiment does not contain the parameters of `--from`: without this checkpoint an early interruption
+            // could not be resumed.
             training.save()?;
         }
         train(training, environment_of, &mut display)
     });
     drop(lock);
     if trained.is_err() && !directory.checkpoint().exists() {
-        // It removes nothing that holds a result.
+        // Without a checkpoint the folder holds no result.
         directory.discard()?;
     }
     trained
 }
 
-/// Goes on with a run.
+/// Resumes a run.
 fn resume(arguments: &Train, file: Option<&Path>, run: Option<&Path>) -> Result<u8> {
-    let overrides = overrides(&arguments.overrides, arguments.device.as_deref());
-    // Only with a file is the name of the experiment known before the run is.
-    let libraries = file.map(|file| reading::libraries(file, &overrides)).transpose()?.unwrap_or_default();
-    let named = registry(&arguments.libraries, &libraries)?;
-    let (written, wanted) = file.map(|file| read_file(file, &overrides, &named)).transpose()?.unzip();
-    let wanted = wanted.map(|(wanted, _)| wanted);
-    let run = match run {
-        Some(run) => directory::resolve(Some(run), &arguments.runs)?,
-        None => match cut_short(&arguments.runs, wanted.as_ref().map(|wanted| wanted.name.as_str()))? {
-            Some(run) => Where::Run(RunDirectory::open(&run.path)?),
-            None => return Err(nothing_to_resume(arguments, wanted.as_ref()).into()),
-        },
-    };
-    let recorded = run.directory()?.recorded_experiment().unwrap_or_default();
-    // Without a file, texts and libraries are where they were, whatever folder this is.
-    let folder = file.map_or_else(|| origin::folder(&run), |file| folder_of(file).to_owned());
-    let registry = match file {
-        Some(_) => &named,
-        None => &registry(&arguments.libraries, &reading::recorded_libraries(&recorded, &folder))?,
-    };
+    let of_file = file.map(|file| super::open_file(file, &arguments.libraries, overrides(arguments))).transpose()?;
+    let run = find(arguments, run, of_file.as_ref().map(|session| &session.experiment))?;
     let directory = run.directory()?;
     let lock = directory.lock()?;
-    let recorded = |text: &str| match wanted {
-        Some(wanted) => Ok(wanted),
-        None => reading::from_text(text, &directory.experiment().display().to_string(), &overrides, registry),
+    let session = match of_file {
+        Some(session) => session,
+        None => Session::open(Source::Run(&run), &super::options(&arguments.libraries, overrides(arguments)))?,
     };
-    let plan = Plan::new(&run, &lock, recorded, registry)?;
+    let plan = Plan::new(&run, &lock, session.recorded().0, &session.registry)?;
     plan.reports.iter().for_each(super::warn);
-    let from = plan.checkpoint.as_ref().map(|checkpoint| checkpoint.meta.progress.updates);
-    let data = Data::open(written.as_ref().unwrap_or(&plan.experiment), &folder, registry, plan.vocabulary()?)?;
-    let then = plan.checkpoint.as_ref().map(|checkpoint| checkpoint.meta.experiment.clone());
-    let training = plan.start(&data, &directory, registry)?;
+    let then = plan.checkpoint.as_ref().map(|checkpoint| checkpoint.meta.clone());
+    let data = session.data_with(plan.vocabulary()?)?;
+    let training = plan.start(&data, &directory, &session.registry)?;
     super::remark(&training.network);
     let interrupt = Interrupt::watch()?;
     if !arguments.progress.quiet {
         let folder = directory.path().display();
-        match from {
-            Some(updates) if updates >= training.updates() => {
-                say!("{folder} has all its {updates} updates already; more: --set train.steps=…");
+        match &then {
+            Some(then) if then.progress.updates >= training.updates() => {
+                let updates = then.progress.updates;
+                say!("{folder} already has all its {updates} updates; for more: --set train.steps=…");
             }
-            Some(updates) => say!("going on with {folder} after {updates} of {} updates", training.updates()),
-            None => say!("{folder} has no checkpoint yet: it begins anew"),
+            Some(then) => {
+                say!("resuming {folder} after {} of {} updates", then.progress.updates, training.updates());
+            }
+            None => say!("{folder} has no checkpoint yet: it starts from the beginning"),
         }
         if let Some(then) = then {
-            let then = reading::from_text(&then, "the experiment in the checkpoint", &[], registry)?;
+            let then =
+                reading::from_text(&then.experiment, "the experiment in the checkpoint", &[], &session.registry)?;
             jump(&training, &then);
         }
     }
@@ -141,7 +116,32 @@ fn resume(arguments: &Train, file: Option<&Path>, run: Option<&Path>) -> Result<
     trained
 }
 
-/// Says where the learning rate goes when its schedule, which depends on the number of steps, is given another number.
+/// The run to resume: the given one, or the newest (with the experiment's name, if a file is given) if it was interrupted.
+fn find(arguments: &Train, run: Option<&Path>, wanted: Option<&Experiment>) -> Result<RunRef> {
+    if run.is_some() {
+        return directory::resolve(run, &arguments.runs);
+    }
+    match interrupted(&arguments.runs, wanted.map(|wanted| wanted.name.as_str()))? {
+        Some(run) => Ok(RunRef::Run(RunDirectory::open(&run.path)?)),
+        None => Err(nothing_to_resume(arguments, wanted).into()),
+    }
+}
+
+/// Prints a hint if the last run with this name was interrupted.
+fn mention_interrupted(root: &Path, name: &str) -> Result<()> {
+    if let Some(run) = interrupted(root, Some(name))? {
+        let folder = run.path.display();
+        say!("the last run, {folder}, was interrupted after {} updates; to resume it instead:", run.updates);
+        say!("  hatchery train --resume {folder}\n");
+    }
+    Ok(())
+}
+
+fn overrides(arguments: &Train) -> Vec<String> {
+    super::overrides(&arguments.overrides, arguments.device.as_deref())
+}
+
+/// Reports the jump of the learning rate if the run was extended and its schedule depends on the number of updates.
 fn jump(training: &Training<'_>, then: &Experiment) {
     let (updates, total) = (training.progress.updates, training.updates());
     let before = training.data.train.updates(&then.train);
@@ -160,7 +160,7 @@ fn jump(training: &Training<'_>, then: &Experiment) {
     );
 }
 
-/// Trains and leaves everything behind that a run leaves.
+/// Trains, and writes all files of the run.
 fn train(
     mut training: Training<'_>,
     environment: impl FnOnce(&Experiment) -> Environment,
@@ -188,8 +188,8 @@ fn environment_of(experiment: &Experiment) -> Environment {
     Environment::begin(&experiment.backend.device, dtype(experiment), std::env::args())
 }
 
-/// The newest run, of that name if one is given, if it did not come to its end and nobody is at work on it.
-fn cut_short(root: &Path, name: Option<&str>) -> Result<Option<Summary>> {
+/// The newest run, of the given name if any, unless it is finished or a program is training it.
+fn interrupted(root: &Path, name: Option<&str>) -> Result<Option<Summary>> {
     let mut runs = directory::list(root)?;
     runs.retain(|run| name.is_none_or(|name| run.name == name));
     let last = runs.pop().filter(|run| !run.finished);
@@ -198,22 +198,11 @@ fn cut_short(root: &Path, name: Option<&str>) -> Result<Option<Summary>> {
 
 fn nothing_to_resume(arguments: &Train, wanted: Option<&Experiment>) -> Problem {
     let of = wanted.map_or(String::new(), |wanted| format!(" of `{}`", wanted.name));
-    Problem::new(format!("the last run{of} in `{}` was not cut short, or is still going on", arguments.runs.display()))
-        .hint("`hatchery runs list` shows all of them; name one: --resume RUN")
-}
-
-/// The experiment of a file, and the same with its texts named as they are seen from a folder that is told with it: so a
-/// run records it, that its texts may be found without the file.
-fn read_file(file: &Path, overrides: &[String], registry: &Registry) -> Result<(Experiment, (Experiment, PathBuf))> {
-    let written = reading::read(file, overrides, registry)?;
-    let mut recorded = written.clone();
-    let (corpus, base) = corpus::seen_from_here(&written.dataset.corpus, folder_of(file));
-    recorded.dataset.corpus = corpus;
-    Ok((written, (recorded, base)))
-}
-
-fn folder_of(file: &Path) -> &Path {
-    file.parent().unwrap_or(Path::new("."))
+    Problem::new(format!(
+        "the last run{of} in `{}` was not interrupted, or is still training",
+        arguments.runs.display()
+    ))
+    .hint("`hatchery runs list` shows all of them; name one: --resume RUN")
 }
 
 /// The picture of the losses.
@@ -232,7 +221,7 @@ fn draw(directory: &RunDirectory, experiment: &Experiment) -> Result<()> {
     replace::text(&directory.picture(), &picture)
 }
 
-/// The picture of the lengths of what is trained on, if they differ.
+/// The histogram of the lengths of the training sequences, if they differ.
 fn draw_lengths(directory: &RunDirectory, experiment: &Experiment, data: &Data) -> Result<()> {
     let lengths = data.train.facts().lengths;
     if lengths.len() < 2 {

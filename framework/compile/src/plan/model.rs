@@ -74,7 +74,7 @@ impl ExecutionPlan {
         panel: usize,
         observe: Observer<'_>,
     ) -> Result<Self> {
-        let shapes = parameter_shapes(description);
+        let shapes = parameter_shapes(description)?;
         let mut plan = PlanBuilder::new(&shapes);
         let input = first_input(description, &mut plan);
         let (layers, dropouts, output) = layers(description, dtype, input, &mut plan, observe)?;
@@ -121,18 +121,18 @@ impl ExecutionPlan {
 }
 
 /// Names and shapes of all parameters: the embedding, if there is one, those of the cells, the head's.
-fn parameter_shapes(description: &Description<'_>) -> Vec<(String, [usize; 2])> {
+fn parameter_shapes(description: &Description<'_>) -> Result<Vec<(String, [usize; 2])>> {
     let vocabulary = description.vocabulary;
     let embedding = description.embedding.map(|width| ("embedding".to_owned(), [vocabulary, width]));
     let mut shapes: Vec<(String, [usize; 2])> = embedding.into_iter().collect();
     let mut inputs = description.embedding.unwrap_or(vocabulary);
     for (cell, prefix) in &description.layers {
-        shapes.extend(cell.params(inputs).into_iter().map(|spec| (format!("{prefix}{}", spec.name), spec.shape)));
+        shapes.extend(cell.params(inputs)?.into_iter().map(|spec| (format!("{prefix}{}", spec.name), spec.shape)));
         inputs = cell.outputs();
     }
     shapes.push(("head.wya".into(), [vocabulary, inputs]));
     shapes.push(("head.by".into(), [1, vocabulary]));
-    shapes
+    Ok(shapes)
 }
 
 fn first_input(description: &Description<'_>, plan: &mut PlanBuilder) -> Input {
@@ -173,7 +173,7 @@ fn layers(
         });
         let view = dropout.map_or(layer.output, |dropout| View::whole(dropout.masked));
         input = Input::Below { view, gradient: View::whole(layer.output_gradient) };
-        first_param += cell.params(inputs).len();
+        first_param += cell.params(inputs)?.len();
         inputs = output_width;
         dropouts.push(dropout);
         layers.push(layer);

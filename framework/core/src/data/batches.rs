@@ -8,15 +8,15 @@ use sha2::{Digest, Sha256};
 use super::{
     Batch, Facts, Vocabulary,
     corpus::{self, Text},
-    framing::{documents::Documents, stream::Stream, windows::Windows},
-    order::Schedule,
-    split::{Material, Role},
-    tokens::Tape,
-    vocabulary::Seen,
+    framing::{self, Framer},
+    order::SequenceOrder,
+    split::{DocumentRanges, Role},
+    vocabulary::SymbolSet,
 };
 use crate::{
-    error::{Error, Problem, Result},
+    error::{Error, Result},
     experiment::{Experiment, Loss, Train, Unknown},
+    hash,
     plugins::Registry,
 };
 
@@ -39,16 +39,9 @@ pub struct Data {
 /// The sequences of one split.
 #[derive(Debug)]
 pub struct Sequences {
-    frames: Frames,
-    schedule: Schedule,
+    framer: Box<dyn Framer>,
+    order: SequenceOrder,
     loss: Loss,
-}
-
-#[derive(Debug)]
-enum Frames {
-    Documents(Documents),
-    Windows(Windows),
-    Stream(Stream),
 }
 
 impl Data {
@@ -98,9 +91,9 @@ impl Data {
         vocabulary: Option<Vocabulary>,
     ) -> Result<Self> {
         let framing = dataset.framing();
-        check(&framing)?;
-        let material = Material::read(dataset, text, &experiment.dataset.part.name)?;
-        let (text, [train, valid, test]) = material.split(&framing, experiment)?;
+        framing::check(&framing)?;
+        let documents = DocumentRanges::read(dataset, text, &experiment.dataset.part.name)?;
+        let (text, [train, valid, test]) = documents.split(&framing, experiment)?;
         let vocabulary = Arc::new(match vocabulary {
             Some(vocabulary) => vocabulary,
             None => {
@@ -126,11 +119,11 @@ impl Data {
     /// The SHA-256 of the text as the dataset reads it, in hexadecimal digits: what is trained on, apart from the keys
     /// of the experiment.
     pub fn digest(&self) -> String {
-        let mut hash = Sha256::new();
+        let mut hasher = Sha256::new();
         for (_, chunk) in self.text.chunks(0..self.text.as_str().len()) {
-            hash.update(chunk.as_bytes());
+            hasher.update(chunk.as_bytes());
         }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hash::finish(hasher)
     }
 }
 
@@ -144,41 +137,19 @@ impl Sequences {
         split: Role,
     ) -> Result<Self> {
         let batch = experiment.train.batch.max(1);
-        let frames = match framing {
-            Framing::Documents { .. } => Frames::Documents(Documents::new(text, ranges, framing, vocabulary, split)?),
-            Framing::Windows { length, stride, predict } => {
-                let tape = Tape::new(text, ranges, vocabulary)?;
-                Frames::Windows(Windows::new(tape, *length, *stride, *predict, split)?)
-            }
-            Framing::Stream { steps } => {
-                let tape = Tape::new(text, ranges, vocabulary)?;
-                Frames::Stream(Stream::new(tape, batch, *steps, split)?)
-            }
-        };
-        let count = match &frames {
-            Frames::Documents(documents) => documents.count(),
-            Frames::Windows(windows) => windows.count(),
-            Frames::Stream(_) => 1,
-        };
-        let schedule = Schedule::new(count, batch, experiment)?;
-        Ok(Self { frames, schedule, loss: experiment.train.loss })
+        let framer = framing::open(framing, text, ranges, vocabulary, batch, split)?;
+        let order = SequenceOrder::new(framer.ordered(), batch, experiment)?;
+        Ok(Self { framer, order, loss: experiment.train.loss })
     }
 
-    /// How many sequences there are: documents, windows, or the rows of a stream.
+    /// The number of sequences: documents, windows, or the rows of a stream.
     pub fn count(&self) -> usize {
-        match &self.frames {
-            Frames::Documents(documents) => documents.count(),
-            Frames::Windows(windows) => windows.count(),
-            Frames::Stream(stream) => stream.rows(),
-        }
+        self.framer.count()
     }
 
-    /// Batches in which every sequence comes once, at least one.
+    /// The number of batches in which every sequence comes once, at least one.
     pub fn steps_per_epoch(&self) -> u64 {
-        match &self.frames {
-            Frames::Documents(_) | Frames::Windows(_) => self.schedule.steps_per_epoch(),
-            Frames::Stream(stream) => stream.batches(),
-        }
+        self.framer.steps_per_epoch(&self.order)
     }
 
     /// The updates of a whole training: its steps, or its epochs of these batches.
@@ -192,12 +163,8 @@ impl Sequences {
     /// The batch of a step, from 0 on; epochs follow each other. It depends on nothing but the step. The last batch of
     /// an epoch has fewer rows if the sequences do not come out even.
     pub fn batch(&self, step: u64) -> Batch {
-        let mut batch = match &self.frames {
-            Frames::Documents(documents) => documents.batch(&self.schedule.indices(step), None),
-            Frames::Windows(windows) => windows.batch(&self.schedule.indices(step)),
-            Frames::Stream(stream) => stream.batch(step),
-        };
-        batch.continues |= self.schedule.continues(step);
+        let mut batch = self.framer.batch(step, &self.order);
+        batch.continues |= self.order.continues(step);
         self.divide(batch)
     }
 
@@ -213,56 +180,20 @@ impl Sequences {
     /// stream is always read by 32 rows, each from its own place with the state carried, to its last character.
     pub fn evaluation(&self, rows: usize) -> impl ExactSizeIterator<Item = Batch> + '_ {
         let rows = rows.max(1);
-        let batches = match &self.frames {
-            Frames::Documents(_) | Frames::Windows(_) => self.count().div_ceil(rows),
-            Frames::Stream(stream) => stream.evaluation_batches(),
-        };
-        (0..batches).map(move |number| {
-            let indices = || (number * rows..self.count().min((number + 1) * rows)).collect::<Vec<_>>();
-            self.divide(match &self.frames {
-                Frames::Documents(documents) => documents.batch(&indices(), documents.evaluation_steps()),
-                Frames::Windows(windows) => windows.batch(&indices()),
-                Frames::Stream(stream) => stream.evaluation_batch(number),
-            })
-        })
+        let batches = self.framer.evaluation_batches(rows);
+        (0..batches).map(move |number| self.divide(self.framer.evaluation_batch(number, rows)))
     }
 
     /// The documents of the split as tokens, without start, end and padding; a continuous text is one. All of it is
     /// then in memory.
     pub fn documents(&self) -> Vec<Vec<Token>> {
-        let whole = |tape: &Tape| {
-            let mut tokens = vec![0; tape.len()];
-            tape.read(0, &mut tokens);
-            vec![tokens]
-        };
-        match &self.frames {
-            Frames::Documents(documents) => documents.all(),
-            Frames::Windows(windows) => whole(windows.tape()),
-            Frames::Stream(stream) => whole(stream.tape()),
-        }
+        self.framer.documents()
     }
 
-    /// What a report says of the split.
+    /// The sizes of the split, for reports.
     pub fn facts(&self) -> Facts {
-        match &self.frames {
-            Frames::Documents(documents) => documents.facts().clone(),
-            Frames::Windows(windows) => windows.facts(),
-            Frames::Stream(stream) => stream.facts(),
-        }
+        self.framer.facts()
     }
-}
-
-fn check(framing: &Framing) -> Result<()> {
-    let problem = match framing {
-        Framing::Documents { start, length: Some(length), .. } if *length <= usize::from(start.is_some()) => {
-            format!("sequences of {length} symbols predict nothing")
-        }
-        Framing::Windows { length: 0, .. } => "windows of length 0 hold nothing".to_owned(),
-        Framing::Windows { stride: 0, .. } => "windows with a stride of 0 never move on".to_owned(),
-        Framing::Stream { steps: 0 } => "batches of 0 time steps hold nothing".to_owned(),
-        _ => return Ok(()),
-    };
-    Err(Problem::new(problem).hint("set the key of [dataset] to a larger number").into())
 }
 
 fn vocabulary_of<'a>(
@@ -271,15 +202,13 @@ fn vocabulary_of<'a>(
     framing: &Framing,
     experiment: &Experiment,
 ) -> Result<Vocabulary> {
-    let mut seen = Seen::new();
+    let mut seen = SymbolSet::new();
     for range in ranges {
         for (_, chunk) in text.chunks(range.clone()) {
             seen.add(chunk);
         }
     }
     let mut symbols = seen.symbols(experiment.vocabulary.lowercase);
-    if let Framing::Documents { start, end, padding, .. } = framing {
-        symbols.extend(start.iter().chain(end).chain([padding]));
-    }
+    symbols.extend(framing::symbols(framing));
     Vocabulary::new(symbols, &experiment.vocabulary)
 }

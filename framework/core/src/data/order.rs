@@ -10,7 +10,7 @@ use crate::{
 
 /// The order of `count` sequences, in batches of `batch`.
 #[derive(Debug)]
-pub(super) struct Schedule {
+pub(super) struct SequenceOrder {
     count: usize,
     batch: usize,
     order: Order,
@@ -22,7 +22,7 @@ pub(super) struct Schedule {
     shuffled: Mutex<Option<(u64, Arc<[u32]>)>>,
 }
 
-impl Schedule {
+impl SequenceOrder {
     pub(super) fn new(count: usize, batch: usize, experiment: &Experiment) -> Result<Self> {
         let order = experiment.train.order;
         if matches!(order, Order::Shuffled | Order::ShuffledOnce) && u32::try_from(count).is_err() {

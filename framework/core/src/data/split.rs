@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// What a dataset made of a text: documents, all as ranges of one text.
-pub(super) struct Material {
+pub(super) struct DocumentRanges {
     pub(super) text: Text,
     pub(super) ranges: Vec<Range<usize>>,
 }
@@ -42,7 +42,7 @@ impl fmt::Display for Role {
 /// Byte ranges for training, validation and test; none where nothing is held out.
 pub(super) type Ranges = [Option<Vec<Range<usize>>>; 3];
 
-impl Material {
+impl DocumentRanges {
     pub(super) fn read(dataset: &dyn Dataset, text: &Text, dataset_name: &str) -> Result<Self> {
         let source = Source { name: text.name(), text: text.as_str() };
         let documents = dataset.documents(&source).map_err(|fault| {

@@ -38,7 +38,7 @@ pub struct Vocabulary {
 
 /// A character that is not in the vocabulary, and its byte offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stranger {
+pub(crate) struct UnknownSymbol {
     pub(crate) symbol: char,
     pub(crate) offset: usize,
 }
@@ -105,9 +105,9 @@ impl Vocabulary {
     /// With `unknown = "error"`, when a character is not in the vocabulary.
     pub fn encode(&self, text: &str, offset_base: usize) -> Result<Vec<Token>> {
         let mut tokens = Vec::with_capacity(text.len());
-        self.visit(text, &mut |_, token| tokens.push(token)).map_err(|stranger| {
-            let line = 1 + text[..stranger.offset].matches('\n').count();
-            self.refuse(stranger.symbol, &format!("at offset {}, line {line}", offset_base + stranger.offset))
+        self.visit(text, &mut |_, token| tokens.push(token)).map_err(|unknown| {
+            let line = 1 + text[..unknown.offset].matches('\n').count();
+            self.refuse(unknown.symbol, &format!("at offset {}, line {line}", offset_base + unknown.offset))
         })?;
         Ok(tokens)
     }
@@ -137,9 +137,13 @@ impl Vocabulary {
     }
 
     /// Calls `take` with the byte offset and each token of every character, in order.
-    pub(crate) fn visit(&self, text: &str, take: &mut impl FnMut(usize, Token)) -> std::result::Result<(), Stranger> {
+    pub(crate) fn visit(
+        &self,
+        text: &str,
+        take: &mut impl FnMut(usize, Token),
+    ) -> std::result::Result<(), UnknownSymbol> {
         for (offset, symbol) in text.char_indices() {
-            self.read(symbol, &mut |token| take(offset, token)).map_err(|symbol| Stranger { symbol, offset })?;
+            self.read(symbol, &mut |token| take(offset, token)).map_err(|symbol| UnknownSymbol { symbol, offset })?;
         }
         Ok(())
     }
@@ -225,9 +229,9 @@ fn named(symbol: char) -> String {
 }
 
 /// Which characters a text has: one entry for each code point, so that a scan of gigabytes stores nothing else.
-pub(crate) struct Seen(Vec<bool>);
+pub(crate) struct SymbolSet(Vec<bool>);
 
-impl Seen {
+impl SymbolSet {
     pub(crate) fn new() -> Self {
         Self(vec![false; char::MAX as usize + 1])
     }

@@ -3,7 +3,10 @@
 //! `hatchery-compile` compiles and runs; here its values get the names of checkpoints.
 
 use hatchery_compile::{BatchView, Description, Executable, NamedMatrix, Options, Unsupported};
-use hatchery_plugin::{Cell, Clipper, Token};
+use hatchery_plugin::{
+    Cell, Token,
+    host::{HostCell, HostClipper},
+};
 
 use super::{Executor, Products, Totals, parameter};
 use crate::{
@@ -35,7 +38,7 @@ impl CompiledExecutor {
     pub fn new(
         model: &Model,
         values: &[Vec<f64>],
-        clippers: &[Box<dyn Clipper>],
+        clippers: &[Box<dyn HostClipper>],
         experiment: &Experiment,
     ) -> std::result::Result<Self, Unsupported> {
         let description = Description {
@@ -157,7 +160,7 @@ impl Executor for CompiledExecutor {
 ///
 /// # Errors
 /// When the cell uses an operation that is not compiled.
-pub fn program(cell: &dyn Cell, inputs: usize) -> std::result::Result<String, Unsupported> {
+pub fn program(cell: &dyn HostCell, inputs: usize) -> std::result::Result<String, Unsupported> {
     let below = Below(inputs);
     let options = Options { threads: Some(1), instructions: None };
     let compiled = hatchery_compile::compile(&alone(&below, cell), hatchery_compile::Dtype::F32, options)?;
@@ -169,7 +172,7 @@ pub fn program(cell: &dyn Cell, inputs: usize) -> std::result::Result<String, Un
 ///
 /// # Errors
 /// When the cell uses an operation that is not compiled.
-pub fn program_after(cell: &dyn Cell, inputs: usize, pass: &str) -> std::result::Result<String, Unsupported> {
+pub fn program_after(cell: &dyn HostCell, inputs: usize, pass: &str) -> std::result::Result<String, Unsupported> {
     hatchery_compile::dump(&alone(&Below(inputs), cell), pass)
 }
 
@@ -181,11 +184,11 @@ pub fn passes() -> Vec<&'static str> {
 const PREFIX: &str = "cell, ";
 
 /// A cell as the second of two, so that its product with the input is seen too.
-fn alone<'a>(below: &'a Below, cell: &'a dyn Cell) -> Description<'a> {
+fn alone<'a>(below: &'a Below, cell: &'a dyn HostCell) -> Description<'a> {
     Description {
         vocabulary: 2,
         embedding: Some(below.0),
-        layers: vec![(below as &dyn Cell, String::new()), (cell, PREFIX.to_owned())],
+        layers: vec![(below as &dyn HostCell, String::new()), (cell, PREFIX.to_owned())],
         dropout: 0.0,
         dropout_last: false,
         clippers: vec![],

@@ -33,21 +33,22 @@ pub fn read(bytes: &[u8], file: &str) -> Result<Manifest, Problem> {
         None => return Err(broken(file, "it has no `burn-ir`")),
     }
     let manifest: Manifest = serde_json::from_value(value).map_err(|error| broken(file, &error.to_string()))?;
-    for (index, listed) in manifest.variants.iter().enumerate() {
+    for (index, listed) in manifest.plugins.iter().enumerate() {
         let (kind, name) = (listed.kind, &listed.name);
         let is_word = |name: &str| {
             let sign = |sign: char| sign.is_ascii_lowercase() || sign.is_ascii_digit() || sign == '-';
             !name.is_empty() && name.len() <= 100 && name.chars().all(sign)
         };
         if !is_word(name) {
-            return Err(broken(file, &format!("the {kind} name {name:?} is no word of a-z, 0-9 and -")));
+            return Err(broken(file, &format!("the {kind} name {name:?} does not consist of a-z, 0-9 and -")));
         }
-        if manifest.variants[..index].iter().any(|other| other.kind == kind && other.name == *name) {
-            return Err(Problem::new(format!("`{file}` has two {kind}s named `{name}`"))
-                .hint("give one of them another name in `export!`"));
+        if manifest.plugins[..index].iter().any(|other| other.kind == kind && other.name == *name) {
+            return Err(
+                Problem::new(format!("`{file}` has two {kind}s named `{name}`")).hint("give one of them another name")
+            );
         }
         if !listed.schema.is_object() {
-            return Err(broken(file, &format!("the schema of the {kind} `{name}` is no table")));
+            return Err(broken(file, &format!("the schema of the {kind} `{name}` is not a table")));
         }
     }
     Ok(manifest)

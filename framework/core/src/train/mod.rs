@@ -31,7 +31,7 @@ use crate::{
     schedule,
 };
 
-/// Somebody who watches a training, and may end it.
+/// An observer of a training, which may end it.
 pub trait Observer {
     /// An update is done; `updates` of `total` are.
     fn updated(&mut self, updates: u64, total: u64, smoothed_loss: f64);
@@ -43,6 +43,19 @@ pub trait Observer {
     fn wants_to_stop(&self) -> bool;
     /// A number was not finite, and training went on all the same.
     fn recovered(&mut self, _event: &Event) {}
+}
+
+/// Nobody watches: the training runs to its end.
+impl Observer for () {
+    fn updated(&mut self, _updates: u64, _total: u64, _smoothed_loss: f64) {}
+
+    fn measured(&mut self, _metric: &Metric) {}
+
+    fn sampled(&mut self, _step: u64, _samples: &[Generated]) {}
+
+    fn wants_to_stop(&self) -> bool {
+        false
+    }
 }
 
 /// How a training ended.

@@ -10,17 +10,16 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::{
     data::Vocabulary,
     error::{Error, Problem, Result},
     experiment::Experiment,
-    hash::hexadecimal,
+    hash::sha256_hex,
     network::Network,
     run::{
         checkpoint::{self, Checkpoint, STATE},
-        directory::{RunDirectory, Where},
+        directory::{RunDirectory, RunRef},
         failure, replace,
     },
 };
@@ -61,7 +60,7 @@ impl Start {
     pub fn read(path: &Path) -> Result<Self> {
         let checkpoint = checkpoint::read(path)?;
         let bytes = fs::read(path).map_err(|error| failure("read", path, error))?;
-        Ok(Self { checkpoint, path: path.to_owned(), sha256: hexadecimal(&Sha256::digest(&bytes)) })
+        Ok(Self { checkpoint, path: path.to_owned(), sha256: sha256_hex(&bytes) })
     }
 
     /// The symbols of the checkpoint: what was learned belongs to them.
@@ -151,7 +150,7 @@ impl Origin {
 }
 
 /// The folder that the paths in a run's experiment are relative to; the current one where that is not known.
-pub fn folder(run: &Where) -> PathBuf {
+pub fn folder(run: &RunRef) -> PathBuf {
     let noted = |run: &RunDirectory| Some(run.path().join(Origin::read(run).ok()??.folder));
     let found = run.directory().ok().and_then(|run| noted(&run)).filter(|folder| folder.is_dir());
     found.map_or_else(|| PathBuf::from("."), |folder| from_here(&folder))

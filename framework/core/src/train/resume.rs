@@ -14,7 +14,7 @@ use crate::{
     plugins::{Registry, check_drift},
     run::{
         checkpoint::{Checkpoint, Found, OPTIMIZER, PARAMETERS, examine},
-        directory::{RunDirectory, Where},
+        directory::{RunDirectory, RunRef},
         keep::{self, Search},
         lock::Lock,
         log::{self, Event, Metric, SampleRow},
@@ -37,31 +37,24 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Looks at a run, whose lock the caller holds. `wanted` makes the experiment as it is now out of the recorded one.
-    /// Nothing is changed.
+    /// Looks at a run, whose lock the caller holds. `experiment` is the experiment as it is wanted now. Nothing is changed.
     ///
     /// # Errors
     /// When the experiment has other values than the recorded one, apart from a longer training; when the checkpoint is
     /// of another experiment or of other plugins; and the errors of [`keep::newest`].
-    pub fn new(
-        run: &Where,
-        _lock: &Lock,
-        wanted: impl FnOnce(&str) -> Result<Experiment>,
-        registry: &Registry,
-    ) -> Result<Self> {
+    pub fn new(run: &RunRef, _lock: &Lock, experiment: Experiment, registry: &Registry) -> Result<Self> {
         let directory = run.directory()?;
         let path = directory.experiment();
         let text = directory.recorded_experiment()?;
         let recorded = reading::from_text(&text, &path.display().to_string(), &[], registry)?;
-        let experiment = wanted(&text)?;
         let obstacles = compare::obstacles(&recorded, &experiment);
         if !obstacles.is_empty() {
             let what = format!("the experiment is no longer that of the run `{}`", directory.path().display());
             return Err(refusal(what, obstacles).hint("undo the change, or train anew without --resume").into());
         }
         let mut search = match run {
-            Where::Run(run) => keep::newest(run)?,
-            Where::Checkpoint(path) => match examine(path)? {
+            RunRef::Run(run) => keep::newest(run)?,
+            RunRef::Checkpoint(path) => match examine(path)? {
                 Found::Good(checkpoint) => {
                     Search { checkpoint: Some(*checkpoint), reports: Vec::new(), damaged: Vec::new() }
                 }
@@ -86,7 +79,7 @@ impl Plan {
                 return Err(refusal(what, obstacles).hint(FOREIGN).into());
             }
         }
-        let chosen = matches!(run, Where::Checkpoint(path) if path.file_name() != directory.checkpoint().file_name());
+        let chosen = matches!(run, RunRef::Checkpoint(path) if path.file_name() != directory.checkpoint().file_name());
         let Search { checkpoint, reports, damaged } = search;
         Ok(Self { experiment, checkpoint, reports, damaged, chosen })
     }
@@ -141,23 +134,6 @@ pub fn put_in_order(directory: &RunDirectory, updates: u64, events: u64) -> Resu
     log::truncate_after::<SampleRow>(&directory.samples(), updates)?;
     log::truncate_to::<Event>(&directory.events(), events)?;
     keep::sweep(directory)
-}
-
-impl Where {
-    /// The folder of the run, also of a checkpoint in it.
-    ///
-    /// # Errors
-    /// When a checkpoint does not lie in the folder of a run.
-    pub fn directory(&self) -> Result<RunDirectory> {
-        match self {
-            Self::Run(run) => Ok(run.clone()),
-            Self::Checkpoint(path) => match path.parent() {
-                Some(folder) if folder.as_os_str().is_empty() => RunDirectory::open(".".as_ref()),
-                Some(folder) => RunDirectory::open(folder),
-                None => Err(Problem::new(format!("`{}` is not in a folder", path.display())).into()),
-            },
-        }
-    }
 }
 
 /// Loads a checkpoint and makes sure that nothing of it was left behind.

@@ -11,16 +11,15 @@ use hatchery_plugin::prelude::*;
 /// type = "typical"
 /// mass = 0.9
 /// ```
-#[derive(Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[plugin(sampler = "typical")]
 pub struct Typical {
     /// The share of the probability that the kept tokens hold together.
-    #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 1.0))]
+    #[plugin(above = 0.0, max = 1.0)]
     pub mass: f64,
 }
 
 impl Sampler for Typical {
-    fn reshape(&self, logits: &mut [f64], _history: &[Token]) {
+    fn process(&self, logits: &mut [f64], _history: &[Token]) {
         let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         if self.mass >= 1.0 || !largest.is_finite() {
             return;
@@ -41,6 +40,4 @@ impl Sampler for Typical {
     }
 }
 
-hatchery_plugin::export! {
-    sampler "typical" => Typical,
-}
+library![Typical];

@@ -1,9 +1,10 @@
 //! Recording of cells and clippers as graphs.
 
 use hatchery_plugin::{
-    Cell, Clipper, Name,
+    Name,
     burn::tensor::DType,
     capture::{capture, capture_cell},
+    host::{HostCell, HostClipper},
 };
 
 use super::{Recorded, lower};
@@ -19,7 +20,7 @@ use crate::{
 
 /// A cell to be recorded.
 pub(crate) struct CellSource<'a> {
-    pub(crate) cell: &'a dyn Cell,
+    pub(crate) cell: &'a dyn HostCell,
     /// The width of its input.
     pub(crate) inputs: usize,
     /// The first of its parameters.
@@ -33,7 +34,7 @@ pub(crate) struct CellSource<'a> {
 /// When the cell cannot be recorded, or uses an operation that is not compiled.
 pub(crate) fn lower_cell(source: &CellSource<'_>) -> Result<Module> {
     let CellSource { cell, inputs, first_param, dtype } = *source;
-    let (params, states) = (cell.params(inputs), cell.state());
+    let (params, states) = (cell.params(inputs)?, cell.state());
     let widths = params.iter().flat_map(|spec| spec.shape).chain(states.iter().map(|spec| spec.width));
     let batch = unlike(widths.chain([inputs, cell.outputs()]));
     let step = capture_cell(cell, inputs, batch, dtype)?;
@@ -58,7 +59,7 @@ pub(crate) fn lower_cell(source: &CellSource<'_>) -> Result<Module> {
 /// # Errors
 /// When a clipper cannot be recorded, or uses an operation that is not compiled.
 pub(crate) fn lower_clippers(
-    clippers: &[&dyn Clipper],
+    clippers: &[&dyn HostClipper],
     shapes: &[(String, [usize; 2])],
     dtype: DType,
 ) -> Result<Graph> {
@@ -66,8 +67,8 @@ pub(crate) fn lower_clippers(
     let captured = capture(&inputs, dtype, |tensors| {
         let names = inputs.iter().map(|(name, _)| name.clone());
         let gradients = names.zip(tensors).collect();
-        let clipped = clippers.iter().fold(gradients, |gradients, clipper| clipper.clip(gradients));
-        inputs.iter().map(|(name, _)| (name.clone(), clipped.get(name))).collect()
+        let clipped = clippers.iter().try_fold(gradients, |gradients, clipper| clipper.clip(gradients))?;
+        Ok(inputs.iter().map(|(name, _)| (name.clone(), clipped.get(name))).collect())
     })?;
     let leaves: Vec<_> =
         shapes.iter().enumerate().map(|(number, (_, shape))| (Leaf::Param(ParamId::new(number)), *shape)).collect();

@@ -4,7 +4,6 @@
 //! those of the catalogue does it get its name, by a rename, after it was flushed to the disk.
 
 use std::{
-    fmt::Write as _,
     fs::{self, File, TryLockError},
     io::{ErrorKind, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
@@ -15,7 +14,10 @@ use sha2::{Digest, Sha256};
 use ureq::{Body, http::Response};
 
 use super::catalogue::Entry;
-use crate::error::{Error, Problem, Result};
+use crate::{
+    error::{Error, Problem, Result},
+    hash,
+};
 
 /// How long a server may stay silent.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -88,7 +90,7 @@ impl<'a> Part<'a> {
             return self.start_over();
         }
         self.done = feed(&mut self.file, &mut self.hasher)?;
-        if self.done == self.entry.bytes && hexadecimal(self.hasher.clone()) != self.entry.sha256 {
+        if self.done == self.entry.bytes && hash::finish(self.hasher.clone()) != self.entry.sha256 {
             self.start_over()?;
         }
         Ok(())
@@ -111,7 +113,7 @@ impl<'a> Part<'a> {
 
     /// Checks the hash and gives the file its name.
     fn finish(self, target: &Path) -> Result<()> {
-        let found = hexadecimal(self.hasher);
+        let found = hash::finish(self.hasher);
         if found != self.entry.sha256 {
             drop(self.file);
             fs::remove_file(&self.path).map_err(|cause| disk(&self.path, cause))?;
@@ -268,7 +270,7 @@ fn hash_of(path: &Path) -> Result<String> {
     File::open(path)
         .and_then(|mut file| feed(&mut file, &mut hasher))
         .map_err(|cause| Error::internal(format!("cannot read `{}`", path.display()), cause))?;
-    Ok(hexadecimal(hasher))
+    Ok(hash::finish(hasher))
 }
 
 /// Feeds all of a file to the hash; returns how many bytes that were.
@@ -286,12 +288,4 @@ fn feed(file: &mut File, hasher: &mut Sha256) -> std::io::Result<u64> {
             Err(cause) => return Err(cause),
         }
     }
-}
-
-fn hexadecimal(hasher: Sha256) -> String {
-    hasher.finalize().iter().fold(String::new(), |mut digits, byte| {
-        // Writing into a string cannot fail.
-        let _ = write!(digits, "{byte:02x}");
-        digits
-    })
 }

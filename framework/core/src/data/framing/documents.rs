@@ -4,10 +4,12 @@ use std::{ops::Range, sync::Arc};
 
 use hatchery_plugin::{Framing, Token};
 
+use super::Framer;
 use crate::{
     data::{
         Batch, Facts, Vocabulary,
         corpus::{SCATTERED, Text},
+        order::SequenceOrder,
         split::Role,
         tokens::refuse,
     },
@@ -20,7 +22,7 @@ const LONGEST: usize = 10_000;
 
 /// The documents of a split.
 #[derive(Debug)]
-pub(crate) struct Documents {
+pub(super) struct DocumentFramer {
     text: Text,
     ranges: Vec<Range<usize>>,
     vocabulary: Arc<Vocabulary>,
@@ -36,8 +38,8 @@ pub(crate) struct Documents {
     longest: usize,
 }
 
-impl Documents {
-    pub(crate) fn new(
+impl DocumentFramer {
+    pub(super) fn new(
         text: &Text,
         mut ranges: Vec<Range<usize>>,
         framing: &Framing,
@@ -93,22 +95,9 @@ impl Documents {
         })
     }
 
-    pub(crate) fn count(&self) -> usize {
-        self.ranges.len()
-    }
-
-    pub(crate) fn facts(&self) -> &Facts {
-        &self.facts
-    }
-
-    /// The steps that a batch must have so that evaluation does not depend on which documents share one.
-    pub(crate) fn evaluation_steps(&self) -> Option<usize> {
-        self.count_padding.then_some(self.longest)
-    }
-
     // ANCHOR: batch
     /// The batch of these documents, padded to the fixed length, else to `steps`, else to the longest of them.
-    pub(crate) fn batch(&self, documents: &[usize], steps: Option<usize>) -> Batch {
+    fn padded(&self, documents: &[usize], steps: Option<usize>) -> Batch {
         let targets: Vec<Vec<Token>> = documents.iter().map(|document| self.targets(*document)).collect();
         let longest = targets.iter().map(Vec::len).max().unwrap_or_default();
         let steps = self.steps.or(steps).unwrap_or(longest);
@@ -128,16 +117,6 @@ impl Documents {
     }
     // ANCHOR_END: batch
 
-    /// Every document, without its end symbol.
-    pub(crate) fn all(&self) -> Vec<Vec<Token>> {
-        let content = |document| {
-            let mut tokens = self.targets(document);
-            tokens.truncate(tokens.len() - usize::from(self.end.is_some()));
-            tokens
-        };
-        (0..self.count()).map(content).collect()
-    }
-
     /// The document and its end symbol.
     fn targets(&self, document: usize) -> Vec<Token> {
         let range = &self.ranges[document];
@@ -147,6 +126,36 @@ impl Documents {
         targets.extend(self.end);
         self.text.touched(range.len().max(SCATTERED));
         targets
+    }
+}
+
+impl Framer for DocumentFramer {
+    fn count(&self) -> usize {
+        self.ranges.len()
+    }
+
+    fn batch(&self, step: u64, order: &SequenceOrder) -> Batch {
+        self.padded(&order.indices(step), None)
+    }
+
+    /// Where padding counts, all batches have as many steps, so that evaluation does not depend on which documents share
+    /// one.
+    fn evaluation_batch(&self, number: usize, rows: usize) -> Batch {
+        let documents: Vec<_> = (number * rows..self.count().min((number + 1) * rows)).collect();
+        self.padded(&documents, self.count_padding.then_some(self.longest))
+    }
+
+    fn documents(&self) -> Vec<Vec<Token>> {
+        let content = |document| {
+            let mut tokens = self.targets(document);
+            tokens.truncate(tokens.len() - usize::from(self.end.is_some()));
+            tokens
+        };
+        (0..self.count()).map(content).collect()
+    }
+
+    fn facts(&self) -> Facts {
+        self.facts.clone()
     }
 }
 
@@ -167,7 +176,7 @@ fn count(text: &Text, vocabulary: &Vocabulary, range: &Range<usize>) -> Result<u
     for (base, chunk) in text.chunks(range.clone()) {
         vocabulary
             .visit(chunk, &mut |_, _| characters += 1)
-            .map_err(|stranger| refuse(text, vocabulary, base, stranger))?;
+            .map_err(|unknown| refuse(text, vocabulary, base, unknown))?;
     }
     Ok(characters)
 }

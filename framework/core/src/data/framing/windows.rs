@@ -1,51 +1,48 @@
 //! Overlapping windows of a text as sequences.
 
-use hatchery_plugin::Predict;
+use hatchery_plugin::{Predict, Token};
 
+use super::Framer;
 use crate::{
-    data::{Batch, Facts, split::Role, tokens::Tape},
+    data::{Batch, Facts, order::SequenceOrder, split::Role, tokens::TokenStream},
     error::{Problem, Result},
 };
 
 /// The windows of a split: number `i` begins at token `i × stride`.
 #[derive(Debug)]
-pub(crate) struct Windows {
-    tape: Tape,
+pub(super) struct WindowFramer {
+    tokens: TokenStream,
     length: usize,
     stride: usize,
     predict: Predict,
 }
 
-impl Windows {
-    pub(crate) fn new(tape: Tape, length: usize, stride: usize, predict: Predict, split: Role) -> Result<Self> {
-        if tape.len() <= length {
+impl WindowFramer {
+    pub(super) fn new(
+        tokens: TokenStream,
+        length: usize,
+        stride: usize,
+        predict: Predict,
+        split: Role,
+    ) -> Result<Self> {
+        if tokens.len() <= length {
             return Err(Problem::new(format!("the text for {split} is too short for a window"))
                 .note(format!(
                     "a window of {length} and the symbol after it are {} characters",
                     length.saturating_add(1)
                 ))
-                .note(format!("there are {}", tape.len()))
+                .note(format!("there are {}", tokens.len()))
                 .hint("set a smaller `length`, other shares in [split], or use a larger corpus")
                 .into());
         }
-        Ok(Self { tape, length, stride, predict })
+        Ok(Self { tokens, length, stride, predict })
     }
 
-    pub(crate) fn tape(&self) -> &Tape {
-        &self.tape
-    }
-
-    /// Starts at 0, stride, 2 × stride, … as long as a symbol follows the window, as Python's
-    /// `range(0, characters - length, stride)` gives them.
-    pub(crate) fn count(&self) -> usize {
-        (self.tape.len() - self.length).div_ceil(self.stride)
-    }
-
-    pub(crate) fn batch(&self, windows: &[usize]) -> Batch {
-        let mut batch = Batch::blank(windows.len(), self.length, self.tape.none());
+    fn windows(&self, windows: &[usize]) -> Batch {
+        let mut batch = Batch::blank(windows.len(), self.length, self.tokens.none());
         let mut tokens = vec![0; self.length + 1];
         for (row, window) in windows.iter().enumerate() {
-            self.tape.read(window * self.stride, &mut tokens);
+            self.tokens.read(window * self.stride, &mut tokens);
             batch.write(row, &tokens);
         }
         if self.predict == Predict::Last {
@@ -54,11 +51,31 @@ impl Windows {
         }
         batch
     }
+}
 
-    pub(crate) fn facts(&self) -> Facts {
+impl Framer for WindowFramer {
+    /// Starts at 0, stride, 2 × stride, … as long as a symbol follows the window, as Python's
+    /// `range(0, characters - length, stride)` gives them.
+    fn count(&self) -> usize {
+        (self.tokens.len() - self.length).div_ceil(self.stride)
+    }
+
+    fn batch(&self, step: u64, order: &SequenceOrder) -> Batch {
+        self.windows(&order.indices(step))
+    }
+
+    fn evaluation_batch(&self, number: usize, rows: usize) -> Batch {
+        self.windows(&(number * rows..self.count().min((number + 1) * rows)).collect::<Vec<_>>())
+    }
+
+    fn documents(&self) -> Vec<Vec<Token>> {
+        vec![self.tokens.all()]
+    }
+
+    fn facts(&self) -> Facts {
         Facts {
             sequences: self.count(),
-            characters: self.tape.len(),
+            characters: self.tokens.len(),
             longest: self.length + 1,
             lengths: [(self.length + 1, self.count())].into(),
         }

@@ -28,7 +28,7 @@ use sha2::{Digest, Sha256};
 use super::replace;
 use crate::{
     error::{Problem, Result},
-    hash::hexadecimal,
+    hash,
     provenance::Provenance,
     tensors::NamedTensor,
 };
@@ -188,10 +188,10 @@ pub fn from_bytes(bytes: &[u8], name: &str) -> Result<Checkpoint> {
 
 /// Writes header and matrices, and gives the digest of it all.
 fn stream(file: &mut File, header: &str, tensors: &[NamedTensor]) -> io::Result<String> {
-    let mut hash = Sha256::new();
+    let mut hasher = Sha256::new();
     let mut out = BufWriter::with_capacity(1 << 20, file);
     let mut put = |bytes: &[u8]| {
-        hash.update(bytes);
+        hasher.update(bytes);
         out.write_all(bytes)
     };
     put(&(header.len() as u64).to_le_bytes())?;
@@ -200,7 +200,7 @@ fn stream(file: &mut File, header: &str, tensors: &[NamedTensor]) -> io::Result<
         tensor.values.stream(&mut put)?;
     }
     out.flush()?;
-    Ok(hexadecimal(&hash.finalize()))
+    Ok(hash::finish(hasher))
 }
 
 impl Checkpoint {

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     error::{Problem, Result},
     experiment::renamed::rename,
-    hash::hexadecimal,
+    hash,
     run::failure,
     tensors::{NamedTensor, Values},
 };
@@ -150,11 +150,11 @@ fn checksum(bytes: &[u8]) -> Parsed<()> {
             newer: false,
         });
     };
-    let mut hash = Sha256::new();
-    hash.update(&bytes[..DIGEST_AT]);
-    hash.update([b'0'; DIGITS]);
-    hash.update(&bytes[DIGEST_AT + DIGITS..]);
-    if hexadecimal(&hash.finalize()).as_bytes() != digits {
+    let mut hasher = Sha256::new();
+    hasher.update(&bytes[..DIGEST_AT]);
+    hasher.update([b'0'; DIGITS]);
+    hasher.update(&bytes[DIGEST_AT + DIGITS..]);
+    if hash::finish(hasher).as_bytes() != digits {
         return Err(damaged("its bytes do not match its checksum".to_owned()));
     }
     Ok(())

@@ -20,7 +20,7 @@ use crate::{
 
 /// What an argument that names a run turned out to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Where {
+pub enum RunRef {
     /// The folder of a run.
     Run(RunDirectory),
     /// A file, to be read as a checkpoint.
@@ -81,12 +81,27 @@ pub fn diverged(metrics: &[Metric]) -> bool {
     !last.is_finite() || last > 10.0 * first
 }
 
-impl Where {
+impl RunRef {
     /// The checkpoint file.
     pub fn checkpoint(&self) -> PathBuf {
         match self {
             Self::Run(run) => run.checkpoint(),
             Self::Checkpoint(path) => path.clone(),
+        }
+    }
+
+    /// The folder of the run, also of a checkpoint in it.
+    ///
+    /// # Errors
+    /// When a checkpoint does not lie in the folder of a run.
+    pub fn directory(&self) -> Result<RunDirectory> {
+        match self {
+            Self::Run(run) => Ok(run.clone()),
+            Self::Checkpoint(path) => match path.parent() {
+                Some(folder) if folder.as_os_str().is_empty() => RunDirectory::open(".".as_ref()),
+                Some(folder) => RunDirectory::open(folder),
+                None => Err(Problem::new(format!("`{}` is not in a folder", path.display())).into()),
+            },
         }
     }
 }
@@ -115,19 +130,19 @@ pub fn list(root: &Path) -> Result<Vec<Summary>> {
 ///
 /// # Errors
 /// When there is no such run.
-pub fn resolve(argument: Option<&Path>, root: &Path) -> Result<Where> {
-    let Some(argument) = argument else { return newest(root).map(Where::Run) };
+pub fn resolve(argument: Option<&Path>, root: &Path) -> Result<RunRef> {
+    let Some(argument) = argument else { return newest(root).map(RunRef::Run) };
     if argument.is_file() {
         if argument.extension() == Some(OsStr::new("toml")) {
             return Err(Problem::new(format!("`{}` is an experiment file, not a run", argument.display()))
                 .hint("name a run of it (`hatchery runs list` shows them), or leave it out for the newest")
                 .into());
         }
-        return Ok(Where::Checkpoint(argument.to_owned()));
+        return Ok(RunRef::Checkpoint(argument.to_owned()));
     }
     let below = root.join(argument);
     if below.is_file() {
-        return Ok(Where::Checkpoint(below));
+        return Ok(RunRef::Checkpoint(below));
     }
     let mut places = vec![argument.to_owned(), below];
     // `dinosaurs/7` for `dinosaurs/007`.
@@ -136,14 +151,14 @@ pub fn resolve(argument: Option<&Path>, root: &Path) -> Result<Where> {
     }
     for place in places {
         if is_run(&place) {
-            return RunDirectory::open(&place).map(Where::Run);
+            return RunDirectory::open(&place).map(RunRef::Run);
         }
         let mut inside = runs_named(&place)?;
         if inside.is_empty() {
             inside = runs(&place)?;
         }
         if let Some(run) = latest(inside) {
-            return Ok(Where::Run(run));
+            return Ok(RunRef::Run(run));
         }
     }
     Err(unknown(argument, root))

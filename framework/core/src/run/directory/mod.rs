@@ -7,7 +7,7 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-pub use self::find::{Summary, Validation, Where, diverged, list, newest, resolve};
+pub use self::find::{RunRef, Summary, Validation, diverged, list, newest, resolve};
 use super::{failure, lock};
 use crate::{
     error::{Problem, Result},

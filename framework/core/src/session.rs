@@ -1,0 +1,202 @@
+//! The start of every command: an experiment, the plugins that it names, and the folder that its paths are relative to.
+//!
+//! An experiment stands in a file, in the folder of a run, or in a checkpoint. [`Session::open`] finds the libraries that
+//! it names, loads their plugins beside those that the program is linked with, and reads it; [`Session::data`],
+//! [`Session::network`] and [`Session::restore`] go on from there.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::{
+    data::{Data, Vocabulary, corpus},
+    error::{Problem, Result},
+    experiment::{Experiment, reading},
+    network::Network,
+    plugins::{Registry, check_drift, complete},
+    run::{
+        checkpoint::{self, Checkpoint, Progress},
+        directory::RunRef,
+    },
+    train::origin,
+};
+
+/// An experiment and what belongs to it.
+#[derive(Debug)]
+pub struct Session {
+    /// The plugins: those linked in, those of the experiment's libraries and of the search folders.
+    pub registry: Registry,
+    /// The experiment, overrides applied and every default filled in.
+    pub experiment: Experiment,
+    /// The folder that the paths in the experiment are relative to.
+    pub folder: PathBuf,
+    /// The checkpoint, if one was opened.
+    pub checkpoint: Option<Checkpoint>,
+    text: Text,
+    overrides: Vec<String>,
+}
+
+/// Where an experiment stands.
+#[derive(Clone, Copy, Debug)]
+pub enum Source<'a> {
+    /// A file.
+    File(&'a Path),
+    /// A checkpoint, alone or as the newest of a run.
+    Checkpoint(&'a RunRef),
+    /// The folder of a run, which need not have a checkpoint, or that in which a checkpoint lies.
+    Run(&'a RunRef),
+}
+
+/// How a session is opened.
+pub struct Options<'a> {
+    /// The plugins that the program is linked with.
+    pub linked: fn() -> Result<Registry>,
+    /// Libraries of plugins beside those that the experiment names.
+    pub libraries: &'a [PathBuf],
+    /// Changes of the experiment, each `key=value`.
+    pub overrides: Vec<String>,
+    /// Whether other versions of the plugins than those of the checkpoint are accepted.
+    pub allow_plugin_drift: bool,
+    /// Receives a warning for each library of the search folders that is left out.
+    pub warn: fn(&Problem),
+}
+
+/// The text of the experiment, to be read again with other overrides.
+#[derive(Debug)]
+enum Text {
+    File(PathBuf),
+    Recorded { text: String, name: String },
+}
+
+const IN_CHECKPOINT: &str = "the experiment in the checkpoint";
+
+impl Session {
+    /// Reads an experiment with the plugins that it names.
+    ///
+    /// # Errors
+    /// When the file, run or checkpoint cannot be read; when a library is refused; when a plugin is another than that of
+    /// the checkpoint; and everything that is wrong with the experiment.
+    pub fn open(source: Source<'_>, options: &Options<'_>) -> Result<Self> {
+        let overrides = options.overrides.clone();
+        match source {
+            Source::File(path) => {
+                let registry = registry(options, &reading::libraries(path, &overrides)?)?;
+                Self::read(Text::File(path.to_owned()), folder_of(path).to_owned(), registry, overrides)
+            }
+            Source::Run(run) => {
+                let (directory, folder) = (run.directory()?, origin::folder(run));
+                let text = directory.recorded_experiment()?;
+                let registry = registry(options, &reading::recorded_libraries(&text, &folder))?;
+                let name = directory.experiment().display().to_string();
+                Self::read(Text::Recorded { text, name }, folder, registry, overrides)
+            }
+            Source::Checkpoint(run) => {
+                let (checkpoint, folder) = (checkpoint::read(&run.checkpoint())?, origin::folder(run));
+                let text = checkpoint.meta.experiment.clone();
+                let registry = registry(options, &reading::recorded_libraries(&text, &folder))?;
+                if !options.allow_plugin_drift {
+                    check_drift(&checkpoint.meta.plugins, &registry)?;
+                }
+                let text = Text::Recorded { text, name: IN_CHECKPOINT.to_owned() };
+                Ok(Self { checkpoint: Some(checkpoint), ..Self::read(text, folder, registry, overrides)? })
+            }
+        }
+    }
+
+    fn read(text: Text, folder: PathBuf, registry: Registry, overrides: Vec<String>) -> Result<Self> {
+        let experiment = text.read(&overrides, &registry)?;
+        Ok(Self { registry, experiment, folder, checkpoint: None, text, overrides })
+    }
+
+    /// The experiment with one more override.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it then.
+    pub fn experiment_with(&self, change: String) -> Result<Experiment> {
+        self.text.read(&[self.overrides.as_slice(), &[change]].concat(), &self.registry)
+    }
+
+    /// The experiment as a run records it, and the folder that its paths are then relative to: the corpus of a file is
+    /// named as seen from the current folder, so that it is found without the file.
+    pub fn recorded(&self) -> (Experiment, PathBuf) {
+        let mut experiment = self.experiment.clone();
+        match self.text {
+            Text::Recorded { .. } => (experiment, self.folder.clone()),
+            Text::File(_) => {
+                let (corpus, folder) = corpus::seen_from_here(&experiment.dataset.corpus, &self.folder);
+                experiment.dataset.corpus = corpus;
+                (experiment, folder)
+            }
+        }
+    }
+
+    /// The data of the experiment, with the symbols of the checkpoint if there is one.
+    ///
+    /// # Errors
+    /// Those of [`Data::open`].
+    pub fn data(&self) -> Result<Data> {
+        self.data_with(self.vocabulary()?)
+    }
+
+    /// The data of the experiment with the given symbols, or else with those of its text.
+    ///
+    /// # Errors
+    /// Those of [`Data::open`].
+    pub fn data_with(&self, vocabulary: Option<Vocabulary>) -> Result<Data> {
+        Data::open(&self.experiment, &self.folder, &self.registry, vocabulary)
+    }
+
+    /// The symbols of the checkpoint, if there is one.
+    ///
+    /// # Errors
+    /// When they are damaged.
+    pub fn vocabulary(&self) -> Result<Option<Vocabulary>> {
+        let recorded = self.checkpoint.as_ref().map(|checkpoint| &checkpoint.meta.vocabulary);
+        recorded.map(|text| Vocabulary::from_text(text, &self.experiment.vocabulary)).transpose()
+    }
+
+    /// The network of the experiment over these symbols, with its initial values.
+    ///
+    /// # Errors
+    /// Those of [`Network::new`].
+    pub fn network(&self, vocabulary: Arc<Vocabulary>) -> Result<Network> {
+        Network::new(self.recorded().0, vocabulary, &self.registry)
+    }
+
+    /// The network of the checkpoint, and how far its training was.
+    ///
+    /// # Errors
+    /// When no checkpoint was opened, and those of [`Network::with_checkpoint`].
+    pub fn restore(&self) -> Result<(Network, Progress)> {
+        match &self.checkpoint {
+            Some(checkpoint) => Network::with_checkpoint(self.experiment.clone(), checkpoint, &self.registry),
+            None => Err(Problem::new("there is no checkpoint to restore").into()),
+        }
+    }
+}
+
+impl Text {
+    fn read(&self, overrides: &[String], registry: &Registry) -> Result<Experiment> {
+        match self {
+            Self::File(path) => reading::read(path, overrides, registry),
+            Self::Recorded { text, name } => reading::from_text(text, name, overrides, registry),
+        }
+    }
+}
+
+/// The plugins of the program and of libraries: those that the experiment names, those of the options, those of the
+/// search folders.
+///
+/// # Errors
+/// When a library is refused, or has a plugin whose name is taken.
+pub fn registry(options: &Options<'_>, named: &[PathBuf]) -> Result<Registry> {
+    let mut registry = (options.linked)()?;
+    complete(&mut registry, &[options.libraries, named].concat())?.iter().for_each(options.warn);
+    Ok(registry)
+}
+
+/// The folder of a file.
+fn folder_of(file: &Path) -> &Path {
+    file.parent().unwrap_or(Path::new("."))
+}
