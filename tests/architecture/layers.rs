@@ -7,8 +7,10 @@ use crate::lab::files;
 const CRATES: [&str; 4] = ["hatchery-plugin", "hatchery-compile", "hatchery", "hatchery-cli"];
 
 /// The rooms of the core (the modules right below `lib.rs`), from the ground up: each may import those before it.
-const ROOMS: [&str; 23] = [
+const ROOMS: [&str; 25] = [
+    "visible",
     "error",
+    "files",
     "encoding",
     "hash",
     "dtype",

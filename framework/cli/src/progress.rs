@@ -5,6 +5,7 @@ use std::{io::IsTerminal, time::Instant};
 use hatchery::{
     data::Data,
     device::card,
+    error::Problem,
     inspect::generate::Generated,
     network::Network,
     run::log::{Event, Metric},
@@ -16,6 +17,7 @@ use serde_json::json;
 
 use crate::{
     arguments::{Form, Progress},
+    commands::warn,
     show::{loss, samples as shown},
 };
 
@@ -177,6 +179,10 @@ impl Observer for Display {
 
     fn wants_to_stop(&self) -> bool {
         self.interrupted.is_asked()
+    }
+
+    fn warned(&mut self, warning: &Problem) {
+        self.bar.suspend(|| warn(warning));
     }
 
     fn recovered(&mut self, event: &Event) {

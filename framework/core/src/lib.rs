@@ -90,6 +90,7 @@ mod encoding;
 pub mod error;
 pub mod executor;
 pub mod experiment;
+mod files;
 mod hash;
 pub mod import;
 pub mod inspect;
@@ -106,6 +107,7 @@ pub mod session;
 pub mod suggest;
 pub mod tensors;
 pub mod train;
+pub mod visible;
 
 pub use self::{
     data::{Data, Vocabulary},

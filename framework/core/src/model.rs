@@ -7,6 +7,7 @@
 use hatchery_plugin::{Cell, Draw, Initialiser, ParamSpec, StateSpec};
 
 use crate::{
+    device::{bytes, of_machine},
     error::{Problem, Result},
     experiment::{Embedding, Experiment, Rng},
     plugins::Registry,
@@ -59,6 +60,7 @@ impl Model {
         let mut layers = Vec::with_capacity(experiment.model.layers);
         for index in 0..experiment.model.layers {
             let (cell, _) = registry.cell(&experiment.cell)?;
+            judge_width(&*cell, vocabulary)?;
             let dtype = experiment.backend.dtype.into();
             cell.prepare(inputs, experiment.train.batch, dtype).map_err(Problem::from)?;
             let outputs = cell.outputs();
@@ -141,6 +143,29 @@ impl Model {
     }
     // ANCHOR_END: initial-values
 }
+
+/// Makes sure that this machine could hold a model of so wide a cell. A cell may list initial values of its parameters:
+/// to ask for those of one that is far too wide ends the program.
+///
+/// # Errors
+/// When it could not.
+fn judge_width(cell: &dyn Cell, vocabulary: usize) -> Result<()> {
+    let memory = of_machine().map_or(ADDRESSABLE, |memory| memory as f64);
+    let outputs = cell.outputs() as f64;
+    let states: f64 = cell.state().iter().map(|state| state.width as f64).sum();
+    // A number of 64 bits for its initial value, and as much again for parameter and gradient.
+    let least = 16.0 * (outputs * vocabulary as f64 + states);
+    if least <= memory {
+        return Ok(());
+    }
+    Err(Problem::new("the model does not fit the memory of this machine")
+        .note(format!("outputs that are {outputs:.0} wide take at least {}; there are {}", bytes(least), bytes(memory)))
+        .hint("make the widths in [cell] smaller")
+        .into())
+}
+
+/// Bytes that no machine has more of: what a program can address.
+const ADDRESSABLE: f64 = (1_u64 << 47) as f64;
 
 /// The values of a parameter, block by block.
 fn fill(spec: &ParamSpec, draw: &mut dyn Draw) -> Vec<f64> {

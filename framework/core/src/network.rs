@@ -117,6 +117,7 @@ impl Network {
                 progress: progress.clone(),
                 plugins: self.plugins.clone(),
                 data: None,
+                logs: None,
             },
         })
     }

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{
+    Args, Parser, Subcommand,
+    builder::{OsStringValueParser, TypedValueParser},
+};
 use clap_complete::Shell;
 
 mod experiment;
@@ -23,11 +26,15 @@ pub(crate) use train::{Form, Progress, ResumeTest, Train};
 #[command(
     after_help = "Begin with:\n  hatchery train experiments/dinosaurs.toml\n  hatchery sample\n  hatchery eval\n\n\
     The status is 0; 2 when something is for you to change; 1 when the fault is ours or the\n\
-    machine's; 130 when Ctrl-C or TERM stopped a training, which then wrote a checkpoint."
+    machine's; 130 when Ctrl-C or TERM stopped a training, which then wrote a checkpoint.\n\
+    On a terminal, control and invisible characters are shown as escapes; --raw shows them as they are."
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
+    /// Write control and invisible characters to a terminal as they are
+    #[arg(long, global = true, hide = true)]
+    pub(crate) raw: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -110,14 +117,16 @@ pub(crate) struct Place {
 }
 
 /// Where a picture goes. All are SVG: under another ending it would be a file that no program opens.
-fn picture(path: &str) -> Result<PathBuf, String> {
-    let path = PathBuf::from(path);
-    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
-    match ending.as_deref() {
-        Some("png" | "jpg" | "jpeg" | "gif" | "webp" | "pdf" | "eps" | "ps") => {
-            let svg = path.with_extension("svg");
-            Err(format!("pictures are SVG, which browsers show: `{}`", svg.display()))
+fn picture() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().try_map(|path| {
+        let path = PathBuf::from(path);
+        let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+        match ending.as_deref() {
+            Some("png" | "jpg" | "jpeg" | "gif" | "webp" | "pdf" | "eps" | "ps") => {
+                let svg = path.with_extension("svg");
+                Err(format!("pictures are SVG, which browsers show: `{}`", svg.display()))
+            }
+            _ => Ok(path),
         }
-        _ => Ok(path),
-    }
+    })
 }

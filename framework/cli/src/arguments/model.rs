@@ -113,7 +113,7 @@ pub(crate) struct Gradients {
     #[arg(long)]
     pub(crate) untrained: bool,
     /// Draw the norms as an SVG
-    #[arg(long, value_name = "FILE", alias = "svg", value_parser = super::picture)]
+    #[arg(long, value_name = "FILE", alias = "svg", value_parser = super::picture())]
     pub(crate) picture: Option<PathBuf>,
     /// Print one JSON object a curve
     #[arg(long)]

@@ -38,7 +38,7 @@ pub(crate) enum Runs {
         #[arg(required = true, num_args = 2..)]
         compared: Vec<PathBuf>,
         /// Where the picture goes; `compare.svg` in the folder of all runs if it is left out
-        #[arg(long, value_name = "FILE", value_parser = super::picture)]
+        #[arg(long, value_name = "FILE", value_parser = super::picture())]
         picture: Option<PathBuf>,
         /// The folder of all runs
         #[arg(long, value_name = "DIR", default_value = "runs")]
@@ -140,7 +140,7 @@ pub(crate) enum Data {
         #[arg(long, value_name = "FILE")]
         experiment: Option<PathBuf>,
         /// Draw the lengths as an SVG
-        #[arg(long, value_name = "FILE", value_parser = super::picture)]
+        #[arg(long, value_name = "FILE", value_parser = super::picture())]
         picture: Option<PathBuf>,
     },
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 pub(crate) fn run(as_json: bool) {
     for known in &KNOWN {
-        println!("{}", if as_json { json_line(known, &known.found()) } else { lines(known, &known.found()) });
+        out!("{}", if as_json { json_line(known, &known.found()) } else { lines(known, &known.found()) });
     }
 }
 

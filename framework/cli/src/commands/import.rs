@@ -35,7 +35,7 @@ fn write(imported: &Imported, output: &Path) -> Result<()> {
     for note in &imported.notes {
         say!("note: {note}");
     }
-    checkpoint::write(output, &imported.checkpoint)?;
-    println!("{}", output.display());
+    checkpoint::export(output, &imported.checkpoint)?;
+    out!("{}", output.display());
     Ok(())
 }

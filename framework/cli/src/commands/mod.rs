@@ -39,7 +39,7 @@ use crate::arguments::{Arguments, Libraries, Place};
 pub(crate) fn completions(shell: clap_complete::Shell) {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Arguments::command(), "hatchery", &mut script);
-    print!("{}", String::from_utf8_lossy(&script));
+    put!("{}", String::from_utf8_lossy(&script));
 }
 
 /// How this program opens sessions.

@@ -116,7 +116,7 @@ fn beside(new: &New, hatchery: &Path) -> Result<()> {
         new.name.replace('-', "_"),
         std::env::consts::DLL_SUFFIX
     );
-    println!("{}", folder.display());
+    out!("{}", folder.display());
     say!(
         "next:\n  cd {}\n  cargo build --release\n  hatchery plugins check {library}\n  \
          hatchery train EXPERIMENT.toml --plugin {library}   (with type = \"{}\" in [{}])",
@@ -149,7 +149,7 @@ fn within(new: &New, hatchery: &Path) -> Result<()> {
     );
     write(&file, &source)?;
     write(&list, &listed)?;
-    println!("{}\n{}", file.display(), list.display());
+    out!("{}\n{}", file.display(), list.display());
     say!(
         "next, for the tests ask for them: its page book/src/plugins/{}s/{}.md, and an experiment in experiments/ that \
          uses it",

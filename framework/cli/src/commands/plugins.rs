@@ -16,13 +16,13 @@ use crate::arguments::Libraries;
 pub(crate) fn list(libraries: &Libraries) -> Result<()> {
     let registry = registry(libraries)?;
     for kind in Kind::ALL {
-        println!("{kind}s");
+        out!("{kind}s");
         for entry in registry.of(kind) {
             let lines = wrapped(&first_sentence(&entry.variant.doc), 90);
-            println!("  {:<20} {}", entry.variant.name, lines.join(&format!("\n{:23}", "")));
+            out!("  {:<20} {}", entry.variant.name, lines.join(&format!("\n{:23}", "")));
         }
     }
-    println!("\nhatchery plugins show KIND NAME prints the keys of one.");
+    out!("\nhatchery plugins show KIND NAME prints the keys of one.");
     Ok(())
 }
 
@@ -41,17 +41,17 @@ pub(crate) fn show(kind: Kind, name: &str, program: bool, libraries: &Libraries)
         };
         return Err(problem.hint(hint).into());
     };
-    println!("{kind} {name}  (from {} {})\n", entry.origin.package, entry.origin.version);
-    println!("{}\n", entry.variant.doc);
-    println!("keys:");
+    out!("{kind} {name}  (from {} {})\n", entry.origin.package, entry.origin.version);
+    out!("{}\n", entry.variant.doc);
+    out!("keys:");
     for key in checking::keys(&entry.variant.schema) {
         let default = match (&key.default, key.required) {
             (Some(default), _) => format!(", default {default}"),
             (None, true) => ", required".to_owned(),
             (None, false) => String::new(),
         };
-        println!("  {}: {}{default}", key.name, key.kind);
-        println!("      {}", key.doc.replace('\n', "\n      "));
+        out!("  {}: {}{default}", key.name, key.kind);
+        out!("      {}", key.doc.replace('\n', "\n      "));
     }
     if program { show_program(&registry, kind, name) } else { Ok(()) }
 }
@@ -68,10 +68,10 @@ fn show_program(registry: &Registry, kind: Kind, name: &str) -> Result<()> {
         keys.extend(required.map(|key| (key.name, WIDTH.into())));
     }
     let (cell, _) = registry.cell(&Part { name: name.to_owned(), keys })?;
-    println!("\nprogram for inputs and widths of {WIDTH}, in 32 bits:");
+    out!("\nprogram for inputs and widths of {WIDTH}, in 32 bits:");
     match executor::program(&*cell, WIDTH) {
-        Ok(listing) => print!("{listing}"),
-        Err(refusal) => println!("  none: {refusal}; the cell runs on Burn"),
+        Ok(listing) => put!("{listing}"),
+        Err(refusal) => out!("  none: {refusal}; the cell runs on Burn"),
     }
     Ok(())
 }

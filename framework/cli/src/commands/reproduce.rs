@@ -58,10 +58,10 @@ pub(crate) fn run(run: Option<&Path>, root: &Path, from: Option<&Path>, librarie
     let found = differences(&run, &again, updates)?;
     let name = run.path().display();
     if found.is_empty() {
-        println!("{name} is reproduced: {updates} updates, every bit of metrics, samples and checkpoint");
+        out!("{name} is reproduced: {updates} updates, every bit of metrics, samples and checkpoint");
         return Ok(());
     }
-    found.iter().for_each(|difference| println!("{difference}"));
+    found.iter().for_each(|difference| out!("{difference}"));
     let mut elsewhere = elsewhere(&run);
     if let Some(step) = other_rate(&run, &again)? {
         elsewhere.push(format!(

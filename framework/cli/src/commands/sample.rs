@@ -74,9 +74,9 @@ fn chain(samplers: &[String]) -> Result<Option<String>> {
 fn next(network: &mut Network, prefix: &str, count: usize, json: bool) -> Result<()> {
     for (symbol, probability) in likely(network, prefix)?.into_iter().take(count) {
         if json {
-            println!("{}", json!({ "symbol": symbol, "probability": probability }));
+            out!("{}", json!({ "symbol": symbol, "probability": probability }));
         } else {
-            println!("{:<6} {probability:.6}", symbol.escape_debug().to_string());
+            out!("{:<6} {probability:.6}", symbol.escape_debug().to_string());
         }
     }
     Ok(())
@@ -110,7 +110,7 @@ fn interact(arguments: &Sample, network: &mut Network, registry: &Registry) -> R
             continue;
         }
         stream(network, &request)?;
-        println!();
+        out!("");
     }
     Ok(())
 }
@@ -121,7 +121,7 @@ fn report(copied: &[Copied], samples: &[Generated], json: bool) {
     if json {
         for (index, copied) in copied.iter().enumerate() {
             let (nearest, distance) = copied.nearest.clone().unzip();
-            println!(
+            out!(
                 "{}",
                 json!({
                     "index": index,
@@ -134,7 +134,7 @@ fn report(copied: &[Copied], samples: &[Generated], json: bool) {
         }
         return;
     }
-    println!("\nin the training data word for word: {verbatim} of {}", samples.len());
+    out!("\nin the training data word for word: {verbatim} of {}", samples.len());
     for (copied, sample) in copied.iter().zip(samples) {
         let run = copied.longest_run.chars().count();
         let nearest = match &copied.nearest {
@@ -143,7 +143,7 @@ fn report(copied: &[Copied], samples: &[Generated], json: bool) {
             None => String::new(),
         };
         let start: String = sample.text.chars().take(24).collect();
-        println!("  {:<26}  longest copied run {run:>3} {:?}  {nearest}", format!("{start:?}"), copied.longest_run);
+        out!("  {:<26}  longest copied run {run:>3} {:?}  {nearest}", format!("{start:?}"), copied.longest_run);
     }
 }
 
@@ -172,7 +172,7 @@ fn at_temperature(
 /// Draws samples and prints them: one alone as it is drawn, several when all are.
 fn draw(network: &mut Network, request: &Request, temperature: Option<f64>, json: bool) -> Result<Vec<Generated>> {
     if let (Some(temperature), false) = (temperature, json) {
-        println!("temperature {temperature}:");
+        out!("temperature {temperature}:");
     }
     if request.count == 1 && !json {
         return Ok(vec![stream(network, request)?]);
@@ -180,11 +180,11 @@ fn draw(network: &mut Network, request: &Request, temperature: Option<f64>, json
     let samples = generate(network, request, &mut |_, _| ())?;
     if json {
         for (index, sample) in samples.iter().enumerate() {
-            println!("{}", json!({ "index": index, "temperature": temperature, "text": sample.text }));
+            out!("{}", json!({ "index": index, "temperature": temperature, "text": sample.text }));
         }
     } else {
         let texts = samples.iter().map(|sample| sample.text.as_str());
-        show::samples(texts, "").iter().for_each(|text| println!("{text}"));
+        show::samples(texts, "").iter().for_each(|text| out!("{text}"));
     }
     Ok(samples)
 }
@@ -197,9 +197,9 @@ fn stream(network: &mut Network, request: &Request) -> Result<Generated> {
     let mut capitalize = request.capitalize;
     let mut show = |symbol: char| {
         if std::mem::take(&mut capitalize) {
-            print!("{}", symbol.to_uppercase());
+            put!("{}", symbol.to_uppercase());
         } else {
-            print!("{symbol}");
+            put!("{symbol}");
         }
         if is_watched {
             out.flush().ok(); // What is wrong with it is told by what is printed next.
@@ -207,6 +207,6 @@ fn stream(network: &mut Network, request: &Request) -> Result<Generated> {
     };
     request.prefix.chars().for_each(&mut show);
     let drawn = generate(network, request, &mut |_, symbol| show(symbol));
-    println!();
+    out!("");
     Ok(drawn?.remove(0))
 }

@@ -9,7 +9,7 @@ mod pytorch;
 mod state_dict;
 mod torch_file;
 
-use std::{fs, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 pub use self::{
     keras::{keras, keras_from_bytes},
@@ -19,6 +19,7 @@ use crate::{
     data::Vocabulary,
     error::{Problem, Result},
     experiment::Experiment,
+    files,
     model::Model,
     network::Network,
     plugins::Registry,
@@ -99,7 +100,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     if !path.exists() {
         return Err(Problem::new(format!("there is no file `{name}`")).hint("check the path").into());
     }
-    fs::read(path).map_err(|error| Problem::new(format!("cannot read `{name}`: {error}")).into())
+    files::read(path, u64::MAX - 1).map_err(|error| Problem::new(format!("cannot read `{name}`: {error}")).into())
 }
 
 /// The model that the numbers are for.

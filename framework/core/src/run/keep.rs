@@ -11,9 +11,12 @@ use std::{
 use super::{
     checkpoint::{self, Checkpoint, Found},
     directory::RunDirectory,
-    failure,
+    failure, replace,
 };
-use crate::error::{Problem, Result};
+use crate::{
+    error::{Problem, Result},
+    files,
+};
 
 /// The best checkpoint to go on from, and what was found on the way to it.
 #[derive(Debug)]
@@ -27,19 +30,30 @@ pub struct Search {
 }
 
 /// Writes the newest checkpoint of a run and keeps `keep` of them. `previous` are the updates of the one that is there.
+/// Returns a warning for each older one that cannot be removed: it takes room, and harms nothing.
 ///
 /// # Errors
 /// When it cannot be written; those that are there then stay.
-pub fn write(directory: &RunDirectory, checkpoint: &Checkpoint, previous: Option<u64>, keep: usize) -> Result<()> {
+pub fn write(
+    directory: &RunDirectory,
+    checkpoint: &Checkpoint,
+    previous: Option<u64>,
+    keep: usize,
+) -> Result<Vec<Problem>> {
     let newest = directory.checkpoint();
     if let Some(previous) = previous.filter(|previous| *previous != checkpoint.meta.progress.updates && keep > 1) {
         set_aside(&newest, &older_path(directory, previous))?;
     }
     checkpoint::write(&newest, checkpoint)?;
-    for (_, path) in older(directory)?.into_iter().skip(keep.saturating_sub(1)) {
-        fs::remove_file(&path).map_err(|error| failure("remove", &path, error))?;
-    }
-    Ok(())
+    let superfluous = older(directory)?.into_iter().skip(keep.saturating_sub(1));
+    let removed = superfluous.map(|(_, path)| fs::remove_file(&path).map_err(|error| unremoved(&path, &error)));
+    Ok(removed.filter_map(std::result::Result::err).collect())
+}
+
+fn unremoved(path: &Path, error: &io::Error) -> Problem {
+    Problem::new(format!("an old checkpoint cannot be removed: `{}`", path.display()))
+        .note(format!("because: {error}"))
+        .hint("remove it by hand when it is in the way; the training does not need it")
 }
 
 /// The newest whole checkpoint of a run. Damaged ones are passed over and reported.
@@ -132,7 +146,10 @@ fn set_aside(newest: &Path, older: &Path) -> Result<()> {
         // The first name is gone: somebody removed it, and there is nothing to set aside.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(_) => fs::copy(newest, older).map(|_| ()).map_err(|error| failure("write", older, error)),
+        Err(_) => {
+            let mut from = files::open(newest).map_err(|error| failure("read", newest, error))?;
+            replace::file(older, |to| io::copy(&mut from, to).map(|_| ()))
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Instant;
 use self::writer::Writer;
 use crate::{
     data::Data,
-    error::Result,
+    error::{Problem, Result},
     executor::memory,
     experiment::{Experiment, OnNonfinite, Smoothing},
     inspect::{
@@ -22,7 +22,7 @@ use crate::{
     plugins::Registry,
     random::Stream,
     run::{
-        checkpoint::{self, Best, Checkpoint, Interval, Progress},
+        checkpoint::{self, Best, Checkpoint, Interval, LogDigests, Progress},
         directory::RunDirectory,
         keep,
         log::{Event, Log, Metric, SampleRow},
@@ -43,6 +43,8 @@ pub trait Observer {
     fn wants_to_stop(&self) -> bool;
     /// A number was not finite, and training went on all the same.
     fn recovered(&mut self, _event: &Event) {}
+    /// Something went wrong that does no harm to the training.
+    fn warned(&mut self, _warning: &Problem) {}
 }
 
 /// Nobody watches: the training runs to its end.
@@ -99,8 +101,8 @@ pub struct Training<'a> {
 /// When it has not.
 pub fn fits(experiment: &Experiment, data: &Data, registry: &Registry) -> Result<()> {
     let model = Model::new(experiment, registry, data.vocabulary.len())?;
-    let batch = data.train.batch(0);
-    memory::fits_training(&model, experiment, batch.rows, batch.steps)
+    let (rows, steps) = data.train.largest_batch();
+    memory::fits_training(&model, experiment, rows, steps)
 }
 
 /// What must be known of an update to make something of its loss.
@@ -123,6 +125,7 @@ impl Training<'_> {
     pub fn run(&mut self, observer: &mut dyn Observer) -> Result<Ending> {
         let ending = self.update(observer);
         let written = self.writer.wait();
+        self.writer.warnings().iter().for_each(|warning| observer.warned(warning));
         ending.and_then(|ending| written.map(|()| ending))
     }
 
@@ -165,6 +168,7 @@ impl Training<'_> {
             }
             if due || self.is_out_of_patience() {
                 self.save()?;
+                self.writer.warnings().iter().for_each(|warning| observer.warned(warning));
                 saved = Instant::now();
             }
             if stop && !last {
@@ -307,6 +311,8 @@ impl Training<'_> {
     fn checkpoint(&self) -> Result<Checkpoint> {
         let mut checkpoint = self.network.checkpoint(&self.progress)?;
         checkpoint.meta.data = Some(self.digest.clone());
+        let (metrics, samples) = (self.metrics.digest(), self.samples.digest());
+        checkpoint.meta.logs = Some(LogDigests { metrics, samples });
         Ok(checkpoint)
     }
 }

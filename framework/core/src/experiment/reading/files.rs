@@ -1,7 +1,7 @@
 //! The files of an experiment: loading one, and laying it over those that it is based on.
 
 use std::{
-    fs::{self, File},
+    fs,
     io::{ErrorKind, Read},
     path::{Path, PathBuf},
 };
@@ -10,6 +10,7 @@ use super::spanned::{Entry, Node, Source, Value, merge};
 use crate::{
     encoding::is_utf16,
     error::{Error, Problem, Result},
+    files,
     suggest::{nearest, question},
 };
 
@@ -109,7 +110,7 @@ pub(crate) fn load(path: &Path) -> Result<Source> {
     }
     let mut bytes = Vec::new();
     // One byte more than allowed tells a file that is too large, be it endless.
-    File::open(path)
+    files::open(path)
         .and_then(|file| file.take(LARGEST_FILE as u64 + 1).read_to_end(&mut bytes))
         .map_err(|error| unreadable(path, &error))?;
     check_size(&bytes, &name)?;

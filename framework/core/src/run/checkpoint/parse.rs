@@ -19,9 +19,10 @@ use super::{
     header::{DIGEST_AT, DIGITS, LONGEST, OPENING, PREFIX, key},
 };
 use crate::{
+    device::{bytes, of_machine},
     error::{Problem, Result},
     experiment::renamed::rename,
-    hash,
+    files, hash,
     run::failure,
     tensors::{NamedTensor, Values},
 };
@@ -52,17 +53,24 @@ pub(super) fn file(path: &Path) -> Result<Found> {
             .hint("name the file in it that ends in `.safetensors`")
             .into());
     }
-    let mut file = File::open(path).map_err(|error| failure("read", path, error))?;
+    let mut file = files::open(path).map_err(|error| failure("read", path, error))?;
+    if let Some(memory) = of_machine().filter(|memory| status.len() > *memory) {
+        let what = format!("cannot read `{}`: it has {}", path.display(), bytes(status.len() as f64));
+        return Err(Problem::new(what)
+            .note(format!("this machine has {} of memory", bytes(memory as f64)))
+            .hint("name a checkpoint that `hatchery train` wrote, or read it on a larger machine")
+            .into());
+    }
     // What is far too long to be a checkpoint shows in the first bytes; the rest is then not read at all.
-    let mut bytes = Vec::new();
+    let mut content = Vec::new();
     let take = |count: u64, bytes: &mut Vec<u8>, file: &mut File| {
         file.take(count).read_to_end(bytes).map_err(|error| failure("read", path, error))
     };
-    take(PREFIX as u64 + 1, &mut bytes, &mut file)?;
-    let parsed = match header_length(&bytes, status.len()) {
+    take(PREFIX as u64 + 1, &mut content, &mut file)?;
+    let parsed = match header_length(&content, status.len()) {
         Ok(_) => {
-            take(u64::MAX, &mut bytes, &mut file)?;
-            parse(&bytes)
+            take(status.len(), &mut content, &mut file)?;
+            parse(&content)
         }
         Err(fault) => Err(fault),
     };
@@ -96,6 +104,7 @@ pub(super) fn parse(bytes: &[u8]) -> Parsed<Checkpoint> {
         progress: json(&metadata, key::PROGRESS)?,
         plugins: json(&metadata, key::PLUGINS)?,
         data: metadata.get(key::DATA).cloned(),
+        logs: if metadata.contains_key(key::LOGS) { Some(json(&metadata, key::LOGS)?) } else { None },
     };
     let tensors = contents
         .offset_keys()

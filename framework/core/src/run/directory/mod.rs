@@ -8,10 +8,11 @@ use std::{
 };
 
 pub use self::find::{RunRef, Summary, Validation, diverged, list, newest, resolve};
-use super::{failure, lock};
+use super::{LARGEST_PAGE, failure, lock};
 use crate::{
     error::{Problem, Result},
     experiment::renamed::rename,
+    files,
 };
 
 /// The folder of a run.
@@ -127,7 +128,7 @@ impl RunDirectory {
     /// When it cannot be read.
     pub fn recorded_experiment(&self) -> Result<String> {
         let path = self.experiment();
-        let text = fs::read_to_string(&path).map_err(|error| failure("read", &path, error))?;
+        let text = files::read_text(&path, LARGEST_PAGE).map_err(|error| failure("read", &path, error))?;
         Ok(rename(&text).0)
     }
 
