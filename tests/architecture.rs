@@ -149,8 +149,8 @@ fn the_experiment_in_the_readme_is_one() {
     let block = readme.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     let experiment = reading::from_text(block, "README.md", &[], &hatchery_cli::registry().unwrap());
     assert_eq!(experiment.unwrap_or_else(|error| panic!("{error}")).name, "dinosaurs");
-    for device in hatchery::device::KNOWN {
-        let row = format!("| `{}` | {}", device.word, device.doc);
+    for device in hatchery::device::DEVICES {
+        let row = format!("| `{}` | {}", device.name, device.doc);
         assert!(readme.contains(&row), "the table of devices lacks: {row}");
     }
 }

@@ -11,7 +11,7 @@ const FUNCTION: usize = 60;
 /// Functions that are longer because they are a table, of one arm for each operation, and would be no clearer in two.
 const TABLES: [(&str, &str, &str); 2] = [
     ("framework/core/src/replay/float.rs", "numeric", "one arm for each of Burn's operations on floats"),
-    ("framework/core/src/replay/whole.rs", "numeric", "one arm for each of Burn's operations on integers"),
+    ("framework/core/src/replay/int_bool.rs", "numeric", "one arm for each of Burn's operations on integers"),
 ];
 
 /// Not measured yet.

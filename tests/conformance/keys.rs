@@ -106,7 +106,7 @@ keys! {
     /// type = "stale"
     /// ```
     #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-    struct Copied {}
+    struct NoveltyReport {}
 }
 
 keys! {
@@ -166,7 +166,7 @@ hatchery_plugin::export! {
     clipper "silent" => Silent,
     clipper "undocumented" => Undocumented,
     clipper "stale" => Stale,
-    clipper "copied" => Copied,
+    clipper "copied" => NoveltyReport,
     clipper "snake" => Snake,
     clipper "per-cent" => PerCent,
     clipper "forgetful" => Forgetful,

@@ -1,4 +1,4 @@
-//! What can go wrong, told to the person who has to act on it.
+//! Errors, reported to the person who has to act on them.
 //!
 //! There are two kinds. A [`Problem`] is something the user can change: it says what is wrong, where, what was known
 //! there and what to do; several come together, and the program ends with status 2. Everything else is our fault or
@@ -17,9 +17,9 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// Why something failed.
 #[derive(Debug)]
 pub enum Error {
-    /// The user's to mend: every problem that was found, at least one.
+    /// Faults that the user can fix: every problem that was found, at least one.
     User(Vec<Problem>),
-    /// Ours to mend, or the machine's.
+    /// A fault of ours, or of the machine.
     Internal {
         /// What was being done.
         message: String,

@@ -61,7 +61,7 @@ impl From<Refusal> for io::Error {
     }
 }
 
-/// Opens a plain file for reading, without ever waiting for somebody to write into it.
+/// Opens a plain file for reading, without ever waiting for a writer.
 ///
 /// # Errors
 /// When it cannot be opened, and a [`Refusal`] when it is no plain file.
@@ -112,7 +112,7 @@ pub(crate) fn open_own(path: &Path, options: &mut OpenOptions) -> io::Result<Fil
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
-    // Between the look and the opening somebody may have put a link there.
+    // Between the look and the opening a link may have been put there.
     let file = without_waiting(options, Links::Refuse).open(path)?;
     plain(&file.metadata()?)?;
     Ok(file)

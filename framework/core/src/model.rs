@@ -102,7 +102,7 @@ impl Model {
     }
     // ANCHOR_END: params
 
-    /// The number of trained numbers.
+    /// The parameter count.
     pub fn size(&self) -> usize {
         self.params().iter().map(|spec| spec.shape[0] * spec.shape[1]).sum()
     }
@@ -127,7 +127,7 @@ impl Model {
     }
 
     // ANCHOR: initial-values
-    /// First values of every parameter, in the order of [`Model::params`].
+    /// Initial values of every parameter, in the order of [`Model::params`].
     ///
     /// Each is drawn from a stream of its own, so that adding a parameter changes no other; with `NumPy`'s generator
     /// they are drawn one after the other from one seed, as the notebooks do.

@@ -17,7 +17,7 @@ mod train;
 pub(crate) use experiment::{Bench, Check, Drift};
 pub(crate) use model::{Baseline, Eval, Gradients, Sample, Split};
 pub(crate) use plugins::{New, Plugins};
-pub(crate) use record::{Data, Import, Into, Runs};
+pub(crate) use record::{Data, Import, ImportTarget, Runs};
 pub(crate) use train::{Form, Progress, ResumeTest, Train};
 
 /// Experiments with recurrent character language models.
@@ -102,7 +102,7 @@ pub(crate) struct Libraries {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Place {
+pub(crate) struct ModelArguments {
     /// Where tensors live, in place of the recorded device
     #[arg(long, value_name = "DEVICE")]
     pub(crate) device: Option<String>,

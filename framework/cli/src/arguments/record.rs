@@ -78,7 +78,7 @@ pub(crate) enum Import {
         /// The file
         model: PathBuf,
         #[command(flatten)]
-        into: Into,
+        into: ImportTarget,
     },
     /// A state dict of Python's torch, as torch.save writes it or as safetensors; nothing in it is run
     #[command(after_help = "Example:\n  hatchery import pytorch model.pt --mapping mapping.toml \
@@ -98,12 +98,12 @@ pub(crate) enum Import {
         #[arg(long, value_name = "FILE")]
         mapping: PathBuf,
         #[command(flatten)]
-        into: Into,
+        into: ImportTarget,
     },
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Into {
+pub(crate) struct ImportTarget {
     /// The experiment that describes the same model; the vocabulary is that of its text
     #[arg(long, value_name = "FILE")]
     pub(crate) experiment: PathBuf,

@@ -9,7 +9,7 @@ use hatchery::{
     error::{Problem, Result},
     experiment::{
         Experiment,
-        compare::{Varying, varying},
+        compare::{DifferingKey, varying},
     },
     model::Model,
     plot::{Series, charts, loss_curve},
@@ -99,7 +99,7 @@ fn make_folder_of(file: &Path) -> Result<()> {
     }
 }
 
-fn print(rows: &[Row], varying: &[Varying], heads: &[String]) {
+fn print(rows: &[Row], varying: &[DifferingKey], heads: &[String]) {
     let cells = |cell: &dyn Fn(&Row) -> String| rows.iter().map(cell).collect();
     let nats = |valid: Option<Validation>| loss(valid.map(|valid| valid.nats));
     let mut columns = vec![
@@ -141,7 +141,7 @@ fn print(rows: &[Row], varying: &[Varying], heads: &[String]) {
 }
 
 /// The last part of a key, where that is enough to tell which is meant.
-fn head(key: &str, varying: &[Varying]) -> String {
+fn head(key: &str, varying: &[DifferingKey]) -> String {
     let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
     let alone = varying.iter().filter(|other| last(&other.key) == last(key)).count() == 1;
     if alone && last(key) != "type" { last(key) } else { key.to_owned() }
@@ -202,7 +202,7 @@ impl Row {
         })
     }
 
-    fn json(&self, varying: &[Varying], index: usize) -> Value {
+    fn json(&self, varying: &[DifferingKey], index: usize) -> Value {
         let differs: Map<_, _> = varying.iter().map(|it| (it.key.clone(), json!(it.values[index]))).collect();
         json!({
             "run": self.label,

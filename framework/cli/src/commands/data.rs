@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, io::IsTerminal, path::Path};
 
 use hatchery::{
     data::corpus::{
-        catalogue::{self, Places, State},
+        catalogue::{self, State, TextFolders},
         fetch, open,
     },
     error::{Problem, Result},
@@ -20,7 +20,7 @@ const INDENT: &str = "                                      ";
 
 /// Every text that is known by name, and where it is.
 pub(crate) fn list() {
-    let places = Places::from_environment();
+    let places = TextFolders::from_environment();
     for listed in catalogue::list(&places) {
         let state = match listed.state {
             State::Embedded => "embedded".to_owned(),
@@ -34,7 +34,7 @@ pub(crate) fn list() {
 
 /// Fetches texts into the cache folder, but for those that lie in the folder of the user's own.
 pub(crate) fn fetch(names: &[String], from: Option<&str>) -> Result<()> {
-    let places = Places::from_environment();
+    let places = TextFolders::from_environment();
     let mut entries = Vec::new();
     for name in names {
         let Some(entry) = catalogue::find(name) else {

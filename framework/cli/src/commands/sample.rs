@@ -6,8 +6,8 @@ use hatchery::{
     data::encode_prefix,
     error::{Error, Problem, Result},
     inspect::{
-        generate::{Generated, Request, generate, likely},
-        novelty::{Copied, novelty},
+        generate::{GeneratedText, Request, generate, likely},
+        novelty::{NoveltyReport, novelty},
     },
     network::{Network, samplers},
     plugins::Registry,
@@ -116,7 +116,7 @@ fn interact(arguments: &Sample, network: &mut Network, registry: &Registry) -> R
 }
 
 /// How new the samples are.
-fn report(copied: &[Copied], samples: &[Generated], json: bool) {
+fn report(copied: &[NoveltyReport], samples: &[GeneratedText], json: bool) {
     let verbatim = copied.iter().filter(|copied| copied.is_verbatim).count();
     if json {
         for (index, copied) in copied.iter().enumerate() {
@@ -170,7 +170,7 @@ fn at_temperature(
 }
 
 /// Draws samples and prints them: one alone as it is drawn, several when all are.
-fn draw(network: &mut Network, request: &Request, temperature: Option<f64>, json: bool) -> Result<Vec<Generated>> {
+fn draw(network: &mut Network, request: &Request, temperature: Option<f64>, json: bool) -> Result<Vec<GeneratedText>> {
     if let (Some(temperature), false) = (temperature, json) {
         out!("temperature {temperature}:");
     }
@@ -190,7 +190,7 @@ fn draw(network: &mut Network, request: &Request, temperature: Option<f64>, json
 }
 
 /// Prints a sample character by character, as it is drawn. A prefix that is refused is so before anything is printed.
-fn stream(network: &mut Network, request: &Request) -> Result<Generated> {
+fn stream(network: &mut Network, request: &Request) -> Result<GeneratedText> {
     encode_prefix(&network.vocabulary, &request.prefix)?;
     let mut out = std::io::stdout();
     let is_watched = out.is_terminal();

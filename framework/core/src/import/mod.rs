@@ -1,4 +1,4 @@
-//! Models of other frameworks as checkpoints of ours, so that a training that began elsewhere can go on here.
+//! Models of other frameworks as checkpoints of ours, so that a training that began elsewhere can be continued here.
 //!
 //! An import needs an experiment that describes the same model. Nothing is guessed: what the file has and the
 //! experiment lacks, or the other way round, is named.
@@ -28,10 +28,10 @@ use crate::{
 };
 
 /// A checkpoint made of another framework's file.
-pub struct Imported {
+pub struct ImportedModel {
     /// The checkpoint.
     pub checkpoint: Checkpoint,
-    /// Differences between file and experiment that change no prediction: another dropout, no optimiser state.
+    /// Differences between file and experiment that change no prediction: another dropout, no optimizer state.
     pub notes: Vec<String>,
 }
 
@@ -81,7 +81,7 @@ impl Foreign {
     }
 }
 
-/// The checkpoint of a network that takes up these numbers.
+/// The checkpoint of a network with these tensors.
 fn checkpoint(
     experiment: Experiment,
     vocabulary: Vocabulary,

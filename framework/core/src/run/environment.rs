@@ -34,7 +34,7 @@ pub struct Environment {
     /// The graphics card that it is, as it names itself, if it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub card: Option<String>,
-    /// Width of its numbers.
+    /// Its dtype.
     pub dtype: String,
     /// The command line, of paths from the root only their last part.
     pub command: Vec<String>,
@@ -71,7 +71,7 @@ impl Environment {
         }
     }
 
-    /// The environment of a run that goes on now: begun when it began, with the seconds that it took before.
+    /// The environment of a run that is resumed now: begun when it began, with the seconds that it took before.
     #[must_use]
     pub fn after(self, before: Option<Self>) -> Self {
         match before {

@@ -1,4 +1,4 @@
-//! Which checkpoints of a run are kept, and which of them a run goes on from.
+//! The checkpoints of a run: which are kept, and which of them a run is resumed from.
 //!
 //! `checkpoint.safetensors` is the newest; before it is replaced it gets a second name, `checkpoint-<updates>.safetensors`,
 //! and of those the oldest are removed. At no moment is there no checkpoint, and a full disk costs none.
@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    checkpoint::{self, Checkpoint, Found},
+    checkpoint::{self, Checkpoint, Inspection},
     directory::RunDirectory,
     failure, replace,
 };
@@ -18,7 +18,7 @@ use crate::{
     files,
 };
 
-/// The best checkpoint to go on from, and what was found on the way to it.
+/// The newest whole checkpoint, and what is wrong with newer ones.
 #[derive(Debug)]
 pub struct Search {
     /// The newest that is whole; none if the run has none at all.
@@ -69,7 +69,7 @@ pub fn newest(directory: &RunDirectory) -> Result<Search> {
     }
     for path in std::iter::once(newest).chain(older).filter(|path| path.exists()) {
         match checkpoint::examine(&path)? {
-            Found::Good(checkpoint) => {
+            Inspection::Good(checkpoint) => {
                 if let Some(report) = search.reports.last_mut() {
                     let updates = checkpoint.meta.progress.updates;
                     report.hint = Some(format!("the one before is used: `{}`, {updates} updates", path.display()));
@@ -77,7 +77,7 @@ pub fn newest(directory: &RunDirectory) -> Result<Search> {
                 search.checkpoint = Some(*checkpoint);
                 return Ok(search);
             }
-            Found::Damaged(problem) => {
+            Inspection::Damaged(problem) => {
                 search.reports.push(problem);
                 search.damaged.push(path);
             }
@@ -143,7 +143,7 @@ fn older_path(directory: &RunDirectory, updates: u64) -> PathBuf {
 fn set_aside(newest: &Path, older: &Path) -> Result<()> {
     match fs::hard_link(newest, older) {
         Ok(()) => Ok(()),
-        // The first name is gone: somebody removed it, and there is nothing to set aside.
+        // The first name was removed: there is nothing to set aside.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(_) => {

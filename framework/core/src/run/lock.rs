@@ -1,7 +1,7 @@
 //! One program at a time in the folder of a run.
 //!
 //! The operating system holds the lock and gives it up when the program ends, however it ends: the file `lock` that a
-//! dead program leaves behind locks nobody out.
+//! dead program leaves behind has no effect.
 
 use std::{
     fs::{File, TryLockError},
@@ -66,7 +66,7 @@ impl RunDirectory {
     }
 }
 
-/// How often a lock that somebody has is tried again, and after how long. Who lists runs has it for a moment, and so has a
+/// How often a lock that is held is tried again, and after how long. A listing of runs holds it for a moment, and so has a
 /// program that this one is about to start.
 const ATTEMPTS: usize = 30;
 const PAUSE: Duration = Duration::from_millis(10);

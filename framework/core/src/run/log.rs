@@ -1,4 +1,4 @@
-//! The logs of a run: one JSON object a line, appended while training goes on.
+//! The logs of a run: one JSON object a line, appended while training runs.
 //!
 //! Rows hold nothing that differs between two runs of one experiment, such as times: repeating a run gives the same
 //! bytes. A number that is not finite, which JSON does not know, is `null` and reads back as not a number; every other
@@ -210,22 +210,22 @@ impl<R: Row> Log<R> {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn settle(&mut self) -> Result<Settle> {
+    pub fn sync_later(&mut self) -> Result<PendingSync> {
         self.flush()?;
         let file = self.file.get_ref().try_clone().map_err(|error| failure("write", &self.path, error))?;
-        Ok(Settle { path: self.path.clone(), file })
+        Ok(PendingSync { path: self.path.clone(), file })
     }
 }
 
 /// Rows on their way to the disk: to be brought there before a checkpoint is written, so that the rows that it counts on
 /// are there even if the machine stops.
 #[derive(Debug)]
-pub struct Settle {
+pub struct PendingSync {
     path: PathBuf,
     file: File,
 }
 
-impl Settle {
+impl PendingSync {
     /// Waits until they are there.
     ///
     /// # Errors
@@ -239,7 +239,7 @@ impl Settle {
     }
 }
 
-/// All rows of a log. A last line that is only half written, as while training goes on, is left out; a log that was
+/// All rows of a log. A last line that is only half written, as while training runs, is left out; a log that was
 /// never begun has no rows.
 ///
 /// # Errors
@@ -268,11 +268,11 @@ fn rows<R: Row>(path: &Path, text: &str) -> Result<Vec<R>> {
 pub fn digest_after<R: Row>(path: &Path, updates: u64) -> Result<String> {
     let text = contents(path)?.unwrap_or_default();
     let kept = kept_by::<R>(path, &text, |_, row| row.step() < updates)?;
-    Ok(hash::sha256_hex(text[..kept].as_bytes()))
+    Ok(hash::sha256_hex(&text.as_bytes()[..kept]))
 }
 
 /// Cuts off the rows that were written later than after `updates` updates, and a last line that is only half written.
-/// A run that goes on from a checkpoint of that many updates then appends what belongs there. The log is another file
+/// A run that is resumed from a checkpoint of that many updates then appends what belongs there. The log is another file
 /// afterwards: a [`Log`] that is open has to be opened again.
 ///
 /// # Errors

@@ -23,7 +23,7 @@ use crate::{
 /// Bytes of the largest page that a run keeps about itself: its experiment, its environment, where it comes from.
 pub(crate) const LARGEST_PAGE: u64 = 1 << 20;
 
-/// What is told when a file or folder cannot be used: the user's fault where the user can mend it.
+/// The error of a file or folder that cannot be used: the user's fault where the user can fix it.
 pub fn failure(doing: &str, path: &Path, error: io::Error) -> Error {
     use io::ErrorKind as Kind;
     if let Some(refusal) = Refusal::of(&error) {

@@ -53,7 +53,7 @@ fn follow(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::R
     match fs::metadata(path) {
         Ok(there) if there.is_file() => over(&fs::canonicalize(path)?, write),
         Ok(there) if !there.is_dir() => write(&mut File::options().write(true).open(path)?),
-        // A folder is refused, and anything else that is wrong with the name told, where the new name is given.
+        // A folder, and anything else that is wrong with the name, is refused where the new name is given.
         _ => over(path, write),
     }
 }
@@ -65,7 +65,7 @@ fn over(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Res
     };
     let mut builder = tempfile::Builder::new();
     builder.prefix(".").suffix(".partial");
-    // Temporary files are private unless told otherwise; this one becomes an ordinary file.
+    // Temporary files are private by default; this one becomes an ordinary file.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     // From here on every way out but the last removes it: that is what dropping it does.

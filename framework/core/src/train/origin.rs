@@ -34,13 +34,13 @@ pub struct Origin {
     #[serde(with = "exact")]
     pub folder: PathBuf,
     /// The checkpoint that it began with; none if it began with new parameters.
-    pub from: Option<Began>,
+    pub from: Option<StartRecord>,
 }
 
 /// The checkpoint that a run began with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Began {
+pub struct StartRecord {
     /// The file, as seen from the run's folder.
     #[serde(with = "exact")]
     pub path: PathBuf,
@@ -75,7 +75,7 @@ impl Start {
         Vocabulary::from_text(&self.checkpoint.meta.vocabulary, &experiment.vocabulary)
     }
 
-    /// Gives the parameters to a network, and the optimiser's state if there is any. A state carried over belongs to the
+    /// Loads the parameters into a network, and the optimizer's state if there is any. A state carried over belongs to the
     /// place in the text where the other training stood, and is left out.
     ///
     /// # Errors
@@ -126,7 +126,7 @@ impl Origin {
     pub fn write(run: &RunDirectory, folder: &Path, start: Option<&Start>) -> Result<()> {
         let seen = |path: &Path| seen_from(path, run.path()).map_err(|error| failure("read", path, error));
         let from = match start {
-            Some(start) => Some(Began { path: seen(&start.path)?, sha256: start.sha256.clone() }),
+            Some(start) => Some(StartRecord { path: seen(&start.path)?, sha256: start.sha256.clone() }),
             None => None,
         };
         let text = serde_json::to_string_pretty(&Self { folder: seen(folder)?, from })
@@ -205,19 +205,19 @@ mod exact {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
         match Value::deserialize(deserializer)? {
             Value::String(text) => Ok(text.into()),
-            bytes => path(serde_json::from_value(bytes).map_err(D::Error::custom)?)
-                .ok_or_else(|| D::Error::custom("a list of bytes is no path on this system")),
+            bytes => path(serde_json::from_value(bytes).map_err(D::Error::custom)?).map_err(D::Error::custom),
         }
     }
 
     #[cfg(unix)]
-    fn path(bytes: Vec<u8>) -> Option<PathBuf> {
+    #[expect(clippy::unnecessary_wraps, reason = "on other systems not every list of bytes is a path")]
+    fn path(bytes: Vec<u8>) -> Result<PathBuf, std::string::FromUtf8Error> {
         use std::os::unix::ffi::OsStringExt;
-        Some(std::ffi::OsString::from_vec(bytes).into())
+        Ok(std::ffi::OsString::from_vec(bytes).into())
     }
 
     #[cfg(not(unix))]
-    fn path(bytes: Vec<u8>) -> Option<PathBuf> {
-        String::from_utf8(bytes).ok().map(PathBuf::from)
+    fn path(bytes: Vec<u8>) -> Result<PathBuf, std::string::FromUtf8Error> {
+        String::from_utf8(bytes).map(PathBuf::from)
     }
 }

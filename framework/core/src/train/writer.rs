@@ -1,4 +1,4 @@
-//! Checkpoints are brought to the disk while training goes on: waiting for the disk takes far longer than everything
+//! Checkpoints are written by a thread of their own while training continues: waiting for the disk takes far longer than everything
 //! else about them. At most one is under way, so that they stand on the disk in their order.
 
 use std::thread::{self, JoinHandle};

@@ -15,7 +15,7 @@ use std::{
     sync::Arc,
 };
 
-use self::{catalogue::Places, mapped::Mapped};
+use self::{catalogue::TextFolders, mapped::MappedText};
 use crate::{
     encoding::is_utf16,
     error::{Error, Problem, Result},
@@ -33,7 +33,7 @@ pub struct Text {
 enum Body {
     Embedded(&'static str),
     Owned(String),
-    Mapped(Mapped),
+    Mapped(MappedText),
 }
 
 /// Files from this size on are mapped, in bytes; smaller ones are read, so that an editor that saves while training
@@ -55,14 +55,14 @@ pub(crate) const SCATTERED: usize = 64 << 10;
 /// # Errors
 /// When there is no such corpus, or it is not a text: a folder, an empty file, not UTF-8.
 pub fn open(corpus: &Corpus, folder: &Path) -> Result<Text> {
-    open_from(corpus, folder, &Places::from_environment())
+    open_from(corpus, folder, &TextFolders::from_environment())
 }
 
 /// [`open`], with the folders in which fetched files are looked for.
 ///
 /// # Errors
 /// Those of [`open`].
-pub fn open_from(corpus: &Corpus, folder: &Path, places: &Places) -> Result<Text> {
+pub fn open_from(corpus: &Corpus, folder: &Path, places: &TextFolders) -> Result<Text> {
     let name = match corpus {
         Corpus::Name(name) => name,
         Corpus::Glob { glob } => return open_glob(glob, folder),
@@ -158,7 +158,7 @@ impl Text {
         if file.metadata().map_err(|cause| unreadable(name, path, cause))?.len() == 0 {
             return Err(empty(name));
         }
-        let mapped = Mapped::new(&file)
+        let mapped = MappedText::new(&file)
             .map_err(|cause| unreadable(name, path, cause))?
             .map_err(|(bytes, at)| not_text(name, &bytes, at))?;
         Ok(Self { name: name.into(), body: Arc::new(Body::Mapped(mapped)) })
@@ -195,7 +195,7 @@ impl Text {
         })
     }
 
-    /// Says that so many bytes were read; a mapped file is given back to the system from time to time.
+    /// Counts bytes as read; the pages of a mapped file are given back to the system from time to time.
     pub(crate) fn touched(&self, bytes: usize) {
         if let Body::Mapped(mapped) = &*self.body {
             mapped.touched(bytes);

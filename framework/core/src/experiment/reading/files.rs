@@ -84,7 +84,7 @@ fn open_base(base: &Entry, chain: &mut Chain) -> std::result::Result<Source, Pro
             .hint("take `base` out of one of them"));
     }
     let source = load(&path).map_err(|error| match error {
-        // The file that names the base is where to mend it.
+        // The fix belongs into the file that names the base.
         Error::User(mut problems) => problems.swap_remove(0).at(place),
         Error::Internal { message, .. } => Problem::new(message).at(place),
     })?;

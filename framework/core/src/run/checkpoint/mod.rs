@@ -1,4 +1,4 @@
-//! The checkpoint: everything that a run needs to go on exactly, in one file.
+//! The checkpoint: everything that a run needs to be resumed exactly, in one file.
 //!
 //! The file is a safetensors file, so that other programs can read the numbers. Its metadata holds the resolved
 //! experiment, the vocabulary, how far training was, and who provided the plugins; nothing outside the file is needed.
@@ -36,7 +36,7 @@ use crate::{
 
 /// Prefix of the names of the model's parameters.
 pub const PARAMETERS: &str = "parameters.";
-/// Prefix of the names of what the optimiser remembers.
+/// Prefix of the names of the optimizer's state.
 pub const OPTIMIZER: &str = "optimizer.";
 /// Prefix of the names of the state that is carried from one batch to the next.
 pub const STATE: &str = "state.";
@@ -180,25 +180,25 @@ pub fn read(path: &Path) -> Result<Checkpoint> {
             .into());
     }
     match examine(path)? {
-        Found::Good(checkpoint) => Ok(*checkpoint),
-        Found::Damaged(problem) => Err(problem.into()),
+        Inspection::Good(checkpoint) => Ok(*checkpoint),
+        Inspection::Damaged(problem) => Err(problem.into()),
     }
 }
 
 /// What is found where a checkpoint should be.
 #[derive(Debug)]
-pub enum Found {
+pub enum Inspection {
     /// A checkpoint, bit for bit as it was written.
     Good(Box<Checkpoint>),
     /// Something that no Hatchery wrote like this.
     Damaged(Problem),
 }
 
-/// Reads a checkpoint, telling damage from other faults, which another checkpoint would not mend.
+/// Reads a checkpoint. Damage is no error: another checkpoint may be whole.
 ///
 /// # Errors
 /// When there is no such file, when it cannot be read, and when it is one of a newer Hatchery.
-pub fn examine(path: &Path) -> Result<Found> {
+pub fn examine(path: &Path) -> Result<Inspection> {
     parse::file(path)
 }
 

@@ -43,7 +43,7 @@ impl RunDirectory {
             number += 1;
             let id = format!("{number:03}");
             let path = parent.join(&id);
-            // The operating system makes a folder for one program only; the other is told and takes the next number.
+            // The operating system makes a folder for one program only; the other gets an error and takes the next number.
             match fs::create_dir_all(&parent).and_then(|()| fs::create_dir(&path)) {
                 Ok(()) => return Ok(Self { path, name: experiment_name.to_owned(), id }),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.exists() => {}
