@@ -10,7 +10,7 @@ use hatchery::{
     experiment::{Experiment, Loss, Numpy, Order, Rng, Unknown},
     plugins::{Part, Registry},
 };
-use hatchery_plugin::{Dataset, Documents, Fault, Framing, Predict, Source, Token};
+use hatchery_plugin::{Dataset, Documents, Framing, PluginError, Predict, Source, Token};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -24,7 +24,7 @@ mod split;
 struct Made(Documents, Framing);
 
 impl Dataset for Made {
-    fn documents(&self, _: &Source<'_>) -> hatchery_plugin::Result<Documents> {
+    fn documents(&self, _: &Source<'_>) -> Result<Documents, hatchery_plugin::PluginError> {
         Ok(self.0.clone())
     }
 

@@ -112,7 +112,7 @@ fn check_cell(case: &Case, dtype: DType, tolerance: f64) {
     for (params, initial) in params.iter().zip(&initial) {
         let mut state = initial.clone();
         for x in &mut sequence {
-            (*x, state) = cell.step(params, x.clone(), state);
+            (*x, state) = cell.step(params, x.clone(), state).unwrap();
         }
         ends.push(state);
     }

@@ -87,7 +87,7 @@ fn clipping_as_in_the_first_exercise() {
         let registry = hatchery_cli::registry().unwrap();
         let part = serde_json::from_value(json!({ "type": "value", "limit": unit["limit"] })).unwrap();
         let (clipper, _) = registry.clipper(&part).unwrap();
-        let clipped = clipper.clip(gradients);
+        let clipped = clipper.clip(gradients).unwrap();
         let entry = |name: &str, row: usize, column: usize| {
             let matrix = clipped.get(name);
             let [_, columns] = matrix.dims();

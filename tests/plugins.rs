@@ -5,6 +5,7 @@
 
 mod bytes;
 pub(crate) mod examples;
+mod failures;
 mod new;
 mod parity;
 mod refusals;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use hatchery::random::{self, Stream, numpy::RandomState};
-use hatchery_plugin::Draw;
+use hatchery_plugin::Rng;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -161,9 +161,9 @@ fn numpy_draws_are_those_of_numpy() {
         let mut state = fresh();
         assert_eq!(times(5, || state.word()), golden.words_5);
         let mut state = fresh();
-        assert_eq!(times(5, || Draw::uniform(&mut state)), golden.random_sample_5);
+        assert_eq!(times(5, || Rng::uniform(&mut state)), golden.random_sample_5);
         let mut state = fresh();
-        assert_eq!(times(7, || Draw::normal(&mut state)), golden.randn_7);
+        assert_eq!(times(7, || Rng::normal(&mut state)), golden.randn_7);
         assert_eq!(times(2, || state.randn()), golden.randn_2_after);
         let mut state = fresh();
         assert_eq!(times(10, || state.randint(100)), golden.randint_100_10);

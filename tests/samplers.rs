@@ -1,12 +1,12 @@
 //! The samplers: what distribution each leaves, its limits, extreme logits, and the order of a chain.
 
 use hatchery::random::{self, Stream};
-use hatchery_plugin::{Build, Kind, Provider, Sampler, Token};
+use hatchery_plugin::{Build, Kind, Provider, Token, host::HostSampler};
 use serde_json::{Value, json};
 
 const RULED_OUT: f64 = f64::NEG_INFINITY;
 
-fn sampler(name: &str, keys: Value) -> Box<dyn Sampler> {
+fn sampler(name: &str, keys: Value) -> Box<dyn HostSampler> {
     let provider = hatchery_samplers::plugins();
     match provider.find(Kind::Sampler, name).map(|variant| variant.build.clone()) {
         Some(Build::Sampler(build)) => build(keys).expect("these are its keys").0,
@@ -14,9 +14,9 @@ fn sampler(name: &str, keys: Value) -> Box<dyn Sampler> {
     }
 }
 
-fn reshaped(name: &str, keys: Value, logits: &[f64], history: &[Token]) -> Vec<f64> {
+fn processed(name: &str, keys: Value, logits: &[f64], history: &[Token]) -> Vec<f64> {
     let mut logits = logits.to_vec();
-    sampler(name, keys).reshape(&mut logits, history);
+    sampler(name, keys).process(&mut logits, history).unwrap();
     logits
 }
 
@@ -63,7 +63,7 @@ fn draws_follow_the_distribution_that_each_sampler_defines() {
         ("repetition-penalty", json!({ "penalty": 2.0 }), [0.0625, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0_f64.sqrt()]),
     ];
     for (name, keys, expected) in cases {
-        let (statistic, critical) = chi_square(&reshaped(name, keys.clone(), &logits, &history), &expected);
+        let (statistic, critical) = chi_square(&processed(name, keys.clone(), &logits, &history), &expected);
         assert!(statistic <= critical, "{name} {keys}: chi-square {statistic} is above {critical}");
     }
     // The test can fail: a temperature of 1.05 in place of 1 is noticed.
@@ -85,7 +85,7 @@ fn at_its_limit_a_sampler_changes_nothing() {
         ("repetition-penalty", json!({ "penalty": 1.0 })),
     ];
     for (name, keys) in cases {
-        let after = reshaped(name, keys.clone(), &logits, &[0, 1, 2, 7]);
+        let after = processed(name, keys.clone(), &logits, &[0, 1, 2, 7]);
         let same = after.iter().zip(&logits).all(|(after, before)| after.to_bits() == before.to_bits());
         assert!(same, "{name} {keys} makes {after:?} of {logits:?}");
     }
@@ -95,7 +95,7 @@ fn at_its_limit_a_sampler_changes_nothing() {
 #[test]
 fn at_its_other_limit_a_sampler_is_greedy() {
     let logits = [0.3, -45.0, RULED_OUT, 12.25, 12.5];
-    let greedy = random::softmax(&reshaped("greedy", json!({}), &logits, &[]));
+    let greedy = random::softmax(&processed("greedy", json!({}), &logits, &[]));
     assert_eq!(greedy, [0.0, 0.0, 0.0, 0.0, 1.0]);
     let cases = [
         ("temperature", json!({ "temperature": 1e-5 })),
@@ -106,7 +106,7 @@ fn at_its_other_limit_a_sampler_is_greedy() {
         ("min-p", json!({ "p": 1.0 })),
     ];
     for (name, keys) in cases {
-        assert_eq!(random::softmax(&reshaped(name, keys.clone(), &logits, &[])), greedy, "{name} {keys}");
+        assert_eq!(random::softmax(&processed(name, keys.clone(), &logits, &[])), greedy, "{name} {keys}");
     }
 }
 
@@ -115,7 +115,7 @@ fn at_its_other_limit_a_sampler_is_greedy() {
 fn of_equally_likely_tokens_the_first_remain() {
     let logits = [0.0, 1.0, -0.0, 1.0, 1.0, 0.0];
     let remaining = |name, keys| -> Vec<usize> {
-        let after = reshaped(name, keys, &logits, &[]);
+        let after = processed(name, keys, &logits, &[]);
         (0..logits.len()).filter(|&token| after[token] > RULED_OUT).collect()
     };
     assert_eq!(remaining("greedy", json!({})), [1]);
@@ -133,7 +133,7 @@ fn of_equally_likely_tokens_the_first_remain() {
 fn a_repetition_counts_once_and_within_the_window() {
     let logits = [2.0, -2.0, 4.0, RULED_OUT];
     let history = [0, 1, 2, 2, 3, 9];
-    let penalty = |keys| reshaped("repetition-penalty", keys, &logits, &history);
+    let penalty = |keys| processed("repetition-penalty", keys, &logits, &history);
     assert_eq!(penalty(json!({ "penalty": 2.0 })), [1.0, -4.0, 2.0, RULED_OUT]);
     assert_eq!(penalty(json!({ "penalty": 2.0, "window": 4 })), [2.0, -2.0, 2.0, RULED_OUT]);
     assert_eq!(penalty(json!({ "penalty": 2.0, "window": 5 })), [2.0, -4.0, 2.0, RULED_OUT]);
@@ -165,7 +165,7 @@ fn extreme_logits_leave_a_distribution() {
             let before = [1, 10, 100].map(|place| extremes[index / place % 10]);
             let mut logits = before;
             for sampler in &samplers {
-                sampler.reshape(&mut logits, &[0, 1, 2]);
+                sampler.process(&mut logits, &[0, 1, 2]).unwrap();
             }
             if before == [RULED_OUT; 3] {
                 assert_eq!(logits.as_slice(), before, "{chain:?}");
@@ -174,7 +174,7 @@ fn extreme_logits_leave_a_distribution() {
             }
         }
         for sampler in &samplers {
-            sampler.reshape(&mut [], &[0]);
+            sampler.process(&mut [], &[0]).unwrap();
         }
     }
 }
@@ -185,7 +185,7 @@ fn a_chain_runs_in_the_order_of_the_file() {
     let drawn = |chain: &[(&str, Value)]| {
         let chain: Vec<_> = chain.iter().map(|(name, keys)| sampler(name, keys.clone())).collect();
         let mut logits = [8.0, 4.0, 2.0, 1.0, 1.0].map(f64::ln);
-        random::sample(&chain, &mut logits, &[], 0.99)
+        random::sample(&chain, &mut logits, &[], 0.99).unwrap()
     };
     let (temperature, top_p) = (("temperature", json!({ "temperature": 2.0 })), ("top-p", json!({ "p": 0.7 })));
     assert_eq!(drawn(&[temperature.clone(), top_p.clone()]), 2);

@@ -105,8 +105,8 @@ fn a_given_vocabulary_is_kept() {
 fn a_dataset_may_refuse_but_not_go_out_of_bounds() {
     struct Refusing;
     impl Dataset for Refusing {
-        fn documents(&self, _: &Source<'_>) -> hatchery_plugin::Result<Documents> {
-            Err(Fault::new("this is no score").hint("give a score"))
+        fn documents(&self, _: &Source<'_>) -> Result<Documents, hatchery_plugin::PluginError> {
+            Err(PluginError::new("this is no score").hint("give a score"))
         }
         fn framing(&self) -> Framing {
             LINES

@@ -2,8 +2,9 @@
 
 use hatchery_compile::Options;
 use hatchery_plugin::{
-    Cell, Initialiser, ParamSpec, Params, State, StateSpec,
+    Cell, Initializer, ParamSpec, Params, State, StateSpec,
     burn::{Tensor, tensor::activation},
+    host::HostCell,
     linear, project,
 };
 use proptest::prelude::*;
@@ -25,12 +26,12 @@ impl Cell for Random {
     fn params(&self, inputs: usize) -> Vec<ParamSpec> {
         let h = self.hidden;
         vec![
-            ParamSpec::new("wx", [2 * h, inputs], Initialiser::Zeros),
-            ParamSpec::new("wh", [h, h], Initialiser::Zeros),
-            ParamSpec::new("wc", [h, h + inputs], Initialiser::Zeros),
-            ParamSpec::new("b", [1, 2 * h], Initialiser::Zeros),
-            ParamSpec::new("p", [1, h], Initialiser::Zeros),
-            ParamSpec::new("s", [1, 1], Initialiser::Zeros),
+            ParamSpec::new("wx", [2 * h, inputs], Initializer::Zeros),
+            ParamSpec::new("wh", [h, h], Initializer::Zeros),
+            ParamSpec::new("wc", [h, h + inputs], Initializer::Zeros),
+            ParamSpec::new("b", [1, 2 * h], Initializer::Zeros),
+            ParamSpec::new("p", [1, h], Initializer::Zeros),
+            ParamSpec::new("s", [1, 1], Initializer::Zeros),
         ]
     }
 
@@ -100,7 +101,7 @@ proptest! {
         rows in 1..30_usize,
         steps in 1..6_usize,
     ) {
-        let layers = cells.into_iter().map(|cell| Box::new(cell) as Box<dyn Cell>).collect();
+        let layers = cells.into_iter().map(|cell| Box::new(cell) as Box<dyn HostCell>).collect();
         let mut case = Case::new(6, layers);
         case.embedding = embedding;
         compare::<f64>(&case, &[(rows, steps), (1, 3)], 4, 1e-9);
@@ -140,7 +141,7 @@ struct Unknown;
 
 impl Cell for Unknown {
     fn params(&self, inputs: usize) -> Vec<ParamSpec> {
-        vec![ParamSpec::new("w", [4, inputs], Initialiser::Zeros)]
+        vec![ParamSpec::new("w", [4, inputs], Initializer::Zeros)]
     }
 
     fn state(&self) -> Vec<StateSpec> {
@@ -162,7 +163,7 @@ struct Wrong(bool);
 
 impl Cell for Wrong {
     fn params(&self, _: usize) -> Vec<ParamSpec> {
-        vec![ParamSpec::new("w", [4, 3], Initialiser::Zeros)]
+        vec![ParamSpec::new("w", [4, 3], Initializer::Zeros)]
     }
 
     fn state(&self) -> Vec<StateSpec> {
@@ -187,7 +188,7 @@ impl Cell for Wrong {
 
 #[test]
 fn what_is_not_known_is_refused_by_name() {
-    let refusal = |cell: Box<dyn Cell>| {
+    let refusal = |cell: Box<dyn HostCell>| {
         let case = Case::new(5, vec![cell]);
         let result =
             hatchery_compile::compile(&description(&case), hatchery_compile::Width::Single, Options::default());
@@ -209,7 +210,7 @@ fn gradients_that_are_passed_on_last() {
         &[(6, 0, 1), (0, 4, 2), (0, 0, 0), (0, 0, 0), (0, 0, 0), (6, 4, 4)],
     ];
     for operations in cells {
-        let cell = || Box::new(Random { hidden: 3, operations: operations.to_vec() }) as Box<dyn Cell>;
+        let cell = || Box::new(Random { hidden: 3, operations: operations.to_vec() }) as Box<dyn HostCell>;
         compare::<f64>(&Case::new(6, vec![cell(), cell()]), &[(2, 5), (9, 7)], 4, 1e-10);
     }
     compare::<f64>(&Case::new(6, vec![Box::new(Late), Box::new(Late)]), &[(2, 5), (9, 7)], 4, 1e-10);
@@ -221,9 +222,9 @@ struct Late;
 impl Cell for Late {
     fn params(&self, inputs: usize) -> Vec<ParamSpec> {
         vec![
-            ParamSpec::new("wx", [3, inputs], Initialiser::Zeros),
-            ParamSpec::new("wh", [3, 3], Initialiser::Zeros),
-            ParamSpec::new("wc", [3, inputs], Initialiser::Zeros),
+            ParamSpec::new("wx", [3, inputs], Initializer::Zeros),
+            ParamSpec::new("wh", [3, 3], Initializer::Zeros),
+            ParamSpec::new("wc", [3, inputs], Initializer::Zeros),
         ]
     }
 

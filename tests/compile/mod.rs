@@ -7,11 +7,11 @@ mod speed;
 use hatchery_cells::{Gru, Lstm, Vanilla};
 use hatchery_clippers::{Norm, TensorNorm, Value};
 use hatchery_compile::{Description, Executable, Float, InstructionSet, Optimizer, Options, Run, Width};
-use hatchery_plugin::{Cell, burn::tensor::DType, serde_json};
+use hatchery_plugin::{Cell, burn::tensor::DType, host::HostCell, serde_json};
 
 use reference::{Batch, Case, Noise, Reference, numbers};
 
-fn cell<C: Cell + serde::de::DeserializeOwned + 'static>(keys: &str) -> Box<dyn Cell> {
+fn cell<C: Cell + serde::de::DeserializeOwned + 'static>(keys: &str) -> Box<dyn HostCell> {
     Box::new(serde_json::from_str::<C>(keys).expect("the keys are the cell's"))
 }
 
@@ -181,7 +181,7 @@ fn heads_of_any_size_agree_with_burn() {
 
 #[test]
 fn clippers_agree_with_burn() {
-    let chains: [Vec<Box<dyn hatchery_plugin::Clipper>>; 4] = [
+    let chains: [Vec<Box<dyn hatchery_plugin::host::HostClipper>>; 4] = [
         vec![Box::new(Value { limit: 0.05 })],
         vec![Box::new(Norm { limit: 0.1 })],
         vec![Box::new(TensorNorm { limit: 0.05 })],

@@ -5,27 +5,28 @@ use burn::optim::{
 };
 use hatchery_compile::{Optimizer, Sequences};
 use hatchery_plugin::{
-    Cell, Clipper, Gradients, Matrices, State,
+    Gradients, Matrices, State,
     burn::{
         Tensor,
         tensor::{DType, Device, Int, TensorData, activation},
     },
+    host::{HostCell, HostClipper},
 };
 
 /// A model to compare executors on.
 pub(super) struct Case {
     pub(super) vocabulary: usize,
     pub(super) embedding: Option<usize>,
-    pub(super) layers: Vec<Box<dyn Cell>>,
+    pub(super) layers: Vec<Box<dyn HostCell>>,
     pub(super) dropout: f64,
     pub dropout_last: bool,
-    pub(super) clippers: Vec<Box<dyn Clipper>>,
+    pub(super) clippers: Vec<Box<dyn HostClipper>>,
     pub(super) optimizer: Optimizer,
     pub(super) rate: f64,
 }
 
 impl Case {
-    pub(super) fn new(vocabulary: usize, layers: Vec<Box<dyn Cell>>) -> Self {
+    pub(super) fn new(vocabulary: usize, layers: Vec<Box<dyn HostCell>>) -> Self {
         let optimizer = Optimizer::Sgd { momentum: 0.0 };
         Self {
             vocabulary,
@@ -48,7 +49,7 @@ impl Case {
             width = embedding;
         }
         for (index, cell) in self.layers.iter().enumerate() {
-            let specs = cell.params(width);
+            let specs = cell.params(width).unwrap();
             params.extend(specs.into_iter().map(|spec| (format!("layers.{index}.{}", spec.name), spec.shape)));
             width = cell.outputs();
         }
@@ -188,7 +189,7 @@ impl<'a> Reference<'a> {
             let own = within(params, &format!("layers.{index}."));
             let mut carried = within(&state, &format!("{index}."));
             for x in &mut sequence {
-                (*x, carried) = cell.step(&own, x.clone(), carried);
+                (*x, carried) = cell.step(&own, x.clone(), carried).unwrap();
             }
             let carried: Vec<_> = carried.into_iter().collect();
             state = state
@@ -245,7 +246,8 @@ impl<'a> Reference<'a> {
                 (name.to_owned(), gradient.unwrap_or_else(|| matrix.clone().inner().zeros_like()))
             })
             .collect();
-        let clipped = self.case.clippers.iter().fold(gradients.clone(), |gradients, clipper| clipper.clip(gradients));
+        let clipped =
+            self.case.clippers.iter().fold(gradients.clone(), |gradients, clipper| clipper.clip(gradients).unwrap());
         let update = &mut self.update;
         self.params = std::mem::take(&mut self.params)
             .into_iter()

@@ -34,7 +34,7 @@ fn median(budget: f64, mut call: impl FnMut()) -> (f64, f64) {
     (times[5], times[0])
 }
 
-fn layers(kind: &str, hidden: usize, count: usize) -> Vec<Box<dyn hatchery_plugin::Cell>> {
+fn layers(kind: &str, hidden: usize, count: usize) -> Vec<Box<dyn hatchery_plugin::host::HostCell>> {
     let keys = format!(r#"{{"hidden": {hidden}}}"#);
     let one = || match kind {
         "vanilla" => cell::<Vanilla>(&keys),

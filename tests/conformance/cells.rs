@@ -97,19 +97,19 @@ static CELLS: AtomicU64 = AtomicU64::new(1);
 impl Cell for Tanh {
     fn params(&self, inputs: usize) -> Vec<ParamSpec> {
         let mut params = vec![
-            ParamSpec::new("wx", [self.hidden, inputs], Initialiser::XavierUniform),
-            ParamSpec::new("wh", [self.hidden, self.hidden], Initialiser::Orthogonal),
-            ParamSpec::new("b", [1, self.hidden], Initialiser::Zeros),
+            ParamSpec::new("wx", [self.hidden, inputs], Initializer::XavierUniform),
+            ParamSpec::new("wh", [self.hidden, self.hidden], Initializer::Orthogonal),
+            ParamSpec::new("b", [1, self.hidden], Initializer::Zeros),
         ];
         match self.mistake {
             M::NameTwice => params[2].name = "wh".into(),
-            M::ValuesTooFew => params[2].initialiser = Initialiser::Values { values: vec![0.0; self.hidden - 1] },
-            M::InitialiserFollowsInputs if inputs > 1 => params[0].initialiser = Initialiser::KaimingNormal,
+            M::ValuesTooFew => params[2].initializer = Initializer::Values { values: vec![0.0; self.hidden - 1] },
+            M::InitialiserFollowsInputs if inputs > 1 => params[0].initializer = Initializer::KaimingNormal,
             M::DeclarationChanges => {
                 let value = self.calls.fetch_add(1, Ordering::Relaxed) as f64;
-                params[2].initialiser = Initialiser::Constant { value };
+                params[2].initializer = Initializer::Constant { value };
             }
-            M::ParameterUnused => params.push(ParamSpec::new("peephole", [1, self.hidden], Initialiser::Zeros)),
+            M::ParameterUnused => params.push(ParamSpec::new("peephole", [1, self.hidden], Initializer::Zeros)),
             _ => {}
         }
         params

@@ -39,7 +39,7 @@ enum Mistake {
     Transposes,
     ComesOutSingle,
     Amplifies,
-    Normalises,
+    Normalizes,
     DividesByZero,
     AddsNoise,
     TurnsAround,
@@ -61,7 +61,7 @@ impl Clipper for Scale {
                 M::Transposes => gradient.transpose(),
                 M::ComesOutSingle if is_double => gradient.cast(FloatDType::F32),
                 M::Amplifies => gradient * 1.01,
-                M::Normalises => gradient / norm.clamp_min(1e-20),
+                M::Normalizes => gradient / norm.clamp_min(1e-20),
                 M::DividesByZero => gradient.clone() / gradient.powi_scalar(2).sum().sqrt().reshape([1, 1]),
                 M::AddsNoise => gradient + 1e-3,
                 M::TurnsAround => gradient.neg(),
@@ -93,7 +93,7 @@ fn a_sound_clipper_passes() {
     hatchery_plugin::conformance!(plugins(), clipper "scale");
 }
 
-/// The optimiser goes through parameters and gradients side by side.
+/// The optimizer goes through parameters and gradients side by side.
 #[test]
 fn gradients_that_are_lost_or_mixed_up_are_found() {
     fails(M::Drops, &[("names and shapes kept", "out came [(\"wh\", [12, 4])")]);
@@ -110,7 +110,7 @@ fn another_precision_is_found() {
 fn a_clipper_that_amplifies_is_found() {
     fails(M::Amplifies, &[("never larger", "the global norm was")]);
     // Right for large gradients, wrong for small ones.
-    fails(M::Normalises, &[("never larger", "for gradients of about 1e-3")]);
+    fails(M::Normalizes, &[("never larger", "for gradients of about 1e-3")]);
 }
 
 #[test]

@@ -53,13 +53,13 @@ enum Mistake {
 use Mistake as M;
 
 impl Dataset for Words {
-    fn documents(&self, source: &Source<'_>) -> Result<Documents, Fault> {
+    fn documents(&self, source: &Source<'_>) -> Result<Documents, PluginError> {
         let text = source.text;
         let calls = self.calls.fetch_add(1, Ordering::Relaxed);
         let mut ranges = words(text);
         match self.mistake {
-            M::RefusesShortTexts if text.len() < 5 => return Err(Fault::new("a text has five letters")),
-            M::RefusesWithoutReason => return Err(Fault::new("")),
+            M::RefusesShortTexts if text.len() < 5 => return Err(PluginError::new("a text has five letters")),
+            M::RefusesWithoutReason => return Err(PluginError::new("")),
             M::PanicsWhenEmpty => drop(ranges.first().expect("there is a word").clone()),
             // The bug of whoever counts a newline after the last line that is not there.
             M::OutOfBounds => ranges.iter_mut().for_each(|range| range.end += 1),

@@ -44,12 +44,12 @@ keys! {
         half_width: f64,
         /// A key with documentation of its own, of a type with documentation of its own.
         #[serde(default = "zeros")]
-        start: Initialiser,
+        start: Initializer,
     }
 }
 
-fn zeros() -> Initialiser {
-    Initialiser::Zeros
+fn zeros() -> Initializer {
+    Initializer::Zeros
 }
 
 keys! {

@@ -47,7 +47,7 @@ enum Mistake {
 use Mistake as M;
 
 impl Sampler for Near {
-    fn reshape(&self, logits: &mut [f64], history: &[Token]) {
+    fn process(&self, logits: &mut [f64], history: &[Token]) {
         let calls = self.calls.fetch_add(1, Ordering::Relaxed);
         let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         match self.mistake {

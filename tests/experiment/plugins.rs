@@ -137,7 +137,7 @@ fn space() -> char {
 }
 
 impl Dataset for Lines {
-    fn documents(&self, _: &Source<'_>) -> hatchery_plugin::Result<Documents> {
+    fn documents(&self, _: &Source<'_>) -> Result<Documents, PluginError> {
         Ok(Documents::Text(Vec::new()))
     }
     fn framing(&self) -> Framing {
@@ -178,7 +178,7 @@ impl Default for Temperature {
 }
 
 impl Sampler for Temperature {
-    fn reshape(&self, _: &mut [f64], _: &[Token]) {}
+    fn process(&self, _: &mut [f64], _: &[Token]) {}
 }
 
 hatchery_plugin::export! {

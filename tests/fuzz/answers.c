@@ -46,10 +46,10 @@ int32_t hatchery_plugin_capture(uint64_t instance, const uint8_t *request, size_
     return answer("capture", out);
 }
 
-int32_t hatchery_plugin_reshape(uint64_t instance, double *logits, size_t vocabulary, const uint32_t *history,
+int32_t hatchery_plugin_process(uint64_t instance, double *logits, size_t vocabulary, const uint32_t *history,
                                 size_t tokens, hatchery_bytes *out) {
     (void)instance, (void)logits, (void)vocabulary, (void)history, (void)tokens;
-    return answer("reshape", out);
+    return answer("process", out);
 }
 
 int32_t hatchery_plugin_documents(uint64_t instance, const uint8_t *name, size_t name_length, const uint8_t *text,

@@ -1,27 +1,24 @@
 //! What libraries answer: manifests, graphs, and every other call, through a library whose answers are files.
 
-use std::{
-    fs,
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    path::Path,
-};
+use std::{fs, path::Path};
 
 use hatchery::{
-    error::{Error, Problem},
+    error::Error,
     plugins::{Part, Registry, load, read_manifest},
     random::Stream,
     replay::Program,
 };
 use hatchery_plugin::{
-    Build, Cell, Clipper, Documents, Fault, Framing, Kind, Name, Predict, Provider, Source,
+    Build, Documents, Framing, Kind, Name, PluginError, Predict, Provider, Source,
     burn::{
         Tensor,
         tensor::{DType, Device},
     },
     capture::{capture_clipper, capture_step},
     entry,
+    host::{HostCell, HostClipper},
     serde_json::{self, Map, Value, json},
-    wire::{self, Cut, DONE, Declared, Graph, Opened, REFUSED, Refusal},
+    wire::{self, DocumentList, ERROR, Graph, InstanceInfo, OK, ParamList},
 };
 
 use super::{fuzz, fuzz_with};
@@ -57,13 +54,13 @@ const WORDS: [&str; 24] = [
     "value",
 ];
 
-fn cell(name: &str, keys: Value) -> Box<dyn Cell> {
+fn cell(name: &str, keys: Value) -> Box<dyn HostCell> {
     let provider = hatchery_cells::plugins();
     let Build::Cell(build) = &provider.find(Kind::Cell, name).unwrap().build else { panic!("it is a cell") };
     build(keys).unwrap().0
 }
 
-fn clipper(name: &str, keys: Value) -> Box<dyn Clipper> {
+fn clipper(name: &str, keys: Value) -> Box<dyn HostClipper> {
     let provider = hatchery_clippers::plugins();
     let Build::Clipper(build) = &provider.find(Kind::Clipper, name).unwrap().build else { panic!("it is a clipper") };
     build(keys).unwrap().0
@@ -82,18 +79,18 @@ fn recorded(graph: Graph, takes: Shapes, gives: Shapes) -> Recorded {
 }
 
 /// A step of two rows, of four inputs.
-fn step(cell: &dyn Cell) -> Recorded {
+fn step(cell: &dyn HostCell) -> Recorded {
     let captured = capture_step(cell, 4, 2, DType::F64).unwrap();
     let state = || cell.state().into_iter().map(|spec| (spec.name, [2, spec.width]));
     let mut takes = vec![(Name::from("x"), [2, 4])];
-    takes.extend(cell.params(4).into_iter().map(|spec| (spec.name, spec.shape)));
+    takes.extend(cell.params(4).unwrap().into_iter().map(|spec| (spec.name, spec.shape)));
     takes.extend(state());
     let gives = std::iter::once(("output".into(), [2, cell.outputs()])).chain(state()).collect();
     recorded(Graph::try_from(captured).unwrap(), takes, gives)
 }
 
-fn refused(fault: Fault) -> Error {
-    Problem::from(fault).into()
+fn refused(error: PluginError) -> Error {
+    error.into()
 }
 
 /// Would catch: a panic on a manifest that is damaged or made up, or one that is taken although it is not as it should be.
@@ -103,14 +100,14 @@ fn manifests() {
         hatchery_cells::plugins()
     }
     let (status, cells) = entry::manifest(cells);
-    assert_eq!(status, DONE);
-    let short = br#"{"interface":1,"burn-ir":"0.22.1","package":"p","version":"1","variants":[
+    assert_eq!(status, OK);
+    let short = br#"{"interface":2,"burn-ir":"0.22.1","package":"p","version":"1","plugins":[
         {"kind":"cell","name":"a","doc":"","schema":{}},{"kind":"sampler","name":"b-2","doc":"","schema":{}}]}"#;
     let more = ["\"interface\":", "\"burn-ir\":\"0.22.1\"", "\"kind\":\"clipper\"", "\\u0000", "[[[[[[[["];
     let tally = fuzz("manifests", &[cells, short.to_vec()], &[&WORDS[..], &more].concat(), &mut |bytes| {
         let manifest = read_manifest(&bytes, "fuzzed")?;
         let whole = |name: &str| !name.is_empty() && name.is_ascii();
-        assert!(manifest.variants.iter().all(|listed| whole(&listed.name) && listed.schema.is_object()));
+        assert!(manifest.plugins.iter().all(|listed| whole(&listed.name) && listed.schema.is_object()));
         Ok(())
     });
     assert!(tally.read > 0 && tally.refused > 0);
@@ -132,8 +129,8 @@ fn graphs() {
     let seeds: Vec<_> = all.iter().flat_map(|it| it.encodings.clone()).collect();
     let device = Device::default();
     let mut reader = |bytes: Vec<u8>| {
-        let graph: Graph = wire::read(&bytes).map_err(|error| refused(Fault::new(error)))?;
-        let captured = graph.captured().map_err(refused)?;
+        let graph: Graph = wire::read(&bytes).map_err(|error| refused(PluginError::new(error)))?;
+        let captured = graph.recorded().map_err(refused)?;
         let programs = all.iter().map(|it| (it, Program::new(&captured, &it.takes, &it.gives, DType::F64)));
         let mut refusals = Vec::new();
         for (recorded, program) in programs {
@@ -275,21 +272,21 @@ impl Answers {
         let variant = |kind: Kind| json!({ "kind": kind, "name": "fuzzed", "doc": "", "schema": { "type": "object" } });
         let manifest = json!({
             "interface": wire::INTERFACE, "burn-ir": wire::BURN_IR, "package": "answers", "version": "1",
-            "variants": Kind::ALL.map(variant),
+            "plugins": Kind::ALL.map(variant),
         });
         let gru = cell("gru", json!({ "hidden": 3 }));
-        let opened = Opened {
+        let opened = InstanceInfo {
             keys: Map::new(),
             outputs: Some(3),
             state: Some(gru.state()),
             framing: Some(Framing::Windows { length: 4, stride: 1, predict: Predict::All }),
         };
-        answers.give("manifest", DONE, &serde_json::to_vec(&manifest).unwrap());
-        answers.give("open", DONE, &wire::write_json(&opened).unwrap());
-        answers.give("params", DONE, &wire::write_json(&Declared { params: gru.params(4) }).unwrap());
-        answers.give("capture", DONE, &step(&*gru).encodings[0]);
-        answers.give("reshape", DONE, &[]);
-        answers.give("documents", DONE, &wire::write_binary(&Cut::Ranges(vec![(0, 3), (4, 6)])).unwrap());
+        answers.give("manifest", OK, &serde_json::to_vec(&manifest).unwrap());
+        answers.give("open", OK, &wire::write_json(&opened).unwrap());
+        answers.give("params", OK, &wire::write_json(&ParamList { params: gru.params(4).unwrap() }).unwrap());
+        answers.give("capture", OK, &step(&*gru).encodings[0]);
+        answers.give("process", OK, &[]);
+        answers.give("documents", OK, &wire::write_binary(&DocumentList::Ranges(vec![(0, 3), (4, 6)])).unwrap());
         let library = c_library("answers", &source);
         let loaded = load(&library).unwrap_or_else(|error| panic!("{error}"));
         answers.registry.add_loaded(loaded, &library).unwrap();
@@ -308,20 +305,17 @@ impl Answers {
     fn ask(&self) -> Result<(), Error> {
         let part = Part { name: "fuzzed".to_owned(), keys: Map::new() };
         let (cell, _) = self.registry.cell(&part)?;
-        let specs = faults(|| Ok(cell.params(4)))?;
+        let specs = cell.params(4)?;
         assert!(specs.iter().all(|spec| spec.shape.iter().all(|size| *size > 0)));
-        cell.prepare(4, 2, DType::F64).map_err(refused)?;
+        cell.prepare(4, 2, DType::F64)?;
         let (dataset, _) = self.registry.dataset(&part)?;
         let text = "aé\nb\n";
-        match dataset.documents(&Source { name: "text", text }).map_err(refused)? {
+        match dataset.documents(&Source { name: "text", text })? {
             Documents::Ranges(ranges) => assert!(ranges.into_iter().all(|range| text.get(range).is_some())),
             Documents::Text(_) => {}
         }
         let (sampler, _) = self.registry.sampler(&part)?;
-        faults(|| {
-            sampler.reshape(&mut [0.0; 3], &[1]);
-            Ok(())
-        })
+        Ok(sampler.process(&mut [0.0; 3], &[1])?)
     }
 }
 
@@ -331,35 +325,24 @@ impl Drop for Answers {
     }
 }
 
-/// What a trait function without a result does when a library fails is to unwind with a fault, which the program tells.
-fn faults<T>(body: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-    match catch_unwind(AssertUnwindSafe(body)) {
-        Ok(result) => result,
-        Err(panic) => match panic.downcast::<Fault>() {
-            Ok(fault) => Err(refused(*fault)),
-            Err(panic) => resume_unwind(panic),
-        },
-    }
-}
-
 /// Would catch: an answer that is believed: a width of nothing, a range beyond the text, a shape that overflows.
 #[test]
 fn answers() {
     let answers = Answers::new();
     answers.ask().unwrap_or_else(|error| panic!("{error}"));
-    let text = wire::write_json(&Cut::Text(vec!["one".to_owned()])).unwrap();
-    let refusal = wire::write_json(&Refusal { message: "no".to_owned(), hint: Some("do".to_owned()) }).unwrap();
+    let text = wire::write_json(&DocumentList::Text(vec!["one".to_owned()])).unwrap();
+    let refusal = wire::write_json(&PluginError { message: "no".to_owned(), hint: Some("do".to_owned()) }).unwrap();
     for (call, status, others) in [
-        ("open", DONE, vec![]),
-        ("params", DONE, vec![]),
-        ("capture", DONE, vec![]),
-        ("documents", DONE, vec![text]),
-        ("reshape", REFUSED, vec![refusal.clone()]),
-        ("open", REFUSED, vec![refusal]),
+        ("open", OK, vec![]),
+        ("params", OK, vec![]),
+        ("capture", OK, vec![]),
+        ("documents", OK, vec![text]),
+        ("process", ERROR, vec![refusal.clone()]),
+        ("open", ERROR, vec![refusal]),
     ] {
         let good = answers.answer(call);
-        let seeds: Vec<_> = if status == DONE { [vec![good.clone()], others].concat() } else { others };
-        let name = format!("answers to `{call}`{}", if status == DONE { "" } else { " that refuse it" });
+        let seeds: Vec<_> = if status == OK { [vec![good.clone()], others].concat() } else { others };
+        let name = format!("answers to `{call}`{}", if status == OK { "" } else { " that refuse it" });
         let tally = fuzz(&name, &seeds, &WORDS, &mut |bytes| {
             answers.give(call, status, &bytes);
             answers.ask()
@@ -375,7 +358,7 @@ fn answers() {
                 answers.ask()
             });
         }
-        answers.give(call, DONE, &good);
-        assert!(tally.refused > 0 && (tally.read > 0 || status == REFUSED), "{name}");
+        answers.give(call, OK, &good);
+        assert!(tally.refused > 0 && (tally.read > 0 || status == ERROR), "{name}");
     }
 }

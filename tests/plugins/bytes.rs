@@ -8,7 +8,7 @@ use hatchery_plugin::{
     burn::tensor::DType,
     capture::capture_step,
     serde_json::json,
-    wire::{self, Cut, Declared, Graph, Opened},
+    wire::{self, DocumentList, Graph, InstanceInfo, ParamList},
 };
 use proptest::prelude::*;
 
@@ -23,7 +23,7 @@ fn step() -> &'static (Vec<u8>, Shapes, Shapes) {
         let (cell, _) = build(json!({ "hidden": 3 })).unwrap();
         let captured = capture_step(&*cell, 4, 2, DType::F64).unwrap();
         let mut arguments = vec![(Name::from("x"), [2, 4])];
-        arguments.extend(cell.params(4).into_iter().map(|spec| (spec.name, spec.shape)));
+        arguments.extend(cell.params(4).unwrap().into_iter().map(|spec| (spec.name, spec.shape)));
         arguments.push(("h".into(), [2, 3]));
         let results = vec![("output".into(), [2, 3]), ("h".into(), [2, 3])];
         (wire::write_binary(&Graph::try_from(captured).unwrap()).unwrap(), arguments, results)
@@ -33,10 +33,10 @@ fn step() -> &'static (Vec<u8>, Shapes, Shapes) {
 fn take(bytes: &[u8]) -> bool {
     let (_, arguments, results) = step();
     let _ = read_manifest(bytes, "fuzzed");
-    let _ = wire::read::<Opened>(bytes);
-    let _ = wire::read::<Declared>(bytes);
-    let _ = wire::read::<Cut>(bytes);
-    let captured = wire::read::<Graph>(bytes).ok().and_then(|graph| graph.captured().ok());
+    let _ = wire::read::<InstanceInfo>(bytes);
+    let _ = wire::read::<ParamList>(bytes);
+    let _ = wire::read::<DocumentList>(bytes);
+    let captured = wire::read::<Graph>(bytes).ok().and_then(|graph| graph.recorded().ok());
     captured.is_some_and(|captured| Program::new(&captured, arguments, results, DType::F64).is_ok())
 }
 

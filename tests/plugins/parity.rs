@@ -62,7 +62,7 @@ fn trained(cell: &str, loaded: bool) -> (Vec<u64>, Vec<(String, Vec<u64>)>) {
 fn same(cell: &str) {
     let (linked, loaded) = (trained(cell, false), trained(cell, true));
     assert_eq!(linked.0, loaded.0, "losses and gradient norms of {cell}");
-    assert_eq!(linked.1, loaded.1, "parameters, optimiser and state of {cell}");
+    assert_eq!(linked.1, loaded.1, "parameters, optimizer and state of {cell}");
 }
 
 #[test]

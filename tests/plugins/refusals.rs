@@ -55,11 +55,28 @@ fn another_interface() {
     refused(&other, "elman-c", &["another version of Hatchery's plugin interface", "elman-c 0.1.0: interface 99"]);
     let (status, shown, _) = hatchery(Path::new("."), &["plugins", "doctor", &other.display().to_string()]);
     assert_eq!(status, 2);
-    assert!(shown.contains("WRONG   interface     99") && shown.contains("needed: 1"), "{shown}");
+    assert!(shown.contains("WRONG   interface     99") && shown.contains("needed: 2"), "{shown}");
     assert!(
         shown.contains("ok      burn-ir       0.22.1") && shown.contains("repair: build the plugin again"),
         "{shown}"
     );
+}
+
+/// A library of the first interface, whose manifest had other names too. Would catch: a message about those names in
+/// place of one that says which interface it is, and what to do.
+#[test]
+fn the_first_interface() {
+    let source = elman().replacen("HATCHERY_INTERFACE, HATCHERY_BURN_IR);", "1, HATCHERY_BURN_IR);", 1);
+    let first = c_library("first-interface", &source.replace("\\\"plugins\\\": [", "\\\"variants\\\": ["));
+    let words = [
+        "is for another version of Hatchery's plugin interface",
+        "elman-c 0.1.0: interface 1",
+        "this Hatchery: interface 2",
+        "hint: build the plugin again, in its folder",
+    ];
+    refused(&first, "elman-c", &words);
+    let (status, _, told) = hatchery(Path::new("."), &["plugins", "check", &first.display().to_string()]);
+    assert!(status == 2 && words.iter().all(|word| told.contains(word)), "{told}");
 }
 
 #[test]
@@ -76,12 +93,12 @@ fn another_burn() {
 fn a_truncated_manifest() {
     let cut = changed(
         "truncated",
-        "return give(to, HATCHERY_DONE, out);",
-        "to.length -= 30; return give(to, HATCHERY_DONE, out);",
+        "return give(to, HATCHERY_OK, out);",
+        "to.length -= 30; return give(to, HATCHERY_OK, out);",
     );
     refused(&cut, "elman-c", &["the manifest of", "cannot be read"]);
     let none =
-        changed("empty", "return give(to, HATCHERY_DONE, out);", "to.length = 0; return give(to, HATCHERY_DONE, out);");
+        changed("empty", "return give(to, HATCHERY_OK, out);", "to.length = 0; return give(to, HATCHERY_OK, out);");
     refused(&none, "elman-c", &["cannot be read"]);
 }
 
@@ -107,7 +124,7 @@ fn an_answer_of_garbage() {
         [("garbage", "\\x93\\xff\\x00\\xc1zz"), ("text", "{\\\"graph\\\": 3}"), ("deep", "\\x91\\x91\\x91")]
     {
         let body = format!(
-            "writer w = {{0}}; put(&w, \"%s\", \"{garbage}\"); (void)request; return give(w, HATCHERY_DONE, out);\n    long inputs ="
+            "writer w = {{0}}; put(&w, \"%s\", \"{garbage}\"); (void)request; return give(w, HATCHERY_OK, out);\n    long inputs ="
         );
         refused(
             &changed(name, "long inputs =", &body),
@@ -117,7 +134,7 @@ fn an_answer_of_garbage() {
     }
     let params = changed("params", "\"{\\\"params\\\": [", "\"{\\\"parameters\\\": [");
     refused(&params, "elman-c", &["its parameters cannot be read"]);
-    let status = changed("status", "return give(to, HATCHERY_DONE, out);", "return give(to, 77, out);");
+    let status = changed("status", "return give(to, HATCHERY_OK, out);", "return give(to, 77, out);");
     refused(&status, "elman-c", &["unknown status 77"]);
 }
 
@@ -136,7 +153,7 @@ fn a_graph_that_does_not_fit() {
     let missing = changed("missing", "[\\\"h\\\", {\\\"value\\\": 11}]]}", "[\\\"h\\\", {\\\"value\\\": 12}]]}");
     refused(&missing, "elman-c", &["nothing computes its result `h`"]);
     let initial =
-        changed("blocks", "\\\"type\\\": \\\"zeros\\\"}}]}\"", "\\\"type\\\": \\\"zeros\\\"}, \\\"blocks\\\": 0}]}\"");
+        changed("gates", "\\\"type\\\": \\\"zeros\\\"}}]}\"", "\\\"type\\\": \\\"zeros\\\"}, \\\"gates\\\": 0}]}\"");
     refused(&initial, "elman-c", &["its parameter `b`"]);
 }
 

@@ -41,11 +41,11 @@ fn same(label: &str, function: Function) {
     let shapes = [(Name::from("a"), [3, 4]), (Name::from("b"), [3, 4])];
     let captured = capture(&shapes, DType::F64, |tensors| {
         let [a, b] = tensors.try_into().unwrap();
-        vec![("out".into(), function(a, b))]
+        Ok(vec![("out".into(), function(a, b))])
     });
-    let captured = captured.unwrap_or_else(|fault| panic!("{label}: {fault}"));
+    let captured = captured.unwrap_or_else(|error| panic!("{label}: {error}"));
     let program = Program::new(&captured, &shapes, &[("out".into(), shape)], DType::F64)
-        .unwrap_or_else(|fault| panic!("{label}: {fault}"));
+        .unwrap_or_else(|error| panic!("{label}: {error}"));
     let arguments = fresh();
     let replayed = program.run(arguments.to_vec()).remove(0);
     assert_eq!(bits(&replayed, &arguments), expected, "{label}");

@@ -25,14 +25,10 @@ mod progress;
 mod show;
 mod terminal;
 
-use std::{
-    io::{IsTerminal, Write},
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-};
+use std::io::{IsTerminal, Write};
 
 use clap::Parser;
-use hatchery::error::{Problem, Result};
-use hatchery_plugin::Fault;
+use hatchery::error::Result;
 
 use arguments::{Arguments, Command, Data, Import, Plugins, Runs};
 
@@ -40,7 +36,7 @@ fn main() {
     end_without_an_output();
     let arguments = Arguments::parse();
     terminal::set_raw(arguments.raw);
-    let status = catch(|| run(&arguments)).unwrap_or_else(|error| {
+    let status = run(&arguments).unwrap_or_else(|error| {
         let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         // It has escaped what came from outside, and colors the rest.
         let _ = writeln!(std::io::stderr(), "{}", error.render(color));
@@ -103,18 +99,7 @@ fn run(arguments: &Arguments) -> Result<u8> {
     Ok(0)
 }
 
-/// A plugin from a library can fail where its trait has no way to say so: then the fault comes as a silent unwinding.
-fn catch<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
-    match catch_unwind(AssertUnwindSafe(body)) {
-        Ok(result) => result,
-        Err(payload) => match payload.downcast::<Fault>() {
-            Ok(fault) => Err(Problem::from(*fault).into()),
-            Err(payload) => resume_unwind(payload),
-        },
-    }
-}
-
-/// Results that cannot be written end the program: quietly if nobody wants more of them, as in `hatchery … | head`, and
+/// Results that cannot be written end the program: catch_panic if nobody wants more of them, as in `hatchery … | head`, and
 /// else with what is in the way. `println!` knows no other way to say so than a panic.
 fn end_without_an_output() {
     let report = std::panic::take_hook();

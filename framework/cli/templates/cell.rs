@@ -16,9 +16,9 @@ pub struct @Type@ {
 impl Cell for @Type@ {
     fn params(&self, inputs: usize) -> Vec<ParamSpec> {
         vec![
-            ParamSpec::new("wx", [self.hidden, inputs], Initialiser::XavierUniform),
-            ParamSpec::new("wh", [self.hidden, self.hidden], Initialiser::Orthogonal),
-            ParamSpec::new("b", [1, self.hidden], Initialiser::Zeros),
+            ParamSpec::new("wx", [self.hidden, inputs], Initializer::XavierUniform),
+            ParamSpec::new("wh", [self.hidden, self.hidden], Initializer::Orthogonal),
+            ParamSpec::new("b", [1, self.hidden], Initializer::Zeros),
         ]
     }
 

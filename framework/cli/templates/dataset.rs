@@ -15,7 +15,7 @@ pub struct @Type@ {
 }
 
 impl Dataset for @Type@ {
-    fn documents(&self, source: &Source<'_>) -> hatchery_plugin::Result<Documents> {
+    fn documents(&self, source: &Source<'_>) -> Result<Documents, PluginError> {
         let mut at = 0;
         let mut ranges = Vec::new();
         for paragraph in source.text.split("\n\n") {

@@ -14,7 +14,7 @@ pub struct @Type@ {
 }
 
 impl Sampler for @Type@ {
-    fn reshape(&self, logits: &mut [f64], _history: &[Token]) {
+    fn process(&self, logits: &mut [f64], _history: &[Token]) {
         // A temperature near zero makes numbers too large to write down, which the largest logit taken from all avoids.
         let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         if largest.is_finite() {

@@ -1,6 +1,6 @@
 //! The compiled executor: captured Burn operations in, a CPU program of a whole training step out.
 //!
-//! A cell is written once, in Burn. Captured, its step is a graph of operations; here it is differentiated, cut into what
+//! A cell is written once, in Burn. Recorded, its step is a graph of operations; here it is differentiated, cut into what
 //! can be computed for all time steps at once and what cannot, and turned into products of matrices and element-wise
 //! programs that run over tiles in the cache. Any cell runs like this, not only those that somebody wrote kernels for.
 //!

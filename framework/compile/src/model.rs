@@ -1,6 +1,6 @@
 //! The values that cross the crate's boundary: what is compiled, how it runs, and what it computes.
 
-use hatchery_plugin::{Cell, Clipper};
+use hatchery_plugin::host::{HostCell, HostClipper};
 
 use crate::kernels::InstructionSet;
 
@@ -11,13 +11,13 @@ pub struct Description<'a> {
     /// Width of a learned embedding; without one, inputs are one-hot.
     pub embedding: Option<usize>,
     /// The stacked cells with what their parameters' names begin with.
-    pub layers: Vec<(&'a dyn Cell, String)>,
+    pub layers: Vec<(&'a dyn HostCell, String)>,
     /// Share of a layer's outputs that training sets to zero.
     pub dropout: f64,
     /// Whether that holds for the last layer too.
     pub dropout_last: bool,
     /// What happens to gradients, in this order.
-    pub clippers: Vec<&'a dyn Clipper>,
+    pub clippers: Vec<&'a dyn HostClipper>,
     /// How parameters follow their gradients.
     pub optimizer: Optimizer,
 }

@@ -7,7 +7,7 @@
 use std::{borrow::Cow, fmt, ops::Range, sync::Arc};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-use hatchery_plugin::Fault;
+use hatchery_plugin::PluginError;
 
 use crate::visible::escape;
 
@@ -153,9 +153,15 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-impl From<Fault> for Problem {
-    fn from(fault: Fault) -> Self {
-        Self { hint: fault.hint, ..Self::new(fault.message) }
+impl From<PluginError> for Problem {
+    fn from(error: PluginError) -> Self {
+        Self { hint: error.hint, ..Self::new(error.message) }
+    }
+}
+
+impl From<PluginError> for Error {
+    fn from(error: PluginError) -> Self {
+        Problem::from(error).into()
     }
 }
 

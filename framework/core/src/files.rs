@@ -38,7 +38,7 @@ impl Refusal {
         match self {
             Self::NotPlain(_) => "name a plain file; what comes through a pipe can be kept in one",
             Self::Link => "remove the link: a run's files are plain files in its folder",
-            Self::TooLarge { .. } => "check the path: it is something else",
+            Self::TooLarge { .. } => "check the path: nothing that large is written there",
         }
     }
 }

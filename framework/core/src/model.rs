@@ -4,7 +4,7 @@
 //! token → embedding (or one-hot) → cell → dropout → cell → … → head → logits
 //! ```
 
-use hatchery_plugin::{Cell, Draw, Initialiser, ParamSpec, StateSpec};
+use hatchery_plugin::{Initializer, ParamSpec, StateSpec, host::HostCell};
 
 use crate::{
     device::{bytes, of_machine},
@@ -26,13 +26,15 @@ pub struct Model {
     pub dropout: f64,
     /// Whether that holds for the last layer too.
     pub dropout_last: bool,
-    initialiser: Option<Initialiser>,
+    initialiser: Option<Initializer>,
 }
 
 /// One cell of the stack.
 pub struct Layer {
     /// The equations.
-    pub cell: Box<dyn Cell>,
+    pub cell: Box<dyn HostCell>,
+    /// Its parameters under their own names.
+    pub params: Vec<ParamSpec>,
     /// Width of its input.
     pub inputs: usize,
     /// What its parameters' names begin with: `layers.0.`.
@@ -50,7 +52,7 @@ impl Model {
     /// The model of an experiment over that many symbols.
     ///
     /// # Errors
-    /// When the cell refuses its keys.
+    /// When the cell refuses its keys, or comes from a library that fails.
     pub fn new(experiment: &Experiment, registry: &Registry, vocabulary: usize) -> Result<Self> {
         let embedding = match experiment.model.embedding {
             Embedding::OneHot => None,
@@ -62,9 +64,9 @@ impl Model {
             let (cell, _) = registry.cell(&experiment.cell)?;
             judge_width(&*cell, vocabulary)?;
             let dtype = experiment.backend.dtype.into();
-            cell.prepare(inputs, experiment.train.batch, dtype).map_err(Problem::from)?;
-            let outputs = cell.outputs();
-            layers.push(Layer { cell, inputs, prefix: format!("layers.{index}.") });
+            cell.prepare(inputs, experiment.train.batch, dtype)?;
+            let (params, outputs) = (cell.params(inputs)?, cell.outputs());
+            layers.push(Layer { cell, params, inputs, prefix: format!("layers.{index}.") });
             inputs = outputs;
         }
         let experiment = &experiment.model;
@@ -83,19 +85,19 @@ impl Model {
     pub fn params(&self) -> Vec<ParamSpec> {
         let mut params = Vec::new();
         if let Some(width) = self.embedding {
-            params.push(ParamSpec::new(EMBEDDING, [self.vocabulary, width], Initialiser::Normal { std: 1.0 }));
+            params.push(ParamSpec::new(EMBEDDING, [self.vocabulary, width], Initializer::Normal { std: 1.0 }));
         }
         for layer in &self.layers {
-            for mut spec in layer.cell.params(layer.inputs) {
-                spec.name = format!("{}{}", layer.prefix, spec.name).into();
-                params.push(spec);
+            for spec in &layer.params {
+                let name = format!("{}{}", layer.prefix, spec.name).into();
+                params.push(ParamSpec { name, ..spec.clone() });
             }
         }
-        params.push(ParamSpec::new(HEAD_WEIGHTS, [self.vocabulary, self.outputs()], Initialiser::XavierUniform));
-        params.push(ParamSpec::new(HEAD_BIAS, [1, self.vocabulary], Initialiser::Zeros));
+        params.push(ParamSpec::new(HEAD_WEIGHTS, [self.vocabulary, self.outputs()], Initializer::XavierUniform));
+        params.push(ParamSpec::new(HEAD_BIAS, [1, self.vocabulary], Initializer::Zeros));
         for spec in &mut params {
-            if let Some(initialiser) = self.initialiser.as_ref().filter(|_| !spec.initialiser.is_fixed()) {
-                spec.initialiser = initialiser.clone();
+            if let Some(initialiser) = self.initialiser.as_ref().filter(|_| !spec.initializer.is_fixed()) {
+                spec.initializer = initialiser.clone();
             }
         }
         params
@@ -149,7 +151,7 @@ impl Model {
 ///
 /// # Errors
 /// When it could not.
-fn judge_width(cell: &dyn Cell, vocabulary: usize) -> Result<()> {
+fn judge_width(cell: &dyn HostCell, vocabulary: usize) -> Result<()> {
     let memory = of_machine().map_or(ADDRESSABLE, |memory| memory as f64);
     let outputs = cell.outputs() as f64;
     let states: f64 = cell.state().iter().map(|state| state.width as f64).sum();
@@ -167,8 +169,8 @@ fn judge_width(cell: &dyn Cell, vocabulary: usize) -> Result<()> {
 /// Bytes that no machine has more of: what a program can address.
 const ADDRESSABLE: f64 = (1_u64 << 47) as f64;
 
-/// The values of a parameter, block by block.
-fn fill(spec: &ParamSpec, draw: &mut dyn Draw) -> Vec<f64> {
+/// The values of a parameter, gate by gate.
+fn fill(spec: &ParamSpec, rng: &mut dyn hatchery_plugin::Rng) -> Vec<f64> {
     let [rows, columns] = spec.shape;
-    (0..spec.blocks).flat_map(|_| spec.initialiser.fill([rows / spec.blocks, columns], draw)).collect()
+    (0..spec.gates).flat_map(|_| spec.initializer.fill([rows / spec.gates, columns], rng)).collect()
 }

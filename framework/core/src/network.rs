@@ -3,12 +3,15 @@
 
 use std::sync::Arc;
 
-use hatchery_plugin::{Clipper, Framing, Kind, Sampler};
+use hatchery_plugin::{
+    Framing, Kind,
+    host::{HostClipper, HostSampler},
+};
 
 use crate::{
     data::{Vocabulary, encode_prefix},
     device,
-    error::{Problem, Result},
+    error::Result,
     executor::{BurnExecutor, CompiledExecutor, Executor, memory},
     experiment::{Experiment, reading},
     model::Model,
@@ -26,7 +29,7 @@ pub struct Network {
     /// How the dataset frames its documents: where sequences begin and end.
     pub framing: Framing,
     /// What happens to logits before a token is drawn.
-    pub samplers: Vec<Box<dyn Sampler>>,
+    pub samplers: Vec<Box<dyn HostSampler>>,
     /// Runs the model.
     pub executor: Box<dyn Executor>,
     /// Why the model runs on Burn although the device is `cpu`, if it does.
@@ -128,11 +131,11 @@ fn uncompiled(experiment: &Experiment, refusal: &hatchery_compile::Refusal) -> S
     format!("the cell `{}` runs on Burn and not compiled: {refusal}", experiment.cell.name)
 }
 
-fn clippers(experiment: &Experiment, registry: &Registry, model: &Model) -> Result<Vec<Box<dyn Clipper>>> {
+fn clippers(experiment: &Experiment, registry: &Registry, model: &Model) -> Result<Vec<Box<dyn HostClipper>>> {
     let shapes: Vec<_> = model.params().into_iter().map(|spec| (spec.name, spec.shape)).collect();
     let clipper = |part| {
         let (clipper, _) = registry.clipper(part)?;
-        clipper.prepare(&shapes, experiment.backend.dtype.into()).map_err(Problem::from)?;
+        clipper.prepare(&shapes, experiment.backend.dtype.into())?;
         Ok(clipper)
     };
     experiment.clipper.iter().map(clipper).collect()
@@ -142,7 +145,7 @@ fn clippers(experiment: &Experiment, registry: &Registry, model: &Model) -> Resu
 ///
 /// # Errors
 /// When a sampler refuses its keys.
-pub fn samplers(experiment: &Experiment, registry: &Registry) -> Result<Vec<Box<dyn Sampler>>> {
+pub fn samplers(experiment: &Experiment, registry: &Registry) -> Result<Vec<Box<dyn HostSampler>>> {
     experiment.sampler.iter().map(|part| Ok(registry.sampler(part)?.0)).collect()
 }
 

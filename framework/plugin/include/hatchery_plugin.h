@@ -1,15 +1,19 @@
-/* The C interface of a Hatchery plugin library, version 1.
+/* The C interface of a Hatchery plugin library, version 2.
  *
  * A Rust plugin never sees it: `hatchery_plugin::export!` writes these functions. A plugin in any other language defines
  * them itself; plugins/examples/elman-c is one in C.
  *
  * Every function but `close` and `free` returns a status and writes an answer to `*out`. The answer belongs to the
  * library until the host hands it back to `hatchery_plugin_free`, which the host does before its next call in the same
- * thread. A status other than HATCHERY_DONE comes with {"message": "…", "hint": "…"}; the hint may be left out. No
+ * thread. A status other than HATCHERY_OK comes with {"message": "…", "hint": "…"}; the hint may be left out. No
  * exception and no panic may leave a function: catch it and return HATCHERY_PANICKED. Calls may come from several
  * threads at once.
  *
  * Requests are JSON. Answers are JSON, or MessagePack with maps of the same keys.
+ *
+ * Version 2 renamed of version 1: `hatchery_plugin_reshape` to `hatchery_plugin_process`; in the manifest `variants` to
+ * `plugins`; of a parameter `initialiser` to `initializer` and `blocks` to `gates`; of a constant `integers` to `ints` and
+ * `truths` to `bools`.
  */
 #ifndef HATCHERY_PLUGIN_H
 #define HATCHERY_PLUGIN_H
@@ -21,10 +25,10 @@
 extern "C" {
 #endif
 
-#define HATCHERY_INTERFACE 1
+#define HATCHERY_INTERFACE 2
 #define HATCHERY_BURN_IR "0.22.1"
 
-enum { HATCHERY_DONE = 0, HATCHERY_REFUSED = 1, HATCHERY_PANICKED = 2 };
+enum { HATCHERY_OK = 0, HATCHERY_ERROR = 1, HATCHERY_PANICKED = 2 };
 
 /* `data` may be NULL when `length` is 0. */
 typedef struct {
@@ -34,8 +38,8 @@ typedef struct {
 
 /* What the library offers. Called first; the host uses nothing else before it has checked it.
  *
- *   {"interface": 1, "burn-ir": "0.22.1", "package": "elman-c", "version": "0.1.0",
- *    "variants": [{"kind": "cell", "name": "elman-c", "doc": "…", "schema": {…}}]}
+ *   {"interface": 2, "burn-ir": "0.22.1", "package": "elman-c", "version": "0.1.0",
+ *    "plugins": [{"kind": "cell", "name": "elman-c", "doc": "…", "schema": {…}}]}
  *
  * A kind is one of dataset, cell, clipper, sampler. A schema is the JSON schema of the plugin's keys; `properties` and
  * `required` are what the host reads. A doc with a ```toml example is checked with the example's keys. */
@@ -57,7 +61,9 @@ int32_t hatchery_plugin_open(const uint8_t *request, size_t length, uint64_t *in
 void hatchery_plugin_close(uint64_t instance);
 
 /* Cells only: the matrices for inputs of that width. Weights are [outputs, inputs], biases [1, outputs].
- *   {"params": [{"name": "wx", "shape": [4, 27], "initialiser": {"type": "xavier-uniform"}, "blocks": 1}]} */
+ *   {"params": [{"name": "wx", "shape": [4, 27], "initializer": {"type": "xavier-uniform"}, "gates": 1}]}
+ *
+ * `gates` matrices are stacked row by row and each is initialized as a matrix of its own; 1 if it is left out. */
 int32_t hatchery_plugin_params(uint64_t instance, size_t inputs, hatchery_bytes *out);
 
 /* Cells and clippers: what they compute, as a graph of Burn's operations (crate burn-ir, in serde's form).
@@ -69,8 +75,8 @@ int32_t hatchery_plugin_params(uint64_t instance, size_t inputs, hatchery_bytes 
  *
  * An id is {"value": 7}. Arguments of a cell: x [batch, inputs], the parameters as declared, the state, each
  * [batch, width]; its results: output [batch, outputs], the next state. A clipper's arguments and results are the
- * gradients. A constant is {"id": id, "shape": [2], "dtype": "F64", "values": {"floats": [1.0, 2.0]}}, or "integers", or
- * "truths". In an operation a tensor is
+ * gradients. A constant is {"id": id, "shape": [2], "dtype": "F64", "values": {"floats": [1.0, 2.0]}}, or "ints", or
+ * "bools". In an operation a tensor is
  *   {"id": id, "shape": {"dims": [2, 3]}, "status": "ReadOnly", "dtype": "F64"}
  * and operations are written so (the host ignores `status`):
  *   {"Float": ["F64", {"Matmul": {"lhs": tensor, "rhs": tensor, "out": tensor}}]}
@@ -79,8 +85,8 @@ int32_t hatchery_plugin_params(uint64_t instance, size_t inputs, hatchery_bytes 
  *   {"Float": ["F64", {"Tanh": {"input": tensor, "out": tensor}}]} */
 int32_t hatchery_plugin_capture(uint64_t instance, const uint8_t *request, size_t length, hatchery_bytes *out);
 
-/* Samplers: changes the logits in place. `history` holds the tokens so far, oldest first. The answer is empty. */
-int32_t hatchery_plugin_reshape(uint64_t instance, double *logits, size_t vocabulary, const uint32_t *history,
+/* Samplers: processes the logits in place. `history` holds the tokens so far, oldest first. The answer is empty. */
+int32_t hatchery_plugin_process(uint64_t instance, double *logits, size_t vocabulary, const uint32_t *history,
                                 size_t length, hatchery_bytes *out);
 
 /* Datasets: the documents of a text in UTF-8. Answer: {"ranges": [[from, to], …]} in bytes, or {"text": ["…", …]}. */

@@ -1,8 +1,8 @@
 //! Recording what a plugin computes as a graph of Burn operations, without computing it.
 //!
-//! A cell's step, a clipper and an optimiser's update are pure functions of named matrices. Run once on Burn's capture
-//! device they leave behind a [`GraphIr`]: what a library loaded at run time hands over, and what the compiled executor
-//! turns into a program. Shapes are those of the capture, so a batch size is written into slices and constants.
+//! A cell's step and a clipper are pure functions of named matrices. Run once on Burn's capture device they leave behind a
+//! [`GraphIr`]: what a library loaded at run time hands over, and what the compiled executor
+//! compiles. Shapes are those of the capture, so a batch size is written into slices and constants.
 
 use std::{
     any::Any,
@@ -21,11 +21,14 @@ use burn::{
     tensor::{DType, Device, TensorData},
 };
 
-use crate::{Cell, Clipper, Fault, Gradients, Name, Result, State};
+use crate::{
+    Gradients, Name, PluginError, State,
+    host::{HostCell, HostClipper},
+};
 
 /// A recorded function of named matrices.
 #[derive(Clone, Debug)]
-pub struct Captured {
+pub struct RecordedGraph {
     /// The operations, in the order of execution, with inputs and outputs in the order of the lists below. Outputs that
     /// are the same tensor stand in it once.
     pub graph: GraphIr,
@@ -33,16 +36,16 @@ pub struct Captured {
     pub inputs: Vec<(Name, TensorId)>,
     /// The results. Two of them may be one tensor, and a result may be an argument.
     pub outputs: Vec<(Name, TensorId)>,
-    /// Numbers that the function itself brought along, such as those of `Tensor::from_floats`.
+    /// Constants of the function, such as those of `Tensor::from_floats`.
     pub constants: BTreeMap<TensorId, TensorData>,
 }
 
 /// One recorded time step of a cell.
 #[derive(Clone, Debug)]
-pub struct CapturedStep {
+pub struct RecordedStep {
     /// The operations, in the order of execution. The inputs are x, the parameters and the state, in this order.
     pub graph: GraphIr,
-    /// Numbers that the cell itself brought along.
+    /// Constants of the cell.
     pub constants: BTreeMap<TensorId, TensorData>,
     /// The input: `[batch, inputs]`.
     pub x: TensorId,
@@ -56,22 +59,27 @@ pub struct CapturedStep {
     pub next: Vec<(Name, TensorId)>,
 }
 
-/// Records one step of a cell for an input width, a batch size and a kind of number.
+/// Records one step of a cell for an input width, a batch size and an element type.
 ///
 /// # Errors
 /// When the step panics, reads the values of a tensor, or does not return what the cell declares.
-pub fn capture_cell(cell: &dyn Cell, inputs: usize, batch: usize, dtype: DType) -> Result<CapturedStep> {
-    let params = cell.params(inputs).len();
-    let captured = capture_step(cell, inputs, batch, dtype)?;
-    let mut ids = captured.inputs.into_iter();
+pub fn capture_cell(
+    cell: &dyn HostCell,
+    inputs: usize,
+    batch: usize,
+    dtype: DType,
+) -> Result<RecordedStep, PluginError> {
+    let params = cell.params(inputs)?.len();
+    let recorded = capture_step(cell, inputs, batch, dtype)?;
+    let mut ids = recorded.inputs.into_iter();
     let x = ids.next().expect("x is the first argument").1;
     let params = ids.by_ref().take(params).collect();
     let state = ids.collect();
-    let mut results = captured.outputs.into_iter();
+    let mut results = recorded.outputs.into_iter();
     let output = results.next().expect("the output is the first result").1;
-    Ok(CapturedStep {
-        graph: captured.graph,
-        constants: captured.constants,
+    Ok(RecordedStep {
+        graph: recorded.graph,
+        constants: recorded.constants,
         x,
         params,
         state,
@@ -85,8 +93,13 @@ pub fn capture_cell(cell: &dyn Cell, inputs: usize, batch: usize, dtype: DType) 
 ///
 /// # Errors
 /// When the step panics, reads the values of a tensor, or does not return what the cell declares.
-pub fn capture_step(cell: &dyn Cell, inputs: usize, batch: usize, dtype: DType) -> Result<Captured> {
-    let (params, state) = (cell.params(inputs), cell.state());
+pub fn capture_step(
+    cell: &dyn HostCell,
+    inputs: usize,
+    batch: usize,
+    dtype: DType,
+) -> Result<RecordedGraph, PluginError> {
+    let (params, state) = (cell.params(inputs)?, cell.state());
     let mut arguments: Vec<(Name, [usize; 2])> = vec![("x".into(), [batch, inputs])];
     arguments.extend(params.iter().map(|spec| (spec.name.clone(), spec.shape)));
     arguments.extend(state.iter().map(|spec| (spec.name.clone(), [batch, spec.width])));
@@ -95,15 +108,20 @@ pub fn capture_step(cell: &dyn Cell, inputs: usize, batch: usize, dtype: DType) 
         let x = tensors.next().expect("x is the first argument");
         let given = params.iter().map(|spec| spec.name.clone()).zip(tensors.by_ref()).collect();
         let before: State = state.iter().map(|spec| spec.name.clone()).zip(tensors).collect();
-        let (output, next) = cell.step(&given, x, before);
+        let (output, next) = cell.step(&given, x, before)?;
         let mut results = vec![(Name::from("output"), output)];
         results.extend(state.iter().map(|spec| (spec.name.clone(), next.get(&spec.name))));
         let widths = std::iter::once(cell.outputs()).chain(state.iter().map(|spec| spec.width));
         for ((name, tensor), width) in results.iter().zip(widths) {
             let shape = tensor.dims();
-            assert!(shape == [batch, width], "`{name}` is {shape:?} after the step, declared is {:?}", [batch, width]);
+            if shape != [batch, width] {
+                let declared = [batch, width];
+                return Err(PluginError::new(format!(
+                    "`{name}` is {shape:?} after the step, declared is {declared:?}"
+                )));
+            }
         }
-        results
+        Ok(results)
     })
 }
 
@@ -111,15 +129,26 @@ pub fn capture_step(cell: &dyn Cell, inputs: usize, batch: usize, dtype: DType) 
 ///
 /// # Errors
 /// When the clipper panics, reads the values of a tensor, or returns other names or shapes than it was given.
-pub fn capture_clipper(clipper: &dyn Clipper, shapes: &[(Name, [usize; 2])], dtype: DType) -> Result<Captured> {
+pub fn capture_clipper(
+    clipper: &dyn HostClipper,
+    shapes: &[(Name, [usize; 2])],
+    dtype: DType,
+) -> Result<RecordedGraph, PluginError> {
     capture(shapes, dtype, |tensors| {
         let gradients: Gradients = shapes.iter().map(|(name, _)| name.clone()).zip(tensors).collect();
-        let clipped = clipper.clip(gradients);
-        assert!(clipped.len() == shapes.len(), "{} gradients went in, {} came out", shapes.len(), clipped.len());
+        let clipped = clipper.clip(gradients)?;
+        if clipped.len() != shapes.len() {
+            let (before, after) = (shapes.len(), clipped.len());
+            return Err(PluginError::new(format!("{before} gradients went in, {after} came out")));
+        }
         let of = |(name, shape): &(Name, [usize; 2])| {
             let gradient = clipped.get(name);
-            assert!(gradient.dims() == *shape, "`{name}` went in as {shape:?} and came out as {:?}", gradient.dims());
-            (name.clone(), gradient)
+            let after = gradient.dims();
+            if after == *shape {
+                Ok((name.clone(), gradient))
+            } else {
+                Err(PluginError::new(format!("`{name}` went in as {shape:?} and came out as {after:?}")))
+            }
         };
         shapes.iter().map(of).collect()
     })
@@ -128,49 +157,51 @@ pub fn capture_clipper(clipper: &dyn Clipper, shapes: &[(Name, [usize; 2])], dty
 /// Records any pure function of matrices.
 ///
 /// # Errors
-/// When the function panics or reads the values of a tensor: while recording there are none.
+/// Those of the function, and when it panics or reads the values of a tensor: while recording there are none.
 pub fn capture(
     inputs: &[(Name, [usize; 2])],
     dtype: DType,
-    function: impl FnOnce(Vec<Tensor<2>>) -> Vec<(Name, Tensor<2>)>,
-) -> Result<Captured> {
+    function: impl FnOnce(Vec<Tensor<2>>) -> Result<Vec<(Name, Tensor<2>)>, PluginError>,
+) -> Result<RecordedGraph, PluginError> {
     // Burn gives out at most 65,536 capture devices a process, so there is one; it records one function at a time.
     static DEVICE: OnceLock<Mutex<Device>> = OnceLock::new();
     let device = DEVICE.get_or_init(|| Mutex::new(Device::capture())).lock().unwrap_or_else(PoisonError::into_inner);
-    let mut names = (Vec::new(), Vec::new());
-    let recorded = quietly(|| {
+    let (mut arguments, mut results) = (Vec::new(), Ok(Vec::new()));
+    let recorded = catch_panic(|| {
         device.capture_scope(|scope| {
-            // An input is an empty tensor and not one of numbers, so that reading it fails instead of giving them.
+            // An input is an empty tensor and not one of values, so that reading it fails instead of giving them.
             let tensors: Vec<Tensor<2>> =
                 inputs.iter().map(|(_, shape)| Tensor::empty(*shape, (&*device, dtype))).collect();
-            names.0 = inputs.iter().map(|(name, _)| name.clone()).zip(tensors.iter().map(id)).collect();
-            let results = function(tensors.clone());
-            names.1 = results.iter().map(|(name, tensor)| (name.clone(), id(tensor))).collect::<Vec<_>>();
-            let mut unique: Vec<TensorId> = Vec::new();
-            for (_, id) in &names.1 {
-                if !unique.contains(id) {
-                    unique.push(*id);
-                }
-            }
-            scope.complete([], unique)
+            arguments = inputs.iter().map(|(name, _)| name.clone()).zip(tensors.iter().map(id)).collect();
+            results = function(tensors.clone())
+                .map(|results| results.iter().map(|(name, tensor)| (name.clone(), id(tensor))).collect());
+            scope.complete([], unique(results.as_deref().unwrap_or_default()))
         })
     });
-    let captured = match recorded {
-        Ok(Ok(captured)) => captured,
-        Ok(Err(error)) => return Err(Fault::new(format!("it cannot be recorded: {error}"))),
-        Err(reason) => {
-            return Err(Fault::new(format!("it cannot be recorded: {reason}"))
-                .hint("a step or a clipper may not read the values of tensors, and the shapes must fit"));
-        }
-    };
-    let (inputs, outputs) = names;
-    let mut graph = captured.graph;
+    let outputs: Vec<(Name, TensorId)> = results?;
+    let recorded = recorded.map_err(|reason| {
+        PluginError::new(format!("it cannot be recorded: {reason}"))
+            .hint("a step or a clipper may not read the values of tensors, and the shapes must fit")
+    })?;
+    let recorded = recorded.map_err(|error| PluginError::new(format!("it cannot be recorded: {error}")))?;
+    let mut graph = recorded.graph;
     graph.operations.retain(|operation| match operation {
-        OperationIr::BaseFloat(BaseOperationIr::Empty(made)) => !inputs.iter().any(|(_, id)| *id == made.out.id),
+        OperationIr::BaseFloat(BaseOperationIr::Empty(made)) => !arguments.iter().any(|(_, id)| *id == made.out.id),
         _ => true,
     });
-    graph.inputs = inputs.iter().map(|(_, id)| *id).collect();
-    Ok(Captured { graph, inputs, outputs, constants: captured.values })
+    graph.inputs = arguments.iter().map(|(_, id)| *id).collect();
+    Ok(RecordedGraph { graph, inputs: arguments, outputs, constants: recorded.values })
+}
+
+/// The ids of results, each once.
+fn unique(results: &[(Name, TensorId)]) -> Vec<TensorId> {
+    let mut ids: Vec<TensorId> = Vec::new();
+    for (_, id) in results {
+        if !ids.contains(id) {
+            ids.push(*id);
+        }
+    }
+    ids
 }
 
 /// The id under which the recording knows a tensor.
@@ -189,7 +220,7 @@ thread_local! {
 ///
 /// # Errors
 /// The message of the panic.
-pub fn quietly<R>(function: impl FnOnce() -> R) -> std::result::Result<R, String> {
+pub fn catch_panic<R>(function: impl FnOnce() -> R) -> Result<R, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let before = std::panic::take_hook();
@@ -207,5 +238,6 @@ pub fn quietly<R>(function: impl FnOnce() -> R) -> std::result::Result<R, String
 
 fn message(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<String>().map(String::as_str).or_else(|| payload.downcast_ref().copied());
-    text.map_or_else(|| "it panicked".to_owned(), |text| text.trim().replace('\n', " "))
+    // Burn's messages span several lines.
+    text.map_or_else(|| "(no message)".to_owned(), |text| text.split_whitespace().collect::<Vec<_>>().join(" "))
 }

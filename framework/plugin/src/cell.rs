@@ -1,14 +1,14 @@
 //! The recurrent cell: what one time step computes.
 
-use burn::{Tensor, tensor::DType};
+use burn::Tensor;
 use serde::{Deserialize, Serialize};
 
-use crate::{Initialiser, Name, Params, Result, State};
+use crate::{Initializer, Name, Params, State};
 
 // ANCHOR: trait
 /// A recurrent cell: named matrices, carried vectors, and the equations of one time step.
 ///
-/// A cell owns no parameters: it declares them and is a pure function of them. The framework initialises, updates,
+/// A cell owns no parameters: it declares them and is a pure function of them. The framework initializes, updates,
 /// clips and saves them, runs the cell over time, stacks it in layers and puts a linear head on top.
 pub trait Cell: Send + Sync {
     /// The matrices that `step` uses, for inputs of width `inputs`. Weights are `[outputs, inputs]` and biases
@@ -28,16 +28,6 @@ pub trait Cell: Send + Sync {
     /// arguments may influence the result: the conformance kit tests both. Gradients are those of the values:
     /// `Tensor::detach` leaves no trace in a recording, so a loaded cell is differentiated through it.
     fn step(&self, params: &Params, x: Tensor<2>, state: State) -> (Tensor<2>, State);
-
-    /// Called once before a model with that input width, number of rows and kind of number is put together.
-    ///
-    /// # Errors
-    /// When the cell cannot be run there. A cell written in Rust always can; one from a library may turn out not to.
-    #[doc(hidden)]
-    fn prepare(&self, inputs: usize, batch: usize, dtype: DType) -> Result<()> {
-        let _ = (inputs, batch, dtype);
-        Ok(())
-    }
 }
 // ANCHOR_END: trait
 
@@ -50,23 +40,22 @@ pub struct ParamSpec {
     /// Rows and columns.
     pub shape: [usize; 2],
     /// How its first values are drawn.
-    pub initialiser: Initialiser,
-    /// How many equal groups of rows are initialised each on its own, as if they were separate matrices.
+    pub initializer: Initializer,
+    /// How many matrices are stacked in it row by row, one for each gate. Each is initialized as a matrix of its own.
     #[serde(default = "one")]
-    pub blocks: usize,
+    pub gates: usize,
 }
 
 impl ParamSpec {
-    /// A matrix with a name, a shape and an initialiser.
-    pub fn new(name: impl Into<Name>, shape: [usize; 2], initialiser: Initialiser) -> Self {
-        Self { name: name.into(), shape, initialiser, blocks: 1 }
+    /// A matrix with a name, a shape and an initializer.
+    pub fn new(name: impl Into<Name>, shape: [usize; 2], initializer: Initializer) -> Self {
+        Self { name: name.into(), shape, initializer, gates: 1 }
     }
 
-    /// Says that the rows are `count` matrices stacked on each other (the gates of an LSTM, say), so that an
-    /// initialiser that depends on the shape sees the shape of one.
+    /// Declares that the rows are those of `count` matrices, one for each gate, each initialized as a matrix of its own.
     #[must_use]
-    pub fn blocks(mut self, count: usize) -> Self {
-        self.blocks = count;
+    pub fn gates(mut self, count: usize) -> Self {
+        self.gates = count;
         self
     }
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Result;
+use crate::PluginError;
 
 // ANCHOR: trait
 /// How a source becomes training text: its documents and their framing.
@@ -13,7 +13,7 @@ pub trait Dataset: Send + Sync {
     ///
     /// # Errors
     /// When the source is not of the form that this dataset expects.
-    fn documents(&self, source: &Source<'_>) -> Result<Documents>;
+    fn documents(&self, source: &Source<'_>) -> Result<Documents, PluginError>;
 
     /// How documents become sequences of inputs and targets.
     fn framing(&self) -> Framing;

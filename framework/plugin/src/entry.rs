@@ -9,11 +9,12 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
-    Build, Cell, Clipper, Dataset, Documents, Fault, Provider, Result, Sampler, Source, Token,
-    capture::{capture_clipper, capture_step, quietly},
+    Build, Dataset, Documents, PluginError, Provider, Source, Token,
+    capture::{capture_clipper, capture_step, catch_panic},
+    host::{HostCell, HostClipper, HostSampler},
     wire::{
-        self, BURN_IR, Capture, Cut, DONE, Declared, Graph, INTERFACE, Listed, Manifest, Open, Opened, PANICKED,
-        REFUSED, Refusal,
+        self, BURN_IR, CaptureRequest, DocumentList, ERROR, Graph, INTERFACE, InstanceInfo, Manifest, OK, OpenRequest,
+        PANICKED, ParamList, PluginEntry,
     },
 };
 
@@ -42,9 +43,9 @@ pub type Answer = (i32, Vec<u8>);
 #[derive(Clone)]
 enum Instance {
     Dataset(Arc<dyn Dataset>),
-    Cell(Arc<dyn Cell>),
-    Clipper(Arc<dyn Clipper>),
-    Sampler(Arc<dyn Sampler>),
+    Cell(Arc<dyn HostCell>),
+    Clipper(Arc<dyn HostClipper>),
+    Sampler(Arc<dyn HostSampler>),
 }
 
 struct Opens {
@@ -59,7 +60,7 @@ static OPEN: Mutex<Vec<Option<Opens>>> = Mutex::new(Vec::new());
 pub fn manifest(plugins: fn() -> Provider) -> Answer {
     answer("manifest", || {
         let provider = provider(plugins);
-        let listed = provider.variants.iter().map(|variant| Listed {
+        let entries = provider.variants.iter().map(|variant| PluginEntry {
             kind: variant.kind(),
             name: variant.name.to_owned(),
             doc: variant.doc.clone(),
@@ -70,7 +71,7 @@ pub fn manifest(plugins: fn() -> Provider) -> Answer {
             burn_ir: BURN_IR.to_owned(),
             package: provider.package.to_owned(),
             version: provider.version.to_owned(),
-            variants: listed.collect(),
+            plugins: entries.collect(),
         })
     })
 }
@@ -78,10 +79,10 @@ pub fn manifest(plugins: fn() -> Provider) -> Answer {
 /// Builds a plugin and gives its number.
 pub fn open(plugins: fn() -> Provider, request: &[u8], number: &mut u64) -> Answer {
     answer("open", || {
-        let request: Open = asked(request)?;
+        let request: OpenRequest = asked(request)?;
         let subject = format!("{} \"{}\"", request.kind, request.name);
         let Some(variant) = provider(plugins).find(request.kind, &request.name) else {
-            return Err(Fault::new(format!("there is no {subject}")));
+            return Err(PluginError::new(format!("there is no {subject}")));
         };
         let (instance, opened) = build(&variant.build, request.keys)?;
         let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -99,14 +100,14 @@ pub fn open(plugins: fn() -> Provider, request: &[u8], number: &mut u64) -> Answ
 pub fn close(number: u64) {
     let taken = OPEN.lock().unwrap_or_else(PoisonError::into_inner).get_mut(number as usize).and_then(Option::take);
     // A panic in the plugin's destructor must not leave the library.
-    let _ = quietly(|| drop(taken));
+    let _ = catch_panic(|| drop(taken));
 }
 
 /// The parameters of a cell for an input width.
 pub fn declare(number: u64, inputs: usize) -> Answer {
     called(number, "params", |instance| match instance {
-        Instance::Cell(cell) => wire::write_json(&Declared { params: cell.params(inputs) }),
-        _ => Err(Fault::new("it is no cell")),
+        Instance::Cell(cell) => wire::write_json(&ParamList { params: cell.params(inputs)? }),
+        _ => Err(PluginError::new("it is no cell")),
     })
 }
 
@@ -114,59 +115,59 @@ pub fn declare(number: u64, inputs: usize) -> Answer {
 pub fn capture(number: u64, request: &[u8]) -> Answer {
     called(number, "capture", |instance| {
         let captured = match (asked(request)?, instance) {
-            (Capture::Cell { inputs, batch, dtype }, Instance::Cell(cell)) => {
+            (CaptureRequest::Cell { inputs, batch, dtype }, Instance::Cell(cell)) => {
                 capture_step(&**cell, inputs, batch, dtype.dtype())?
             }
-            (Capture::Clipper { gradients, dtype }, Instance::Clipper(clipper)) => {
+            (CaptureRequest::Clipper { gradients, dtype }, Instance::Clipper(clipper)) => {
                 let shapes: Vec<_> = gradients.into_iter().map(|(name, shape)| (name.into(), shape)).collect();
                 capture_clipper(&**clipper, &shapes, dtype.dtype())?
             }
-            _ => return Err(Fault::new("it is of another kind")),
+            _ => return Err(PluginError::new("it is of another kind")),
         };
         wire::write_binary(&Graph::try_from(captured)?)
     })
 }
 
 /// Changes logits in place.
-pub fn reshape(number: u64, logits: &mut [f64], history: &[Token]) -> Answer {
-    called(number, "reshape", |instance| match instance {
+pub fn process(number: u64, logits: &mut [f64], history: &[Token]) -> Answer {
+    called(number, "process", |instance| match instance {
         Instance::Sampler(sampler) => {
-            sampler.reshape(logits, history);
+            sampler.process(logits, history)?;
             Ok(Vec::new())
         }
-        _ => Err(Fault::new("it is no sampler")),
+        _ => Err(PluginError::new("it is no sampler")),
     })
 }
 
 /// The documents of a text.
 pub fn documents(number: u64, name: &[u8], text: &[u8]) -> Answer {
     called(number, "documents", |instance| {
-        let Instance::Dataset(dataset) = instance else { return Err(Fault::new("it is no dataset")) };
-        let utf8 = |bytes| std::str::from_utf8(bytes).map_err(|error| Fault::new(error.to_string()));
+        let Instance::Dataset(dataset) = instance else { return Err(PluginError::new("it is no dataset")) };
+        let utf8 = |bytes| std::str::from_utf8(bytes).map_err(|error| PluginError::new(error.to_string()));
         let documents = dataset.documents(&Source { name: utf8(name)?, text: utf8(text)? })?;
         wire::write_binary(&match documents {
             Documents::Ranges(ranges) => {
-                Cut::Ranges(ranges.into_iter().map(|range| (range.start, range.end)).collect())
+                DocumentList::Ranges(ranges.into_iter().map(|range| (range.start, range.end)).collect())
             }
-            Documents::Text(texts) => Cut::Text(texts),
+            Documents::Text(texts) => DocumentList::Text(texts),
         })
     })
 }
 
-fn build(build: &Build, keys: Value) -> Result<(Instance, Opened)> {
+fn build(build: &Build, keys: Value) -> Result<(Instance, InstanceInfo), PluginError> {
     let opened = |keys| match keys {
-        Value::Object(keys) => Ok(Opened { keys, outputs: None, state: None, framing: None }),
-        _ => Err(Fault::new("its keys are not those of a table")),
+        Value::Object(keys) => Ok(InstanceInfo { keys, outputs: None, state: None, framing: None }),
+        _ => Err(PluginError::new("its keys are not those of a table")),
     };
     Ok(match build {
         Build::Dataset(build) => {
             let (dataset, keys) = build(keys)?;
-            let opened = Opened { framing: Some(dataset.framing()), ..opened(keys)? };
+            let opened = InstanceInfo { framing: Some(dataset.framing()), ..opened(keys)? };
             (Instance::Dataset(dataset.into()), opened)
         }
         Build::Cell(build) => {
             let (cell, keys) = build(keys)?;
-            let opened = Opened { outputs: Some(cell.outputs()), state: Some(cell.state()), ..opened(keys)? };
+            let opened = InstanceInfo { outputs: Some(cell.outputs()), state: Some(cell.state()), ..opened(keys)? };
             (Instance::Cell(cell.into()), opened)
         }
         Build::Clipper(build) => {
@@ -185,12 +186,12 @@ fn provider(plugins: fn() -> Provider) -> &'static Provider {
     PROVIDER.get_or_init(plugins)
 }
 
-fn asked<T: DeserializeOwned>(request: &[u8]) -> Result<T> {
-    wire::read(request).map_err(|error| Fault::new(format!("the request cannot be read: {error}")))
+fn asked<T: DeserializeOwned>(request: &[u8]) -> Result<T, PluginError> {
+    wire::read(request).map_err(|error| PluginError::new(format!("the request cannot be read: {error}")))
 }
 
 /// A call to an instance. The list is not locked meanwhile, so that calls may run side by side.
-fn called(number: u64, call: &str, body: impl FnOnce(&Instance) -> Result<Vec<u8>>) -> Answer {
+fn called(number: u64, call: &str, body: impl FnOnce(&Instance) -> Result<Vec<u8>, PluginError>) -> Answer {
     let found = OPEN
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
@@ -198,19 +199,19 @@ fn called(number: u64, call: &str, body: impl FnOnce(&Instance) -> Result<Vec<u8
         .and_then(Option::as_ref)
         .map(|open| (open.subject.clone(), open.instance.clone()));
     let Some((subject, instance)) = found else {
-        return refuse(REFUSED, Fault::new(format!("there is no instance {number}")));
+        return refuse(ERROR, PluginError::new(format!("there is no instance {number}")));
     };
     answer(&format!("`{call}` of the {subject}"), || body(&instance))
 }
 
-fn answer(call: &str, body: impl FnOnce() -> Result<Vec<u8>>) -> Answer {
-    match quietly(body) {
-        Ok(Ok(bytes)) => (DONE, bytes),
-        Ok(Err(fault)) => refuse(REFUSED, fault),
-        Err(reason) => refuse(PANICKED, Fault::new(format!("{call} panicked: {reason}"))),
+fn answer(call: &str, body: impl FnOnce() -> Result<Vec<u8>, PluginError>) -> Answer {
+    match catch_panic(body) {
+        Ok(Ok(bytes)) => (OK, bytes),
+        Ok(Err(error)) => refuse(ERROR, error),
+        Err(reason) => refuse(PANICKED, PluginError::new(format!("{call} panicked: {reason}"))),
     }
 }
 
-fn refuse(status: i32, fault: Fault) -> Answer {
-    (status, wire::write_json(&Refusal::from(fault)).unwrap_or_default())
+fn refuse(status: i32, error: PluginError) -> Answer {
+    (status, wire::write_json(&error).unwrap_or_default())
 }

@@ -6,7 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::{Cell, Clipper, Dataset, Fault, Result, Sampler};
+use crate::{
+    Dataset, PluginError,
+    host::{HostCell, HostClipper, HostSampler},
+};
 
 /// The four kinds of plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -82,7 +85,7 @@ impl Variant {
 }
 
 /// From a table of keys to the plugin and to the table with every default filled in.
-pub type Builder<T> = Arc<dyn Fn(Value) -> Result<(Box<T>, Value)> + Send + Sync>;
+pub type Builder<T> = Arc<dyn Fn(Value) -> Result<(Box<T>, Value), PluginError> + Send + Sync>;
 
 /// Builds a plugin of one kind.
 #[derive(Clone)]
@@ -90,11 +93,11 @@ pub enum Build {
     /// Builds a dataset.
     Dataset(Builder<dyn Dataset>),
     /// Builds a cell.
-    Cell(Builder<dyn Cell>),
+    Cell(Builder<dyn HostCell>),
     /// Builds a clipper.
-    Clipper(Builder<dyn Clipper>),
+    Clipper(Builder<dyn HostClipper>),
     /// Builds a sampler.
-    Sampler(Builder<dyn Sampler>),
+    Sampler(Builder<dyn HostSampler>),
 }
 
 impl Build {
@@ -125,9 +128,9 @@ pub fn variant<T: JsonSchema>(name: &'static str, build: Build) -> Variant {
 
 /// Reads a plugin's keys and fills in its defaults; [`export!`] calls it.
 #[doc(hidden)]
-pub fn configure<T: DeserializeOwned + Serialize>(keys: Value) -> Result<(T, Value)> {
-    let plugin: T = serde_json::from_value(keys).map_err(|error| Fault::new(error.to_string()))?;
-    let resolved = serde_json::to_value(&plugin).map_err(|error| Fault::new(error.to_string()))?;
+pub fn configure<T: DeserializeOwned + Serialize>(keys: Value) -> Result<(T, Value), PluginError> {
+    let plugin: T = serde_json::from_value(keys).map_err(|error| PluginError::new(error.to_string()))?;
+    let resolved = serde_json::to_value(&plugin).map_err(|error| PluginError::new(error.to_string()))?;
     Ok((plugin, resolved))
 }
 
@@ -236,7 +239,7 @@ macro_rules! export {
             }
 
             #[unsafe(no_mangle)]
-            unsafe extern "C" fn hatchery_plugin_reshape(
+            unsafe extern "C" fn hatchery_plugin_process(
                 instance: u64,
                 logits: *mut f64,
                 vocabulary: usize,
@@ -249,7 +252,7 @@ macro_rules! export {
                 unsafe {
                     let logits =
                         if vocabulary == 0 { &mut [] } else { ::std::slice::from_raw_parts_mut(logits, vocabulary) };
-                    put(out, entry::reshape(instance, logits, slice(history, length)))
+                    put(out, entry::process(instance, logits, slice(history, length)))
                 }
             }
 

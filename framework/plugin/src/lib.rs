@@ -21,9 +21,9 @@
 //! impl Cell for Elman {
 //!     fn params(&self, inputs: usize) -> Vec<ParamSpec> {
 //!         vec![
-//!             ParamSpec::new("wx", [self.hidden, inputs], Initialiser::XavierUniform),
-//!             ParamSpec::new("wh", [self.hidden, self.hidden], Initialiser::Orthogonal),
-//!             ParamSpec::new("b", [1, self.hidden], Initialiser::Zeros),
+//!             ParamSpec::new("wx", [self.hidden, inputs], Initializer::XavierUniform),
+//!             ParamSpec::new("wh", [self.hidden, self.hidden], Initializer::Orthogonal),
+//!             ParamSpec::new("b", [1, self.hidden], Initializer::Zeros),
 //!         ]
 //!     }
 //!     fn state(&self) -> Vec<StateSpec> {
@@ -58,9 +58,11 @@ pub mod conformance;
 mod dataset;
 #[doc(hidden)]
 pub mod entry;
+mod error;
 mod export;
-mod fault;
-mod initialiser;
+#[doc(hidden)]
+pub mod host;
+mod initializer;
 mod math;
 mod matrices;
 mod sampler;
@@ -69,9 +71,9 @@ pub mod wire;
 pub use cell::{Cell, ParamSpec, StateSpec};
 pub use clipper::Clipper;
 pub use dataset::{Dataset, Documents, Framing, Predict, Source};
+pub use error::PluginError;
 pub use export::{Build, Builder, Kind, Provider, Variant};
-pub use fault::{Fault, Result};
-pub use initialiser::{Draw, Initialiser};
+pub use initializer::{Initializer, Rng};
 pub use math::{hard_sigmoid, linear, project, sigmoid, split_columns};
 pub use matrices::{Gradients, Matrices, Name, Params, State};
 pub use sampler::{Sampler, Token};
@@ -92,8 +94,8 @@ pub use serde_json;
 /// What a plugin's source begins with: `use hatchery_plugin::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Cell, Clipper, Dataset, Documents, Fault, Framing, Gradients, Initialiser, Kind, ParamSpec, Params, Predict,
-        Sampler, Source, State, StateSpec, Token, hard_sigmoid, linear, project, sigmoid, split_columns,
+        Cell, Clipper, Dataset, Documents, Framing, Gradients, Initializer, Kind, ParamSpec, Params, PluginError,
+        Predict, Sampler, Source, State, StateSpec, Token, hard_sigmoid, linear, project, sigmoid, split_columns,
     };
     pub use burn::Tensor;
     pub use schemars::JsonSchema;

@@ -1,6 +1,6 @@
 //! What crosses the boundary of a loaded library: the manifest, requests and answers, and how they are written.
 //!
-//! No tensor and no Rust type crosses it, only numbers and bytes, because a library has its own copy of Burn with its
+//! No tensor and no Rust type crosses it, only bytes, because a library has its own copy of Burn with its
 //! own autodiff graph and devices. The C side of the same interface is `include/hatchery_plugin.h`. An answer is JSON or
 //! `MessagePack`: JSON begins with `{` or `[`, which no `MessagePack` map or array of ours does.
 
@@ -13,19 +13,19 @@ use burn::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use crate::{Fault, Framing, Kind, Name, ParamSpec, Result, StateSpec, capture::Captured};
+use crate::{Framing, Kind, Name, ParamSpec, PluginError, StateSpec, capture::RecordedGraph};
 
 /// The version of the C interface. It changes when a function or the meaning of a field does.
-pub const INTERFACE: u32 = 1;
+pub const INTERFACE: u32 = 2;
 
 /// The version of the crate `burn-ir` whose graphs are exchanged. It is that of Burn, which is pinned.
 pub const BURN_IR: &str = "0.22.1";
 
-/// Status of a call that gave its answer.
-pub const DONE: i32 = 0;
-/// Status of a call that was refused: the answer is a [`Refusal`].
-pub const REFUSED: i32 = 1;
-/// Status of a call in which the plugin panicked: the answer is a [`Refusal`].
+/// Status of a call that succeeded.
+pub const OK: i32 = 0;
+/// Status of a call that failed: the answer is a [`PluginError`].
+pub const ERROR: i32 = 1;
+/// Status of a call in which the plugin panicked: the answer is a [`PluginError`].
 pub const PANICKED: i32 = 2;
 
 /// What a library says about itself, read and checked before anything else.
@@ -41,13 +41,13 @@ pub struct Manifest {
     /// The crate's version.
     pub version: String,
     /// Its plugins.
-    pub variants: Vec<Listed>,
+    pub plugins: Vec<PluginEntry>,
 }
 
 /// A plugin in a manifest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Listed {
+pub struct PluginEntry {
     /// Its kind.
     pub kind: Kind,
     /// Its name.
@@ -61,7 +61,7 @@ pub struct Listed {
 /// The request for an instance of a plugin.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Open {
+pub struct OpenRequest {
     /// The plugin's kind.
     pub kind: Kind,
     /// The plugin's name.
@@ -70,10 +70,10 @@ pub struct Open {
     pub keys: Value,
 }
 
-/// What an instance is like.
+/// The properties of an open plugin.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Opened {
+pub struct InstanceInfo {
     /// The keys, every default filled in.
     pub keys: Map<String, Value>,
     /// Of a cell: the width of its output.
@@ -87,10 +87,10 @@ pub struct Opened {
     pub framing: Option<Framing>,
 }
 
-/// The answer to the question for a cell's parameters.
+/// The parameters of a cell.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Declared {
+pub struct ParamList {
     /// The matrices.
     pub params: Vec<ParamSpec>,
 }
@@ -98,35 +98,35 @@ pub struct Declared {
 /// The request for a graph.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", rename_all_fields = "kebab-case", tag = "of")]
-pub enum Capture {
+pub enum CaptureRequest {
     /// One step of a cell.
     Cell {
         /// Width of the input.
         inputs: usize,
         /// Rows.
         batch: usize,
-        /// Kind of number.
-        dtype: Float,
+        /// Element type.
+        dtype: Precision,
     },
     /// A clipper on gradients of these names and shapes.
     Clipper {
         /// The gradients.
         gradients: Vec<(String, [usize; 2])>,
-        /// Kind of number.
-        dtype: Float,
+        /// Element type.
+        dtype: Precision,
     },
 }
 
-/// The kind of number of a graph's arguments.
+/// The element type of a graph's arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Float {
+pub enum Precision {
     /// 32 bits.
     F32,
     /// 64 bits.
     F64,
 }
 
-/// A recorded function as it crosses the boundary: [`Captured`].
+/// A [`RecordedGraph`] as it crosses the boundary.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Graph {
@@ -136,12 +136,12 @@ pub struct Graph {
     pub inputs: Vec<(Name, TensorId)>,
     /// The results. Of a cell: `output`, the next state.
     pub outputs: Vec<(Name, TensorId)>,
-    /// Numbers that the function itself brings along.
+    /// Constants of the function.
     #[serde(default)]
     pub constants: Vec<Constant>,
 }
 
-/// A tensor of given numbers.
+/// A tensor with its values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Constant {
@@ -149,50 +149,39 @@ pub struct Constant {
     pub id: TensorId,
     /// Its shape.
     pub shape: Vec<usize>,
-    /// Its kind of number.
+    /// Its element type.
     pub dtype: DType,
-    /// Its numbers, row by row.
-    pub values: Numbers,
+    /// Its elements, row by row.
+    pub values: Elements,
 }
 
-/// Numbers in their widest form.
+/// Elements in their widest form.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Numbers {
+pub enum Elements {
     /// Floating point.
     Floats(Vec<f64>),
-    /// Whole numbers.
-    Integers(Vec<i64>),
-    /// True or false.
-    Truths(Vec<bool>),
+    /// Integers.
+    Ints(Vec<i64>),
+    /// Booleans.
+    Bools(Vec<bool>),
 }
 
 /// The documents of a source.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub enum Cut {
+pub enum DocumentList {
     /// Byte ranges of the source: from, to.
     Ranges(Vec<(usize, usize)>),
-    /// Made-up text.
+    /// Generated text.
     Text(Vec<String>),
-}
-
-/// Why a call has no answer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Refusal {
-    /// What is wrong.
-    pub message: String,
-    /// What to do about it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
 }
 
 /// Reads an answer or a request in either encoding.
 ///
 /// # Errors
 /// When the bytes are neither JSON nor `MessagePack`, or not of this form.
-pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> std::result::Result<T, String> {
+pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     match bytes.first() {
         None => Err("it is empty".to_owned()),
         Some(b'{' | b'[' | b' ' | b'\n') => serde_json::from_slice(bytes).map_err(|error| error.to_string()),
@@ -205,23 +194,23 @@ pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> std::result::Result<T, String>
     }
 }
 
-/// Writes an answer that a person may want to read.
+/// Writes an answer as JSON, which a person can read.
 ///
 /// # Errors
 /// When the value has no form in JSON.
-pub fn write_json<T: Serialize>(value: &T) -> Result<Vec<u8>> {
-    serde_json::to_vec(value).map_err(|error| Fault::new(error.to_string()))
+pub fn write_json<T: Serialize>(value: &T) -> Result<Vec<u8>, PluginError> {
+    serde_json::to_vec(value).map_err(|error| PluginError::new(error.to_string()))
 }
 
-/// Writes an answer of many numbers: JSON has no word for infinity.
+/// Writes an answer as `MessagePack`, which unlike JSON has infinities.
 ///
 /// # Errors
 /// When the value has no form in `MessagePack`.
-pub fn write_binary<T: Serialize>(value: &T) -> Result<Vec<u8>> {
-    rmp_serde::to_vec_named(value).map_err(|error| Fault::new(error.to_string()))
+pub fn write_binary<T: Serialize>(value: &T) -> Result<Vec<u8>, PluginError> {
+    rmp_serde::to_vec_named(value).map_err(|error| PluginError::new(error.to_string()))
 }
 
-impl Float {
+impl Precision {
     /// As Burn names it.
     pub fn dtype(self) -> DType {
         match self {
@@ -230,7 +219,7 @@ impl Float {
         }
     }
 
-    /// From Burn's name; none for kinds in which nothing is trained here.
+    /// From Burn's name; none for types in which nothing is trained here.
     pub fn of(dtype: DType) -> Option<Self> {
         match dtype {
             DType::F32 => Some(Self::F32),
@@ -240,72 +229,66 @@ impl Float {
     }
 }
 
-impl TryFrom<Captured> for Graph {
-    type Error = Fault;
+impl TryFrom<RecordedGraph> for Graph {
+    type Error = PluginError;
 
-    fn try_from(captured: Captured) -> Result<Self> {
-        let constants = captured.constants.iter().map(|(id, data)| constant(*id, data)).collect::<Result<_>>()?;
-        Ok(Self { graph: captured.graph, inputs: captured.inputs, outputs: captured.outputs, constants })
+    fn try_from(recorded: RecordedGraph) -> Result<Self, PluginError> {
+        let constants =
+            recorded.constants.iter().map(|(id, data)| constant(*id, data)).collect::<Result<_, PluginError>>()?;
+        Ok(Self { graph: recorded.graph, inputs: recorded.inputs, outputs: recorded.outputs, constants })
     }
 }
 
 impl Graph {
-    /// The recorded function.
+    /// The recorded graph.
     ///
     /// # Errors
     /// When a constant has another number of values than its shape.
-    pub fn captured(self) -> Result<Captured> {
+    pub fn recorded(self) -> Result<RecordedGraph, PluginError> {
         let constants = self.constants.into_iter().map(|constant| Ok((constant.id, constant.data()?)));
-        let constants = constants.collect::<Result<BTreeMap<_, _>>>()?;
-        Ok(Captured { graph: self.graph, inputs: self.inputs, outputs: self.outputs, constants })
+        let constants = constants.collect::<Result<BTreeMap<_, _>, PluginError>>()?;
+        Ok(RecordedGraph { graph: self.graph, inputs: self.inputs, outputs: self.outputs, constants })
     }
 }
 
 impl Constant {
-    fn data(self) -> Result<TensorData> {
+    fn data(self) -> Result<TensorData, PluginError> {
         let count = self.shape.iter().try_fold(1usize, |count, size| count.checked_mul(*size));
         let given = match &self.values {
-            Numbers::Floats(values) => values.len(),
-            Numbers::Integers(values) => values.len(),
-            Numbers::Truths(values) => values.len(),
+            Elements::Floats(values) => values.len(),
+            Elements::Ints(values) => values.len(),
+            Elements::Bools(values) => values.len(),
         };
         if count != Some(given) {
-            return Err(Fault::new(format!("constant {} has {given} values for shape {:?}", self.id, self.shape)));
+            return Err(PluginError::new(format!(
+                "constant {} has {given} values for shape {:?}",
+                self.id, self.shape
+            )));
         }
         let dtype = self.dtype;
         match self.values {
-            Numbers::Floats(values) if dtype.is_float() => Ok(TensorData::new(values, self.shape).convert_dtype(dtype)),
-            Numbers::Integers(values) if dtype.is_int() || dtype.is_uint() => {
+            Elements::Floats(values) if dtype.is_float() => {
                 Ok(TensorData::new(values, self.shape).convert_dtype(dtype))
             }
-            Numbers::Truths(values) if dtype.is_bool() => Ok(TensorData::new(values, self.shape)),
-            _ => Err(Fault::new(format!("constant {} holds other values than its dtype {dtype:?}", self.id))),
+            Elements::Ints(values) if dtype.is_int() || dtype.is_uint() => {
+                Ok(TensorData::new(values, self.shape).convert_dtype(dtype))
+            }
+            Elements::Bools(values) if dtype.is_bool() => Ok(TensorData::new(values, self.shape)),
+            _ => Err(PluginError::new(format!("constant {} holds other values than its dtype {dtype:?}", self.id))),
         }
     }
 }
 
-fn constant(id: TensorId, data: &TensorData) -> Result<Constant> {
+fn constant(id: TensorId, data: &TensorData) -> Result<Constant, PluginError> {
     let dtype = data.dtype();
     let values = if dtype.is_float() {
-        Numbers::Floats(data.iter::<f64>().collect())
+        Elements::Floats(data.iter::<f64>().collect())
     } else if dtype.is_int() || dtype.is_uint() {
-        Numbers::Integers(data.iter::<i64>().collect())
+        Elements::Ints(data.iter::<i64>().collect())
     } else if dtype.is_bool() {
-        Numbers::Truths(data.iter::<bool>().collect())
+        Elements::Bools(data.iter::<bool>().collect())
     } else {
-        return Err(Fault::new(format!("a constant of {dtype:?} cannot cross the boundary")));
+        return Err(PluginError::new(format!("a constant of {dtype:?} cannot cross the boundary")));
     };
     Ok(Constant { id, shape: data.shape().iter().copied().collect(), dtype, values })
-}
-
-impl From<Fault> for Refusal {
-    fn from(fault: Fault) -> Self {
-        Self { message: fault.message, hint: fault.hint }
-    }
-}
-
-impl From<Refusal> for Fault {
-    fn from(refusal: Refusal) -> Self {
-        Self { message: refusal.message, hint: refusal.hint }
-    }
 }

@@ -42,15 +42,15 @@ impl Cell for Gru {
     fn params(&self, inputs: usize) -> Vec<ParamSpec> {
         let h = self.hidden;
         let mut params = vec![
-            ParamSpec::new("wx", [3 * h, inputs], Initialiser::XavierUniform).blocks(3),
-            ParamSpec::new("wh", [3 * h, h], Initialiser::Orthogonal).blocks(3),
+            ParamSpec::new("wx", [3 * h, inputs], Initializer::XavierUniform).gates(3),
+            ParamSpec::new("wh", [3 * h, h], Initializer::Orthogonal).gates(3),
         ];
         params.extend(match self.reset {
             Reset::After => vec![
-                ParamSpec::new("bx", [1, 3 * h], Initialiser::Zeros),
-                ParamSpec::new("bh", [1, 3 * h], Initialiser::Zeros),
+                ParamSpec::new("bx", [1, 3 * h], Initializer::Zeros),
+                ParamSpec::new("bh", [1, 3 * h], Initializer::Zeros),
             ],
-            Reset::Before => vec![ParamSpec::new("b", [1, 3 * h], Initialiser::Zeros)],
+            Reset::Before => vec![ParamSpec::new("b", [1, 3 * h], Initializer::Zeros)],
         });
         params
     }

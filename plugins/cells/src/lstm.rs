@@ -52,12 +52,12 @@ impl Cell for Lstm {
         let h = self.hidden;
         let bias = [0.0, self.forget_bias, 0.0, 0.0].into_iter().flat_map(|b| vec![b; h]).collect();
         let mut params = vec![
-            ParamSpec::new("wx", [4 * h, inputs], Initialiser::XavierUniform).blocks(4),
-            ParamSpec::new("wh", [4 * h, h], Initialiser::Orthogonal).blocks(4),
-            ParamSpec::new("b", [1, 4 * h], Initialiser::Values { values: bias }),
+            ParamSpec::new("wx", [4 * h, inputs], Initializer::XavierUniform).gates(4),
+            ParamSpec::new("wh", [4 * h, h], Initializer::Orthogonal).gates(4),
+            ParamSpec::new("b", [1, 4 * h], Initializer::Values { values: bias }),
         ];
         if self.peepholes {
-            params.extend(["pi", "pf", "po"].map(|name| ParamSpec::new(name, [1, h], Initialiser::Zeros)));
+            params.extend(["pi", "pf", "po"].map(|name| ParamSpec::new(name, [1, h], Initializer::Zeros)));
         }
         params
     }

@@ -36,9 +36,9 @@ pub enum Activation {
 impl Cell for Vanilla {
     fn params(&self, inputs: usize) -> Vec<ParamSpec> {
         vec![
-            ParamSpec::new("wax", [self.hidden, inputs], Initialiser::XavierUniform),
-            ParamSpec::new("waa", [self.hidden, self.hidden], Initialiser::Orthogonal),
-            ParamSpec::new("b", [1, self.hidden], Initialiser::Zeros),
+            ParamSpec::new("wax", [self.hidden, inputs], Initializer::XavierUniform),
+            ParamSpec::new("waa", [self.hidden, self.hidden], Initializer::Orthogonal),
+            ParamSpec::new("b", [1, self.hidden], Initializer::Zeros),
         ]
     }
 

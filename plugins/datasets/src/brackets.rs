@@ -1,6 +1,6 @@
 //! `brackets`: a task with a known answer, for which a cell needs a stack.
 
-use hatchery_plugin::{Result, prelude::*};
+use hatchery_plugin::prelude::*;
 
 use crate::draw;
 
@@ -47,7 +47,7 @@ const KINDS: [(char, char); 4] = [('(', ')'), ('[', ']'), ('{', '}'), ('<', '>')
 
 // ANCHOR: dataset
 impl Dataset for Brackets {
-    fn documents(&self, _: &Source<'_>) -> Result<Documents> {
+    fn documents(&self, _: &Source<'_>) -> Result<Documents, PluginError> {
         let mut state = self.seed;
         Ok(Documents::Text((0..self.documents).map(|_| self.document(&mut state)).collect()))
     }

@@ -1,6 +1,6 @@
 //! `copy`: a task with a known answer, to see what a cell can remember.
 
-use hatchery_plugin::{Result, prelude::*};
+use hatchery_plugin::prelude::*;
 
 use crate::draw;
 
@@ -38,7 +38,7 @@ pub struct Copy {
 
 // ANCHOR: dataset
 impl Dataset for Copy {
-    fn documents(&self, _: &Source<'_>) -> Result<Documents> {
+    fn documents(&self, _: &Source<'_>) -> Result<Documents, PluginError> {
         let mut state = self.seed;
         let mut letter = || char::from(b'a' + (draw(&mut state) % u64::from(self.letters)) as u8);
         let mut document = || {

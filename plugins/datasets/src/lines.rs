@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use hatchery_plugin::{Result, prelude::*};
+use hatchery_plugin::prelude::*;
 
 /// One example a line.
 ///
@@ -46,9 +46,9 @@ pub struct Lines {
 
 // ANCHOR: dataset
 impl Dataset for Lines {
-    fn documents(&self, source: &Source<'_>) -> Result<Documents> {
+    fn documents(&self, source: &Source<'_>) -> Result<Documents, PluginError> {
         if self.end.is_none() && self.padding.is_none() {
-            return Err(Fault::new("without an end symbol there is nothing to pad with").hint("set `padding`"));
+            return Err(PluginError::new("without an end symbol there is nothing to pad with").hint("set `padding`"));
         }
         let lines = lines(source.text).map(|line| if self.strip { strip(source.text, line) } else { line });
         Ok(Documents::Ranges(lines.filter(|line| !self.skip_empty || !line.is_empty()).collect()))

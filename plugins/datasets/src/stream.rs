@@ -1,6 +1,6 @@
 //! `stream`: one contiguous text, the state carried from batch to batch.
 
-use hatchery_plugin::{Result, prelude::*};
+use hatchery_plugin::prelude::*;
 
 /// The text as one stream: every row of a batch reads on from its own place, its state carried over from the batch
 /// before. Gradients go back `steps` characters: truncated back-propagation through time.
@@ -21,7 +21,7 @@ pub struct Stream {
 
 // ANCHOR: dataset
 impl Dataset for Stream {
-    fn documents(&self, source: &Source<'_>) -> Result<Documents> {
+    fn documents(&self, source: &Source<'_>) -> Result<Documents, PluginError> {
         Ok(Documents::Ranges(std::iter::once(0..source.text.len()).collect()))
     }
 

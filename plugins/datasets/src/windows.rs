@@ -1,6 +1,6 @@
 //! `windows`: overlapping windows of a fixed length, as in the notebooks' sonnets.
 
-use hatchery_plugin::{Result, prelude::*};
+use hatchery_plugin::prelude::*;
 
 /// Overlapping windows of a fixed length over the whole text, each read from a fresh state.
 ///
@@ -39,7 +39,7 @@ pub enum Predicted {
 
 // ANCHOR: dataset
 impl Dataset for Windows {
-    fn documents(&self, source: &Source<'_>) -> Result<Documents> {
+    fn documents(&self, source: &Source<'_>) -> Result<Documents, PluginError> {
         Ok(Documents::Ranges(std::iter::once(0..source.text.len()).collect()))
     }
 

@@ -41,7 +41,7 @@ static int32_t give(writer from, int32_t status, hatchery_bytes *out) {
 static int32_t refuse(const char *message, hatchery_bytes *out) {
     writer to = {0};
     put(&to, "{\"message\": \"%s\"}", message);
-    return give(to, HATCHERY_REFUSED, out);
+    return give(to, HATCHERY_ERROR, out);
 }
 
 /* The number after "key": in a request. These requests have no strings in which a key could hide. */
@@ -58,7 +58,7 @@ static long number(const uint8_t *request, size_t length, const char *key) {
 int32_t hatchery_plugin_manifest(hatchery_bytes *out) {
     writer to = {0};
     put(&to,
-        "{\"interface\": %d, \"burn-ir\": \"%s\", \"package\": \"elman-c\", \"version\": \"0.1.0\", \"variants\": ["
+        "{\"interface\": %d, \"burn-ir\": \"%s\", \"package\": \"elman-c\", \"version\": \"0.1.0\", \"plugins\": ["
         "{\"kind\": \"cell\", \"name\": \"elman-c\","
         " \"doc\": \"The network of Elman (1990), written in C.\\n\\n```toml\\n[cell]\\ntype = \\\"elman-c\\\"\\nhidden = 8\\n```\","
         " \"schema\": {\"type\": \"object\", \"description\": \"The network of Elman (1990), written in C.\","
@@ -66,7 +66,7 @@ int32_t hatchery_plugin_manifest(hatchery_bytes *out) {
         "   \"description\": \"Width of the hidden state.\"}},"
         "  \"required\": [\"hidden\"], \"additionalProperties\": false}}]}",
         HATCHERY_INTERFACE, HATCHERY_BURN_IR);
-    return give(to, HATCHERY_DONE, out);
+    return give(to, HATCHERY_OK, out);
 }
 
 void hatchery_plugin_free(hatchery_bytes bytes) { free(bytes.data); }
@@ -85,7 +85,7 @@ int32_t hatchery_plugin_open(const uint8_t *request, size_t length, uint64_t *in
     writer to = {0};
     put(&to, "{\"keys\": {\"hidden\": %ld}, \"outputs\": %ld, \"state\": [{\"name\": \"h\", \"width\": %ld}]}", hidden, hidden,
         hidden);
-    return give(to, HATCHERY_DONE, out);
+    return give(to, HATCHERY_OK, out);
 }
 
 void hatchery_plugin_close(uint64_t instance) { (void)instance; }
@@ -94,11 +94,11 @@ int32_t hatchery_plugin_params(uint64_t instance, size_t inputs, hatchery_bytes 
     unsigned long hidden = (unsigned long)instance;
     writer to = {0};
     put(&to,
-        "{\"params\": [{\"name\": \"wx\", \"shape\": [%lu, %zu], \"initialiser\": {\"type\": \"xavier-uniform\"}},"
-        " {\"name\": \"wh\", \"shape\": [%lu, %lu], \"initialiser\": {\"type\": \"orthogonal\"}},"
-        " {\"name\": \"b\", \"shape\": [1, %lu], \"initialiser\": {\"type\": \"zeros\"}}]}",
+        "{\"params\": [{\"name\": \"wx\", \"shape\": [%lu, %zu], \"initializer\": {\"type\": \"xavier-uniform\"}},"
+        " {\"name\": \"wh\", \"shape\": [%lu, %lu], \"initializer\": {\"type\": \"orthogonal\"}},"
+        " {\"name\": \"b\", \"shape\": [1, %lu], \"initializer\": {\"type\": \"zeros\"}}]}",
         hidden, inputs, hidden, hidden, hidden);
-    return give(to, HATCHERY_DONE, out);
+    return give(to, HATCHERY_OK, out);
 }
 
 /* A matrix of the graph. */
@@ -160,5 +160,5 @@ int32_t hatchery_plugin_capture(uint64_t instance, const uint8_t *request, size_
              " \"inputs\": [[\"x\", {\"value\": 0}], [\"wx\", {\"value\": 1}], [\"wh\", {\"value\": 2}],"
              " [\"b\", {\"value\": 3}], [\"h\", {\"value\": 4}]],"
              " \"outputs\": [[\"output\", {\"value\": 11}], [\"h\", {\"value\": 11}]]}");
-    return give(to, HATCHERY_DONE, out);
+    return give(to, HATCHERY_OK, out);
 }

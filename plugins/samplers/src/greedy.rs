@@ -14,7 +14,7 @@ pub struct Greedy {}
 
 // ANCHOR: sampler
 impl Sampler for Greedy {
-    fn reshape(&self, logits: &mut [f64], _history: &[Token]) {
+    fn process(&self, logits: &mut [f64], _history: &[Token]) {
         let largest = crate::largest(logits);
         let mut found = false;
         for logit in logits {

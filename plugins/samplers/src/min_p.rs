@@ -21,7 +21,7 @@ pub struct MinP {
 
 // ANCHOR: sampler
 impl Sampler for MinP {
-    fn reshape(&self, logits: &mut [f64], _history: &[Token]) {
+    fn process(&self, logits: &mut [f64], _history: &[Token]) {
         // p_i ≥ p p_max, in logarithms. The largest itself remains, for ln p is at most 0.
         let smallest = crate::largest(logits) + self.p.ln();
         for logit in logits {

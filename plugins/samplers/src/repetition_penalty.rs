@@ -31,7 +31,7 @@ pub struct RepetitionPenalty {
 
 // ANCHOR: sampler
 impl Sampler for RepetitionPenalty {
-    fn reshape(&self, logits: &mut [f64], history: &[Token]) {
+    fn process(&self, logits: &mut [f64], history: &[Token]) {
         let window = self.window.unwrap_or(usize::MAX);
         let recent: HashSet<Token> = history.iter().rev().take(window).copied().collect();
         for token in recent {

@@ -22,7 +22,7 @@ pub struct Temperature {
 
 // ANCHOR: sampler
 impl Sampler for Temperature {
-    fn reshape(&self, logits: &mut [f64], _history: &[Token]) {
+    fn process(&self, logits: &mut [f64], _history: &[Token]) {
         let largest = crate::largest(logits);
         if largest == f64::NEG_INFINITY {
             return;

@@ -21,7 +21,7 @@ pub struct TopK {
 
 // ANCHOR: sampler
 impl Sampler for TopK {
-    fn reshape(&self, logits: &mut [f64], _history: &[Token]) {
+    fn process(&self, logits: &mut [f64], _history: &[Token]) {
         for token in crate::ranked(logits).into_iter().skip(self.k) {
             logits[token] = f64::NEG_INFINITY;
         }

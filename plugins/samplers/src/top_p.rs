@@ -22,7 +22,7 @@ pub struct TopP {
 
 // ANCHOR: sampler
 impl Sampler for TopP {
-    fn reshape(&self, logits: &mut [f64], _history: &[Token]) {
+    fn process(&self, logits: &mut [f64], _history: &[Token]) {
         let largest = crate::largest(logits);
         // Rounding lets a sum reach 1 before its smallest terms, so that 1 has to be told apart.
         if self.p >= 1.0 || largest == f64::NEG_INFINITY {

@@ -3,6 +3,6 @@
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     if let Ok(manifest) = hatchery::plugins::read_manifest(bytes, "fuzzed") {
-        assert!(manifest.variants.iter().all(|listed| !listed.name.is_empty() && listed.schema.is_object()));
+        assert!(manifest.plugins.iter().all(|listed| !listed.name.is_empty() && listed.schema.is_object()));
     }
 });

@@ -152,7 +152,7 @@ fn at_temperature(
     network: &Network,
     temperature: f64,
     registry: &Registry,
-) -> Result<Vec<Box<dyn hatchery_plugin::Sampler>>> {
+) -> Result<Vec<Box<dyn hatchery_plugin::host::HostSampler>>> {
     if !temperature.is_finite() || temperature < 0.0 {
         return Err(Problem::new(format!("a temperature is a number from 0 on, not {temperature}"))
             .hint("0 takes the most likely character, 1 draws as the model says, more draws more freely")

@@ -1,4 +1,4 @@
-//! Captured Burn operations become the compiler's graph.
+//! Recorded Burn operations become the compiler's graph.
 //!
 //! The capture is made with a batch size that no declared width shares, so that a matrix with that many rows is known to
 //! hold one row for each sequence.

@@ -1,9 +1,9 @@
 //! What compiling gives: the program of a whole model, with a place for every number.
 
 use hatchery_plugin::{
-    Fault, Name,
+    Name, PluginError,
     burn::tensor::DType,
-    capture::{Captured, capture, capture_cell},
+    capture::{RecordedGraph, capture, capture_cell},
 };
 
 use super::gradient_jobs::{Job, jobs};
@@ -61,9 +61,9 @@ pub(crate) struct Head {
     pub(crate) sums: Option<[usize; 2]>,
 }
 
-impl From<Fault> for Refusal {
-    fn from(fault: Fault) -> Self {
-        Self::new(fault.message)
+impl From<PluginError> for Refusal {
+    fn from(error: PluginError) -> Self {
+        Self::new(error.message)
     }
 }
 
@@ -79,7 +79,7 @@ impl ExecutionPlan {
         }
         let mut widths = vec![description.embedding.unwrap_or(vocabulary)];
         for (cell, prefix) in &description.layers {
-            for spec in cell.params(widths[widths.len() - 1]) {
+            for spec in cell.params(widths[widths.len() - 1])? {
                 shapes.push((format!("{prefix}{}", spec.name), spec.shape));
             }
             widths.push(cell.outputs());
@@ -116,7 +116,7 @@ impl ExecutionPlan {
             let inputs = widths[index];
             let state: Vec<(usize, f64)> = cell.state().iter().map(|spec| (spec.width, spec.start)).collect();
             let names = cell.state().iter().map(|spec| spec.name.to_string()).collect();
-            let params = cell.params(inputs);
+            let params = cell.params(inputs)?;
             let batch = unlike(
                 params
                     .iter()
@@ -245,11 +245,11 @@ fn clippers(
     fixed: &mut Fixed,
 ) -> Result<Vec<Location>> {
     let inputs: Vec<(Name, [usize; 2])> = shapes.iter().map(|(name, shape)| (name.clone().into(), *shape)).collect();
-    let captured: Captured = capture(&inputs, dtype, |tensors| {
+    let captured: RecordedGraph = capture(&inputs, dtype, |tensors| {
         let names = inputs.iter().map(|(name, _)| name.clone());
         let gradients = names.zip(tensors).collect();
-        let clipped = description.clippers.iter().fold(gradients, |gradients, clipper| clipper.clip(gradients));
-        inputs.iter().map(|(name, _)| (name.clone(), clipped.get(name))).collect()
+        let clipped = description.clippers.iter().try_fold(gradients, |gradients, clipper| clipper.clip(gradients))?;
+        Ok(inputs.iter().map(|(name, _)| (name.clone(), clipped.get(name))).collect())
     })?;
     let leaves: Vec<_> = inputs.iter().enumerate().map(|(number, (_, shape))| (Leaf::Param(number), *shape)).collect();
     let outputs: Vec<_> = captured.outputs.iter().map(|(_, id)| *id).collect();

@@ -6,7 +6,7 @@ use burn::{
     Tensor,
     tensor::{DType, Device, Int, TensorData, activation},
 };
-use hatchery_plugin::{Clipper, Gradients, Matrices, Params, State, Token};
+use hatchery_plugin::{Gradients, Matrices, Params, State, Token, host::HostClipper};
 
 use super::{
     Executor, Totals,
@@ -27,7 +27,7 @@ use crate::{
 /// A model on one of Burn's devices.
 pub struct BurnExecutor {
     model: Model,
-    clippers: Vec<Box<dyn Clipper>>,
+    clippers: Vec<Box<dyn HostClipper>>,
     optimizer: Box<dyn Update>,
     device: Device,
     /// Whether the device computes behind the program's back.
@@ -58,7 +58,7 @@ impl BurnExecutor {
     pub fn new(
         model: Model,
         values: Vec<Vec<f64>>,
-        clippers: Vec<Box<dyn Clipper>>,
+        clippers: Vec<Box<dyn HostClipper>>,
         experiment: &Experiment,
         device: &Device,
     ) -> Self {
@@ -137,7 +137,7 @@ impl BurnExecutor {
         state: &State,
         wanted: &[usize],
         mut dropout: Option<Stream>,
-    ) -> (Tensor<2>, State) {
+    ) -> Result<(Tensor<2>, State)> {
         let (tokens, rows) = batch;
         let mut sequence = self.inputs(params, tokens, rows);
         let mut ends = State::with_capacity(state.len());
@@ -145,7 +145,7 @@ impl BurnExecutor {
             let own = within(params, &layer.prefix);
             let mut carried = within(state, &layer.prefix);
             for x in &mut sequence {
-                let (output, next) = layer.cell.step(&own, x.clone(), carried);
+                let (output, next) = layer.cell.step(&own, x.clone(), carried)?;
                 (*x, carried) = (output, next); // [rows, outputs]
             }
             for (name, vector) in carried {
@@ -156,7 +156,7 @@ impl BurnExecutor {
             }
         }
         let outputs = wanted.iter().map(|&step| sequence[step].clone()).collect();
-        (Tensor::cat(outputs, 0), ends) // [wanted × rows, outputs]
+        Ok((Tensor::cat(outputs, 0), ends)) // [wanted × rows, outputs]
     }
     // ANCHOR_END: forward
 
@@ -209,7 +209,8 @@ impl Executor for BurnExecutor {
         let state = self.begin_with(carried, batch).map(|_, vector| vector.autodiff());
         let counted = Counted::of(batch);
 
-        let (outputs, end) = self.forward(&tracked, (&batch.inputs, batch.rows), &state, &counted.steps, Some(dropout));
+        let (outputs, end) =
+            self.forward(&tracked, (&batch.inputs, batch.rows), &state, &counted.steps, Some(dropout))?;
         let nats = self.cross_entropy(Self::head(&tracked, outputs), &counted); // [1]
 
         // Not divided: Burn 0.22 differentiates a division by a number in 32 bits.
@@ -221,7 +222,7 @@ impl Executor for BurnExecutor {
                 (name.to_owned(), gradient.unwrap_or_else(|| matrix.clone().inner().zeros_like()))
             })
             .collect();
-        let clipped = self.clippers.iter().fold(gradients.clone(), |gradients, clipper| clipper.clip(gradients));
+        let clipped = self.clippers.iter().try_fold(gradients.clone(), |gradients, clipper| clipper.clip(gradients))?;
 
         let optimizer = &mut self.optimizer;
         self.params = std::mem::take(&mut self.params)
@@ -270,7 +271,7 @@ impl Executor for BurnExecutor {
         let evaluated = self.evaluated.take();
         let state = self.begin_with(evaluated, batch);
         let counted = Counted::of(batch);
-        let (outputs, end) = self.forward(&self.params, (&batch.inputs, batch.rows), &state, &counted.steps, None);
+        let (outputs, end) = self.forward(&self.params, (&batch.inputs, batch.rows), &state, &counted.steps, None)?;
         self.evaluated = Some(end);
         let logits = Self::head(&self.params, outputs); // [counted rows, vocabulary]
         let guesses = logits.clone().argmax(1).try_into_data().map_err(failed)?;
@@ -289,7 +290,7 @@ impl Executor for BurnExecutor {
     }
 
     fn advance(&mut self, tokens: &[Token]) -> Result<Vec<f64>> {
-        let (outputs, state) = self.forward(&self.params, (tokens, tokens.len()), &self.generated, &[0], None);
+        let (outputs, state) = self.forward(&self.params, (tokens, tokens.len()), &self.generated, &[0], None)?;
         self.generated = state;
         read(Self::head(&self.params, outputs))
     }

@@ -3,7 +3,10 @@
 //! The compiling and the running are `hatchery-compile`'s; here its numbers get the names of checkpoints.
 
 use hatchery_compile::{Description, Matrix, Options, Refusal, Run, Sequences, Width};
-use hatchery_plugin::{Cell, Clipper, Token};
+use hatchery_plugin::{
+    Cell, Token,
+    host::{HostCell, HostClipper},
+};
 
 use super::{Executor, Products, Totals, parameter};
 use crate::{
@@ -35,7 +38,7 @@ impl CompiledExecutor {
     pub fn new(
         model: &Model,
         values: &[Vec<f64>],
-        clippers: &[Box<dyn Clipper>],
+        clippers: &[Box<dyn HostClipper>],
         experiment: &Experiment,
     ) -> std::result::Result<Self, Refusal> {
         let description = Description {
@@ -158,13 +161,13 @@ impl Executor for CompiledExecutor {
 ///
 /// # Errors
 /// When the cell uses an operation that the compiler does not know.
-pub fn program(cell: &dyn Cell, inputs: usize) -> std::result::Result<String, Refusal> {
+pub fn program(cell: &dyn HostCell, inputs: usize) -> std::result::Result<String, Refusal> {
     let below = Below(inputs);
     let description = Description {
         vocabulary: 2,
         embedding: Some(inputs),
         // The first of two: a cell that is fed by another shows its product with the input too.
-        layers: vec![(&below as &dyn Cell, String::new()), (cell, "cell, ".to_owned())],
+        layers: vec![(&below as &dyn HostCell, String::new()), (cell, "cell, ".to_owned())],
         dropout: 0.0,
         dropout_last: false,
         clippers: vec![],

@@ -147,7 +147,7 @@ pub struct Model {
     pub dropout_last: bool,
     /// Initializer of every weight matrix, in place of those that cells and head declare; biases keep theirs.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub initializer: Option<hatchery_plugin::Initialiser>,
+    pub initializer: Option<hatchery_plugin::Initializer>,
 }
 
 /// How long and how training goes.

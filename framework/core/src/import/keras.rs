@@ -116,7 +116,7 @@ fn places(layers: &[Layer], model: &Model, experiment: &Experiment, notes: &mut 
                     recurrent += 1;
                     continue;
                 };
-                let names = lstm(layer, experiment, &own.cell.params(own.inputs))?;
+                let names = lstm(layer, experiment, &own.params)?;
                 for (name, (weight, is_transposed)) in
                     names.iter().zip([("kernel", true), ("recurrent_kernel", true), ("bias", false)])
                 {

@@ -155,7 +155,7 @@ fn text(network: &mut Network, length: usize) -> Result<String> {
 struct MostLikely;
 
 impl Sampler for MostLikely {
-    fn reshape(&self, logits: &mut [f64], _history: &[Token]) {
+    fn process(&self, logits: &mut [f64], _history: &[Token]) {
         let most = (0..logits.len()).reduce(|most, token| if logits[token] > logits[most] { token } else { most });
         let likely = |token| Some(token) == most;
         (0..logits.len()).filter(|&token| !likely(token)).for_each(|token| logits[token] = f64::NEG_INFINITY);

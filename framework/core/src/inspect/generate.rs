@@ -40,7 +40,7 @@ pub struct GeneratedText {
 /// Generates the sequences of a request. `watch` sees every character as it is drawn, with the index of its sequence.
 ///
 /// # Errors
-/// When the prefix holds an unknown character, the model has diverged, or the device fails.
+/// When the prefix holds an unknown character, the model has diverged, or the device or a plugin of a library fails.
 // ANCHOR: generate
 pub fn generate(
     network: &mut Network,
@@ -63,7 +63,7 @@ pub fn generate(
                 return Err(diverged().into());
             }
             let uniform = generators.uniform(row, position);
-            let token = random::sample(&network.samplers, logits, &sequences[row], uniform);
+            let token = random::sample(&network.samplers, logits, &sequences[row], uniform)?;
             if Some(token) == context.end {
                 ended[row] = true;
             } else {

@@ -75,7 +75,7 @@ impl Probe {
         let mut loss: Option<Tensor<1>> = None;
         for step in 0..batch.steps {
             let tokens = &batch.inputs[step * rows..(step + 1) * rows];
-            let (output, next) = self.step(self.inputs(tokens), &state);
+            let (output, next) = self.step(self.inputs(tokens), &state)?;
             if ends.contains(&step) {
                 let here: Vec<f64> = last.iter().map(|&end| f64::from(u8::from(end == Some(step)))).collect();
                 let nats = self.nats(output, &batch.targets[step * rows..(step + 1) * rows], here);
@@ -128,7 +128,7 @@ impl Probe {
     }
 
     /// One step of all layers. Dropout, which is for training, is left out.
-    fn step(&self, mut x: Tensor<2>, state: &State) -> (Tensor<2>, State) {
+    fn step(&self, mut x: Tensor<2>, state: &State) -> Result<(Tensor<2>, State)> {
         let mut next = State::with_capacity(state.len());
         for layer in &self.model.layers {
             let own = |all: &Params| -> Params {
@@ -137,13 +137,13 @@ impl Probe {
                 };
                 all.iter().filter_map(inner).collect()
             };
-            let (output, carried) = layer.cell.step(&own(&self.params), x, own(state));
+            let (output, carried) = layer.cell.step(&own(&self.params), x, own(state))?;
             x = output; // [rows, outputs]
             for spec in layer.cell.state() {
                 next.push(format!("{}{}", layer.prefix, spec.name), carried.get(&spec.name));
             }
         }
-        (x, next)
+        Ok((x, next))
     }
 
     /// Cross-entropy of the rows that end here, summed, in nats: `[1]`.

@@ -1,11 +1,8 @@
-//! What is wrong with a library, field by field: the long form of the refusal by [`load`](super::load).
+//! `hatchery plugins doctor`: the faults of a library field by field, each with its repair.
 
 use std::path::Path;
 
-use hatchery_plugin::{
-    Kind,
-    wire::{BURN_IR, INTERFACE},
-};
+use hatchery_plugin::wire::{BURN_IR, INTERFACE, PluginEntry};
 use serde_json::Value;
 
 use super::{
@@ -14,112 +11,137 @@ use super::{
     manifest::{self, REBUILD},
 };
 
-/// What was found out about one field.
+/// The repair of a manifest that cannot be read.
+const FIX_MANIFEST: &str = "fix the plugin's `hatchery_plugin_manifest`";
+
+/// The repair of a Rust library without entry points.
+const ADD_LIST: &str =
+    "in Cargo.toml: [features] default = [\"library\"], library = []; in src/lib.rs: hatchery_plugin::export! { … }";
+
+/// One field of a library.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What was looked at.
+    /// Its name.
     pub field: &'static str,
-    /// What the library has.
+    /// Its value in the library.
     pub found: String,
-    /// What this program needs there.
+    /// The value that this program needs.
     pub needed: String,
-    /// The command or change that repairs it; none when it is good.
+    /// The command or change that repairs it; none if it is good.
     pub repair: Option<String>,
 }
 
 /// Examines a library as far as it can be read. `registry` holds the plugins whose names are taken.
 pub fn examine(path: &Path, registry: &Registry) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut note = |field, found: String, needed: &str, repair: Option<&str>| {
-        findings.push(Finding { field, found, needed: needed.to_owned(), repair: repair.map(str::to_owned) });
-    };
-    let size = std::fs::metadata(path).map(|meta| meta.len());
-    match &size {
-        Ok(size) => note("file", format!("{size} bytes"), "a file", None),
-        Err(error) => {
-            note("file", error.to_string(), "a file", Some("check the path, or build it: cargo build --release"));
-        }
-    }
-    if size.is_err() {
-        return findings;
-    }
-    let library = match Library::load(path) {
-        Ok(library) => library,
-        Err(NotAPlugin::NoLibrary(reason)) => {
-            note(
-                "library",
-                reason,
-                "a shared library of this system",
-                Some("cargo build --release, with crate-type = [\"cdylib\"]"),
-            );
-            return findings;
-        }
-        Err(NotAPlugin::Lacks(name)) => {
-            note("library", "loads".to_owned(), "a shared library of this system", None);
-            let repair = "in Cargo.toml: [features] default = [\"library\"], library = []; in src/lib.rs: hatchery_plugin::export! { … }";
-            note("entry points", format!("no `{name}`"), "those of hatchery_plugin.h", Some(repair));
-            return findings;
-        }
-    };
-    note("library", "loads".to_owned(), "a shared library of this system", None);
-    let bytes = match library.manifest() {
-        Ok(bytes) => bytes,
-        Err(fault) => {
-            note("manifest", fault.message, "an answer", Some("mend the plugin's `hatchery_plugin_manifest`"));
-            return findings;
-        }
-    };
-    let value: Value = match serde_json::from_slice(&bytes) {
-        Ok(value) => value,
-        Err(error) => {
-            note("manifest", error.to_string(), "JSON", Some("mend the plugin's `hatchery_plugin_manifest`"));
-            return findings;
-        }
-    };
-    note("manifest", format!("{} bytes of JSON", bytes.len()), "JSON", None);
-    let word =
-        |key: &str| value.get(key).map_or("nothing".to_owned(), |v| v.as_str().map_or(v.to_string(), str::to_owned));
-    let mut compare = |field, needed: String| {
-        let found = word(field);
-        let repair = (found != needed).then_some(REBUILD);
-        note(field, found, &needed, repair);
-        repair.is_none()
-    };
-    let same = compare("interface", INTERFACE.to_string()) & compare("burn-ir", BURN_IR.to_owned());
-    note("package", format!("{} {}", word("package"), word("version")), "a crate and its version", None);
-    if !same {
-        return findings;
-    }
-    match manifest::read(&bytes, &path.display().to_string()) {
-        Err(problem) => {
-            let repair = problem.hint.as_deref().unwrap_or("mend the plugin's `hatchery_plugin_manifest`");
-            note("plugins", problem.message.clone(), "a list", Some(repair));
-        }
-        Ok(manifest) => {
-            for listed in &manifest.variants {
-                let taken = registry
-                    .find(listed.kind, &listed.name)
-                    .map(|entry| format!("{} {}", entry.origin.package, entry.origin.version));
-                let lacks = library.lacks(listed.kind);
-                let found = format!("{} \"{}\"", listed.kind, listed.name);
-                match (taken, lacks) {
-                    (Some(owner), _) => note(
-                        field(listed.kind),
-                        found,
-                        &format!("a name that is free; {owner} has it"),
-                        Some("give it another name in `export!`"),
-                    ),
-                    (None, Some(name)) => {
-                        note(field(listed.kind), found, &format!("`{name}`"), Some("add the entry point"));
-                    }
-                    (None, None) => note(field(listed.kind), found, "a name that is free", None),
-                }
-            }
-        }
-    }
+    // Each part is looked at only when the one before is good; what was found is there in any case.
+    let _ = file(path, &mut findings)
+        .and_then(|()| open(path, &mut findings))
+        .and_then(|library| Some((library, answer(library, &mut findings)?)))
+        .and_then(|(library, bytes)| Some((library, versions(bytes, &mut findings)?)))
+        .map(|(library, bytes)| plugins(path, library, &bytes, registry, &mut findings));
     findings
 }
 
-fn field(kind: Kind) -> &'static str {
-    kind.word()
+impl Finding {
+    fn good(field: &'static str, found: impl Into<String>, needed: impl Into<String>) -> Self {
+        Self { field, found: found.into(), needed: needed.into(), repair: None }
+    }
+
+    fn wrong(field: &'static str, found: impl Into<String>, needed: impl Into<String>, repair: &str) -> Self {
+        Self { field, found: found.into(), needed: needed.into(), repair: Some(repair.to_owned()) }
+    }
+}
+
+fn file(path: &Path, findings: &mut Vec<Finding>) -> Option<()> {
+    let size = std::fs::metadata(path).map(|meta| meta.len());
+    let is_there = size.is_ok();
+    findings.push(match size {
+        Ok(size) => Finding::good("file", format!("{size} bytes"), "a file"),
+        Err(error) => {
+            Finding::wrong("file", error.to_string(), "a file", "check the path, or build it: cargo build --release")
+        }
+    });
+    is_there.then_some(())
+}
+
+fn open(path: &Path, findings: &mut Vec<Finding>) -> Option<&'static Library> {
+    const NEEDED: &str = "a shared library of this system";
+    let loads = || Finding::good("library", "loads", NEEDED);
+    match Library::load(path) {
+        Ok(library) => {
+            findings.push(loads());
+            Some(library)
+        }
+        Err(NotAPlugin::NoLibrary(reason)) => {
+            let repair = "cargo build --release, with crate-type = [\"cdylib\"]";
+            findings.push(Finding::wrong("library", reason, NEEDED, repair));
+            None
+        }
+        Err(NotAPlugin::Lacks(name)) => {
+            let needed = "those of hatchery_plugin.h";
+            findings.extend([loads(), Finding::wrong("entry points", format!("no `{name}`"), needed, ADD_LIST)]);
+            None
+        }
+    }
+}
+
+/// The manifest, which is JSON.
+fn answer(library: &Library, findings: &mut Vec<Finding>) -> Option<Vec<u8>> {
+    let mut wrong = |found: String, needed| {
+        findings.push(Finding::wrong("manifest", found, needed, FIX_MANIFEST));
+        None
+    };
+    let bytes = match library.manifest() {
+        Ok(bytes) => bytes,
+        Err(error) => return wrong(error.message, "an answer"),
+    };
+    if let Err(error) = serde_json::from_slice::<Value>(&bytes) {
+        return wrong(error.to_string(), "JSON");
+    }
+    findings.push(Finding::good("manifest", format!("{} bytes of JSON", bytes.len()), "JSON"));
+    Some(bytes)
+}
+
+/// Compares the versions and gives the manifest back if they are those of this program.
+fn versions(bytes: Vec<u8>, findings: &mut Vec<Finding>) -> Option<Vec<u8>> {
+    let value: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    let text =
+        |key: &str| value.get(key).map_or("nothing".to_owned(), |v| v.as_str().map_or(v.to_string(), str::to_owned));
+    let mut is_same = true;
+    for (field, needed) in [("interface", INTERFACE.to_string()), ("burn-ir", BURN_IR.to_owned())] {
+        let found = text(field);
+        findings.push(if found == needed {
+            Finding::good(field, found, needed)
+        } else {
+            is_same = false;
+            Finding::wrong(field, found, needed, REBUILD)
+        });
+    }
+    let package = format!("{} {}", text("package"), text("version"));
+    findings.push(Finding::good("package", package, "a crate and its version"));
+    is_same.then_some(bytes)
+}
+
+fn plugins(path: &Path, library: &Library, bytes: &[u8], registry: &Registry, findings: &mut Vec<Finding>) {
+    match manifest::read(bytes, &path.display().to_string()) {
+        Err(problem) => {
+            let repair = problem.hint.as_deref().unwrap_or(FIX_MANIFEST);
+            findings.push(Finding::wrong("plugins", problem.message.clone(), "a list", repair));
+        }
+        Ok(manifest) => findings.extend(manifest.plugins.iter().map(|entry| plugin(entry, library, registry))),
+    }
+}
+
+fn plugin(entry: &PluginEntry, library: &Library, registry: &Registry) -> Finding {
+    let (field, found) = (entry.kind.word(), format!("{} \"{}\"", entry.kind, entry.name));
+    if let Some(taken) = registry.find(entry.kind, &entry.name) {
+        let owner = format!("{} {}", taken.origin.package, taken.origin.version);
+        let needed = format!("a name that is free; {owner} has it");
+        return Finding::wrong(field, found, needed, "give the plugin another name");
+    }
+    match library.lacks(entry.kind) {
+        Some(name) => Finding::wrong(field, found, format!("`{name}`"), "add the entry point"),
+        None => Finding::good(field, found, "a name that is free"),
+    }
 }

@@ -1,4 +1,4 @@
-//! Whether the plugins at hand are those with which a checkpoint was made.
+//! Comparison of the plugins at hand with those that a checkpoint was made with.
 
 use hatchery_plugin::Kind;
 
@@ -11,7 +11,8 @@ use crate::{
 /// Compares what a checkpoint records of its plugins with a registry.
 ///
 /// # Errors
-/// Every plugin that comes from elsewhere now: a model may then compute something else than it was trained to.
+/// One problem for each plugin that comes from another crate, version or library now: the model may compute something else
+/// than it was trained to.
 pub fn check_drift(recorded: &[Provenance], registry: &Registry) -> Result<()> {
     let problems: Vec<_> = recorded.iter().filter_map(|recorded| drifted(recorded, registry)).collect();
     if problems.is_empty() { Ok(()) } else { Err(problems.into()) }
@@ -19,21 +20,21 @@ pub fn check_drift(recorded: &[Provenance], registry: &Registry) -> Result<()> {
 
 fn drifted(recorded: &Provenance, registry: &Registry) -> Option<Problem> {
     let kind = Kind::ALL.into_iter().find(|kind| kind.word() == recorded.kind)?;
-    // A plugin that is missing is told when the experiment is read.
+    // A missing plugin is reported when the experiment is read.
     let origin = &registry.find(kind, &recorded.name)?.origin;
     let now = (&origin.package, &origin.version, &origin.library);
     if now == (&recorded.package, &recorded.version, &recorded.library) {
         return None;
     }
-    let told = |package: &str, version: &str, library: Option<&str>| {
+    let described = |package: &str, version: &str, library: Option<&str>| {
         let library =
             library.map_or("linked in".to_owned(), |hash| format!("library {}…", &hash[..hash.len().min(12)]));
         format!("{package} {version}, {library}")
     };
     let problem =
         Problem::new(format!("the {kind} `{}` is not the one that the checkpoint was made with", recorded.name))
-            .note(format!("then: {}", told(&recorded.package, &recorded.version, recorded.library.as_deref())))
-            .note(format!("now: {}", told(&origin.package, &origin.version, origin.library.as_deref())))
+            .note(format!("then: {}", described(&recorded.package, &recorded.version, recorded.library.as_deref())))
+            .note(format!("now: {}", described(&origin.package, &origin.version, origin.library.as_deref())))
             .hint("use the plugin of then, or accept this one: --allow-plugin-drift");
     Some(problem)
 }

@@ -1,26 +1,26 @@
 //! A library file and its C entry points: the only place in the framework that calls foreign code.
 //!
-//! Whoever loads a library trusts it as a program: its code runs with all of ours' rights. What is guarded against here
-//! is everything that an honest but wrong library may do: be no plugin, be one of another version, panic, answer
-//! garbage. A library is never unloaded, for its threads and its static data may be in use.
+//! A library runs with all rights of the program: load only what you would run. The checks here are against mistakes, not
+//! malice: a file that is not a plugin, one of another version, a panic, an answer of garbage. A library is never
+//! unloaded, because its threads and its static data may be in use.
 
 use std::{error::Error, ffi::c_void, path::Path};
 
 use hatchery_plugin::{
-    Fault, Result, Token,
+    PluginError, Token,
     entry::Bytes,
-    wire::{self, DONE, PANICKED, REFUSED, Refusal},
+    wire::{self, ERROR, OK, PANICKED},
 };
 use libloading::Library as Loaded;
 
-use super::whole::is_cut_off;
+use super::truncated::is_truncated;
 
 type ManifestFn = unsafe extern "C" fn(*mut Bytes) -> i32;
 type OpenFn = unsafe extern "C" fn(*const u8, usize, *mut u64, *mut Bytes) -> i32;
 type CloseFn = unsafe extern "C" fn(u64);
 type ParamsFn = unsafe extern "C" fn(u64, usize, *mut Bytes) -> i32;
 type CaptureFn = unsafe extern "C" fn(u64, *const u8, usize, *mut Bytes) -> i32;
-type ReshapeFn = unsafe extern "C" fn(u64, *mut f64, usize, *const u32, usize, *mut Bytes) -> i32;
+type ProcessFn = unsafe extern "C" fn(u64, *mut f64, usize, *const u32, usize, *mut Bytes) -> i32;
 type DocumentsFn = unsafe extern "C" fn(u64, *const u8, usize, *const u8, usize, *mut Bytes) -> i32;
 type FreeFn = unsafe extern "C" fn(Bytes);
 
@@ -35,16 +35,16 @@ pub(super) struct Library {
     close: Option<CloseFn>,
     params: Option<ParamsFn>,
     capture: Option<CaptureFn>,
-    reshape: Option<ReshapeFn>,
+    process: Option<ProcessFn>,
     documents: Option<DocumentsFn>,
 }
 
-/// Why a file is no plugin library.
+/// Why a file is not a plugin library.
 #[derive(Debug)]
 pub(super) enum NotAPlugin {
     /// The system cannot load it.
     NoLibrary(String),
-    /// It has no such entry point.
+    /// It lacks this entry point.
     Lacks(&'static str),
 }
 
@@ -53,12 +53,12 @@ impl Library {
     pub(super) fn load(path: &Path) -> std::result::Result<&'static Self, NotAPlugin> {
         // A path without a separator would be looked for in the system's folders.
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        if is_cut_off(&path) {
+        if is_truncated(&path) {
             return Err(NotAPlugin::NoLibrary(
-                "the file is cut off: it ends before parts that it says it has".to_owned(),
+                "the file is truncated: its headers name parts beyond its end".to_owned(),
             ));
         }
-        // SAFETY: loading runs the library's initialisers: whoever names a library trusts its code.
+        // SAFETY: loading runs the library's initializers; the user who names it trusts its code.
         let loaded = unsafe { Loaded::new(&path) }.map_err(|error| {
             // What the system says is the cause of an error that only says what was called.
             NotAPlugin::NoLibrary(error.source().map_or_else(|| error.to_string(), ToString::to_string))
@@ -74,30 +74,30 @@ impl Library {
                 close: symbol(loaded, "hatchery_plugin_close"),
                 params: symbol(loaded, "hatchery_plugin_params"),
                 capture: symbol(loaded, "hatchery_plugin_capture"),
-                reshape: symbol(loaded, "hatchery_plugin_reshape"),
+                process: symbol(loaded, "hatchery_plugin_process"),
                 documents: symbol(loaded, "hatchery_plugin_documents"),
             }
         };
         Ok(Box::leak(Box::new(library)))
     }
 
-    /// What the library says about itself.
-    pub(super) fn manifest(&self) -> Result<Vec<u8>> {
+    /// The library's manifest.
+    pub(super) fn manifest(&self) -> Result<Vec<u8>, PluginError> {
         // SAFETY: `out` is valid during the call.
-        self.answer("manifest", |out| unsafe { (self.manifest)(out) })
+        self.answer(|out| unsafe { (self.manifest)(out) })
     }
 
-    /// Builds a plugin; returned are its number and what it is like.
-    pub(super) fn open(&self, request: &[u8]) -> Result<(u64, Vec<u8>)> {
+    /// Opens a plugin. Returns its number and its properties.
+    pub(super) fn open(&self, request: &[u8]) -> Result<(u64, Vec<u8>), PluginError> {
         let open = present(self.open, "open")?;
         let mut number = 0;
         let number_at = &raw mut number;
         // SAFETY: `request`, `number` and `out` are valid during the call.
-        let answer = self.answer("open", |out| unsafe { open(request.as_ptr(), request.len(), number_at, out) })?;
+        let answer = self.answer(|out| unsafe { open(request.as_ptr(), request.len(), number_at, out) })?;
         Ok((number, answer))
     }
 
-    /// Drops a plugin.
+    /// Closes a plugin.
     pub(super) fn close(&self, number: u64) {
         if let Some(close) = self.close {
             // SAFETY: the number came from `open`, and nobody uses it after this.
@@ -106,37 +106,37 @@ impl Library {
     }
 
     /// The parameters of a cell.
-    pub(super) fn params(&self, number: u64, inputs: usize) -> Result<Vec<u8>> {
+    pub(super) fn params(&self, number: u64, inputs: usize) -> Result<Vec<u8>, PluginError> {
         let params = present(self.params, "params")?;
         // SAFETY: `out` is valid during the call.
-        self.answer("params", |out| unsafe { params(number, inputs, out) })
+        self.answer(|out| unsafe { params(number, inputs, out) })
     }
 
     /// The graph of a cell's step or of a clipper.
-    pub(super) fn capture(&self, number: u64, request: &[u8]) -> Result<Vec<u8>> {
+    pub(super) fn capture(&self, number: u64, request: &[u8]) -> Result<Vec<u8>, PluginError> {
         let capture = present(self.capture, "capture")?;
         // SAFETY: `request` and `out` are valid during the call.
-        self.answer("capture", |out| unsafe { capture(number, request.as_ptr(), request.len(), out) })
+        self.answer(|out| unsafe { capture(number, request.as_ptr(), request.len(), out) })
     }
 
-    /// Lets a sampler change logits.
-    pub(super) fn reshape(&self, number: u64, logits: &mut [f64], history: &[Token]) -> Result<()> {
-        let reshape = present(self.reshape, "reshape")?;
+    /// Lets a sampler process logits.
+    pub(super) fn process(&self, number: u64, logits: &mut [f64], history: &[Token]) -> Result<(), PluginError> {
+        let process = present(self.process, "process")?;
         let (vocabulary, tokens) = (logits.len(), history.len());
         // SAFETY: both slices and `out` are valid during the call, and nobody else looks at the logits.
-        let call = |out| unsafe { reshape(number, logits.as_mut_ptr(), vocabulary, history.as_ptr(), tokens, out) };
-        self.answer("reshape", call).map(drop)
+        let call = |out| unsafe { process(number, logits.as_mut_ptr(), vocabulary, history.as_ptr(), tokens, out) };
+        self.answer(call).map(drop)
     }
 
     /// The documents of a text.
-    pub(super) fn documents(&self, number: u64, name: &str, text: &str) -> Result<Vec<u8>> {
+    pub(super) fn documents(&self, number: u64, name: &str, text: &str) -> Result<Vec<u8>, PluginError> {
         let documents = present(self.documents, "documents")?;
         // SAFETY: both texts and `out` are valid during the call.
         let call = |out| unsafe { documents(number, name.as_ptr(), name.len(), text.as_ptr(), text.len(), out) };
-        self.answer("documents", call)
+        self.answer(call)
     }
 
-    /// The entry points that a plugin of this kind needs and the library lacks.
+    /// An entry point that a plugin of this kind needs and the library lacks.
     pub(super) fn lacks(&self, kind: hatchery_plugin::Kind) -> Option<&'static str> {
         use hatchery_plugin::Kind;
         let needed: &[(&'static str, bool)] = match kind {
@@ -145,19 +145,19 @@ impl Library {
                 ("hatchery_plugin_capture", self.capture.is_some()),
             ],
             Kind::Clipper => &[("hatchery_plugin_capture", self.capture.is_some())],
-            Kind::Sampler => &[("hatchery_plugin_reshape", self.reshape.is_some())],
+            Kind::Sampler => &[("hatchery_plugin_process", self.process.is_some())],
             Kind::Dataset => &[("hatchery_plugin_documents", self.documents.is_some())],
         };
         let common = [("hatchery_plugin_open", self.open.is_some()), ("hatchery_plugin_close", self.close.is_some())];
         common.iter().chain(needed).find(|(_, there)| !there).map(|(name, _)| *name)
     }
 
-    /// Makes a call and takes its answer over.
-    fn answer(&self, call: &str, body: impl FnOnce(*mut Bytes) -> i32) -> Result<Vec<u8>> {
+    /// Makes a call and copies its answer.
+    fn answer(&self, body: impl FnOnce(*mut Bytes) -> i32) -> Result<Vec<u8>, PluginError> {
         let mut out = Bytes { data: std::ptr::null_mut(), length: 0 };
         let status = body(&raw mut out);
         if out.length > LONGEST || (out.data.is_null() && out.length > 0) {
-            return Err(Fault::new(format!("`{call}` gave {} bytes, which cannot be", out.length)));
+            return Err(PluginError::new(format!("its answer of {} bytes is too long or nowhere", out.length)));
         }
         let bytes = if out.length == 0 {
             Vec::new()
@@ -170,18 +170,18 @@ impl Library {
             unsafe { (self.free)(out) };
         }
         match status {
-            DONE => Ok(bytes),
-            REFUSED | PANICKED => match wire::read::<Refusal>(&bytes) {
-                Ok(refusal) => Err(refusal.into()),
-                Err(_) => Err(Fault::new(format!("`{call}` failed without saying why"))),
+            OK => Ok(bytes),
+            ERROR | PANICKED => match wire::read::<PluginError>(&bytes) {
+                Ok(error) => Err(error),
+                Err(_) => Err(PluginError::new("it gave no reason that can be read")),
             },
-            other => Err(Fault::new(format!("`{call}` ended with the unknown status {other}"))),
+            other => Err(PluginError::new(format!("it ended with the unknown status {other}"))),
         }
     }
 }
 
-fn present<F>(function: Option<F>, name: &str) -> Result<F> {
-    function.ok_or_else(|| Fault::new(format!("the library has no `hatchery_plugin_{name}`")))
+fn present<F>(function: Option<F>, name: &str) -> Result<F, PluginError> {
+    function.ok_or_else(|| PluginError::new(format!("the library has no `hatchery_plugin_{name}`")))
 }
 
 /// # Safety

@@ -33,7 +33,7 @@ pub fn read(bytes: &[u8], file: &str) -> Result<Manifest, Problem> {
         None => return Err(broken(file, "it has no `burn-ir`")),
     }
     let manifest: Manifest = serde_json::from_value(value).map_err(|error| broken(file, &error.to_string()))?;
-    for (index, listed) in manifest.variants.iter().enumerate() {
+    for (index, listed) in manifest.plugins.iter().enumerate() {
         let (kind, name) = (listed.kind, &listed.name);
         let is_word = |name: &str| {
             let sign = |sign: char| sign.is_ascii_lowercase() || sign.is_ascii_digit() || sign == '-';
@@ -42,7 +42,7 @@ pub fn read(bytes: &[u8], file: &str) -> Result<Manifest, Problem> {
         if !is_word(name) {
             return Err(broken(file, &format!("the {kind} name {name:?} is no word of a-z, 0-9 and -")));
         }
-        if manifest.variants[..index].iter().any(|other| other.kind == kind && other.name == *name) {
+        if manifest.plugins[..index].iter().any(|other| other.kind == kind && other.name == *name) {
             return Err(Problem::new(format!("`{file}` has two {kind}s named `{name}`"))
                 .hint("give one of them another name in `export!`"));
         }

@@ -2,10 +2,13 @@
 
 use std::path::Path;
 
-use hatchery_plugin::{Build, Builder, Cell, Clipper, Dataset, Fault, Kind, Provider, Sampler, Variant};
+use hatchery_plugin::{
+    Build, Builder, Dataset, Kind, PluginError, Provider, Variant,
+    host::{HostCell, HostClipper, HostSampler},
+};
 use serde_json::{Map, Value};
 
-use super::{Loaded, Part};
+use super::{load::Loaded, part::Part};
 use crate::error::{Problem, Result};
 
 /// Who provides a plugin: it is recorded in checkpoints.
@@ -107,7 +110,7 @@ impl Registry {
     ///
     /// # Errors
     /// When it is unknown or refuses its keys.
-    pub fn cell(&self, part: &Part) -> Result<Built<dyn Cell>> {
+    pub fn cell(&self, part: &Part) -> Result<Built<dyn HostCell>> {
         self.build(Kind::Cell, part, |build| if let Build::Cell(build) = build { Some(build) } else { None })
     }
 
@@ -115,7 +118,7 @@ impl Registry {
     ///
     /// # Errors
     /// When it is unknown or refuses its keys.
-    pub fn clipper(&self, part: &Part) -> Result<Built<dyn Clipper>> {
+    pub fn clipper(&self, part: &Part) -> Result<Built<dyn HostClipper>> {
         self.build(Kind::Clipper, part, |build| if let Build::Clipper(build) = build { Some(build) } else { None })
     }
 
@@ -123,7 +126,7 @@ impl Registry {
     ///
     /// # Errors
     /// When it is unknown or refuses its keys.
-    pub fn sampler(&self, part: &Part) -> Result<Built<dyn Sampler>> {
+    pub fn sampler(&self, part: &Part) -> Result<Built<dyn HostSampler>> {
         self.build(Kind::Sampler, part, |build| if let Build::Sampler(build) = build { Some(build) } else { None })
     }
 
@@ -142,7 +145,7 @@ impl Registry {
                 )
                 .into());
         };
-        let (plugin, resolved) = build(Value::Object(part.keys.clone())).map_err(|fault| refusal(kind, part, fault))?;
+        let (plugin, resolved) = build(Value::Object(part.keys.clone())).map_err(|error| refused(kind, part, error))?;
         let Value::Object(keys) = resolved else {
             return Err(Problem::new(format!("the {kind} `{}` is not configured by a table", part.name)).into());
         };
@@ -150,9 +153,9 @@ impl Registry {
     }
 }
 
-fn refusal(kind: Kind, part: &Part, fault: Fault) -> Problem {
-    let problem = Problem::new(format!("the {kind} `{}` refuses its keys: {}", part.name, fault.message));
-    match fault.hint {
+fn refused(kind: Kind, part: &Part, error: PluginError) -> Problem {
+    let problem = Problem::new(format!("the {kind} `{}` refuses its keys: {}", part.name, error.message));
+    match error.hint {
         Some(hint) => problem.hint(hint),
         None => problem,
     }

@@ -1,26 +1,34 @@
 //! Randomness: the framework's own, never a backend's, so that a seed means the same on every device.
 //!
-//! Two generators implement [`Draw`](hatchery_plugin::Draw): [`Stream`], one for every purpose of a run, and
+//! Two generators implement [`Rng`](hatchery_plugin::Rng): [`Stream`], one for every purpose of a run, and
 //! [`numpy::RandomState`], which repeats `NumPy`'s legacy numbers. Here is what both share: from logits to a token.
 
 pub mod numpy;
 mod stream;
 
-use hatchery_plugin::{Sampler, Token};
+use hatchery_plugin::{PluginError, Token, host::HostSampler};
 
 pub use self::stream::Stream;
 
-/// The next token: `logits` reshaped by each sampler of the chain, in order, then [`draw`]n from with `uniform`.
+/// The next token: `logits` processed by each sampler of the chain, in order, then [`draw`]n from with `uniform`.
 ///
 /// `history` holds the tokens of the sequence so far, the prompt included, oldest first.
 ///
+/// # Errors
+/// When a sampler of a library fails.
+///
 /// # Panics
 /// As [`draw`] does.
-pub fn sample(chain: &[Box<dyn Sampler>], logits: &mut [f64], history: &[Token], uniform: f64) -> Token {
+pub fn sample(
+    chain: &[Box<dyn HostSampler>],
+    logits: &mut [f64],
+    history: &[Token],
+    uniform: f64,
+) -> Result<Token, PluginError> {
     for sampler in chain {
-        sampler.reshape(logits, history);
+        sampler.process(logits, history)?;
     }
-    draw(logits, uniform)
+    Ok(draw(logits, uniform))
 }
 
 /// The token at `uniform`, in `[0, 1)`, of the softmax of `logits`, in nats.

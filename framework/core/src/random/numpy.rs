@@ -4,7 +4,7 @@
 //! frozen (NEP 19), so they are written down here once. How each uses the words of the generator stands in
 //! `tests/golden/numpy_random.py`, which made the numbers that the tests compare with.
 
-use hatchery_plugin::Draw;
+use hatchery_plugin::Rng;
 use serde::{Deserialize, Serialize};
 
 use super::normal_pair;
@@ -119,7 +119,7 @@ impl RandomState {
     }
 }
 
-impl Draw for RandomState {
+impl Rng for RandomState {
     fn uniform(&mut self) -> f64 {
         self.random_sample()
     }

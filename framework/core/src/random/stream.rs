@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 
-use hatchery_plugin::Draw;
 use rand_chacha::{
     ChaCha8Rng,
     rand_core::{Rng, SeedableRng},
@@ -107,7 +106,7 @@ impl Stream {
     }
 }
 
-impl Draw for Stream {
+impl hatchery_plugin::Rng for Stream {
     fn uniform(&mut self) -> f64 {
         Self::uniform(self)
     }

@@ -10,7 +10,7 @@ use burn::{
     },
     tensor::DType,
 };
-use hatchery_plugin::{Fault, Name, Result, capture::Captured};
+use hatchery_plugin::{Name, PluginError, capture::RecordedGraph};
 
 /// Numbers of the largest tensor: 1 GiB of 64 bits.
 const LARGEST: usize = 1 << 27;
@@ -23,28 +23,28 @@ type Known = HashMap<TensorId, (Vec<usize>, DType)>;
 
 /// Checks everything that can be checked without running the graph.
 pub(super) fn graph(
-    captured: &Captured,
+    captured: &RecordedGraph,
     arguments: &[(Name, [usize; 2])],
     results: &[(Name, [usize; 2])],
     dtype: DType,
-) -> Result<()> {
+) -> Result<(), PluginError> {
     let operations = &captured.graph.operations;
     if operations.len() > LONGEST {
-        return Err(Fault::new(format!("it has {} operations, at most {LONGEST} are allowed", operations.len())));
+        return Err(PluginError::new(format!("it has {} operations, at most {LONGEST} are allowed", operations.len())));
     }
     same_names("takes", &captured.inputs, arguments)?;
     same_names("gives", &captured.outputs, results)?;
     let mut known = Known::new();
     for ((name, id), (_, shape)) in captured.inputs.iter().zip(arguments) {
         if known.insert(*id, (shape.to_vec(), dtype)).is_some() {
-            return Err(Fault::new(format!("`{name}` is the same tensor as another argument")));
+            return Err(PluginError::new(format!("`{name}` is the same tensor as another argument")));
         }
     }
     for (id, data) in &captured.constants {
         let shape: Vec<_> = data.shape().iter().copied().collect();
         size("a constant", &shape)?;
         if known.insert(*id, (shape, data.dtype())).is_some() {
-            return Err(Fault::new(format!("{id} is a constant and an argument")));
+            return Err(PluginError::new(format!("{id} is a constant and an argument")));
         }
     }
     for (index, operation) in operations.iter().enumerate().filter(|(_, operation)| super::computes(operation)) {
@@ -52,9 +52,9 @@ pub(super) fn graph(
     }
     for ((name, id), (_, shape)) in captured.outputs.iter().zip(results) {
         match known.get(id) {
-            None => return Err(Fault::new(format!("nothing computes its result `{name}`"))),
+            None => return Err(PluginError::new(format!("nothing computes its result `{name}`"))),
             Some((found, kind)) if found != shape || *kind != dtype => {
-                return Err(Fault::new(format!(
+                return Err(PluginError::new(format!(
                     "its result `{name}` is {found:?} of {kind:?}, declared is {shape:?} of {dtype:?}"
                 )));
             }
@@ -65,25 +65,25 @@ pub(super) fn graph(
 }
 
 /// Compares what an operation made with what the graph says of it.
-pub(super) fn made(label: &str, declared: &TensorIr, found: Option<&DispatchTensor>) -> Result<()> {
-    let Some(found) = found else { return Err(Fault::new(format!("{label} leaves a result out"))) };
+pub(super) fn made(label: &str, declared: &TensorIr, found: Option<&DispatchTensor>) -> Result<(), PluginError> {
+    let Some(found) = found else { return Err(PluginError::new(format!("{label} leaves a result out"))) };
     let (shape, wanted) = (shape(&found.shape()), shape(&declared.shape));
     if shape != wanted {
-        return Err(Fault::new(format!("{label} makes {shape:?}, declared is {wanted:?}")));
+        return Err(PluginError::new(format!("{label} makes {shape:?}, declared is {wanted:?}")));
     }
     let (kind, wanted) = (found.dtype(), declared.dtype);
     let same = if wanted.is_float() { kind == wanted } else { kind.is_float() == wanted.is_float() };
-    if same { Ok(()) } else { Err(Fault::new(format!("{label} makes {kind:?}, declared is {wanted:?}"))) }
+    if same { Ok(()) } else { Err(PluginError::new(format!("{label} makes {kind:?}, declared is {wanted:?}"))) }
 }
 
-fn step(label: &str, operation: &OperationIr, known: &mut Known) -> Result<()> {
+fn step(label: &str, operation: &OperationIr, known: &mut Known) -> Result<(), PluginError> {
     let mut widest = [1u128; DIMENSIONS];
     for input in operation.inputs() {
         let declared = shape(&input.shape);
         match known.get(&input.id) {
-            None => return Err(Fault::new(format!("{label} reads {}, which nothing has computed", input.id))),
+            None => return Err(PluginError::new(format!("{label} reads {}, which nothing has computed", input.id))),
             Some((found, dtype)) if *found != declared || *dtype != input.dtype => {
-                return Err(Fault::new(format!(
+                return Err(PluginError::new(format!(
                     "{label} reads {} as {declared:?} of {:?}; it is {found:?} of {dtype:?}",
                     input.id, input.dtype
                 )));
@@ -96,21 +96,21 @@ fn step(label: &str, operation: &OperationIr, known: &mut Known) -> Result<()> {
     }
     // No operation on two tensors makes more than the product of their widest dimensions, except a selection.
     if widest.iter().product::<u128>() > LARGEST as u128 {
-        return Err(Fault::new(format!("{label} is on tensors that are too large together")));
+        return Err(PluginError::new(format!("{label} is on tensors that are too large together")));
     }
     let mut outputs = HashSet::new();
     for out in operation.outputs() {
         let declared = shape(&out.shape);
         size(label, &declared)?;
         if !outputs.insert(out.id) || known.insert(out.id, (declared, out.dtype)).is_some() {
-            return Err(Fault::new(format!("{label} computes {}, which is there already", out.id)));
+            return Err(PluginError::new(format!("{label} computes {}, which is there already", out.id)));
         }
     }
     made_to_measure(label, operation)
 }
 
 /// Operations that make as much as their arguments say, whatever is declared.
-fn made_to_measure(label: &str, operation: &OperationIr) -> Result<()> {
+fn made_to_measure(label: &str, operation: &OperationIr) -> Result<(), PluginError> {
     let (OperationIr::BaseFloat(base) | OperationIr::BaseInt(base) | OperationIr::BaseBool(base)) = operation else {
         return Ok(());
     };
@@ -125,28 +125,28 @@ fn made_to_measure(label: &str, operation: &OperationIr) -> Result<()> {
     let mut expected = shape(&tensor.shape);
     match (expected.get_mut(dim), size) {
         (Some(place), Some(size)) => *place = size,
-        _ => return Err(Fault::new(format!("{label} is along dimension {dim} of {expected:?}"))),
+        _ => return Err(PluginError::new(format!("{label} is along dimension {dim} of {expected:?}"))),
     }
     let declared = shape(&out.shape);
     if declared == expected {
         Ok(())
     } else {
-        Err(Fault::new(format!("{label} makes {expected:?}, declared is {declared:?}")))
+        Err(PluginError::new(format!("{label} makes {expected:?}, declared is {declared:?}")))
     }
 }
 
-fn same_names(verb: &str, found: &[(Name, TensorId)], wanted: &[(Name, [usize; 2])]) -> Result<()> {
+fn same_names(verb: &str, found: &[(Name, TensorId)], wanted: &[(Name, [usize; 2])]) -> Result<(), PluginError> {
     let found: Vec<_> = found.iter().map(|(name, _)| name.as_ref()).collect();
     let wanted: Vec<_> = wanted.iter().map(|(name, _)| name.as_ref()).collect();
-    if found == wanted { Ok(()) } else { Err(Fault::new(format!("it {verb} {found:?}, it must be {wanted:?}"))) }
+    if found == wanted { Ok(()) } else { Err(PluginError::new(format!("it {verb} {found:?}, it must be {wanted:?}"))) }
 }
 
-fn size(label: &str, shape: &[usize]) -> Result<()> {
+fn size(label: &str, shape: &[usize]) -> Result<(), PluginError> {
     let count = shape.iter().try_fold(1usize, |count, size| count.checked_mul(*size));
     if shape.len() <= DIMENSIONS && count.is_some_and(|count| count <= LARGEST) {
         Ok(())
     } else {
-        Err(Fault::new(format!("{label} makes a tensor of shape {shape:?}, which is too large")))
+        Err(PluginError::new(format!("{label} makes a tensor of shape {shape:?}, which is too large")))
     }
 }
 

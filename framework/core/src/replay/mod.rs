@@ -1,6 +1,6 @@
 //! Running a recorded graph on the host's own tensors.
 //!
-//! A cell or clipper from a loaded library is a [`Captured`] graph. Each operation is handed to Burn's dispatch backend,
+//! A cell or clipper from a loaded library is a [`RecordedGraph`] graph. Each operation is handed to Burn's dispatch backend,
 //! the same function that a direct call ends in, so that values and gradients are those of direct execution, on every
 //! device. A graph comes from outside: [`Program::new`] checks it, and runs it once, before anything relies on it.
 
@@ -29,7 +29,7 @@ use burn::{
     },
     tensor::{BoolDType, DType, IntDType, TensorData},
 };
-use hatchery_plugin::{Fault, Name, Result, capture::Captured};
+use hatchery_plugin::{Name, PluginError, capture::RecordedGraph};
 
 /// A graph that was checked and can be run.
 #[derive(Debug)]
@@ -50,11 +50,11 @@ impl Program {
     /// # Errors
     /// What does not fit, or which operation cannot be replayed.
     pub fn new(
-        captured: &Captured,
+        captured: &RecordedGraph,
         arguments: &[(Name, [usize; 2])],
         results: &[(Name, [usize; 2])],
         dtype: DType,
-    ) -> Result<Self> {
+    ) -> Result<Self, PluginError> {
         check::graph(captured, arguments, results, dtype)?;
         let mut renumber = Renumber::default();
         let inputs = captured.inputs.iter().map(|(_, id)| renumber.slot(*id)).collect();
@@ -123,17 +123,17 @@ impl Program {
     }
 
     /// Runs the graph with made-up numbers and compares what comes out of each operation with what the graph declares.
-    fn try_out(&self, arguments: &[(Name, [usize; 2])], dtype: DType) -> Result<()> {
+    fn try_out(&self, arguments: &[(Name, [usize; 2])], dtype: DType) -> Result<(), PluginError> {
         let device = burn::tensor::Device::default();
         let tensors = arguments.iter().map(|(_, shape)| Tensor::full(*shape, 0.5, (&device, dtype))).collect();
         let mut machine = self.machine(tensors);
         for (index, operation) in self.operations.iter().enumerate() {
             let label = format!("operation {index}, `{}`,", name(operation));
             // The machine is thrown away after a panic.
-            let done = hatchery_plugin::capture::quietly(AssertUnwindSafe(|| execute(operation, &mut machine)))
-                .map_err(|reason| Fault::new(format!("{label} does not fit its arguments: {reason}")))?;
+            let done = hatchery_plugin::capture::catch_panic(AssertUnwindSafe(|| execute(operation, &mut machine)))
+                .map_err(|reason| PluginError::new(format!("{label} does not fit its arguments: {reason}")))?;
             if done.is_none() {
-                return Err(Fault::new(format!("{label} cannot be replayed by this Hatchery"))
+                return Err(PluginError::new(format!("{label} cannot be replayed by this Hatchery"))
                     .hint("write it with other operations; the book lists those that are covered"));
             }
             for out in operation.outputs() {

@@ -5,9 +5,10 @@ use burn::{
     tensor::{DType, Device, TensorData},
 };
 use hatchery_plugin::{
-    Build, Cell, Name, Params, State, Variant,
-    capture::capture_step,
+    Build, Name, Params, PluginError, State, Variant,
+    capture::{capture_step, catch_panic},
     conformance::{Outcome, Report},
+    host::HostCell,
 };
 use serde_json::Value;
 
@@ -23,23 +24,23 @@ const INPUTS: usize = 3;
 pub fn probe(variant: &Variant, keys: &Value, report: &mut Report) {
     let Build::Cell(build) = &variant.build else { return };
     let result = match build(keys.clone()) {
-        Ok((cell, _)) => hatchery_plugin::capture::quietly(|| agrees(&*cell)).flatten(),
-        Err(fault) => Err(fault.message),
+        Ok((cell, _)) => catch_panic(|| agrees(&*cell)).flatten(),
+        Err(error) => Err(error.message),
     };
     report.outcomes.push(Outcome { check: "recorded equals direct", result });
 }
 
-fn agrees(cell: &dyn Cell) -> Result<String, String> {
+fn agrees(cell: &dyn HostCell) -> Result<String, String> {
     let device = Device::default();
     for dtype in [DType::F32, DType::F64] {
         let mut first: Option<Vec<f64>> = None;
         for rows in ROWS {
-            let arguments = arguments(cell, rows, dtype, &device);
-            let direct = direct(cell, &arguments);
+            let arguments = arguments(cell, rows, dtype, &device)?;
+            let direct = direct(cell, &arguments)?;
             let shapes: Vec<_> = arguments.iter().map(|(name, tensor)| (name.clone(), tensor.dims())).collect();
             let results: Vec<_> = direct.iter().map(|(name, tensor)| (name.clone(), tensor.dims())).collect();
-            let captured = capture_step(cell, INPUTS, rows, dtype).map_err(|fault| fault.message)?;
-            let program = Program::new(&captured, &shapes, &results, dtype).map_err(|fault| fault.message)?;
+            let captured = capture_step(cell, INPUTS, rows, dtype)?;
+            let program = Program::new(&captured, &shapes, &results, dtype)?;
             let replayed = program.run(arguments.into_iter().map(|(_, tensor)| tensor).collect());
             for ((name, direct), replayed) in direct.iter().zip(&replayed) {
                 if numbers(direct) != numbers(replayed) {
@@ -58,25 +59,28 @@ fn agrees(cell: &dyn Cell) -> Result<String, String> {
     Ok(format!("{ROWS:?} rows, f32 and f64, to the last bit"))
 }
 
+/// Named matrices, or why the library did not give what they follow from.
+type Arguments = Result<Vec<(Name, Tensor<2>)>, PluginError>;
+
 /// x, the parameters and the state, of made-up numbers; the first row is always the same.
-fn arguments(cell: &dyn Cell, rows: usize, dtype: DType, device: &Device) -> Vec<(Name, Tensor<2>)> {
+fn arguments(cell: &dyn HostCell, rows: usize, dtype: DType, device: &Device) -> Arguments {
     let mut shapes = vec![(Name::from("x"), [rows, INPUTS])];
-    shapes.extend(cell.params(INPUTS).into_iter().map(|spec| (spec.name, spec.shape)));
+    shapes.extend(cell.params(INPUTS)?.into_iter().map(|spec| (spec.name, spec.shape)));
     shapes.extend(cell.state().into_iter().map(|spec| (spec.name, [rows, spec.width])));
     let make = |(index, (name, shape)): (usize, (Name, [usize; 2]))| {
         let value = |at: usize| 0.4 * ((1 + at) as f64 * 0.7 + index as f64).sin();
         let values: Vec<_> = (0..shape[0] * shape[1]).map(value).collect();
         (name, Tensor::from_data(TensorData::new(values, shape), (device, dtype)))
     };
-    shapes.into_iter().enumerate().map(make).collect()
+    Ok(shapes.into_iter().enumerate().map(make).collect())
 }
 
-fn direct(cell: &dyn Cell, arguments: &[(Name, Tensor<2>)]) -> Vec<(Name, Tensor<2>)> {
-    let count = cell.params(INPUTS).len();
+fn direct(cell: &dyn HostCell, arguments: &[(Name, Tensor<2>)]) -> Arguments {
+    let count = cell.params(INPUTS)?.len();
     let params: Params = arguments[1..=count].iter().cloned().collect();
     let state: State = arguments[1 + count..].iter().cloned().collect();
-    let (output, next) = cell.step(&params, arguments[0].1.clone(), state);
-    std::iter::once((Name::from("output"), output)).chain(next).collect()
+    let (output, next) = cell.step(&params, arguments[0].1.clone(), state)?;
+    Ok(std::iter::once((Name::from("output"), output)).chain(next).collect())
 }
 
 fn numbers(tensor: &Tensor<2>) -> Vec<f64> {

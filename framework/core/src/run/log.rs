@@ -21,8 +21,8 @@ use crate::{
     files, hash,
 };
 
-/// Bytes of the largest log that is read. A run with a line for each of a million updates has a third of this.
-pub(crate) const LARGEST: u64 = 1 << 30;
+/// Bytes of the largest log that is read: lines for more than ten million updates.
+pub(crate) const LARGEST: u64 = 1 << 32;
 
 /// A line of `metrics.jsonl`: how training stood after one update.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

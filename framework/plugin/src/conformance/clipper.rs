@@ -2,7 +2,7 @@
 //!
 //! | check | finds |
 //! | --- | --- |
-//! | names and shapes kept | a gradient dropped, renamed or out of order: the optimiser would update another matrix |
+//! | names and shapes kept | a gradient dropped, renamed or out of order: the optimizer would update another matrix |
 //! | dtype kept | a constant or a cast of one precision inside |
 //! | zero stays zero | 0/0 where a norm is zero |
 //! | finite stays finite | a division by a norm that is tiny |
@@ -16,12 +16,12 @@ use super::{
     numbers::{Matrix, SplitMix, read, tensors},
     report::{Report, Verdict, attempt},
 };
-use crate::Clipper;
+use crate::host::HostClipper;
 
 const DTYPES: [DType; 2] = [DType::F64, DType::F32];
 
 /// Makes the checks of this file. `twin` is built from the same keys.
-pub(super) fn check(report: &mut Report, clipper: &dyn Clipper, twin: &dyn Clipper) {
+pub(super) fn check(report: &mut Report, clipper: &dyn HostClipper, twin: &dyn HostClipper) {
     // Every other check compares gradients one by one.
     if !report.run("names and shapes kept", || over_all(clipper, same_names)) {
         return;
@@ -42,10 +42,10 @@ struct Case {
 
 fn cases() -> Vec<Case> {
     const SHAPES: [(&str, [usize; 2]); 4] = [("wx", [12, 7]), ("wh", [12, 4]), ("b", [1, 12]), ("head.b", [1, 1])];
-    let mut draw = SplitMix::new(1);
+    let mut rng = SplitMix::new(1);
     let mut cases = Vec::new();
     for scale in [1.0, 1e-3, 1e3, 1e-30, 1e15] {
-        let gradients = SHAPES.map(|(name, shape)| Matrix::normal(name, shape, scale, &mut draw)).to_vec();
+        let gradients = SHAPES.map(|(name, shape)| Matrix::normal(name, shape, scale, &mut rng)).to_vec();
         cases.push(Case { what: format!("gradients of about {scale:e}"), gradients });
     }
     let zeros = |name: &str, [rows, columns]: [usize; 2]| {
@@ -57,7 +57,7 @@ fn cases() -> Vec<Case> {
     });
     cases.push(Case {
         what: "a gradient of zeros among others".into(),
-        gradients: vec![Matrix::normal("wx", [3, 2], 10.0, &mut draw), zeros("b", [1, 3])],
+        gradients: vec![Matrix::normal("wx", [3, 2], 10.0, &mut rng), zeros("b", [1, 3])],
     });
     let single = |value: f64| Case {
         what: format!("the only gradient {value:e}, [1, 1]"),
@@ -66,24 +66,22 @@ fn cases() -> Vec<Case> {
     cases.extend([0.25, -1000.0, 0.0].map(single));
     cases.push(Case {
         what: "one large matrix".into(),
-        gradients: vec![Matrix::normal("embedding", [65, 129], 2.0, &mut draw)],
+        gradients: vec![Matrix::normal("embedding", [65, 129], 2.0, &mut rng)],
     });
     cases
 }
 
-fn clip(clipper: &dyn Clipper, gradients: &[Matrix], dtype: DType) -> Vec<Matrix> {
-    read(&clipper.clip(tensors(gradients, &Device::flex(), dtype)))
+fn clip(clipper: &dyn HostClipper, gradients: &[Matrix], dtype: DType) -> Result<Vec<Matrix>, String> {
+    Ok(read(&clipper.clip(tensors(gradients, &Device::flex(), dtype))?))
 }
 
 /// Asks the same of all cases in both precisions.
-fn over_all(
-    clipper: &dyn Clipper,
-    ask: impl Fn(&[Matrix], &[Matrix], DType) -> std::result::Result<(), String>,
-) -> Verdict {
+fn over_all(clipper: &dyn HostClipper, ask: impl Fn(&[Matrix], &[Matrix], DType) -> Result<(), String>) -> Verdict {
     let cases = cases();
     for dtype in DTYPES {
         for Case { what, gradients } in &cases {
             attempt(|| clip(clipper, gradients, dtype))
+                .flatten()
                 .and_then(|clipped| ask(gradients, &clipped, dtype))
                 .map_err(|wrong| format!("for {what}, in {dtype:?}: {wrong}"))?;
         }
@@ -91,7 +89,7 @@ fn over_all(
     Ok(format!("{} lists of gradients in F64 and F32", cases.len()))
 }
 
-type Answer = std::result::Result<(), String>;
+type Answer = Result<(), String>;
 
 fn same_names(before: &[Matrix], after: &[Matrix], _: DType) -> Answer {
     let shapes = |gradients: &[Matrix]| -> Vec<_> {
@@ -152,13 +150,14 @@ fn signs_kept(before: &[Matrix], after: &[Matrix], _: DType) -> Answer {
     }
 }
 
-fn nothing_else(clipper: &dyn Clipper, twin: &dyn Clipper) -> Verdict {
+fn nothing_else(clipper: &dyn HostClipper, twin: &dyn HostClipper) -> Verdict {
     let cases = cases();
-    let first: Vec<_> = cases.iter().map(|case| clip(clipper, &case.gradients, DType::F64)).collect();
+    let clipped = |case: &Case| clip(clipper, &case.gradients, DType::F64);
+    let first: Vec<_> = cases.iter().map(clipped).collect::<Result<_, _>>()?;
     for (what, plugin) in [("again", clipper), ("with a second clipper of the same keys", twin)] {
         // In the other order, so that what one call leaves behind meets another.
         for (case, first) in cases.iter().zip(&first).rev() {
-            let second = clip(plugin, &case.gradients, DType::F64);
+            let second = clip(plugin, &case.gradients, DType::F64)?;
             if let Some(difference) = first.iter().zip(&second).find_map(|(a, b)| a.first_difference(b)) {
                 return Err(format!(
                     "clipping {} {what} gives something else: {difference}; a clipper is a pure function",

@@ -12,7 +12,7 @@
 use std::ops::Range;
 
 use super::report::{Report, Verdict, attempt};
-use crate::{Dataset, Documents, Fault, Framing, Source};
+use crate::{Dataset, Documents, Framing, PluginError, Source};
 
 /// Texts as a corpus could be.
 const TEXTS: [(&str, &str); 13] = [
@@ -49,7 +49,7 @@ pub(super) fn check(report: &mut Report, dataset: &dyn Dataset, twin: &dyn Datas
     report.run("same documents again", || same_again(dataset, twin));
 }
 
-fn documents(dataset: &dyn Dataset, text: &str) -> Result<Documents, Fault> {
+fn documents(dataset: &dyn Dataset, text: &str) -> Result<Documents, PluginError> {
     dataset.documents(&Source { name: "conformance", text })
 }
 

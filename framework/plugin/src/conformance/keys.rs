@@ -12,7 +12,7 @@
 use serde_json::{Map, Value};
 
 use super::report::{Report, Verdict};
-use crate::{Build, Fault, Kind, Variant};
+use crate::{Build, Kind, PluginError, Variant};
 
 /// Makes the checks of this file.
 pub(super) fn check(report: &mut Report, variant: &Variant, keys: &Value) {
@@ -118,7 +118,7 @@ fn unknown_key_refused(variant: &Variant, keys: &Value) -> Verdict {
 }
 
 fn built_again(variant: &Variant, keys: &Value) -> Verdict {
-    let refused = |what: &str, keys: &Value, fault: &Fault| format!("it refuses {what} {keys}: {fault}");
+    let refused = |what: &str, keys: &Value, fault: &PluginError| format!("it refuses {what} {keys}: {fault}");
     let resolved = resolve(variant, keys.clone()).map_err(|fault| refused("its keys", keys, &fault))?;
     let Value::Object(table) = &resolved else {
         return Err(format!("its keys are written back as {resolved}, which is no table"));
@@ -136,7 +136,7 @@ fn built_again(variant: &Variant, keys: &Value) -> Verdict {
 }
 
 /// The keys with every default filled in.
-fn resolve(variant: &Variant, keys: Value) -> crate::Result<Value> {
+fn resolve(variant: &Variant, keys: Value) -> Result<Value, PluginError> {
     match &variant.build {
         Build::Dataset(build) => build(keys).map(|(_, resolved)| resolved),
         Build::Cell(build) => build(keys).map(|(_, resolved)| resolved),

@@ -6,7 +6,7 @@ use burn::{
     tensor::{DType, Device, TensorData},
 };
 
-use crate::{Draw, Matrices};
+use crate::{Matrices, Rng};
 
 /// A named matrix of numbers, row by row.
 #[derive(Clone, Debug)]
@@ -25,8 +25,8 @@ impl Matrix {
     }
 
     /// Normal numbers around zero.
-    pub(super) fn normal(name: impl Into<String>, shape: [usize; 2], scale: f64, draw: &mut dyn Draw) -> Self {
-        Self::new(name, shape, (0..shape[0] * shape[1]).map(|_| scale * draw.normal()))
+    pub(super) fn normal(name: impl Into<String>, shape: [usize; 2], scale: f64, rng: &mut dyn Rng) -> Self {
+        Self::new(name, shape, (0..shape[0] * shape[1]).map(|_| scale * rng.normal()))
     }
 
     /// What a tensor holds.
@@ -108,7 +108,7 @@ impl SplitMix {
     }
 }
 
-impl Draw for SplitMix {
+impl Rng for SplitMix {
     fn uniform(&mut self) -> f64 {
         (self.bits() >> 11) as f64 / (1_u64 << 53) as f64
     }

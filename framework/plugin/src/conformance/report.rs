@@ -1,10 +1,8 @@
 //! What the kit found: a table with a line for each check.
 
-use std::{
-    any::Any,
-    fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
-};
+use std::fmt;
+
+use crate::capture::catch_panic;
 
 /// What came out for one plugin.
 #[derive(Clone, Debug)]
@@ -21,11 +19,11 @@ pub struct Outcome {
     /// What was checked, in a few words.
     pub check: &'static str,
     /// What was seen, or what is wrong, with numbers and with what to look at.
-    pub result: std::result::Result<String, String>,
+    pub result: Result<String, String>,
 }
 
 /// What a check says: what was seen, or what is wrong.
-pub(super) type Verdict = std::result::Result<String, String>;
+pub(super) type Verdict = Result<String, String>;
 
 impl Report {
     /// A report without any outcome yet.
@@ -78,19 +76,6 @@ impl fmt::Display for Report {
 }
 
 /// Calls into a plugin: a panic comes back as text.
-pub(super) fn attempt<T>(body: impl FnOnce() -> T) -> std::result::Result<T, String> {
-    // Unwind safety: after a panic nothing is read from what the closure borrowed but the plugin itself, and a plugin
-    // that breaks by its own panic is what the kit is there to find.
-    catch_unwind(AssertUnwindSafe(body)).map_err(|payload| format!("it panicked: {}", message(&*payload)))
-}
-
-fn message(payload: &(dyn Any + Send)) -> String {
-    let text = payload
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| payload.downcast_ref::<&str>().copied())
-        .or_else(|| payload.downcast_ref::<crate::Fault>().map(|fault| fault.message.as_str()))
-        .unwrap_or("(no message)");
-    // Burn's messages span several lines; the table has one.
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+pub(super) fn attempt<T>(body: impl FnOnce() -> T) -> Result<T, String> {
+    catch_panic(body).map_err(|reason| format!("it panicked: {reason}"))
 }

@@ -12,14 +12,14 @@ use super::{
     numbers::SplitMix,
     report::{Report, Verdict, attempt},
 };
-use crate::{Draw, Sampler, Token};
+use crate::{Rng, Token, host::HostSampler};
 
 /// Makes the checks of this file. `twin` is built from the same keys.
-pub(super) fn check(report: &mut Report, sampler: &dyn Sampler, twin: &dyn Sampler) {
+pub(super) fn check(report: &mut Report, sampler: &dyn HostSampler, twin: &dyn HostSampler) {
     let cases = cases();
     let made = report.run("any logits and history", || {
         for case in &cases {
-            attempt(|| case.reshaped(sampler)).map_err(|panic| format!("for {}: {panic}", case.what))?;
+            attempt(|| case.processed(sampler)).flatten().map_err(|panic| format!("for {}: {panic}", case.what))?;
         }
         Ok(format!("{} lists of logits", cases.len()))
     });
@@ -44,16 +44,16 @@ impl Case {
         Self { what: what.into(), logits, history: history.into_iter().collect() }
     }
 
-    fn reshaped(&self, sampler: &dyn Sampler) -> Vec<f64> {
+    fn processed(&self, sampler: &dyn HostSampler) -> Result<Vec<f64>, String> {
         let mut logits = self.logits.clone();
-        sampler.reshape(&mut logits, &self.history);
-        logits
+        sampler.process(&mut logits, &self.history)?;
+        Ok(logits)
     }
 }
 
 fn cases() -> Vec<Case> {
     const OUT: f64 = f64::NEG_INFINITY;
-    let mut draw = SplitMix::new(1);
+    let mut rng = SplitMix::new(1);
     let mut cases = vec![
         Case::new("two tokens and no history", vec![0.3, -0.2], []),
         Case::new("two tokens, one of them seen", vec![0.3, -0.2], [1]),
@@ -69,8 +69,8 @@ fn cases() -> Vec<Case> {
         Case::new("the last token left of two", vec![OUT, -1e300], []),
     ];
     for (tokens, seen) in [(5, 0), (27, 3), (27, 200), (1000, 50)] {
-        let mut logits: Vec<f64> = (0..tokens).map(|_| 3.0 * draw.normal()).collect();
-        let history: Vec<Token> = (0..seen).map(|_| (draw.uniform() * f64::from(tokens)) as Token).collect();
+        let mut logits: Vec<f64> = (0..tokens).map(|_| 3.0 * rng.normal()).collect();
+        let history: Vec<Token> = (0..seen).map(|_| (rng.uniform() * f64::from(tokens)) as Token).collect();
         cases.push(Case::new(format!("{tokens} tokens after {seen}"), logits.clone(), history.clone()));
         logits.iter_mut().step_by(3).for_each(|logit| *logit = OUT);
         cases.push(Case::new(format!("{tokens} tokens after {seen}, a third of them ruled out"), logits, history));
@@ -78,11 +78,13 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-type Answer = std::result::Result<(), String>;
+type Answer = Result<(), String>;
 
-fn over_all(cases: &[Case], sampler: &dyn Sampler, ask: impl Fn(&[f64], &[f64]) -> Answer) -> Verdict {
+fn over_all(cases: &[Case], sampler: &dyn HostSampler, ask: impl Fn(&[f64], &[f64]) -> Answer) -> Verdict {
     for case in cases {
-        ask(&case.logits, &case.reshaped(sampler)).map_err(|wrong| format!("for {}: {wrong}", case.what))?;
+        case.processed(sampler)
+            .and_then(|after| ask(&case.logits, &after))
+            .map_err(|wrong| format!("for {}: {wrong}", case.what))?;
     }
     Ok(format!("{} lists of logits", cases.len()))
 }
@@ -117,16 +119,16 @@ fn ruled_out(before: &[f64], after: &[f64]) -> Answer {
     }
 }
 
-fn nothing_else(cases: &[Case], sampler: &dyn Sampler, twin: &dyn Sampler) -> Verdict {
-    let first: Vec<_> = cases.iter().map(|case| case.reshaped(sampler)).collect();
+fn nothing_else(cases: &[Case], sampler: &dyn HostSampler, twin: &dyn HostSampler) -> Verdict {
+    let first: Vec<_> = cases.iter().map(|case| case.processed(sampler)).collect::<Result<_, _>>()?;
     for (what, plugin) in [("again", sampler), ("by a second sampler of the same keys", twin)] {
         // In the other order, so that what one call leaves behind meets another.
         for (case, first) in cases.iter().zip(&first).rev() {
-            let second = case.reshaped(plugin);
+            let second = case.processed(plugin)?;
             let differs = |(a, b): (&f64, &f64)| a.to_bits() != b.to_bits();
             if let Some(token) = first.iter().zip(&second).position(differs) {
                 return Err(format!(
-                    "{} reshaped {what}: token {token} has logit {} and then {}; a sampler never draws and remembers \
+                    "{} processed {what}: token {token} has logit {} and then {}; a sampler never draws and remembers \
                      nothing",
                     case.what, first[token], second[token]
                 ));

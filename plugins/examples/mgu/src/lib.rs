@@ -23,10 +23,10 @@ impl Cell for Mgu {
     fn params(&self, inputs: usize) -> Vec<ParamSpec> {
         let h = self.hidden;
         vec![
-            ParamSpec::new("wx", [2 * h, inputs], Initialiser::XavierUniform).blocks(2),
-            ParamSpec::new("wf", [h, h], Initialiser::Orthogonal),
-            ParamSpec::new("wh", [h, h], Initialiser::Orthogonal),
-            ParamSpec::new("b", [1, 2 * h], Initialiser::Zeros),
+            ParamSpec::new("wx", [2 * h, inputs], Initializer::XavierUniform).gates(2),
+            ParamSpec::new("wf", [h, h], Initializer::Orthogonal),
+            ParamSpec::new("wh", [h, h], Initializer::Orthogonal),
+            ParamSpec::new("b", [1, 2 * h], Initializer::Zeros),
         ]
     }
 

@@ -20,7 +20,7 @@ pub struct Typical {
 }
 
 impl Sampler for Typical {
-    fn reshape(&self, logits: &mut [f64], _history: &[Token]) {
+    fn process(&self, logits: &mut [f64], _history: &[Token]) {
         let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         if self.mass >= 1.0 || !largest.is_finite() {
             return;

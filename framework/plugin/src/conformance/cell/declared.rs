@@ -11,18 +11,18 @@ use super::{
     },
     Point, Size, start,
 };
-use crate::{Cell, Draw, Initialiser, ParamSpec};
+use crate::{Initializer, ParamSpec, Rng, host::HostCell};
 
 const WIDTHS: [usize; 3] = [1, 3, 7];
 const BATCHES: [usize; 3] = [1, 2, 5];
 
-/// The first values of a parameter, block by block.
-pub(super) fn first_values(spec: &ParamSpec, draw: &mut dyn Draw) -> Vec<f64> {
-    let shape = [spec.shape[0] / spec.blocks, spec.shape[1]];
-    (0..spec.blocks).flat_map(|_| spec.initialiser.fill(shape, draw)).collect()
+/// The first values of a parameter, gate by gate.
+pub(super) fn first_values(spec: &ParamSpec, rng: &mut dyn Rng) -> Vec<f64> {
+    let shape = [spec.shape[0] / spec.gates, spec.shape[1]];
+    (0..spec.gates).flat_map(|_| spec.initializer.fill(shape, rng)).collect()
 }
 
-pub(super) fn declaration(cell: &dyn Cell) -> Verdict {
+pub(super) fn declaration(cell: &dyn HostCell) -> Verdict {
     if cell.outputs() == 0 {
         return Err("`outputs()` is 0; the head on top of the cell needs at least one".into());
     }
@@ -37,19 +37,19 @@ pub(super) fn declaration(cell: &dyn Cell) -> Verdict {
             "`state()` or `outputs()` says something else the second time; both must depend on keys only".into()
         );
     }
-    let reference = cell.params(WIDTHS[0]);
+    let reference = cell.params(WIDTHS[0])?;
     for inputs in WIDTHS {
-        let params = cell.params(inputs);
-        if params != cell.params(inputs) {
+        let params = cell.params(inputs)?;
+        if params != cell.params(inputs)? {
             return Err(format!("`params({inputs})` says something else the second time; it must depend on keys only"));
         }
         let names: Vec<_> = params.iter().map(|spec| &*spec.name).collect();
         unique(&format!("params({inputs})"), &names)?;
-        let kind = |spec: &ParamSpec| (spec.name.clone(), spec.blocks, std::mem::discriminant(&spec.initialiser));
+        let kind = |spec: &ParamSpec| (spec.name.clone(), spec.gates, std::mem::discriminant(&spec.initializer));
         if !params.iter().map(kind).eq(reference.iter().map(kind)) {
             return Err(format!(
-                "`params({inputs})` and `params({})` differ in more than shapes: names, their order, blocks and \
-                 initialisers must not depend on the width of the input",
+                "`params({inputs})` and `params({})` differ in more than shapes: names, their order, gates and \
+                 initializers must not depend on the width of the input",
                 WIDTHS[0]
             ));
         }
@@ -71,18 +71,18 @@ fn unique(place: &str, names: &[&str]) -> Result<(), String> {
 
 /// Whether the first values of a parameter can be drawn, are numbers, and are the same for the same seed.
 fn fits(spec: &ParamSpec) -> Result<(), String> {
-    let ParamSpec { name, shape: [rows, columns], initialiser, blocks } = spec;
+    let ParamSpec { name, shape: [rows, columns], initializer, gates } = spec;
     if *rows == 0 || *columns == 0 {
         return Err(format!("`{name}` is {rows} by {columns}"));
     }
-    if *blocks == 0 || !rows.is_multiple_of(*blocks) {
-        return Err(format!("the {rows} rows of `{name}` cannot be cut into {blocks} equal blocks"));
+    if *gates == 0 || !rows.is_multiple_of(*gates) {
+        return Err(format!("the {rows} rows of `{name}` cannot be cut into {gates} equal gates"));
     }
-    let block = rows / blocks * columns;
-    if let Initialiser::Values { values } = initialiser
-        && values.len() != block
+    let gate = rows / gates * columns;
+    if let Initializer::Values { values } = initializer
+        && values.len() != gate
     {
-        return Err(format!("`{name}` lists {} first values for {block} entries (of one block)", values.len()));
+        return Err(format!("`{name}` lists {} first values for {gate} entries (of one gate)", values.len()));
     }
     let drawn = first_values(spec, &mut SplitMix::new(1));
     if drawn != first_values(spec, &mut SplitMix::new(1)) {
@@ -94,7 +94,7 @@ fn fits(spec: &ParamSpec) -> Result<(), String> {
     }
 }
 
-pub(super) fn shapes(cell: &dyn Cell) -> Verdict {
+pub(super) fn shapes(cell: &dyn HostCell) -> Verdict {
     for inputs in WIDTHS {
         for batch in BATCHES {
             attempt(|| shapes_of(cell, Size { batch, inputs, steps: 1 }))
@@ -105,13 +105,13 @@ pub(super) fn shapes(cell: &dyn Cell) -> Verdict {
     Ok(format!("batch sizes {BATCHES:?}, input widths {WIDTHS:?}"))
 }
 
-fn shapes_of(cell: &dyn Cell, size: Size) -> Result<(), String> {
+fn shapes_of(cell: &dyn HostCell, size: Size) -> Result<(), String> {
     let Size { batch, .. } = size;
     let declared = start(cell, batch);
     let shapes = |matrices: &[super::Matrix]| -> Vec<_> {
         matrices.iter().map(|matrix| (matrix.name.clone(), matrix.shape)).collect()
     };
-    let trace = Point::first(cell, size, &mut SplitMix::new(1)).run(cell, DType::F64);
+    let trace = Point::first(cell, size, &mut SplitMix::new(1))?.run(cell, DType::F64)?;
     let (output, next) = (&trace.outputs[0], &trace.states[0]);
     if output.shape != [batch, cell.outputs()] {
         return Err(format!("the output is {:?}, not [batch, outputs] = {:?}", output.shape, [batch, cell.outputs()]));
@@ -127,10 +127,10 @@ fn shapes_of(cell: &dyn Cell, size: Size) -> Result<(), String> {
 }
 
 /// One step, because the next would mix the two precisions and panic.
-pub(super) fn dtype_kept(cell: &dyn Cell) -> Verdict {
-    let point = Point::first(cell, Size { batch: 3, inputs: 3, steps: 1 }, &mut SplitMix::new(1));
+pub(super) fn dtype_kept(cell: &dyn HostCell) -> Verdict {
+    let point = Point::first(cell, Size { batch: 3, inputs: 3, steps: 1 }, &mut SplitMix::new(1))?;
     for dtype in [DType::F32, DType::F64] {
-        let trace = point.run(cell, dtype);
+        let trace = point.run(cell, dtype)?;
         if let Some((_, matrix)) = trace.matrices().find(|(_, matrix)| matrix.dtype != dtype) {
             return Err(format!(
                 "with {dtype:?} everywhere, `{}` is {:?} after a step; make constants with the dtype of an argument, \

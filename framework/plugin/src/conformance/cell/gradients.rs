@@ -12,7 +12,7 @@ use super::{
     },
     Point, Size, run_cell,
 };
-use crate::{Cell, Draw};
+use crate::{PluginError, Rng, host::HostCell};
 
 /// How far a gradient may be from the slope, relative to the larger of them.
 const TOLERANCE: f64 = 1e-6;
@@ -43,7 +43,7 @@ impl Gradient {
 }
 
 /// The loss, a sum of all outputs with random weights, by back-propagation. What no gradient reaches has zeros.
-pub(super) fn of(cell: &dyn Cell, point: &Point, seed: u64, dtype: DType) -> Result<Gradient, String> {
+pub(super) fn of(cell: &dyn HostCell, point: &Point, seed: u64, dtype: DType) -> Result<Gradient, String> {
     let device = Device::flex().autodiff();
     let leaves = |matrices: &[Matrix]| -> Vec<Tensor<2>> {
         matrices.iter().map(|matrix| matrix.tensor(&device, dtype).require_grad()).collect()
@@ -53,10 +53,10 @@ pub(super) fn of(cell: &dyn Cell, point: &Point, seed: u64, dtype: DType) -> Res
     };
     let (params, inputs, state) = (leaves(&point.params), leaves(&point.inputs), leaves(&point.state));
     let (outputs, _) =
-        run_cell(cell, &named(&point.params, &params), inputs.iter().cloned(), named(&point.state, &state));
-    let mut draw = SplitMix::new(seed);
+        run_cell(cell, &named(&point.params, &params), inputs.iter().cloned(), named(&point.state, &state))?;
+    let mut rng = SplitMix::new(seed);
     let weighted = outputs.into_iter().map(|output| {
-        let weights = Matrix::normal("", output.dims(), 1.0, &mut draw);
+        let weights = Matrix::normal("", output.dims(), 1.0, &mut rng);
         (output * weights.tensor(&device, dtype)).sum()
     });
     let loss = weighted.reduce(|total, step| total + step).expect("there is a step");
@@ -79,11 +79,11 @@ pub(super) fn of(cell: &dyn Cell, point: &Point, seed: u64, dtype: DType) -> Res
     })
 }
 
-pub(super) fn everywhere(cell: &dyn Cell) -> Verdict {
+pub(super) fn everywhere(cell: &dyn HostCell) -> Verdict {
     let size = Size { batch: 3, inputs: 3, steps: 4 };
     let mut reached: Vec<(String, bool)> = Vec::new();
     for seed in 1..=3 {
-        let gradient = of(cell, &Point::random(cell, size, seed), seed, DType::F64)?;
+        let gradient = of(cell, &Point::random(cell, size, seed)?, seed, DType::F64)?;
         if let Some(entry) = gradient.matrices().find_map(Matrix::first_not_finite) {
             return Err(format!("the gradient of {entry} at a random point; look for 0/0 or a root of zero"));
         }
@@ -112,7 +112,7 @@ pub(super) fn everywhere(cell: &dyn Cell) -> Verdict {
 
 /// Compares back-propagation with central differences. A kink (a rectifier at zero) within the distance spoils an entry,
 /// so a failure must repeat itself at other points.
-pub(super) fn right(cell: &dyn Cell) -> Verdict {
+pub(super) fn right(cell: &dyn HostCell) -> Verdict {
     const POINTS: u64 = 4;
     let mut last = Err(String::new());
     for seed in 1..=POINTS {
@@ -124,27 +124,27 @@ pub(super) fn right(cell: &dyn Cell) -> Verdict {
     last.map_err(|wrong| format!("{wrong}, and likewise at {} other random points", POINTS - 1))
 }
 
-fn right_at(cell: &dyn Cell, seed: u64) -> Verdict {
-    let point = Point::random(cell, Size { batch: 2, inputs: 3, steps: 3 }, seed);
+fn right_at(cell: &dyn HostCell, seed: u64) -> Verdict {
+    let point = Point::random(cell, Size { batch: 2, inputs: 3, steps: 3 }, seed)?;
     let gradient = of(cell, &point, seed, DType::F64)?;
-    let (loss, magnitude) = loss_of(cell, &point, seed);
+    let (loss, magnitude) = loss_of(cell, &point, seed)?;
     if (loss - gradient.loss).abs() > 1e-12 * magnitude.max(1.0) {
         return Err(format!("the value with gradients is {}, without {loss}; `step` must not look", gradient.loss));
     }
     let largest = gradient.matrices().flat_map(|matrix| &matrix.values).fold(0.0_f64, |max, g| max.max(g.abs()));
     // Rounding of the two losses, as large as their sums are.
     let rounding = 10.0 * f64::EPSILON * magnitude / DISTANCE;
-    let mut draw = SplitMix::new(seed);
+    let mut rng = SplitMix::new(seed);
     let mut worst = 0.0_f64;
     for (index, matrix) in gradient.matrices().enumerate() {
-        for entry in entries(matrix.values.len(), &mut draw) {
+        for entry in entries(matrix.values.len(), &mut rng) {
             let at = |by: f64| {
                 let mut moved = point.clone();
                 let matrix = moved.matrices_mut().nth(index).expect("a gradient belongs to a matrix");
                 matrix.values[entry] += by;
-                loss_of(cell, &moved, seed).0
+                loss_of(cell, &moved, seed).map(|(loss, _)| loss)
             };
-            let slope = (at(DISTANCE) - at(-DISTANCE)) / (2.0 * DISTANCE);
+            let slope = (at(DISTANCE)? - at(-DISTANCE)?) / (2.0 * DISTANCE);
             let value = matrix.values[entry];
             let scale = value.abs().max(slope.abs()).max(FLOOR * largest);
             let difference = (value - slope).abs();
@@ -166,24 +166,24 @@ fn right_at(cell: &dyn Cell, seed: u64) -> Verdict {
 }
 
 /// The loss without gradients, and the sum of the absolute values of its terms.
-fn loss_of(cell: &dyn Cell, point: &Point, seed: u64) -> (f64, f64) {
-    let mut draw = SplitMix::new(seed);
+fn loss_of(cell: &dyn HostCell, point: &Point, seed: u64) -> Result<(f64, f64), PluginError> {
+    let mut rng = SplitMix::new(seed);
     let (mut loss, mut magnitude) = (0.0, 0.0);
-    for output in point.run(cell, DType::F64).outputs {
-        let weights = Matrix::normal("", output.shape, 1.0, &mut draw);
+    for output in point.run(cell, DType::F64)?.outputs {
+        let weights = Matrix::normal("", output.shape, 1.0, &mut rng);
         for (value, weight) in output.values.iter().zip(weights.values) {
             loss += value * weight;
             magnitude += (value * weight).abs();
         }
     }
-    (loss, magnitude)
+    Ok((loss, magnitude))
 }
 
 /// All entries of a small matrix, a random choice of a large one.
-fn entries(count: usize, draw: &mut SplitMix) -> Vec<usize> {
+fn entries(count: usize, rng: &mut SplitMix) -> Vec<usize> {
     if count <= ENTRIES {
         (0..count).collect()
     } else {
-        (0..ENTRIES).map(|_| (draw.uniform() * count as f64) as usize).collect()
+        (0..ENTRIES).map(|_| (rng.uniform() * count as f64) as usize).collect()
     }
 }

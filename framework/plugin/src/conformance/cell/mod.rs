@@ -30,10 +30,10 @@ use super::{
     numbers::{Matrix, SplitMix, read, tensors},
     report::Report,
 };
-use crate::{Cell, Params, State};
+use crate::{Params, PluginError, State, host::HostCell};
 
 /// Makes the checks of this folder. `twin` is built from the same keys.
-pub(super) fn check(report: &mut Report, cell: &dyn Cell, twin: &dyn Cell) {
+pub(super) fn check(report: &mut Report, cell: &dyn HostCell, twin: &dyn HostCell) {
     // Every other check runs the cell over time.
     let runs = report.run("declaration", || declared::declaration(cell))
         && report.run("shapes kept", || declared::shapes(cell))
@@ -56,19 +56,17 @@ pub(super) fn check(report: &mut Report, cell: &dyn Cell, twin: &dyn Cell) {
 
 /// Runs a cell over time: the output `[batch, outputs]` and the state after each step.
 fn run_cell(
-    cell: &dyn Cell,
+    cell: &dyn HostCell,
     params: &Params,
     inputs: impl IntoIterator<Item = Tensor<2>>,
     mut state: State,
-) -> (Vec<Tensor<2>>, Vec<State>) {
-    inputs
-        .into_iter()
-        .map(|x| {
-            let (output, next) = cell.step(params, x, state.clone());
-            state = next;
-            (output, state.clone())
-        })
-        .unzip()
+) -> Result<(Vec<Tensor<2>>, Vec<State>), PluginError> {
+    let steps = inputs.into_iter().map(|x| {
+        let (output, next) = cell.step(params, x, state.clone())?;
+        state = next;
+        Ok::<_, PluginError>((output, state.clone()))
+    });
+    Ok(steps.collect::<Result<Vec<_>, _>>()?.into_iter().unzip())
 }
 
 /// Where a cell is looked at: its parameters, the inputs over time and the state before the first step.
@@ -95,40 +93,40 @@ struct Size {
 
 impl Point {
     /// The first steps of training: parameters near their declared first values, normal inputs, the declared state.
-    fn first(cell: &dyn Cell, size: Size, draw: &mut SplitMix) -> Self {
+    fn first(cell: &dyn HostCell, size: Size, rng: &mut SplitMix) -> Result<Self, PluginError> {
         let params = cell
-            .params(size.inputs)
+            .params(size.inputs)?
             .iter()
             .map(|spec| {
-                let first = declared::first_values(spec, draw);
+                let first = declared::first_values(spec, rng);
                 let scale = if spec.shape[0] == 1 { 0.3 } else { 0.3 / (spec.shape[1] as f64).sqrt() };
-                let noise = Matrix::normal("", spec.shape, scale, draw);
+                let noise = Matrix::normal("", spec.shape, scale, rng);
                 Matrix::new(&*spec.name, spec.shape, first.iter().zip(noise.values).map(|(value, noise)| value + noise))
             })
             .collect();
-        Self { params, inputs: inputs(size, draw), state: start(cell, size.batch) }
+        Ok(Self { params, inputs: inputs(size, rng), state: start(cell, size.batch) })
     }
 
     /// A random point at which a cell of a real experiment could be: the state is one in which two steps from the
     /// declared one end, so that a state that is always positive, say, is so here.
-    fn random(cell: &dyn Cell, size: Size, seed: u64) -> Self {
-        let mut draw = SplitMix::new(seed);
-        let first = Self::first(cell, Size { steps: 2, ..size }, &mut draw);
-        let reached = first.run(cell, DType::F64).states.pop().expect("there were two steps");
+    fn random(cell: &dyn HostCell, size: Size, seed: u64) -> Result<Self, PluginError> {
+        let mut rng = SplitMix::new(seed);
+        let first = Self::first(cell, Size { steps: 2, ..size }, &mut rng)?;
+        let reached = first.run(cell, DType::F64)?.states.pop().expect("there were two steps");
         let state = reached.into_iter().map(|state| Matrix::new(state.name, state.shape, state.values)).collect();
-        Self { params: first.params, inputs: inputs(size, &mut draw), state }
+        Ok(Self { params: first.params, inputs: inputs(size, &mut rng), state })
     }
 
     /// Runs the cell from here.
-    fn run(&self, cell: &dyn Cell, dtype: DType) -> Trace {
+    fn run(&self, cell: &dyn HostCell, dtype: DType) -> Result<Trace, PluginError> {
         let device = Device::flex();
         let inputs = self.inputs.iter().map(|x| x.tensor(&device, dtype));
         let (outputs, states) =
-            run_cell(cell, &tensors(&self.params, &device, dtype), inputs, tensors(&self.state, &device, dtype));
-        Trace {
+            run_cell(cell, &tensors(&self.params, &device, dtype), inputs, tensors(&self.state, &device, dtype))?;
+        Ok(Trace {
             outputs: outputs.iter().map(|output| Matrix::read("output", output)).collect(),
             states: states.iter().map(read).collect(),
-        }
+        })
     }
 
     /// All that it consists of: parameters, inputs, state.
@@ -182,12 +180,12 @@ impl Trace {
 }
 
 /// Normal inputs, one matrix for each step.
-fn inputs(size: Size, draw: &mut SplitMix) -> Vec<Matrix> {
-    (1..=size.steps).map(|step| Matrix::normal(format!("x{step}"), [size.batch, size.inputs], 1.0, draw)).collect()
+fn inputs(size: Size, rng: &mut SplitMix) -> Vec<Matrix> {
+    (1..=size.steps).map(|step| Matrix::normal(format!("x{step}"), [size.batch, size.inputs], 1.0, rng)).collect()
 }
 
 /// The state before the first step, as the cell declares it.
-fn start(cell: &dyn Cell, batch: usize) -> Vec<Matrix> {
+fn start(cell: &dyn HostCell, batch: usize) -> Vec<Matrix> {
     let full = |width: usize, value: f64| std::iter::repeat_n(value, batch * width);
     cell.state()
         .iter()

@@ -6,7 +6,7 @@ use super::{
     super::{numbers::Matrix, report::Verdict},
     Point, Size, gradients,
 };
-use crate::Cell;
+use crate::{PluginError, host::HostCell};
 
 /// How far single precision may be from double over four steps, relative to the entry or to one.
 const SINGLE_TOLERANCE: f64 = 1e-4;
@@ -20,18 +20,18 @@ const COARSE: f64 = 1e-2;
 const SIZE: Size = Size { batch: 3, inputs: 3, steps: 4 };
 
 /// Moves each matrix by less than single precision can tell: somewhere the result must move too.
-pub(super) fn double_used(cell: &dyn Cell) -> Verdict {
-    let mut point = Point::random(cell, SIZE, 1);
-    let base = point.run(cell, DType::F64);
+pub(super) fn double_used(cell: &dyn HostCell) -> Verdict {
+    let mut point = Point::random(cell, SIZE, 1)?;
+    let base = point.run(cell, DType::F64)?;
     let names: Vec<_> = point.matrices_mut().map(|matrix| matrix.name.clone()).collect();
     for (index, name) in names.iter().enumerate() {
         let moves = |by: f64| {
             let mut moved = point.clone();
             let matrix = moved.matrices_mut().nth(index).expect("it has a name");
             matrix.values.iter_mut().for_each(|value| *value *= 1.0 + by);
-            base.first_difference(&moved.run(cell, DType::F64)).is_some()
+            Ok::<_, PluginError>(base.first_difference(&moved.run(cell, DType::F64)?).is_some())
         };
-        if !moves(FINE) && moves(COARSE) {
+        if !moves(FINE)? && moves(COARSE)? {
             return Err(format!(
                 "changing `{name}` by {FINE:e} of itself changes no bit of any output or state, changing it by {COARSE} \
                  does: it passes through single precision; look for a cast or for arithmetic on the host"
@@ -41,11 +41,11 @@ pub(super) fn double_used(cell: &dyn Cell) -> Verdict {
     Ok(format!("{} matrices moved by {FINE:e}", names.len()))
 }
 
-pub(super) fn single_agrees(cell: &dyn Cell) -> Verdict {
+pub(super) fn single_agrees(cell: &dyn HostCell) -> Verdict {
     let mut largest = 0.0_f64;
     for seed in 1..=3 {
-        let point = Point::random(cell, SIZE, seed);
-        let (difference, place) = point.run(cell, DType::F64).largest_difference(&point.run(cell, DType::F32));
+        let point = Point::random(cell, SIZE, seed)?;
+        let (difference, place) = point.run(cell, DType::F64)?.largest_difference(&point.run(cell, DType::F32)?);
         if difference.is_nan() || difference > SINGLE_TOLERANCE {
             return Err(format!(
                 "{place} in F64 and F32: a relative difference of {difference:.1e}; look for a difference of large \
@@ -58,12 +58,12 @@ pub(super) fn single_agrees(cell: &dyn Cell) -> Verdict {
 }
 
 /// Inputs of ±50 saturate every gate and send what has no bound far out.
-pub(super) fn finite(cell: &dyn Cell) -> Verdict {
+pub(super) fn finite(cell: &dyn HostCell) -> Verdict {
     const LARGE: f64 = 50.0;
     let size = Size { batch: 5, inputs: 7, steps: 4 };
     for dtype in [DType::F64, DType::F32] {
         for seed in 1..=3 {
-            let mut point = Point::random(cell, size, seed);
+            let mut point = Point::random(cell, size, seed)?;
             for input in &mut point.inputs {
                 input.values.iter_mut().for_each(|value| *value = LARGE.copysign(*value));
             }
@@ -73,7 +73,7 @@ pub(super) fn finite(cell: &dyn Cell) -> Verdict {
                      does not overflow (`sigmoid`, `log_sigmoid`, a maximum taken off first)"
                 )
             };
-            let trace = point.run(cell, dtype);
+            let trace = point.run(cell, dtype)?;
             let not_finite = |(step, matrix): (usize, &Matrix)| {
                 matrix.first_not_finite().map(|entry| format!("{entry} after step {step}"))
             };

@@ -6,29 +6,29 @@ use super::{
     super::{numbers::SplitMix, report::Verdict},
     Point, Size, Trace,
 };
-use crate::{Cell, Draw};
+use crate::{Rng, host::HostCell};
 
 /// How far results may be apart where a row of a batch stands elsewhere: another row of a backend's block of a matrix
 /// product may be summed in another order.
 const ROUNDING: f64 = 1e-12;
 
-pub(super) fn rows_independent(cell: &dyn Cell) -> Verdict {
+pub(super) fn rows_independent(cell: &dyn HostCell) -> Verdict {
     let size = Size { batch: 5, inputs: 3, steps: 3 };
-    let point = Point::random(cell, size, 1);
-    let base = point.run(cell, DType::F64);
+    let point = Point::random(cell, size, 1)?;
+    let base = point.run(cell, DType::F64)?;
 
     // Nothing moves but one row: all others keep every bit.
     for row in 0..size.batch {
         let mut moved = point.clone();
-        let mut draw = SplitMix::new(100 + row as u64);
+        let mut rng = SplitMix::new(100 + row as u64);
         for matrix in moved.inputs.iter_mut().chain(&mut moved.state) {
             let width = matrix.shape[1];
             for value in &mut matrix.values[row * width..(row + 1) * width] {
-                *value *= 1.0 + draw.uniform();
+                *value *= 1.0 + rng.uniform();
             }
         }
         let others: Vec<_> = (0..size.batch).filter(|other| *other != row).collect();
-        let moved = moved.run(cell, DType::F64);
+        let moved = moved.run(cell, DType::F64)?;
         if let Some(difference) = base.rows(&others).first_difference(&moved.rows(&others)) {
             return Err(format!(
                 "changing row {row} of the batch changes others (counted without it): {difference}; look for a \
@@ -41,7 +41,7 @@ pub(super) fn rows_independent(cell: &dyn Cell) -> Verdict {
     let orders: [&[usize]; 4] = [&[3, 0, 4, 1, 2], &[4, 3, 2, 1, 0], &[0], &[4]];
     let mut largest = 0.0_f64;
     for order in orders {
-        let (difference, place) = base.rows(order).largest_difference(&point.rows(order).run(cell, DType::F64));
+        let (difference, place) = base.rows(order).largest_difference(&point.rows(order).run(cell, DType::F64)?);
         if difference.is_nan() || difference > ROUNDING {
             return Err(format!(
                 "rows {order:?} of a batch of {} and a batch of these rows differ by {difference:.1e}: {place}; a \
@@ -54,19 +54,19 @@ pub(super) fn rows_independent(cell: &dyn Cell) -> Verdict {
     Ok(format!("largest relative difference in another order {largest:.1e}"))
 }
 
-pub(super) fn nothing_else(cell: &dyn Cell, twin: &dyn Cell) -> Verdict {
+pub(super) fn nothing_else(cell: &dyn HostCell, twin: &dyn HostCell) -> Verdict {
     const LOOK: &str = "a cell is a pure function: look for a `Mutex`, a `Cell`, a static, or random numbers in `step`";
     let size = Size { batch: 2, inputs: 3, steps: 4 };
-    let (point, other) = (Point::random(cell, size, 1), Point::random(cell, size, 2));
-    let first = point.run(cell, DType::F64);
+    let (point, other) = (Point::random(cell, size, 1)?, Point::random(cell, size, 2)?);
+    let first = point.run(cell, DType::F64)?;
     let same = |what: &str, again: &Trace| match first.first_difference(again) {
         Some(difference) => Err(format!("{what}: {difference}; {LOOK}")),
         None => Ok(()),
     };
-    same("the same arguments again give something else", &point.run(cell, DType::F64))?;
-    other.run(cell, DType::F64);
-    same("after a run with other arguments, the same give something else", &point.run(cell, DType::F64))?;
-    same("two cells of the same keys differ", &point.run(twin, DType::F64))?;
+    same("the same arguments again give something else", &point.run(cell, DType::F64)?)?;
+    other.run(cell, DType::F64)?;
+    same("after a run with other arguments, the same give something else", &point.run(cell, DType::F64)?)?;
+    same("two cells of the same keys differ", &point.run(twin, DType::F64)?)?;
 
     // The last step on its own, from the state in which the one before ended.
     let last = size.steps - 1;
@@ -75,8 +75,8 @@ pub(super) fn nothing_else(cell: &dyn Cell, twin: &dyn Cell) -> Verdict {
         inputs: vec![point.inputs[last].clone()],
         state: first.states[last - 1].clone(),
     };
-    other.run(cell, DType::F64);
-    let alone = alone.run(cell, DType::F64);
+    other.run(cell, DType::F64)?;
+    let alone = alone.run(cell, DType::F64)?;
     let continued = Trace { outputs: vec![first.outputs[last].clone()], states: vec![first.states[last].clone()] };
     match continued.first_difference(&alone) {
         Some(difference) => Err(format!(
@@ -88,17 +88,17 @@ pub(super) fn nothing_else(cell: &dyn Cell, twin: &dyn Cell) -> Verdict {
     }
 }
 
-pub(super) fn causal(cell: &dyn Cell) -> Verdict {
+pub(super) fn causal(cell: &dyn HostCell) -> Verdict {
     let size = Size { batch: 2, inputs: 3, steps: 6 };
-    let point = Point::random(cell, size, 1);
-    let base = point.run(cell, DType::F64);
+    let point = Point::random(cell, size, 1)?;
+    let base = point.run(cell, DType::F64)?;
     for kept in 1..size.steps {
         let mut changed = point.clone();
-        let mut draw = SplitMix::new(kept as u64);
+        let mut rng = SplitMix::new(kept as u64);
         for input in &mut changed.inputs[kept..] {
-            input.values.iter_mut().for_each(|value| *value = draw.normal());
+            input.values.iter_mut().for_each(|value| *value = rng.normal());
         }
-        let changed = changed.run(cell, DType::F64);
+        let changed = changed.run(cell, DType::F64)?;
         let prefix =
             |trace: &Trace| Trace { outputs: trace.outputs[..kept].to_vec(), states: trace.states[..kept].to_vec() };
         if let Some(difference) = prefix(&base).first_difference(&prefix(&changed)) {

@@ -1,5 +1,5 @@
-//! Whether a library file is all there. The system's loader maps a file that was cut off, as by a copy that is still going
-//! on, without a word, and the program dies at the first byte that is missing.
+//! Truncated library files. The system's loader maps one (of a copy that is still going on, say) without an error, and the
+//! program dies at the first byte that is missing.
 
 use std::{
     fs::File,
@@ -7,17 +7,17 @@ use std::{
     path::Path,
 };
 
-/// Type of a part that is brought into memory, in the program headers of the ELF format.
+/// Type of a segment that is loaded, in the program headers of the ELF format.
 const LOAD: u32 = 1;
 
-/// Whether the file says that it has parts beyond its end. Only of 64-bit ELF files in little-endian order can that be
-/// said; of others, and of what cannot be read, the loader has to tell.
-pub(super) fn is_cut_off(path: &Path) -> bool {
-    parts(path).is_ok_and(|(length, ends)| ends.into_iter().any(|end| end > length))
+/// Whether the file's headers name segments beyond its end. Checked for 64-bit ELF files in little-endian order; others,
+/// and what cannot be read, are left to the loader.
+pub(super) fn is_truncated(path: &Path) -> bool {
+    segments(path).is_ok_and(|(length, ends)| ends.into_iter().any(|end| end > length))
 }
 
-/// The length of a file, and where the parts of it end that are brought into memory.
-fn parts(path: &Path) -> Result<(u64, Vec<u64>)> {
+/// The length of a file, and the ends of its segments that are loaded.
+fn segments(path: &Path) -> Result<(u64, Vec<u64>)> {
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();
     let mut head = [0; 64];

@@ -1,20 +1,20 @@
-//! First values of parameters.
+//! Initial values of parameters.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A source of random numbers. The framework implements it with its own generator and with `NumPy`'s.
-pub trait Draw {
+/// A random number generator. The framework implements it with its own and with `NumPy`'s.
+pub trait Rng {
     /// Uniform in `[0, 1)`.
     fn uniform(&mut self) -> f64;
     /// Normal with mean 0 and standard deviation 1.
     fn normal(&mut self) -> f64;
 }
 
-/// How the first values of a matrix `[rows, columns]` are drawn. Fan-in is `columns`, fan-out is `rows`.
+/// The distribution of the initial values of a matrix `[rows, columns]`. Fan-in is `columns`, fan-out is `rows`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", deny_unknown_fields, rename_all = "kebab-case")]
-pub enum Initialiser {
+pub enum Initializer {
     /// All zero.
     Zeros,
     /// All the same.
@@ -51,7 +51,7 @@ pub enum Initialiser {
     Orthogonal,
 }
 
-impl Initialiser {
+impl Initializer {
     /// Whether the values do not depend on chance, as those of biases usually do not.
     pub fn is_fixed(&self) -> bool {
         matches!(self, Self::Zeros | Self::Constant { .. } | Self::Values { .. })
@@ -60,11 +60,11 @@ impl Initialiser {
     /// The values of a matrix `[rows, columns]`, row by row.
     ///
     /// # Panics
-    /// When [`Initialiser::Values`] holds another number of values than the matrix.
-    pub fn fill(&self, [rows, columns]: [usize; 2], draw: &mut dyn Draw) -> Vec<f64> {
+    /// When [`Initializer::Values`] holds another number of values than the matrix.
+    pub fn fill(&self, [rows, columns]: [usize; 2], rng: &mut dyn Rng) -> Vec<f64> {
         let count = rows * columns;
         let (fan_in, fan_out) = (columns as f64, rows as f64);
-        let mut uniform = |limit: f64| (0..count).map(|_| (2.0 * draw.uniform() - 1.0) * limit).collect();
+        let mut uniform = |limit: f64| (0..count).map(|_| (2.0 * rng.uniform() - 1.0) * limit).collect();
         match self {
             Self::Zeros => vec![0.0; count],
             Self::Constant { value } => vec![*value; count],
@@ -75,25 +75,25 @@ impl Initialiser {
             Self::Uniform { limit } => uniform(*limit),
             Self::XavierUniform => uniform((6.0 / (fan_in + fan_out)).sqrt()),
             Self::KaimingUniform => uniform((6.0 / fan_in).sqrt()),
-            Self::Normal { std } => normal(count, *std, draw),
-            Self::XavierNormal => normal(count, (2.0 / (fan_in + fan_out)).sqrt(), draw),
-            Self::KaimingNormal => normal(count, (2.0 / fan_in).sqrt(), draw),
-            Self::Orthogonal => orthogonal(rows, columns, draw),
+            Self::Normal { std } => normal(count, *std, rng),
+            Self::XavierNormal => normal(count, (2.0 / (fan_in + fan_out)).sqrt(), rng),
+            Self::KaimingNormal => normal(count, (2.0 / fan_in).sqrt(), rng),
+            Self::Orthogonal => orthogonal(rows, columns, rng),
         }
     }
 }
 
-fn normal(count: usize, std: f64, draw: &mut dyn Draw) -> Vec<f64> {
-    (0..count).map(|_| draw.normal() * std).collect()
+fn normal(count: usize, std: f64, rng: &mut dyn Rng) -> Vec<f64> {
+    (0..count).map(|_| rng.normal() * std).collect()
 }
 
 /// Gram-Schmidt on normal vectors, each projected twice so that rounding does not spoil the angles.
-fn orthogonal(rows: usize, columns: usize, draw: &mut dyn Draw) -> Vec<f64> {
+fn orthogonal(rows: usize, columns: usize, rng: &mut dyn Rng) -> Vec<f64> {
     let (count, length) = (rows.min(columns), rows.max(columns));
     let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>();
     let mut basis: Vec<Vec<f64>> = Vec::with_capacity(count);
     while basis.len() < count {
-        let mut vector = normal(length, 1.0, draw);
+        let mut vector = normal(length, 1.0, rng);
         for _ in 0..2 {
             for other in &basis {
                 let shared = dot(&vector, other);

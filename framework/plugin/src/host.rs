@@ -1,0 +1,99 @@
+//! The traits through which the framework calls cells, clippers and samplers: those of plugin authors, every function
+//! fallible.
+//!
+//! A plugin that is linked in cannot fail where its trait returns no `Result`. One from a library can at every call: it may
+//! panic on its side of the boundary, or answer something that cannot be read. Linked-in plugins have these traits by the
+//! implementations at the end of this file; the framework implements them for the plugins of its loaded libraries.
+//! Datasets need no such trait: theirs is fallible.
+
+use burn::{Tensor, tensor::DType};
+
+use crate::{Cell, Clipper, Gradients, Name, ParamSpec, Params, PluginError, Sampler, State, StateSpec, Token};
+
+/// A [`Cell`] that may come from a library.
+pub trait HostCell: Send + Sync {
+    /// [`Cell::params`].
+    ///
+    /// # Errors
+    /// When the library fails.
+    fn params(&self, inputs: usize) -> Result<Vec<ParamSpec>, PluginError>;
+
+    /// [`Cell::state`].
+    fn state(&self) -> Vec<StateSpec>;
+
+    /// [`Cell::outputs`].
+    fn outputs(&self) -> usize;
+
+    /// [`Cell::step`].
+    ///
+    /// # Errors
+    /// When the library fails.
+    fn step(&self, params: &Params, x: Tensor<2>, state: State) -> Result<(Tensor<2>, State), PluginError>;
+
+    /// Prepares steps of that input width, number of rows and element type, before training begins.
+    ///
+    /// # Errors
+    /// When the cell cannot be run there.
+    fn prepare(&self, inputs: usize, batch: usize, dtype: DType) -> Result<(), PluginError> {
+        let _ = (inputs, batch, dtype);
+        Ok(())
+    }
+}
+
+/// A [`Clipper`] that may come from a library.
+pub trait HostClipper: Send + Sync {
+    /// [`Clipper::clip`].
+    ///
+    /// # Errors
+    /// When the library fails.
+    fn clip(&self, gradients: Gradients) -> Result<Gradients, PluginError>;
+
+    /// Prepares gradients of these names and shapes and of that element type, before training begins.
+    ///
+    /// # Errors
+    /// When the clipper cannot be run there.
+    fn prepare(&self, shapes: &[(Name, [usize; 2])], dtype: DType) -> Result<(), PluginError> {
+        let _ = (shapes, dtype);
+        Ok(())
+    }
+}
+
+/// A [`Sampler`] that may come from a library.
+pub trait HostSampler: Send + Sync {
+    /// [`Sampler::process`].
+    ///
+    /// # Errors
+    /// When the library fails.
+    fn process(&self, logits: &mut [f64], history: &[Token]) -> Result<(), PluginError>;
+}
+
+impl<C: Cell> HostCell for C {
+    fn params(&self, inputs: usize) -> Result<Vec<ParamSpec>, PluginError> {
+        Ok(Cell::params(self, inputs))
+    }
+
+    fn state(&self) -> Vec<StateSpec> {
+        Cell::state(self)
+    }
+
+    fn outputs(&self) -> usize {
+        Cell::outputs(self)
+    }
+
+    fn step(&self, params: &Params, x: Tensor<2>, state: State) -> Result<(Tensor<2>, State), PluginError> {
+        Ok(Cell::step(self, params, x, state))
+    }
+}
+
+impl<C: Clipper> HostClipper for C {
+    fn clip(&self, gradients: Gradients) -> Result<Gradients, PluginError> {
+        Ok(Clipper::clip(self, gradients))
+    }
+}
+
+impl<S: Sampler> HostSampler for S {
+    fn process(&self, logits: &mut [f64], history: &[Token]) -> Result<(), PluginError> {
+        Sampler::process(self, logits, history);
+        Ok(())
+    }
+}
