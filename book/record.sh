@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Records the longer runs that the book shows, with what they print, and draws its pictures. Run it when a recording is out
-# of date; the texts of the notebooks have to be there (hatchery data fetch dinos names sonnets sonnets-keras, or
-# HATCHERY_DATA).
+# Records the outputs of the book's longer runs and draws its pictures. Run it when a recording is out of date. It needs the
+# texts of the notebooks (hatchery data fetch dinos names sonnets sonnets-keras, or HATCHERY_DATA). OUTPUT names another
+# folder than book/src, with the folders recorded/ and pictures/.
 #   book/record.sh               all of them, a quarter of an hour on two cores
 #   book/record.sh dinosaurs     one
-# The recordings of devices need a program with --features ndarray,wgpu (HATCHERY names it) and are left alone without one.
+# The recordings of devices need a program with --features ndarray,wgpu (HATCHERY names it) and are skipped without one.
 set -euo pipefail
 root="$(cd "$(dirname "$0")/.." && pwd)"
 program="${HATCHERY:-$root/target/release/hatchery}"
+output="${OUTPUT:-$root/book/src}"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 if [ -n "${HATCHERY_DATA:-}" ]; then HATCHERY_DATA="$(realpath "$HATCHERY_DATA")"; export HATCHERY_DATA; fi
@@ -22,7 +23,7 @@ cd "$work"
 # begin NAME: opens the recording of that name; fails if another one is wanted.
 begin() {
     [ "$wanted" = all ] || [ "$wanted" = "$1" ] || return 1
-    out="$root/book/src/recorded/$1.txt"
+    out="$output/recorded/$1.txt"
     : > "$out"
     echo "$1" >&2
 }
@@ -50,6 +51,7 @@ if begin dinosaurs; then
     part temperatures
     show 'hatchery sample dinosaurs --temperature 0.3,0.8,1.5 --count 4'
     part ''
+    cp runs/dinosaurs/001/loss.svg "$output/pictures/dinosaurs.svg"
 fi
 
 if begin coursera-dinos; then
@@ -60,7 +62,7 @@ if begin coursera-dinos; then
     part show
     show 'hatchery runs show coursera-dinos | grep -A 14 "nats per character, training"'
     part ''
-    cp runs/coursera-dinos/001/loss.svg "$root/book/src/pictures/coursera-dinos.svg"
+    cp runs/coursera-dinos/001/loss.svg "$output/pictures/coursera-dinos.svg"
 fi
 
 if begin sonnets; then
@@ -89,7 +91,7 @@ if begin names; then
     show 'hatchery train experiments/notebooks/hse-names-gru.toml --quiet'
     show 'hatchery runs compare hse-names-dynamic hse-names-lstm hse-names-gru --picture compare.svg'
     part ''
-    cp compare.svg "$root/book/src/pictures/names-cells.svg"
+    cp compare.svg "$output/pictures/names-cells.svg"
 fi
 
 if begin gradients; then
@@ -115,7 +117,7 @@ if begin gradients; then
     show 'hatchery eval exploding'
     part ''
     for picture in before after scale clipped; do
-        cp "$picture.svg" "$root/book/src/pictures/gradients-$picture.svg"
+        cp "$picture.svg" "$output/pictures/gradients-$picture.svg"
     done
 fi
 
@@ -125,7 +127,7 @@ elif begin devices; then
     part devices
     show 'hatchery devices'
     part drift
-    show 'hatchery drift experiments/dinosaurs.toml --devices flex,wgpu --steps 100 --picture drift.svg 2> /dev/null'
+    show 'hatchery drift experiments/dropout.toml --devices flex,wgpu --steps 100 --picture drift.svg 2> /dev/null'
     part ''
-    cp drift.svg "$root/book/src/pictures/drift.svg"
+    cp drift.svg "$output/pictures/drift.svg"
 fi

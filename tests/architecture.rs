@@ -36,7 +36,7 @@ const UNSAFE: [&str; 22] = [
     "framework/core/src/device/wgpu.rs",
     "framework/core/src/plugins/library.rs",
     "framework/core/src/data/corpus/mapped.rs",
-    "framework/plugin/src/export.rs",
+    "framework/plugin/src/boundary/export.rs",
 ];
 
 fn text(path: &str) -> String {
@@ -71,13 +71,12 @@ fn plugins_depend_on_nothing_but_the_contract() {
     for plugin in PLUGINS {
         let manifest: toml::Table = text(&format!("plugins/{plugin}/Cargo.toml")).parse().unwrap();
         let dependencies = manifest["dependencies"].as_table().unwrap().keys();
-        let ours: Vec<_> = dependencies.filter(|name| name.starts_with("hatchery")).collect();
-        assert_eq!(ours, ["hatchery-plugin"], "{plugin}");
+        assert_eq!(dependencies.collect::<Vec<_>>(), ["hatchery-plugin"], "{plugin}");
     }
 }
 
 #[test]
-fn unsafe_code_is_where_it_is_known_to_be() {
+fn unsafe_code_is_in_listed_files() {
     let mut found = BTreeSet::new();
     for path in sources() {
         let text = text(&path);
@@ -110,7 +109,7 @@ fn every_file_says_what_it_is() {
     }
 }
 
-/// A file of a variant that nobody registered is dead; one that no experiment uses is unproven.
+/// Would catch: a file of a plugin that is not registered, and a plugin that no experiment uses.
 #[test]
 fn every_variant_is_registered_and_used() {
     let registry = hatchery_cli::registry().unwrap();
@@ -142,13 +141,12 @@ fn names(experiment: &Experiment, kind: Kind) -> Vec<String> {
     parts.into_iter().map(|part| part.name.clone()).collect()
 }
 
-/// The first thing that a newcomer copies has to work.
+/// Would catch: another version of the first experiment in README than in its file, and a device that the table lacks.
 #[test]
-fn the_experiment_in_the_readme_is_one() {
+fn readme_shows_the_first_experiment_and_the_devices() {
     let readme = text("README.md");
     let block = readme.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
-    let experiment = reading::from_text(block, "README.md", &[], &hatchery_cli::registry().unwrap());
-    assert_eq!(experiment.unwrap_or_else(|error| panic!("{error}")).name, "dinosaurs");
+    assert_eq!(block, text("experiments/dinosaurs.toml"));
     for device in hatchery::device::DEVICES {
         let row = format!("| `{}` | {}", device.name, device.doc);
         assert!(readme.contains(&row), "the table of devices lacks: {row}");

@@ -20,7 +20,7 @@ mod framing;
 mod order;
 mod split;
 
-/// A dataset that gives what it is told to.
+/// A dataset that gives what it is printed to.
 struct Made(Documents, Framing);
 
 impl Dataset for Made {
@@ -186,7 +186,7 @@ fn the_keys_of_lines_are_resolved() {
 
 /// The sizes that the notebooks print, by the datasets as experiments name them.
 #[test]
-fn the_notebooks_sizes_come_out() {
+fn sizes_are_those_of_the_notebook() {
     let Some(dinos) = corpus("dinos") else { return };
     let mut experiment = experiment();
     experiment.vocabulary.lowercase = true;
@@ -231,7 +231,7 @@ fn the_notebooks_sizes_come_out() {
 /// ['turiasaurus', 'pandoravenator', 'ilokelesia'] jinzhousaurus
 /// ```
 #[test]
-fn the_notebooks_names_come_in_its_order() {
+fn names_are_in_the_order_of_the_notebook() {
     let Some(dinos) = corpus("dinos") else { return };
     let mut experiment = experiment();
     (experiment.rng, experiment.train.order, experiment.train.batch) = (Rng::Numpy, Order::ShuffledOnce, 1);
@@ -279,7 +279,7 @@ proptest! {
     /// Would catch: whatever is wrong with finding tokens in any Unicode text: lower case of several characters, skipped
     /// ones, documents anywhere, an index entry in the middle of a character.
     #[test]
-    fn any_text_streams_as_it_is(
+    fn a_stream_keeps_every_character(
         pieces in prop::collection::vec("[a-cA-Cİé🦕 ]{0,12}|\\PC{0,8}", 1..12),
         repeats in prop::sample::select(vec![1usize, 20, 60]),
         lowercase: bool,

@@ -1,5 +1,5 @@
-//! The book says what is so: generated pages are fresh, includes find their anchors, links lead somewhere, every plugin
-//! has a page, and every console block shows what its commands print.
+//! The book is correct: generated pages are fresh, includes find their anchors, links lead to pages, every plugin has a
+//! page, and every console block, in README too, shows what its commands print.
 //!
 //! `UPDATE_BOOK=1 cargo test --release -p hatchery-cli --test hatchery book` writes the pages anew instead of comparing.
 
@@ -38,13 +38,13 @@ fn generated_pages_are_fresh() {
 #[test]
 fn console_blocks_show_what_commands_print() {
     let mut wrong = Vec::new();
-    for page in pages() {
+    for page in pages().into_iter().chain([root().join("README.md")]) {
         wrong.extend(console::check(&page, updating()));
     }
     assert!(wrong.is_empty(), "{}\n\nUPDATE_BOOK=1 writes what is printed now", wrong.join("\n\n"));
 }
 
-/// Catches a transcript whose recording nobody can repeat.
+/// Catches a transcript whose recording cannot be repeated.
 #[test]
 fn recordings_are_made_by_the_script() {
     let script = fs::read_to_string(root().join("book/record.sh")).unwrap();
@@ -59,7 +59,37 @@ fn recordings_are_made_by_the_script() {
     }
 }
 
-/// Catches what mdBook passes over in silence: an include whose anchor is missing or holds nothing.
+/// Catches a recording that shows what the program no longer prints. The recordings of devices are as old as the last
+/// program with a card.
+#[test]
+fn recordings_show_what_commands_print() {
+    let name = "recordings_show_what_commands_print";
+    if std::env::var_os("HATCHERY_SLOW_TESTS").is_none() {
+        return println!("skipped: {name} takes a quarter of an hour; set HATCHERY_SLOW_TESTS=1");
+    }
+    let Some(data) = crate::text::data_folder(name) else { return };
+    let output = tempfile::tempdir().unwrap();
+    for folder in ["recorded", "pictures"] {
+        fs::create_dir(output.path().join(folder)).unwrap();
+    }
+    let status = std::process::Command::new(root().join("book/record.sh"))
+        .env("HATCHERY", snapbox::cmd::cargo_bin!("hatchery"))
+        .env("HATCHERY_DATA", fs::canonicalize(data).unwrap())
+        .env("OUTPUT", output.path())
+        .status();
+    assert!(status.unwrap().success());
+    for file in files(&output.path().join("recorded")).iter().filter(|file| !file.ends_with("devices.txt")) {
+        let recorded = source().join("recorded").join(file.file_name().unwrap());
+        let [found, expected] = [file, &recorded].map(|file| fs::read_to_string(file).unwrap());
+        assert!(
+            console::long_runs_agree(&found, &expected),
+            "{} shows\n{expected}\nbut now\n{found}",
+            shown(&recorded)
+        );
+    }
+}
+
+/// Catches what mdBook ignores: an include whose anchor is missing or holds nothing.
 #[test]
 fn includes_find_their_anchors() {
     let include = Regex::new(r"\{\{#(?:rustdoc_)?include ([^}:]+)(?::([^}]+))?\}\}").unwrap();
@@ -88,7 +118,7 @@ fn includes_find_their_anchors() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Catches a plugin that nobody wrote about, and a page that shows the keys of another.
+/// Catches a plugin without a page, and a page that shows the keys of another plugin.
 #[test]
 fn every_plugin_has_a_page() {
     let registry = hatchery_cli::registry().unwrap();
@@ -151,7 +181,7 @@ fn updating() -> bool {
     std::env::var_os("UPDATE_BOOK").is_some()
 }
 
-/// Every page that somebody wrote.
+/// Every page that is not generated.
 fn pages() -> BTreeSet<PathBuf> {
     let own = |path: &PathBuf| {
         path.extension().is_some_and(|extension| extension == "md") && !path.starts_with(source().join("generated"))

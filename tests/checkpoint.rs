@@ -73,7 +73,7 @@ fn refusal(bytes: &[u8]) -> String {
 
 fn problem(path: &Path) -> String {
     let error = read(path).expect_err("it is no checkpoint");
-    assert_eq!(error.exit_code(), 2, "a file that cannot be read is the user's to mend: {error}");
+    assert_eq!(error.exit_code(), 2, "a file that cannot be read is a user's error: {error}");
     let text = error.to_string();
     assert!(text.contains("hint: "), "no hint: {text}");
     text
@@ -145,7 +145,7 @@ fn other_programs_can_read_it() {
     assert_eq!(b.data()[..8], std::f64::consts::PI.to_le_bytes());
 }
 
-/// Would catch: a checksum that is not what the module says it is, so that nobody else could verify it.
+/// Would catch: a checksum that differs from its documentation, so that other programs could not verify it.
 #[test]
 fn the_checksum_is_that_of_the_file_with_zeros_in_its_place() {
     use sha2::Digest;
@@ -160,7 +160,7 @@ fn the_checksum_is_that_of_the_file_with_zeros_in_its_place() {
 
 /// Would catch: a panic or an internal error for a wrong path, and a message that does not say what is wrong.
 #[test]
-fn wrong_files_are_told_apart() {
+fn wrong_files_have_different_messages() {
     let folder = tempdir().unwrap();
     assert!(problem(&folder.path().join("none.safetensors")).contains("there is no such file"));
     assert!(problem(folder.path()).contains("is a folder"));

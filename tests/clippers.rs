@@ -57,7 +57,7 @@ fn numbers(tensor: &Tensor<2>) -> Vec<f64> {
 fn clipped(name: &str, keys: Value, plain: &Plain, dtype: DType) -> Gradients {
     let after = clipper(name, keys).clip(gradients(plain, &Device::flex(), dtype)).unwrap();
     assert!(after.names().eq(plain.keys()), "{name} changes the names or their order");
-    assert!(after.iter().all(|(_, matrix)| matrix.dtype() == dtype), "{name} changes the width of numbers");
+    assert!(after.iter().all(|(_, matrix)| matrix.dtype() == dtype), "{name} changes the dtype");
     after
 }
 

@@ -31,11 +31,11 @@ fn train_prints_the_folder_of_the_run_and_what_to_type_next() {
 
 /// Would catch: a batch that is silently smaller than the one that was asked for, and is reported on as that.
 #[test]
-fn a_batch_that_is_larger_than_the_text_is_told() {
+fn a_batch_that_is_larger_than_the_text_is_reported() {
     let lab = Lab::new();
-    let told = lab.run("train tiny.toml --set train.batch=100000 --set train.steps=1").stderr;
+    let printed = lab.run("train tiny.toml --set train.batch=100000 --set train.steps=1").stderr;
     let note = "note: each step trains on 1078 sequences, as there are no more: train.batch is 100000\n";
-    assert!(told.contains(note), "{told}");
+    assert!(printed.contains(note), "{printed}");
     assert!(!lab.run("train tiny.toml --set train.batch=1078 --set train.steps=1").stderr.contains("note: "));
 }
 
@@ -129,7 +129,7 @@ fn eval_measures_a_split() {
     let difference = (logged["valid"]["nats_per_character"].as_f64().unwrap() - nats).abs();
     assert!(difference < 1e-12, "what training logged last is what the checkpoint gives");
     assert!(lab.ok("eval --split train").starts_with("split                train, "));
-    let warned = |line: &str| lab.run(line).stderr.contains("mostly trained on");
+    let warned = |line: &str| lab.run(line).stderr.contains("the held-out part was trained on");
     assert!(warned("eval --seed 5") && !warned("eval --seed 1") && !warned("eval"), "1 is the file's own seed");
 }
 
@@ -233,7 +233,7 @@ fn shells_complete_the_commands() {
 fn help_shows_where_to_begin() {
     let lab = Lab::new();
     let help = lab.ok("--help");
-    assert!(help.contains("Begin with:\n  hatchery train experiments/dinosaurs.toml\n"), "{help}");
+    assert!(help.contains("First commands:\n  hatchery train experiments/dinosaurs.toml\n"), "{help}");
     for command in ["train", "sample", "eval", "check", "bench"] {
         let help = lab.ok(&format!("{command} --help"));
         assert!(help.contains("Example") && help.contains(&format!("hatchery {command}")), "{command}:\n{help}");
@@ -242,7 +242,7 @@ fn help_shows_where_to_begin() {
 
 /// `hatchery plugins list | head -1` must not end in a panic.
 #[test]
-fn a_reader_that_has_enough_is_no_fault() {
+fn a_closed_pipe_is_not_an_error() {
     let lab = Lab::new();
     lab.ok("train tiny.toml --quiet");
     for line in ["plugins list", "completions bash", "sample --count 2000 --json", "data list", "runs show"] {
@@ -271,8 +271,8 @@ fn bench_measures_each_device() {
 
 /// The whole way: from an address into the cache, from there into training.
 #[test]
-fn data_fetch_brings_a_text_that_can_be_trained_on() {
-    let Some(folder) = data_folder("data_fetch_brings_a_text_that_can_be_trained_on") else { return };
+fn a_fetched_text_can_be_trained_on() {
+    let Some(folder) = data_folder("a_fetched_text_can_be_trained_on") else { return };
     let content = std::fs::read(folder.join("dinos.txt")).unwrap();
     let server = tiny_http::Server::http("127.0.0.1:0").unwrap();
     let address = format!("http://{}/", server.server_addr());

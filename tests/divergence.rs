@@ -11,7 +11,7 @@ fn steep(rate: &str) -> String {
 
 /// The first update ends in numbers that are none: it must not be saved, sampled from or called a success.
 #[test]
-fn a_rate_out_of_all_proportion_stops_at_once() {
+fn an_enormous_learning_rate_stops_the_run() {
     let lab = Lab::new().with("steep.toml", steep("1e39").replace("hidden = 8", "hidden = 8\n"));
     let said = lab.refused("train steep.toml");
     for part in [
@@ -39,5 +39,5 @@ fn the_last_good_checkpoint_is_kept() {
     assert_eq!(lab.ok("sample --count 2").lines().count(), 2);
     let evaluated: serde_json::Value = serde_json::from_str(&lab.ok("eval --json")).unwrap();
     assert_eq!(evaluated["updates"].as_u64(), Some(step), "{evaluated}: every update but the last one is kept");
-    assert!(lab.ok("runs list").contains("cut short"));
+    assert!(lab.ok("runs list").contains("interrupted"));
 }

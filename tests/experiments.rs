@@ -32,7 +32,7 @@ pub(crate) fn experiment(file: &str, overrides: &[&str]) -> Experiment {
     reading::read(&folder().join(file), &overrides, &registry()).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Nobody looks.
+/// An observer that ignores everything.
 struct Unwatched;
 
 impl Observer for Unwatched {
@@ -63,7 +63,7 @@ fn files() -> Vec<String> {
     all.iter().map(|file| file.strip_prefix("experiments/").unwrap().to_owned()).collect()
 }
 
-/// Would catch: a key that was renamed, a plugin that is gone, a shape that does not fit, a loss that is no number.
+/// Would catch: a key that was renamed, a plugin that is gone, a shape that does not fit, a loss that is not finite.
 #[test]
 fn every_experiment_trains() {
     let files = files();
@@ -85,7 +85,7 @@ fn every_experiment_trains() {
     }
 }
 
-/// Would catch: an experiment that nobody knows the point of, or whose result was never measured.
+/// Would catch: an experiment without a question, or whose result was never measured.
 #[test]
 fn every_experiment_opens_with_its_question() {
     for file in files() {
@@ -97,7 +97,7 @@ fn every_experiment_opens_with_its_question() {
 }
 
 /// The notebook's own check, on names that are always there: the mean of the last ten losses is below that of the first.
-/// Would catch: gradients of the wrong sign, an optimiser that does not reach the parameters.
+/// Would catch: gradients of the wrong sign, an optimizer that does not reach the parameters.
 #[test]
 fn the_names_converge() {
     let changes = ["dataset.corpus=given-names", "train.log-every=1", "train.report-every=1000", "sample.count=1"];

@@ -45,7 +45,7 @@ fn content() -> Vec<u8> {
 enum Manner {
     /// Answers ranges, as the pinned addresses do.
     Whole,
-    /// As `Whole`, but closes the connection after so many bytes of the body.
+    /// As `Whole`, but closes the connection after this number of bytes of the body.
     Cut(usize),
     /// Knows no ranges.
     NoRanges,
@@ -196,7 +196,7 @@ fn a_server_without_ranges_starts_over() {
 
 /// Would catch: a part file that is complete, too long or of other bytes and stands in the way for ever.
 #[test]
-fn a_part_file_of_any_kind_is_got_over() {
+fn any_partial_file_is_replaced() {
     let complete = content();
     let long = [content(), content()].concat();
     let other = vec![0; 200_000];
@@ -236,7 +236,7 @@ fn a_file_of_another_size_is_refused() {
 
 /// Would catch: an error page saved as a corpus.
 #[test]
-fn other_statuses_are_told() {
+fn other_statuses_are_reported() {
     for (status, code, text) in [(404, 2, "there is no file at http"), (403, 2, "status 403"), (503, 1, "status 503")] {
         let folder = tempfile::tempdir().unwrap();
         let server = Server::new(content(), &[Manner::Status(status)]);
@@ -245,9 +245,9 @@ fn other_statuses_are_told() {
     }
 }
 
-/// Would catch: a panic or a riddle when nobody answers, or when the address is none.
+/// Would catch: a panic or an unclear message when no server answers, or when the address is not one.
 #[test]
-fn an_address_that_nobody_answers_is_told() {
+fn an_address_without_a_server_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let to = |address: &str| fetch(&MADE_UP, Some(address), folder.path(), &mut |_, _| {}).unwrap_err();
@@ -258,7 +258,7 @@ fn an_address_that_nobody_answers_is_told() {
 /// Would catch: a folder that cannot be written to reported as a fault of ours. The superuser may write everywhere, so
 /// a file stands in place of the folder.
 #[test]
-fn a_folder_that_is_none_is_told() {
+fn a_file_in_place_of_a_folder_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();

@@ -137,7 +137,7 @@ fn seed() -> Checkpoint {
     checkpoint::read(&run.checkpoint()).unwrap()
 }
 
-/// Would catch: a panic on what somebody typed, spans beyond the end of the text among them, and problems without text.
+/// Would catch: a panic on a user's text, spans beyond the end of the text among them, and problems without text.
 #[test]
 fn experiments() {
     let registry: Registry = hatchery_cli::registry().unwrap();

@@ -1,4 +1,4 @@
-//! Cells and optimisers against `PyTorch`: `golden/cells.json` and `golden/optimizers.json`, made by the scripts beside them.
+//! Cells and optimizers against `PyTorch`: `golden/cells.json` and `golden/optimizers.json`, made by the scripts beside them.
 
 use std::{
     collections::VecDeque,
@@ -156,7 +156,7 @@ fn numbers(matrix: Tensor<2>) -> Vec<f64> {
     matrix.into_data().iter::<f64>().collect()
 }
 
-/// A clipper that puts given gradients in place of the model's, so that the optimiser alone decides what an update does.
+/// A clipper that puts given gradients in place of the model's, so that the optimizer alone decides what an update does.
 struct Given {
     gradients: Mutex<VecDeque<Vec<f64>>>,
     dtype: DType,
@@ -175,7 +175,7 @@ impl Clipper for Given {
     }
 }
 
-/// Ten updates of six numbers by each optimiser, through real training steps. A wrong default, a bias correction that is
+/// Ten updates of six numbers by each optimizer, through real training steps. A wrong default, a bias correction that is
 /// left out, or state that is not kept shows within three steps.
 ///
 /// Plain SGD has no coefficients and agrees to the last digits. The others keep theirs as 32-bit numbers in burn-optim even
@@ -183,7 +183,7 @@ impl Clipper for Given {
 /// bias corrections divide by `1 − 0.999`, which multiplies that by a thousand: 2e-5 of a step of 0.01. In 32 bits, sums of
 /// squares are good to about 1e-6 besides.
 #[test]
-fn optimisers_equal_pytorch() {
+fn optimizers_equal_pytorch() {
     let golden: Value = serde_json::from_str(include_str!("golden/optimizers.json")).unwrap();
     let lists = |value: &Value| serde_json::from_value::<Vec<Vec<f64>>>(value.clone()).unwrap();
     let start: Vec<f64> = serde_json::from_value(golden["start"].clone()).unwrap();

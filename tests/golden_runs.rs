@@ -38,8 +38,8 @@ fn golden() -> Value {
 /// processor with AVX-512 and 23.38233878 on Burn's backend. All print 23.382339, but another processor may add in another
 /// order, so the last report alone may be off by one in its last digit.
 #[test]
-fn the_notebook_comes_out_digit_for_digit() {
-    if data_folder("the_notebook_comes_out_digit_for_digit").is_none() {
+fn the_notebook_is_repeated_digit_for_digit() {
+    if data_folder("the_notebook_is_repeated_digit_for_digit").is_none() {
         return;
     }
     let lab = Lab::new();
@@ -129,7 +129,7 @@ fn sampling_as_in_the_second_exercise() {
 /// Exercise 3: one update from a state that is not zero. The loss is a sum over the steps; what the update took away,
 /// divided by the learning rate, is the clipped gradient.
 #[test]
-fn optimising_as_in_the_third_exercise() {
+fn optimizing_as_in_the_third_exercise() {
     let unit = &golden()["units"]["optimize"];
     let mut network = exercise(unit);
     let mut draws = RandomState::new(1);

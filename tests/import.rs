@@ -64,12 +64,12 @@ fn the_sonnets_model_of_keras_computes_the_same() {
 /// One more epoch with dropout and the loaded state of Adam: Keras measures 2.5623 and prints 2.5432 and 2.5577; without
 /// that state it is 2.73. Would catch: moments or their count that are lost, mixed up or not transposed.
 #[test]
-fn another_epoch_goes_on_where_keras_ended() {
+fn another_epoch_continues_where_keras_ended() {
     if std::env::var_os("HATCHERY_SLOW_TESTS").is_none() {
         println!("skipped: an epoch takes about a minute; set HATCHERY_SLOW_TESTS=1");
         return;
     }
-    let Some((mut experiment, data, imported)) = sonnets("another_epoch_goes_on_where_keras_ended") else { return };
+    let Some((mut experiment, data, imported)) = sonnets("another_epoch_continues_where_keras_ended") else { return };
     experiment.train.log_every = 1;
     experiment.sample.length = 10;
     let metrics = train(&experiment, &data, Some(&imported.checkpoint)).unwrap();
@@ -198,7 +198,7 @@ fn what_does_not_fit_is_named() {
 
 /// Would catch: a panic over a file that is something else.
 #[test]
-fn what_is_no_model_is_refused() {
+fn files_that_are_not_models_are_refused() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("model.h5");
     let refused = || {
@@ -294,9 +294,9 @@ fn a_state_dict_becomes_the_network_it_came_from() {
     assert_eq!(imported.checkpoint.tensors, network.executor.save().unwrap());
 }
 
-/// Would catch: only the first of several mistakes told, or one that becomes a panic.
+/// Would catch: only the first of several mistakes printed, or one that becomes a panic.
 #[test]
-fn mistakes_in_a_mapping_are_told_together() {
+fn mistakes_in_a_mapping_are_reported_together() {
     let folder = tempdir().unwrap();
     let (file, mapping) = (folder.path().join("model.safetensors"), folder.path().join("mapping.toml"));
     let (experiment, vocabulary, _, state_dict) = network_and_state_dict();

@@ -7,6 +7,7 @@ mod baseline;
 mod batches;
 mod book;
 mod checkpoint;
+mod claims;
 mod clippers;
 mod command_line;
 mod compile;
@@ -36,3 +37,4 @@ mod strangers;
 mod text;
 #[cfg(feature = "wgpu")]
 mod wgpu;
+mod words;

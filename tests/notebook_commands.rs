@@ -14,7 +14,7 @@ fn losses(lab: &Lab, run: &str) -> (f64, f64) {
     (loss(&rows[0]), loss(&rows[rows.len() - 1]))
 }
 
-/// Would catch: a start that forgets the parameters, or asks for an optimiser state that an import does not have.
+/// Would catch: a start that forgets the parameters, or asks for an optimizer state that an import does not have.
 #[test]
 fn training_starts_from_a_checkpoint() {
     let lab = Lab::new();

@@ -32,7 +32,7 @@ fn texts(svg: &str) -> Vec<String> {
     svg.split("<text").skip(1).map(|text| text.split(['>', '<']).nth(1).unwrap().trim().to_owned()).collect()
 }
 
-/// The points of the first curve of an SVG that is drawn in the first colour.
+/// The points of the first curve of an SVG that is drawn in the first color.
 fn first_curve(svg: &str) -> Vec<(f64, f64)> {
     let curve = svg.split("<polyline").find(|line| line.contains("#0072B2")).expect("there is a curve");
     let points = curve.split("points=\"").nth(1).unwrap().split('"').next().unwrap();
@@ -63,9 +63,9 @@ fn a_loss_curve_says_what_it_shows() {
     assert!(!alone.contains("\nloss\n"), "one curve needs no legend");
 }
 
-/// Would catch: runs of one colour, a validation in the colour of another run, a legend that covers the curves.
+/// Would catch: runs of one color, a validation in the color of another run, a legend that covers the curves.
 #[test]
-fn many_runs_are_told_apart() {
+fn many_runs_are_distinguishable() {
     let runs: Vec<_> = (0..12)
         .map(|run| {
             let curve = |shift: f64| (0..40).map(|step| (f64::from(step), shift + 9.0 / f64::from(step + 2))).collect();
@@ -74,19 +74,19 @@ fn many_runs_are_told_apart() {
         .collect();
     let svg = loss_curve(&runs, "twelve runs", "nats per character");
     keep("twelve.svg", &svg);
-    // A polyline of 40 points is a curve, one of two in its colour a dash or its line in the legend.
+    // A polyline of 40 points is a curve, one of two in its color a dash or its line in the legend.
     let lines = |points: std::ops::Range<usize>| -> Vec<String> {
         let lines = svg.split("<polyline").skip(1).filter(|line| points.contains(&line.matches(',').count()));
         lines.map(|line| line.split("stroke=\"").nth(1).unwrap()[..7].to_owned()).collect()
     };
-    let colours = lines(30..100);
-    let mut different = colours.clone();
+    let colors = lines(30..100);
+    let mut different = colors.clone();
     different.sort();
     different.dedup();
-    assert_eq!((colours.len(), different.len()), (12, 12), "{colours:?}");
+    assert_eq!((colors.len(), different.len()), (12, 12), "{colors:?}");
     let dashes = lines(1..10);
-    for colour in &colours {
-        assert!(dashes.iter().filter(|dash| dash == &colour).count() > 20, "the validation in {colour} is not dashed");
+    for color in &colors {
+        assert!(dashes.iter().filter(|dash| dash == &color).count() > 20, "the validation in {color} is not dashed");
     }
     let long = loss_curve(&[series(&"key 1, ".repeat(40), [(0.0, 1.0)]), series("b", [(1.0, 2.0)])], "", "");
     assert!(texts(&long).iter().all(|text| text.chars().count() < 110), "a label goes beyond the picture");
@@ -101,7 +101,7 @@ fn many_runs_are_told_apart() {
 
 /// Would catch: an axis turned round, points dropped at the ends, and peaks lost when a long run is thinned out.
 #[test]
-fn a_curve_is_where_its_numbers_are() {
+fn a_curve_goes_through_its_points() {
     let mut points: Vec<_> = (0..30_000).map(|step| (f64::from(step), 1.0)).collect();
     points[12_345].1 = 9.0;
     points[29_999].1 = 2.0;
@@ -188,7 +188,7 @@ fn a_chart_has_axes() {
     assert_eq!(lines[11].split_whitespace().collect::<Vec<_>>(), ["0", "500", "1000"]);
 }
 
-/// Would catch: values counted in the neighbouring interval, most of all those on an edge.
+/// Would catch: values counted in the neighboring interval, most of all those on an edge.
 #[test]
 fn a_histogram_counts_every_value_once() {
     let lengths = Histogram::of([3.0, 4.0, 4.0, 9.0], 20);

@@ -4,8 +4,10 @@
 //! themselves were built in; those in C are variations of the example, compiled with `cc`.
 
 mod bytes;
+mod compile_errors;
 pub(crate) mod examples;
 mod failures;
+mod names;
 mod new;
 mod parity;
 mod refusals;

@@ -60,7 +60,7 @@ fn streams_of_other_seeds_names_and_indices_differ() {
 /// Catches a `below` that leaves some numbers more likely: with this bound, every third number would take half of the
 /// draws if no word were drawn again.
 #[test]
-fn below_is_unbiased_where_words_cannot_be_shared_out() {
+fn below_is_unbiased_for_bounds_that_do_not_divide_the_range() {
     let mut stream = Stream::new(1, "test", 0);
     let mut counts = [0_u32; 3];
     for _ in 0..30_000 {
@@ -199,7 +199,7 @@ fn numpy_draws_follow_one_another_as_in_numpy() {
 
 /// Catches a damaged checkpoint that would be read and crash at the next draw.
 #[test]
-fn a_state_that_is_none_is_refused() {
+fn an_invalid_state_is_refused() {
     let whole = serde_json::to_value(RandomState::new(1)).expect("a state can be saved");
     let refused = |change: fn(&mut serde_json::Value)| {
         let mut damaged = whole.clone();
@@ -214,7 +214,7 @@ fn a_state_that_is_none_is_refused() {
 /// Catches a `randint` above 32 bits that draws one word only, or puts the two in the wrong order. The number is
 /// `np.random.RandomState(0).randint(0, 2**40 + 1)`.
 #[test]
-fn large_numbers_take_two_words() {
+fn large_bounds_take_two_outputs() {
     assert_eq!(RandomState::new(0).randint((1 << 40) + 1), 741_280_623_151);
 }
 

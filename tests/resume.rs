@@ -1,4 +1,4 @@
-//! A run that was cut short continues exactly: the same bits as one that was left alone, whatever cut it short; and what
+//! An interrupted run continues exactly: the same bits as an uninterrupted one, whatever interrupted it; and what
 //! cannot be continued exactly is refused.
 
 pub(crate) mod exact;
@@ -62,13 +62,13 @@ fn data(experiment: &Experiment, plan: Option<&Plan>, text: &str) -> Result<Data
 /// Where a program is killed: in the middle of the reports of an update, before its checkpoint.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Watch {
-    /// Killed when so many updates are done, before they are logged.
+    /// Killed after this number of updates, before they are logged.
     kill_updated: Option<u64>,
     /// Killed after the line of this step, before its samples.
     kill_measured: Option<u64>,
     /// Killed after the samples of this step, before its checkpoint.
     kill_sampled: Option<u64>,
-    /// Stopped by the user when so many updates are done.
+    /// Stopped by the user after this number of updates.
     stop: Option<u64>,
     done: u64,
     recovered: u64,
@@ -122,12 +122,12 @@ fn drive(mut training: Training<'_>, mut watch: Watch) -> Option<Result<Ending>>
     }
 }
 
-/// Goes on with a run as the experiment that it was begun as.
-fn go_on(directory: &RunDirectory, watch: Watch) -> Result<Option<Ending>> {
-    go_on_with(&RunRef::Run(directory.clone()), None, NAMES, watch)
+/// Resumes a run with its own experiment.
+fn resume_run(directory: &RunDirectory, watch: Watch) -> Result<Option<Ending>> {
+    resume_run_as(&RunRef::Run(directory.clone()), None, NAMES, watch)
 }
 
-fn go_on_with(run: &RunRef, wanted: Option<Experiment>, text: &str, watch: Watch) -> Result<Option<Ending>> {
+fn resume_run_as(run: &RunRef, wanted: Option<Experiment>, text: &str, watch: Watch) -> Result<Option<Ending>> {
     let (directory, registry) = (run.directory()?, registry());
     let lock = directory.lock()?;
     let recorded = directory.recorded_experiment()?;

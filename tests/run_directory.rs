@@ -37,7 +37,7 @@ fn sample(step: u64, text: &str) -> SampleRow {
     SampleRow { step, index: 0, text: text.to_owned() }
 }
 
-/// A run with an experiment, made so many seconds after 2020.
+/// A run with an experiment, created this number of seconds after 2020.
 fn run(root: &Path, name: &str, seconds: u64) -> RunDirectory {
     let run = RunDirectory::create(root, name).unwrap();
     fs::write(run.experiment(), format!("name = \"{name}\"\n")).unwrap();
@@ -82,7 +82,7 @@ fn runs_that_start_at_once_never_share_a_folder() {
 
 /// Would catch: a number given twice after a run was deleted, and names of four digits sorted before those of three.
 #[test]
-fn ids_go_up() {
+fn ids_increase() {
     let root = tempdir().unwrap();
     for id in ["002", "999", "notes"] {
         fs::create_dir_all(root.path().join("names").join(id)).unwrap();
@@ -116,7 +116,7 @@ fn a_name_is_one_folder() {
 
 /// Would catch: an empty run left behind by an experiment that could not start, and results lost with it.
 #[test]
-fn only_a_run_that_got_nothing_is_discarded() {
+fn only_an_empty_run_is_discarded() {
     let root = tempdir().unwrap();
     let empty = run(root.path(), "names", 0);
     fs::write(empty.metrics(), "").unwrap();
@@ -233,7 +233,7 @@ fn rows_read_back_exactly() {
 
 /// Would catch: a diverged run whose log is no JSON, or cannot be read back.
 #[test]
-fn what_is_not_finite_is_null() {
+fn values_that_are_not_finite_are_null() {
     let (_folder, path) = log_file();
     let mut log = Log::open(&path).unwrap();
     log.append(&metric(0, f64::NAN)).unwrap();
@@ -283,7 +283,7 @@ fn a_continued_log_equals_an_unbroken_one() {
 
 /// Would catch: damage in the middle taken for the end, which would cut off good rows; a character cut in two.
 #[test]
-fn damage_is_shown_where_it_is() {
+fn damaged_lines_are_located() {
     let (_folder, path) = log_file();
     let good = "{\"step\":0,\"index\":0,\"text\":\"a\"}\n";
     let text = format!("{good}{{\"step\":1,\"index\":0}}\n{good}");
@@ -342,13 +342,13 @@ fn of_what_the_user_names_only_plain_files_are_replaced() {
 fn the_environment_tells_what_matters_and_no_more() {
     let (_folder, path) = log_file();
     let arguments = [
-        "/home/somebody/.cargo/bin/hatchery",
+        "/home/user/.cargo/bin/hatchery",
         "train",
         "experiments/names.toml",
         "--set",
         "dataset.corpus=\"/home/some body/text.txt\"",
         "--set=x=[\"/home/a.txt\", \"b/c\"]",
-        "--runs=/home/somebody/runs",
+        "--runs=/home/user/runs",
         "a/b=c",
         "/",
     ];

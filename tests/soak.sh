@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Kills trainings with SIGKILL at random moments, resumes them, and compares what comes out with a training that nobody
-# disturbed: every byte of the checkpoint, the metrics and the samples.
+# Kills trainings with SIGKILL at random moments, resumes them, and compares the result with that of an
+# uninterrupted training: every byte of the checkpoint, the metrics and the samples.
 #
 # Usage: tests/soak.sh [KILLS [ARGUMENT…]]    (100 by default)
 # The arguments go to `hatchery train`: `--set backend.device=flex`, or `--plugin /…/libmgu.so --set cell.type=mgu`.

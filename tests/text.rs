@@ -105,7 +105,7 @@ fn a_fetched_corpus_is_found_in_the_data_folder_then_in_the_cache() {
 
 /// Would catch: a model offered as a text to train on.
 #[test]
-fn a_model_is_no_corpus() {
+fn a_model_file_is_not_a_corpus() {
     let places = TextFolders { data: None, cache: PathBuf::from("/nonexistent") };
     has(&message(open_from(&named("sonnets-keras"), Path::new(""), &places)), &["is a model, not a text"]);
     assert!(catalogue::names().all(|name| name != "sonnets-keras"));
@@ -138,7 +138,7 @@ fn a_path_is_relative_to_the_experiment_first() {
 
 /// Would catch: a fault in a file that is reported without its place, or as a panic.
 #[test]
-fn what_is_no_text_is_refused() {
+fn files_that_are_not_text_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("latin.txt"), b"one\ntwo\ncaf\xE9\n").unwrap();
     fs::write(folder.path().join("cut.txt"), b"abc\xE2\x82").unwrap();
@@ -166,7 +166,7 @@ fn what_is_no_text_is_refused() {
 
 /// Would catch: a byte order mark that becomes a symbol of its own.
 #[test]
-fn a_byte_order_mark_is_no_text() {
+fn a_byte_order_mark_is_not_part_of_the_text() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a.txt"), "\u{feff}anna").unwrap();
     assert_eq!(open(&named("a.txt"), folder.path()).unwrap().as_str(), "anna");
@@ -247,7 +247,7 @@ fn tokens_are_sorted_code_points() {
 
 /// Would catch: an unknown character that crashes, silently becomes token 0, or is reported at the wrong place.
 #[test]
-fn unknown_characters_are_treated_as_asked() {
+fn unknown_characters_follow_the_policy() {
     let of = |unknown| Vocabulary::new("ab\n".chars(), &settings(false, unknown)).unwrap();
     let error = of(Unknown::Error).encode("a\nbé", 100).unwrap_err();
     assert_eq!(error.exit_code(), 2);
@@ -260,7 +260,7 @@ fn unknown_characters_are_treated_as_asked() {
 
 /// Would catch: lower-casing of a whole text, in which a final sigma or a dotted capital I depends on its surroundings.
 #[test]
-fn lower_case_is_a_matter_of_single_characters() {
+fn lower_case_maps_single_characters() {
     let vocabulary = Vocabulary::new("ai\u{307}σς".chars(), &settings(true, Unknown::Error)).unwrap();
     let decoded = |text| vocabulary.decode(&vocabulary.encode(text, 0).unwrap());
     assert_eq!(decoded("AİΣ"), "ai\u{307}σ");

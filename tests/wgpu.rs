@@ -93,7 +93,7 @@ fn losses_agree_over_a_hundred_updates() {
     }
 }
 
-/// Every cell, framing, clipper and optimiser, dropout, an embedding, a mask: an operation that the backend lacks, or
+/// Every cell, framing, clipper and optimizer, dropout, an embedding, a mask: an operation that the backend lacks, or
 /// that is another there.
 #[test]
 fn everything_trains_evaluates_and_writes_as_on_the_processor() {
@@ -145,7 +145,7 @@ fn reports_and_checkpoints_are_those_of_the_processor() {
         let data = data(&experiment);
         let network = Network::new(experiment, data.vocabulary.clone(), &registry()).unwrap();
         let directory = RunDirectory::create(root.path(), device).unwrap();
-        Training::begin(network, &data, &directory).unwrap().run(&mut Nobody).unwrap();
+        Training::begin(network, &data, &directory).unwrap().run(&mut Ignored).unwrap();
         directory
     };
     let [card, processor] = ["wgpu", "flex"].map(train);
@@ -288,9 +288,9 @@ impl Observer for LosesTheCard {
     }
 }
 
-struct Nobody;
+struct Ignored;
 
-impl Observer for Nobody {
+impl Observer for Ignored {
     fn updated(&mut self, _updates: u64, _total: u64, _smoothed_loss: f64) {}
     fn measured(&mut self, _metric: &Metric) {}
     fn sampled(&mut self, _step: u64, _samples: &[GeneratedText]) {}

@@ -4,7 +4,8 @@ use super::text;
 use crate::lab::files;
 
 /// The framework's crates, from the ground up: each may depend on those before it.
-const CRATES: [&str; 4] = ["hatchery-plugin", "hatchery-compile", "hatchery", "hatchery-cli"];
+const CRATES: [&str; 6] =
+    ["hatchery-graph", "hatchery-plugin-macros", "hatchery-plugin", "hatchery-compile", "hatchery", "hatchery-cli"];
 
 /// The rooms of the core (the modules right below `lib.rs`), from the ground up: each may import those before it.
 const ROOMS: [&str; 25] = [

@@ -1,4 +1,4 @@
-//! Training, validation and test: what is held out, and what training is then not told.
+//! Training, validation and test: what is held out, and what training is then not printed.
 
 use super::*;
 
@@ -102,7 +102,7 @@ fn a_given_vocabulary_is_kept() {
 
 /// Would catch: a plugin's refusal that loses its hint, and ranges that would panic later.
 #[test]
-fn a_dataset_may_refuse_but_not_go_out_of_bounds() {
+fn a_dataset_may_refuse_but_not_exceed_the_text() {
     struct Refusing;
     impl Dataset for Refusing {
         fn documents(&self, _: &Source<'_>) -> Result<Documents, hatchery_plugin::PluginError> {

@@ -12,7 +12,7 @@ use crate::{
 
 /// A training that ends, and loses what it has learned, because whoever watched it has gone.
 #[test]
-fn nobody_has_to_watch_a_training() {
+fn a_training_continues_without_its_terminal() {
     let lab = Lab::new();
     let train = ["train", "tiny.toml", "--set", "train.steps=200", "--set", "train.report-every=20"];
     let mut child = lab.command(&train).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
@@ -31,15 +31,18 @@ fn results_that_cannot_be_written_are_an_error() {
         let arguments: Vec<_> = line.split(' ').collect();
         let full = File::options().write(true).open("/dev/full").unwrap();
         let output = lab.command(&arguments).stdout(full).output().unwrap();
-        let told = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{line}: {told}");
-        assert!(told.contains("cannot write to standard output") && !told.contains("panicked"), "{line}: {told}");
+        let printed = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{line}: {printed}");
+        assert!(
+            printed.contains("cannot write to standard output") && !printed.contains("panicked"),
+            "{line}: {printed}"
+        );
     }
 }
 
 /// A run that can only be rescued on the device that failed it.
 #[test]
-fn a_run_goes_on_on_another_device() {
+fn a_run_is_resumed_on_another_device() {
     let lab = Lab::new();
     lab.ok("train tiny.toml --quiet --device flex --set train.steps=3");
     let outcome = lab.run("train --resume runs/tiny/001 --device cpu --set train.steps=6");
@@ -65,7 +68,7 @@ fn a_run_without_a_checkpoint_says_so() {
 
 /// Numbers that the memory of no machine has room for.
 #[test]
-fn what_nobody_can_want_is_refused() {
+fn requests_beyond_all_memory_are_refused() {
     let lab = Lab::new();
     lab.ok("train tiny.toml --quiet");
     lab.refused("sample --count 1000000001");
@@ -75,7 +78,7 @@ fn what_nobody_can_want_is_refused() {
     assert!(refusal.contains("more than 64 parts"), "{}", &refusal[..200]);
 }
 
-/// A fault of the user that is told as one of the program, and half a crate that is in the way of the next attempt.
+/// A fault of the user that is printed as one of the program, and half a crate that is in the way of the next attempt.
 #[test]
 fn a_crate_that_cannot_be_written_leaves_nothing() {
     let lab = Lab::new();

@@ -40,9 +40,9 @@ hint: did you mean `hidden`?
     assert!(lab.has_no_run());
 }
 
-/// All of them at once: nobody wants to mend a file error by error.
+/// All of them together, so that a file is not fixed error by error.
 #[test]
-fn several_faults_come_together() {
+fn all_errors_are_reported_together() {
     let bad = tiny("hidden = 8", "hidden = 0").replace("learning-rate = 0.01", "learning-rate = -1");
     check(
         bad.replace("type = \"lines\"", "type = \"line\""),
@@ -51,7 +51,7 @@ fn several_faults_come_together() {
 }
 
 #[test]
-fn values_that_no_training_can_have() {
+fn values_out_of_range() {
     check(tiny("hidden = 8", "hidden = \"eight\""), &["wrong type for `hidden`", "bad.toml:12:10", "integer"]);
     check(tiny("type = \"gru\"", "type = \"gruu\""), &["no cell named `gruu`", "known cells", "did you mean `gru`?"]);
     check(tiny("steps = 6", "steps = 0"), &["`steps` in [train]", "at least 1"]);
@@ -59,7 +59,7 @@ fn values_that_no_training_can_have() {
 }
 
 #[test]
-fn files_that_are_no_experiments() {
+fn files_that_are_not_experiments() {
     check("", &["`bad.toml` is empty", "an experiment needs at least: name"]);
     check(b"name = \"\xff\"\n", &["`bad.toml` is not UTF-8", "line 1", "hint: "]);
     check(format!("name = \"{}\"", "x".repeat(200_000)), &["line 1 of `bad.toml` is too long", "hint: "]);
@@ -132,7 +132,7 @@ fn devices_that_are_not_there() {
 }
 
 #[test]
-fn what_is_set_on_the_command_line() {
+fn overrides_on_the_command_line() {
     let lab = Lab::new();
     check_in(&lab, "train tiny.toml --set train.stesp=3", &["--set train.stesp=3\n", "did you mean `steps`?"]);
     check_in(&lab, "train tiny.toml --set cell.hidden=0", &["`hidden` in [cell]", "out of range: 0", "at least 1"]);
@@ -156,7 +156,7 @@ fn runs_and_checkpoints_that_are_not_there() {
         &["`tiny.toml` is an experiment file, not a run", "hint: ", "hatchery runs list"],
     );
     check_in(&lab, "sample runs/tiny/001/metrics.jsonl", &["cannot read the checkpoint `runs/tiny/001/m", "hint: "]);
-    check_in(&lab, "eval --split test", &["nothing out for the split `test`", "--set split.test=0.1"]);
+    check_in(&lab, "eval --split test", &["the experiment has no split `test`", "--set split.test=0.1"]);
 }
 
 /// One flipped bit, or an end that is missing, must not become a model that writes a little worse.
@@ -180,7 +180,7 @@ fn samples_that_cannot_be_drawn() {
     let lab = Lab::new();
     lab.ok("train tiny.toml --quiet");
     for temperature in ["nan", "-1", "inf"] {
-        let parts = ["a temperature is a number from 0 on", "hint: "];
+        let parts = ["a temperature is a number of at least 0", "hint: "];
         check_in(&lab, &format!("sample --temperature {temperature}"), &parts);
     }
     check_in(&lab, "sample --temperature hot", &["invalid value 'hot'"]);
@@ -188,15 +188,15 @@ fn samples_that_cannot_be_drawn() {
     check_in(&lab, "sample --sampler top-q:p=0.5", &["no sampler named `top-q`", "known samplers: greedy, "]);
     check_in(&lab, "sample --sampler top-p", &["missing key `p`"]);
     check_in(&lab, "sample --sampler top-k:k=5,p=0.5", &["unknown key `p`", "known keys: k"]);
-    check_in(&lab, "sample --sampler top-k:k=]", &["is no name with keys", "hint: for example --sampler greedy"]);
+    check_in(&lab, "sample --sampler top-k:k=]", &["is not a name with keys", "hint: for example --sampler greedy"]);
 }
 
 #[test]
-fn plugins_and_texts_that_nobody_knows() {
+fn unknown_plugins_and_texts() {
     let lab = Lab::new();
     check_in(&lab, "plugins show cell gruu", &["no cell named `gruu`", "known cells", "did you mean `gru`?"]);
     check_in(&lab, "plugins show cel gru", &["a kind is one of dataset, cell, clipper, sampler"]);
-    check_in(&lab, "data fetch dino", &["nothing to fetch under the name `dino`", "known names: dinos"]);
+    check_in(&lab, "data fetch dino", &["there is no text named `dino`", "known names: dinos"]);
     check_in(&lab, "data show dinosaurs --picture lengths.png", &["pictures are SVG", "lengths.svg"]);
     check_in(&lab, "data show nope", &["no corpus and no file `nope`", "hint: "]);
     let closed = "data fetch dinos --from http://127.0.0.1:1/";

@@ -5,7 +5,7 @@ use hatchery_plugin::{
     Cell, Initializer, ParamSpec, Params, State, StateSpec,
     burn::{Tensor, tensor::activation},
     host::HostCell,
-    linear, project,
+    linear, linear_no_bias,
 };
 use proptest::prelude::*;
 
@@ -53,11 +53,11 @@ impl Cell for Random {
                 0 => a + b,
                 1 => a - b,
                 2 => a * b,
-                3 => a.tanh() + project(b, params.get("wh")),
+                3 => a.tanh() + linear_no_bias(b, params.get("wh")),
                 4 => activation::sigmoid(a),
                 5 => activation::relu(a) * 0.5,
-                6 => project(a * params.get("p"), params.get("wh")),
-                7 => project(Tensor::cat(vec![a, x.clone()], 1), params.get("wc")).tanh(),
+                6 => linear_no_bias(a * params.get("p"), params.get("wh")),
+                7 => linear_no_bias(Tensor::cat(vec![a, x.clone()], 1), params.get("wc")).tanh(),
                 8 => (a * 0.2 + 0.5).clamp(-0.7, 0.6) + b,
                 9 => (a.clone() * a + 1.0).sqrt(),
                 10 => a.tanh() / (b.abs() + 1.5),
@@ -67,7 +67,7 @@ impl Cell for Random {
                 14 => (a.tanh() * params.get("s")).exp(),
                 15 => Tensor::cat(vec![b.narrow(1, 0, h / 2), a.narrow(1, h / 2, h - h / 2)], 1),
                 16 => activation::leaky_relu(a, 0.1),
-                17 => project(a, params.get("wh").slice([0..h, 0..h]).transpose()) * 0.5,
+                17 => linear_no_bias(a, params.get("wh").slice([0..h, 0..h]).transpose()) * 0.5,
                 18 => a.tanh().sin() + b.cos(),
                 19 => linear(a, params.get("wh") * params.get("s"), params.get("b").narrow(1, 0, h) + params.get("p")),
                 20 => activation::silu(a),
@@ -153,7 +153,7 @@ impl Cell for Unknown {
     }
 
     fn step(&self, params: &Params, x: Tensor<2>, state: State) -> (Tensor<2>, State) {
-        let h = (project(x, params.get("w")) + state.get("h")).cumsum(1);
+        let h = (linear_no_bias(x, params.get("w")) + state.get("h")).cumsum(1);
         (h.clone(), State::from([("h", h)]))
     }
 }
@@ -180,7 +180,7 @@ impl Cell for Wrong {
             let seen: f32 = x.sum().into_scalar();
             h * f64::from(seen)
         } else {
-            project(h, params.get("w"))
+            linear_no_bias(h, params.get("w"))
         };
         (h.clone(), State::from([("h", h)]))
     }
@@ -238,7 +238,8 @@ impl Cell for Late {
 
     fn step(&self, params: &Params, x: Tensor<2>, state: State) -> (Tensor<2>, State) {
         let [h, c] = [state.get("h"), state.get("c")];
-        let next = project(x.clone(), params.get("wx")) + project(h.clone(), params.get("wh")) + c.clone();
-        (h.tanh() + c, State::from([("h", next), ("c", project(x, params.get("wc")))]))
+        let next =
+            linear_no_bias(x.clone(), params.get("wx")) + linear_no_bias(h.clone(), params.get("wh")) + c.clone();
+        (h.tanh() + c, State::from([("h", next), ("c", linear_no_bias(x, params.get("wc")))]))
     }
 }

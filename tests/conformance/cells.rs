@@ -23,17 +23,16 @@ use super::{assert_failures, report};
 /// [train]
 /// steps = 10
 /// ```
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-#[schemars(crate = "hatchery_plugin::schemars")]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[plugin(cell = "tanh")]
+#[derive(Debug)]
 pub(super) struct Tanh {
     /// Width of the hidden state.
     hidden: usize,
     /// What it does wrong.
-    #[serde(default)]
+    #[plugin(default)]
     mistake: Mistake,
     /// What stands in the place of tanh.
-    #[serde(default)]
+    #[plugin(default)]
     activation: Activation,
     /// What a pure function has not.
     #[serde(skip)]
@@ -47,9 +46,8 @@ pub(super) struct Tanh {
 }
 
 /// What it does wrong.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(crate = "hatchery_plugin::schemars")]
-#[serde(rename_all = "kebab-case")]
+#[plugin(key)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Mistake {
     #[default]
     None,
@@ -79,9 +77,8 @@ enum Mistake {
 }
 
 /// What stands in the place of tanh: functions with kinks, which are no mistake.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[schemars(crate = "hatchery_plugin::schemars")]
-#[serde(rename_all = "kebab-case")]
+#[plugin(key)]
+#[derive(Clone, Copy, Debug, Default)]
 enum Activation {
     #[default]
     Tanh,
@@ -96,11 +93,8 @@ static CELLS: AtomicU64 = AtomicU64::new(1);
 
 impl Cell for Tanh {
     fn params(&self, inputs: usize) -> Vec<ParamSpec> {
-        let mut params = vec![
-            ParamSpec::new("wx", [self.hidden, inputs], Initializer::XavierUniform),
-            ParamSpec::new("wh", [self.hidden, self.hidden], Initializer::Orthogonal),
-            ParamSpec::new("b", [1, self.hidden], Initializer::Zeros),
-        ];
+        let mut params =
+            vec![weight("wx", [self.hidden, inputs]), recurrent("wh", self.hidden), bias("b", self.hidden)];
         match self.mistake {
             M::NameTwice => params[2].name = "wh".into(),
             M::ValuesTooFew => params[2].initializer = Initializer::Values { values: vec![0.0; self.hidden - 1] },
@@ -109,18 +103,14 @@ impl Cell for Tanh {
                 let value = self.calls.fetch_add(1, Ordering::Relaxed) as f64;
                 params[2].initializer = Initializer::Constant { value };
             }
-            M::ParameterUnused => params.push(ParamSpec::new("peephole", [1, self.hidden], Initializer::Zeros)),
+            M::ParameterUnused => params.push(bias("peephole", self.hidden)),
             _ => {}
         }
         params
     }
 
     fn state(&self) -> Vec<StateSpec> {
-        vec![StateSpec::new("h", self.hidden), StateSpec::new("mean", self.hidden)]
-    }
-
-    fn outputs(&self) -> usize {
-        self.hidden
+        vec![zeros("h", self.hidden), zeros("mean", self.hidden)]
     }
 
     fn step(&self, params: &Params, x: Tensor<2>, state: State) -> (Tensor<2>, State) {
@@ -136,7 +126,7 @@ impl Cell for Tanh {
             M::SingleWithin if is_double => mean = mean.cast(FloatDType::F32).cast(FloatDType::F64),
             _ => {}
         }
-        let mut a = linear(x.clone(), params.get("wx"), bias) + project(h, params.get("wh")); // [batch, hidden]
+        let mut a = linear(x.clone(), params.get("wx"), bias) + linear_no_bias(h, params.get("wh")); // [batch, hidden]
         match self.mistake {
             M::EpsilonTooSmall => a = a.clone() + ((a * 0.0 + 1.0 + 1e-9) - 1.0) * 1e8,
             M::CountsCalls => a = a + calls as f64 * 1e-9,
@@ -185,9 +175,7 @@ impl Tanh {
     }
 }
 
-hatchery_plugin::export! {
-    cell "tanh" => Tanh,
-}
+hatchery_plugin::plugins![Tanh];
 
 #[track_caller]
 fn fails(mistake: M, expected: &[(&str, &str)]) {

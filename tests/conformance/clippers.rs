@@ -16,11 +16,11 @@ use super::{assert_failures, report};
 /// [[clipper]]
 /// type = "scale"
 /// ```
-#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[schemars(crate = "hatchery_plugin::schemars")]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+#[plugin(clipper = "scale")]
+#[derive(Debug, Default)]
 pub(super) struct Scale {
     /// What it does wrong.
+    #[plugin(default)]
     mistake: Mistake,
     /// What a pure function has not.
     #[serde(skip)]
@@ -28,9 +28,8 @@ pub(super) struct Scale {
 }
 
 /// What it does wrong.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(crate = "hatchery_plugin::schemars")]
-#[serde(rename_all = "kebab-case")]
+#[plugin(key)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Mistake {
     #[default]
     None,
@@ -78,9 +77,7 @@ impl Clipper for Scale {
     }
 }
 
-hatchery_plugin::export! {
-    clipper "scale" => Scale,
-}
+hatchery_plugin::plugins![Scale];
 
 #[track_caller]
 fn fails(mistake: M, expected: &[(&str, &str)]) {

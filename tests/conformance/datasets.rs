@@ -17,15 +17,14 @@ use super::{assert_failures, report};
 /// corpus = "dinos"
 /// length = 8
 /// ```
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-#[schemars(crate = "hatchery_plugin::schemars")]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[plugin(dataset = "words")]
+#[derive(Debug)]
 pub(super) struct Words {
     /// Symbols of a sequence.
-    #[serde(default)]
+    #[plugin(default)]
     length: Option<usize>,
     /// What it does wrong.
-    #[serde(default)]
+    #[plugin(default)]
     mistake: Mistake,
     /// What a pure function has not.
     #[serde(skip)]
@@ -33,9 +32,8 @@ pub(super) struct Words {
 }
 
 /// What it does wrong.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(crate = "hatchery_plugin::schemars")]
-#[serde(rename_all = "kebab-case")]
+#[plugin(key)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Mistake {
     #[default]
     None,
@@ -91,9 +89,7 @@ fn words(text: &str) -> Vec<Range<usize>> {
     text.split_whitespace().map(|word| start(word)..start(word) + word.len()).collect()
 }
 
-hatchery_plugin::export! {
-    dataset "words" => Words,
-}
+hatchery_plugin::plugins![Words];
 
 #[track_caller]
 fn fails(mistake: M, expected: &[(&str, &str)]) {

@@ -1,7 +1,10 @@
 //! Clippers that do nothing, each with another mistake in its documentation or keys.
 
 use hatchery_plugin::{
+    Provider, Variant,
     prelude::*,
+    schemars::JsonSchema,
+    serde::{Deserialize, Serialize},
     serde_json::{Value, json},
 };
 
@@ -11,6 +14,7 @@ use super::{assert_failures, report};
 macro_rules! keys {
     ($(#[$attribute:meta])* struct $name:ident { $($(#[$of_field:meta])* $field:ident: $type:ty,)* }) => {
         #[derive(Serialize, Deserialize, JsonSchema)]
+        #[serde(crate = "hatchery_plugin::serde")]
         #[schemars(crate = "hatchery_plugin::schemars")]
         $(#[$attribute])*
         struct $name { $($(#[$of_field])* $field: $type,)* }
@@ -106,7 +110,7 @@ keys! {
     /// type = "stale"
     /// ```
     #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-    struct NoveltyReport {}
+    struct Copied {}
 }
 
 keys! {
@@ -160,17 +164,21 @@ keys! {
     }
 }
 
-hatchery_plugin::export! {
-    clipper "sound" => Sound,
-    clipper "lenient" => Lenient,
-    clipper "silent" => Silent,
-    clipper "undocumented" => Undocumented,
-    clipper "stale" => Stale,
-    clipper "copied" => NoveltyReport,
-    clipper "snake" => Snake,
-    clipper "per-cent" => PerCent,
-    clipper "forgetful" => Forgetful,
-    clipper "Not Kebab" => Sound,
+/// Listed without `#[plugin]`, which makes most of these mistakes impossible.
+fn plugins() -> Provider {
+    let variants = vec![
+        Variant::clipper::<Sound>("sound"),
+        Variant::clipper::<Lenient>("lenient"),
+        Variant::clipper::<Silent>("silent"),
+        Variant::clipper::<Undocumented>("undocumented"),
+        Variant::clipper::<Stale>("stale"),
+        Variant::clipper::<Copied>("copied"),
+        Variant::clipper::<Snake>("snake"),
+        Variant::clipper::<PerCent>("per-cent"),
+        Variant::clipper::<Forgetful>("forgetful"),
+        Variant::clipper::<Sound>("Not Kebab"),
+    ];
+    Provider { package: "keys", version: "0.1.0", variants }
 }
 
 #[track_caller]
@@ -208,7 +216,7 @@ fn missing_documentation_is_found() {
 
 #[test]
 fn an_example_that_does_not_work_is_found() {
-    fails("stale", json!({}), &[("documented with an example", "sets `maximum`, which is no key of this clipper")]);
+    fails("stale", json!({}), &[("documented with an example", "sets `maximum`, which this clipper does not have")]);
     fails("copied", json!({}), &[("documented with an example", "no line `type = \"copied\"`")]);
 }
 

@@ -13,14 +13,13 @@ use super::{assert_failures, report};
 /// type = "near"
 /// width = 2.0
 /// ```
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-#[schemars(crate = "hatchery_plugin::schemars")]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[plugin(sampler = "near")]
+#[derive(Debug)]
 pub(super) struct Near {
     /// Width in nats.
     width: f64,
     /// What it does wrong.
-    #[serde(default)]
+    #[plugin(default)]
     mistake: Mistake,
     /// What a pure function has not.
     #[serde(skip)]
@@ -28,9 +27,8 @@ pub(super) struct Near {
 }
 
 /// What it does wrong.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(crate = "hatchery_plugin::schemars")]
-#[serde(rename_all = "kebab-case")]
+#[plugin(key)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Mistake {
     #[default]
     None,
@@ -75,9 +73,7 @@ impl Sampler for Near {
     }
 }
 
-hatchery_plugin::export! {
-    sampler "near" => Near,
-}
+hatchery_plugin::plugins![Near];
 
 #[track_caller]
 fn fails(mistake: M, expected: &[(&str, &str)]) {

@@ -1,11 +1,16 @@
 //! Plugins with every sort of key: plain, limited, renamed, nested, tagged, words, lists, characters.
 
-use hatchery_plugin::prelude::*;
+use hatchery_plugin::{
+    Provider, Variant,
+    prelude::*,
+    schemars::JsonSchema,
+    serde::{Deserialize, Serialize},
+};
 
 /// A gated cell.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(crate = "hatchery_plugin::schemars")]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(crate = "hatchery_plugin::serde", deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Gru {
     /// Width of the hidden state.
     #[schemars(range(min = 1))]
@@ -31,7 +36,7 @@ fn yes() -> bool {
 /// The gates.
 #[derive(Default, Serialize, Deserialize, JsonSchema)]
 #[schemars(crate = "hatchery_plugin::schemars")]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+#[serde(crate = "hatchery_plugin::serde", deny_unknown_fields, rename_all = "kebab-case", default)]
 pub(super) struct Gate {
     /// Added before the logistic function.
     pub(super) offset: f64,
@@ -42,7 +47,7 @@ pub(super) struct Gate {
 /// What bends the candidate.
 #[derive(Default, Serialize, Deserialize, JsonSchema)]
 #[schemars(crate = "hatchery_plugin::schemars")]
-#[serde(rename_all = "kebab-case")]
+#[serde(crate = "hatchery_plugin::serde", rename_all = "kebab-case")]
 pub(super) enum Bend {
     /// Hyperbolic tangent.
     #[default]
@@ -54,7 +59,7 @@ pub(super) enum Bend {
 /// The first state.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(crate = "hatchery_plugin::schemars")]
-#[serde(tag = "kind", deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(crate = "hatchery_plugin::serde", tag = "kind", deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) enum Start {
     /// Nothing.
     Zero,
@@ -68,7 +73,7 @@ pub(super) enum Start {
 /// A cell without gates, whose width must be even.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(crate = "hatchery_plugin::schemars")]
-#[serde(deny_unknown_fields, try_from = "PlainKeys")]
+#[serde(crate = "hatchery_plugin::serde", deny_unknown_fields, try_from = "PlainKeys")]
 pub(super) struct Plain {
     /// Width of the hidden state.
     pub(super) hidden: usize,
@@ -76,7 +81,7 @@ pub(super) struct Plain {
 
 #[derive(Deserialize, JsonSchema)]
 #[schemars(crate = "hatchery_plugin::schemars")]
-#[serde(deny_unknown_fields)]
+#[serde(crate = "hatchery_plugin::serde", deny_unknown_fields)]
 struct PlainKeys {
     hidden: usize,
 }
@@ -122,7 +127,7 @@ impl Cell for Plain {
 /// One document a line.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(crate = "hatchery_plugin::schemars")]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(crate = "hatchery_plugin::serde", deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Lines {
     /// What fills a sequence.
     #[serde(default = "space")]
@@ -148,7 +153,7 @@ impl Dataset for Lines {
 /// Cuts each gradient.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(crate = "hatchery_plugin::schemars")]
-#[serde(deny_unknown_fields)]
+#[serde(crate = "hatchery_plugin::serde", deny_unknown_fields)]
 pub(super) struct Value {
     /// The largest size.
     #[schemars(extend("exclusiveMinimum" = 0.0))]
@@ -164,7 +169,7 @@ impl Clipper for Value {
 /// Divides the logits.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(crate = "hatchery_plugin::schemars")]
-#[serde(deny_unknown_fields, default)]
+#[serde(crate = "hatchery_plugin::serde", deny_unknown_fields, default)]
 pub(super) struct Temperature {
     /// The divisor.
     #[schemars(range(min = 0.01, max = 100.0))]
@@ -181,10 +186,13 @@ impl Sampler for Temperature {
     fn process(&self, _: &mut [f64], _: &[Token]) {}
 }
 
-hatchery_plugin::export! {
-    cell "gru" => Gru,
-    cell "plain" => Plain,
-    dataset "lines" => Lines,
-    clipper "value" => Value,
-    sampler "temperature" => Temperature,
+pub(super) fn plugins() -> Provider {
+    let variants = vec![
+        Variant::cell::<Gru>("gru"),
+        Variant::cell::<Plain>("plain"),
+        Variant::dataset::<Lines>("lines"),
+        Variant::clipper::<Value>("value"),
+        Variant::sampler::<Temperature>("temperature"),
+    ];
+    Provider { package: "hatchery-cli", version: "0.1.0", variants }
 }

@@ -31,7 +31,7 @@ fn a_key_of_another_table() {
     assert!(said.contains("hint: `seed` stands outside of all tables, before the first one"), "{said}");
 }
 
-/// A reader who mends one problem at a time starts a run that many times; the order is that of the file.
+/// All problems are reported together, in the order of the file.
 #[test]
 fn all_problems_come_at_once_and_in_order() {
     let text = r#"name = "my run"
@@ -91,7 +91,7 @@ length = 99999999999999999999999999
     );
 }
 
-/// Would catch: what follows from a fault told beside it, as if it were another.
+/// Would catch: what follows from a fault printed beside it, as if it were another.
 #[test]
 fn one_fault_is_one_message() {
     let registry = hatchery_cli::registry().unwrap();
@@ -111,7 +111,7 @@ fn one_fault_is_one_message() {
 /// What other frameworks call our keys, tables and plugins. Would catch: a newcomer left with a list of names of which
 /// none looks like his.
 #[test]
-fn names_from_elsewhere() {
+fn names_of_other_frameworks() {
     let registry = hatchery_cli::registry().unwrap();
     let check = |text: &str, set: &[&str], hint: &str| {
         let set: Vec<_> = set.iter().map(|set| (*set).to_owned()).collect();
@@ -267,7 +267,7 @@ fn wrong_types() {
 }
 
 #[test]
-fn combinations_that_cannot_be_meant() {
+fn contradictory_keys() {
     for (old, new, message) in [
         ("steps = 10", "steps = 10\nepochs = 2", "17:1 both `steps` and `epochs` in [train]"),
         ("steps = 10", "batch = 2", "15:1 neither `steps` nor `epochs` in [train]"),
@@ -339,7 +339,7 @@ error: not valid TOML: string values must be quoted, expected literal string
     );
 }
 
-/// The first of the two is used for what follows, so the other problems of the file are told as well.
+/// The first of the two is used for what follows, so the other problems of the file are printed as well.
 #[test]
 fn a_duplicate_key() {
     check_headlines(

@@ -9,7 +9,7 @@ use super::{FULL, LEAST, check_headlines, check_said, least, read, read_with, re
 
 /// Mistakes with whole files: each must name the file and what to do, not fail in some later step.
 #[test]
-fn files_that_are_no_experiments() {
+fn files_that_are_not_experiments() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let said_of =

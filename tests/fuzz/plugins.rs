@@ -14,7 +14,7 @@ use hatchery_plugin::{
         Tensor,
         tensor::{DType, Device},
     },
-    capture::{capture_clipper, capture_step},
+    capture::{RecordedGraph, capture_clipper, capture_step},
     entry,
     host::{HostCell, HostClipper},
     serde_json::{self, Map, Value, json},
@@ -129,8 +129,8 @@ fn graphs() {
     let seeds: Vec<_> = all.iter().flat_map(|it| it.encodings.clone()).collect();
     let device = Device::default();
     let mut reader = |bytes: Vec<u8>| {
-        let graph: Graph = wire::read(&bytes).map_err(|error| refused(PluginError::new(error)))?;
-        let captured = graph.recorded().map_err(refused)?;
+        let graph = Graph::read(&bytes).map_err(|error| refused(PluginError::new(error)))?;
+        let captured = RecordedGraph::try_from(graph).map_err(refused)?;
         let programs = all.iter().map(|it| (it, Program::new(&captured, &it.takes, &it.gives, DType::F64)));
         let mut refusals = Vec::new();
         for (recorded, program) in programs {

@@ -55,7 +55,7 @@ def peephole_params(inputs):
     return gate_params(4, ["b"])(inputs) | {name: (1, HIDDEN) for name in ("pi", "pf", "po")}
 
 
-# The equations of one time step. `note` is told every value that is about to enter a function with a corner.
+# The equations of one time step. `note` is printed every value that is about to enter a function with a corner.
 
 def vanilla(activation):
     def step(p, x, state, note):

@@ -1,9 +1,9 @@
-"""Makes optimizers.json: ten steps of each optimiser on one matrix, for the tests of the training loop.
+"""Makes optimizers.json: ten steps of each optimizer on one matrix, for the tests of the training loop.
 
     pip install torch==2.15.0
     python tests/golden/optimizers.py   # rewrites optimizers.json beside this file
 
-The committed numbers come from `torch.optim` of PyTorch 2.15.0 in float64 on a CPU (Python 3.11). All optimisers start from the
+The committed numbers come from `torch.optim` of PyTorch 2.15.0 in float64 on a CPU (Python 3.11). All optimizers start from the
 same [3, 2] matrix and are given the same ten gradients, which do not depend on the matrix: a wrong step stays visible and does
 not steer the next one. The settings of each case are the keyword arguments of PyTorch's class; what is not named is its default
 (no dampening, no Nesterov momentum, no weight decay except where given, RMSprop neither centred nor with momentum).

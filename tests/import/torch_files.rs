@@ -122,7 +122,7 @@ fn a_file_of_torch_has_the_loss_that_pytorch_has() {
 
 /// Would catch: a refusal that does not say what the file holds instead, or where in it the state dict is.
 #[test]
-fn a_file_of_torch_that_is_no_state_dict_is_named() {
+fn a_file_of_torch_without_a_state_dict_is_refused() {
     let lab = Lab::new();
     let module = lab.refusal(&bytes("state_dict_module.pt"), None, MAPPING);
     has(&module, &["class `torch.nn.modules.linear.Linear`", "model.pt", "torch.save(model.state_dict()"]);
@@ -135,7 +135,7 @@ fn a_file_of_torch_that_is_no_state_dict_is_named() {
         &[&["`epoch` in the file is no dictionary"], &nested[..]].concat(),
     );
     has(&lab.refusal(&stream, Some("optimizer"), MAPPING), &["no tensors", "it has: lr"]);
-    // One tensor under so many names that all of them together would not fit into memory.
+    // One tensor under a number of names that together would not fit into memory.
     has(
         &lab.refusal(&repeating(&stream, 1_000), Some("model_state_dict"), MAPPING),
         &["far more numbers than the file"],
@@ -148,7 +148,7 @@ fn a_file_of_torch_that_is_no_state_dict_is_named() {
     has(&lab.refusal(&empty, Some("model"), MAPPING), &["leave out --key"]);
 }
 
-/// Would catch: integers or half precision read as if they were 32 bits, a missing tensor or a wrong shape that is told
+/// Would catch: integers or half precision read as if they were 32 bits, a missing tensor or a wrong shape that is printed
 /// in other words than for a safetensors file.
 #[test]
 fn tensors_that_do_not_fit_are_named() {

@@ -6,7 +6,7 @@ use hatchery::{plugins::read_manifest, replay::Program};
 use hatchery_plugin::{
     Kind, Name,
     burn::tensor::DType,
-    capture::capture_step,
+    capture::{RecordedGraph, capture_step},
     serde_json::json,
     wire::{self, DocumentList, Graph, InstanceInfo, ParamList},
 };
@@ -26,7 +26,7 @@ fn step() -> &'static (Vec<u8>, Shapes, Shapes) {
         arguments.extend(cell.params(4).unwrap().into_iter().map(|spec| (spec.name, spec.shape)));
         arguments.push(("h".into(), [2, 3]));
         let results = vec![("output".into(), [2, 3]), ("h".into(), [2, 3])];
-        (wire::write_binary(&Graph::try_from(captured).unwrap()).unwrap(), arguments, results)
+        (Graph::try_from(captured).unwrap().write().unwrap(), arguments, results)
     })
 }
 
@@ -36,7 +36,7 @@ fn take(bytes: &[u8]) -> bool {
     let _ = wire::read::<InstanceInfo>(bytes);
     let _ = wire::read::<ParamList>(bytes);
     let _ = wire::read::<DocumentList>(bytes);
-    let captured = wire::read::<Graph>(bytes).ok().and_then(|graph| graph.recorded().ok());
+    let captured = Graph::read(bytes).ok().and_then(|graph| RecordedGraph::try_from(graph).ok());
     captured.is_some_and(|captured| Program::new(&captured, arguments, results, DType::F64).is_ok())
 }
 

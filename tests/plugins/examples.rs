@@ -13,6 +13,25 @@ pub(crate) fn examples() -> &'static [PathBuf] {
     })
 }
 
+/// Would catch: an example that has outgrown what the book says of it, which is that a cell is about as long as its equations.
+#[test]
+fn the_minimal_gated_unit_is_short() {
+    let source = std::fs::read_to_string(root().join("plugins/examples/mgu/src/lib.rs")).unwrap();
+    let code = source.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//")).count();
+    assert!(code <= 25, "{code} lines of code");
+}
+
+/// Would catch: a crate that an author has to depend on for what the framework's macros write.
+#[test]
+fn they_have_one_dependency() {
+    for name in ["mgu", "adaptive-clipping", "typical"] {
+        let manifest = std::fs::read_to_string(root().join(format!("plugins/examples/{name}/Cargo.toml"))).unwrap();
+        let manifest: toml::Table = manifest.parse().unwrap();
+        let dependencies = manifest["dependencies"].as_table().unwrap().keys();
+        assert_eq!(dependencies.collect::<Vec<_>>(), ["hatchery-plugin"], "{name}");
+    }
+}
+
 #[test]
 fn they_conform() {
     for library in examples().iter().chain([&c_library("elman", &elman())]) {

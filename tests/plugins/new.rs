@@ -2,13 +2,14 @@
 
 use std::{
     path::{Path, PathBuf},
+    process::Command,
     sync::OnceLock,
 };
 
-use super::{built, cargo, hatchery, library, root};
+use super::{built, cargo, hatchery, hatchery_with, library, root};
 
 /// Cells that each make one mistake, in the crate that `hatchery new` writes.
-const MISTAKES: &str = include_str!("mistakes.rs.txt");
+const MISTAKES: &str = include_str!("mistakes.rs");
 
 fn fresh(name: &str) -> PathBuf {
     let folder = built().join("crates").join(name);
@@ -47,13 +48,44 @@ fn what_it_writes_passes_its_checks_at_once() {
     }
 }
 
+/// Would catch: a path that is printed and at which there is nothing after the commands that are printed with it.
+#[test]
+fn the_library_is_where_it_says() {
+    let elsewhere = built().join("printed-target").display().to_string();
+    for target in [None, Some("own-target"), Some(&elsewhere)] {
+        let folder = fresh("printed");
+        let place = |command: &mut Command| {
+            match target {
+                Some(target) => command.env("CARGO_TARGET_DIR", target),
+                None => command.env_remove("CARGO_TARGET_DIR"),
+            };
+        };
+        let (checkout, path) = (root().display().to_string(), folder.display().to_string());
+        let arguments = ["new", "sampler", "printed", "--hatchery", &checkout, "--path", &path];
+        let (status, _, told) = hatchery_with(Path::new("."), &arguments, |command| {
+            place(command);
+            command
+        });
+        assert_eq!(status, 0, "{told}");
+        let library = told.split_once("plugins check ").and_then(|(_, rest)| rest.lines().next()).unwrap();
+        let mut command = Command::new(env!("CARGO"));
+        command.args(["build", "--release", "--offline"]).current_dir(&folder);
+        command.env("CARGO_BUILD_BUILD_DIR", super::target());
+        place(&mut command);
+        let done = command.output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        assert!(folder.join(library).is_file(), "{target:?}: {library}");
+    }
+}
+
 #[test]
 fn names_that_cannot_be_are_refused() {
     let checkout = root().display().to_string();
     for (kind, name, words) in [
         ("cell", "gru", "already"),
         ("cell", "Mine", "lower-case"),
-        ("cell", "match", "lower-case"),
+        ("cell", "match", "a word of the Rust language"),
+        ("sampler", "self", "add a word: `self-sampler`"),
         ("cell", "a--b", "words"),
     ] {
         let (status, _, told) = hatchery(Path::new("."), &["new", kind, name, "--hatchery", &checkout]);
@@ -84,7 +116,7 @@ fn in_tree_it_is_built_with_the_others() {
         for line in [
             format!("\nmod my_own_{kind};\n"),
             format!("\npub use my_own_{kind}::{type_name};\n"),
-            format!("\n    {kind} \"{name}\" => {type_name},\n"),
+            format!(", {type_name}];\n"),
         ] {
             assert!(list.contains(&line), "`{line}` is not in:\n{list}");
         }
@@ -115,7 +147,7 @@ fn in_tree_is_only_where_one_is() {
     assert_eq!((status, shown.as_str()), (2, ""), "{told}");
     assert!(told.contains("in no checkout of Hatchery") && told.contains("hint: cd into the checkout"), "{told}");
     let (status, _, told) = hatchery(root(), &["new", "cell", "nowhere", "--in-tree", "--hatchery", "framework"]);
-    assert!(status == 2 && told.contains("`framework` is no checkout of Hatchery"), "{told}");
+    assert!(status == 2 && told.contains("`framework` is not a checkout of Hatchery"), "{told}");
 
     // From a folder within.
     std::fs::create_dir_all(folder.path().join("framework/plugin")).unwrap();

@@ -159,7 +159,11 @@ fn a_graph_that_does_not_fit() {
 
 #[test]
 fn an_entry_point_that_panics() {
-    refused(mistakes(), "panics-in-params", &["`params` of the cell \"panics-in-params\" panicked: no such width"]);
+    refused(
+        mistakes(),
+        "panics-in-params",
+        &["`params` of the cell \"panics-in-params\" of mistakes 0.1.0", "failed: it panicked: no such width"],
+    );
     refused(mistakes(), "panics-in-step", &["cell \"panics-in-step\"", "cannot be recorded: no such step"]);
 }
 

@@ -1,4 +1,4 @@
-//! Killed anywhere and resumed: every bit of weights, optimiser state, metrics and samples.
+//! Killed anywhere and resumed: every bit of weights, optimizer state, metrics and samples.
 
 use std::fs;
 
@@ -16,15 +16,15 @@ use hatchery::{
 };
 use tempfile::tempdir;
 
-use super::{Watch, begin, experiment, go_on, go_on_with, refusal};
+use super::{Watch, begin, experiment, refusal, resume_run, resume_run_as};
 
 /// Trains once alone and once killed at these moments, one after the other, and compares.
 fn compare(experiment: &Experiment, kills: &[Watch]) {
     let root = tempdir().unwrap();
     let (alone, ending) = begin(root.path(), experiment, Watch::default());
-    ending.expect("nobody kills it").unwrap_or_else(|error| panic!("{error}"));
+    ending.expect("it is not killed").unwrap_or_else(|error| panic!("{error}"));
     let killed = cut(root.path(), experiment, kills);
-    go_on(&killed, Watch::default()).unwrap().expect("nobody kills it any more");
+    resume_run(&killed, Watch::default()).unwrap().expect("it is not killed again");
     let found = differences(&alone, &killed, u64::MAX).unwrap();
     assert!(found.is_empty(), "{kills:?}\n{}\n{}", found.join("\n"), experiment.to_toml());
     let whole = |log| fs::read(log).unwrap_or_default();
@@ -42,7 +42,7 @@ pub(crate) fn continues_exactly(experiment: &Experiment) {
 fn cut(root: &std::path::Path, experiment: &Experiment, kills: &[Watch]) -> RunDirectory {
     let (killed, _) = begin(root, experiment, kills[0]);
     for kill in &kills[1..] {
-        go_on(&killed, *kill).unwrap();
+        resume_run(&killed, *kill).unwrap();
     }
     killed
 }
@@ -54,7 +54,7 @@ fn random_kills(stream: &mut Stream) -> Vec<Watch> {
     vec![updated(first), updated(second)]
 }
 
-/// Would catch: a moment of an optimiser, a carried state or a stream that is not in the checkpoint, for any of them.
+/// Would catch: a moment of an optimizer, a carried state or a stream that is not in the checkpoint, for any of them.
 #[test]
 fn every_cell_framing_and_optimizer_continues_exactly() {
     let cells = ["vanilla", "gru", "lstm"];
@@ -123,7 +123,7 @@ fn kills_between_the_files_of_one_step() {
     fs::write(killed.metrics(), [fs::read(killed.metrics()).unwrap(), b"{\"step\":15,\"ep".to_vec()].concat()).unwrap();
     let partial = killed.path().join(".abc123.partial");
     fs::write(&partial, "half a checkpoint").unwrap();
-    go_on(&killed, Watch::default()).unwrap();
+    resume_run(&killed, Watch::default()).unwrap();
     assert!(!partial.exists());
     let steps: Vec<_> = log::read::<Metric>(&killed.metrics()).unwrap().iter().map(|row| row.step).collect();
     assert_eq!(steps, [0, 3, 6, 7, 9, 12, 14, 15, 18, 21, 23]);
@@ -157,7 +157,7 @@ fn the_last_checkpoints_are_kept() {
     // Going on from one of them on purpose: the newer ones are out of the way, but not lost.
     let chosen = RunRef::Checkpoint(run.path().join("checkpoint-15.safetensors"));
     let before = fs::read(run.checkpoint()).unwrap();
-    go_on_with(&chosen, None, super::NAMES, Watch::default()).unwrap();
+    resume_run_as(&chosen, None, super::NAMES, Watch::default()).unwrap();
     assert_eq!(kept(), [20, 15]);
     assert_eq!(fs::read(run.checkpoint()).unwrap(), before, "the same steps give the same bits");
     assert_eq!(fs::read(run.path().join("checkpoint.left-1")).unwrap(), before);
@@ -166,7 +166,7 @@ fn the_last_checkpoints_are_kept() {
 
 /// Would catch: minutes that are never looked at.
 #[test]
-fn minutes_bring_checkpoints_too() {
+fn checkpoint_minutes_writes_checkpoints() {
     let root = tempdir().unwrap();
     let set = ["train.checkpoint-minutes=1e-9", "train.checkpoint-every=1000"];
     let (run, _) = begin(root.path(), &experiment(&set), Watch { kill_updated: Some(4), ..Watch::default() });
@@ -175,7 +175,7 @@ fn minutes_bring_checkpoints_too() {
 
 /// Would catch: counters of early stopping that begin anew, and a run that trains on after it ended early.
 #[test]
-fn patience_survives() {
+fn patience_is_resumed() {
     // With so large a rate the validation soon gets no better.
     let set = ["train.patience=2", "train.steps=200", "optimizer={ type = \"sgd\", learning-rate = 6.0 }"];
     let experiment = experiment(&set);
@@ -190,18 +190,18 @@ fn patience_survives() {
     // Between the first report that was no better and the second.
     compare(&experiment, &[Watch { kill_updated: Some(best.updates + 9), ..Watch::default() }]);
     let before = fs::read(run.checkpoint()).unwrap();
-    assert_eq!(go_on(&run, Watch::default()).unwrap(), Some(Ending::Early));
+    assert_eq!(resume_run(&run, Watch::default()).unwrap(), Some(Ending::Early));
     assert_eq!(fs::read(run.checkpoint()).unwrap(), before);
 }
 
 /// Would catch: a longer training that is refused, one that does not equal the whole, and other changes let through.
 #[test]
-fn only_a_longer_training_is_another_experiment_all_the_same() {
+fn only_a_longer_training_may_be_resumed() {
     let root = tempdir().unwrap();
     let (run, _) = begin(root.path(), &experiment(&[]), Watch::default());
     let (whole, _) = begin(root.path(), &experiment(&["train.steps=40"]), Watch::default());
     let here = RunRef::Run(run.clone());
-    let resume = |set: &[&str]| go_on_with(&here, Some(experiment(set)), super::NAMES, Watch::default());
+    let resume = |set: &[&str]| resume_run_as(&here, Some(experiment(set)), super::NAMES, Watch::default());
 
     let message = refusal(resume(&["train.steps=23"]));
     assert!(message.contains("train.steps: 24 before, 23 now"), "{message}");

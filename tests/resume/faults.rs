@@ -19,7 +19,7 @@ use hatchery::{
 };
 use tempfile::{TempDir, tempdir};
 
-use super::{NAMES, Watch, begin, experiment, go_on, go_on_with, refusal};
+use super::{NAMES, Watch, begin, experiment, refusal, resume_run, resume_run_as};
 
 /// A run that was killed after 22 of 24 updates: its checkpoints are those of 20 and 15.
 fn killed(set: &[&str]) -> (TempDir, RunDirectory) {
@@ -59,8 +59,8 @@ fn flipped_bytes_at_a_thousand_positions() {
             Ok(found) => {
                 assert_eq!(found.checkpoint.unwrap().meta.progress.updates, 15, "byte {at}");
                 assert_eq!(found.damaged, [run.checkpoint()]);
-                let told = found.reports[0].render(false);
-                assert!(told.contains("the one before is used") && told.contains("checkpoint-15"), "{told}");
+                let printed = found.reports[0].render(false);
+                assert!(printed.contains("the one before is used") && printed.contains("checkpoint-15"), "{printed}");
             }
             Err(error) => {
                 assert!(refusal::<()>(Err(error)).contains("or a later one"));
@@ -73,7 +73,7 @@ fn flipped_bytes_at_a_thousand_positions() {
 
 /// Would catch: the damaged file taken, overwritten or removed, or another continuation than from the one before.
 #[test]
-fn a_damaged_checkpoint_is_passed_over_and_the_same_run_comes_out() {
+fn a_damaged_checkpoint_is_skipped_and_the_run_is_the_same() {
     let (_alone, alone) = alone(&[]);
     for damage in ["cut", "empty", "flipped", "gone", "other"] {
         let (_root, run) = killed(&[]);
@@ -88,7 +88,7 @@ fn a_damaged_checkpoint_is_passed_over_and_the_same_run_comes_out() {
         if damage != "gone" {
             fs::write(run.checkpoint(), &bytes).unwrap();
         }
-        assert_eq!(go_on(&run, Watch::default()).unwrap(), Some(Ending::Finished), "{damage}");
+        assert_eq!(resume_run(&run, Watch::default()).unwrap(), Some(Ending::Finished), "{damage}");
         assert_same(&alone, &run);
         let kept = run.path().join("checkpoint.damaged-1");
         assert_eq!(kept.exists(), damage != "gone");
@@ -98,14 +98,14 @@ fn a_damaged_checkpoint_is_passed_over_and_the_same_run_comes_out() {
 
 /// Would catch: beginning anew, silently, where all that was saved is damaged.
 #[test]
-fn without_any_whole_checkpoint_it_is_refused() {
+fn a_run_without_an_intact_checkpoint_is_refused() {
     let (_root, run) = killed(&[]);
     let older = run.path().join("checkpoint-15.safetensors");
     for path in [run.checkpoint(), older.clone()] {
         fs::write(path, "damaged").unwrap();
     }
     let before = fs::read(run.metrics()).unwrap();
-    let message = refusal(go_on(&run, Watch::default()));
+    let message = refusal(resume_run(&run, Watch::default()));
     assert!(message.contains("checkpoint-15") && message.contains("no other checkpoint is left"), "{message}");
     assert_eq!(fs::read(run.metrics()).unwrap(), before, "nothing was touched");
     assert!(run.checkpoint().exists() && older.exists());
@@ -120,7 +120,7 @@ fn a_newer_format_is_refused() {
     let at = bytes.windows(text.len()).position(|window| window == text).unwrap() + text.len() - 2;
     let newer = [&bytes[..at], b"2", &bytes[at + 1..]].concat();
     fs::write(run.checkpoint(), &newer).unwrap();
-    let message = refusal(go_on(&run, Watch::default()));
+    let message = refusal(resume_run(&run, Watch::default()));
     assert!(message.contains("it has format 2"), "{message}");
     assert_eq!(fs::read(run.checkpoint()).unwrap(), newer);
 }
@@ -132,13 +132,13 @@ fn checkpoints_of_something_else_are_refused() {
     let (_other, lstm) = killed(&["cell={ type = \"lstm\", hidden = 6 }"]);
     let own = fs::read(run.checkpoint()).unwrap();
     fs::copy(lstm.checkpoint(), run.checkpoint()).unwrap();
-    let message = refusal(go_on(&run, Watch::default()));
+    let message = refusal(resume_run(&run, Watch::default()));
     assert!(message.contains("is of another experiment") && message.contains("cell.type: \"lstm\""), "{message}");
 
     // A text with other symbols, and one with the same symbols.
     fs::write(run.checkpoint(), own).unwrap();
     for text in [NAMES.replace('z', "ž"), NAMES.replace("zamin", "zimin")] {
-        let resumed = go_on_with(&RunRef::Run(run.clone()), None, &text, Watch::default());
+        let resumed = resume_run_as(&RunRef::Run(run.clone()), None, &text, Watch::default());
         let message = refusal(resumed);
         assert!(message.contains("the text is no longer that") || message.contains('ž'), "{message}");
     }
@@ -152,16 +152,16 @@ fn checkpoints_of_something_else_are_refused() {
         let mut foreign = whole.clone();
         foreign.meta.vocabulary = vocabulary;
         checkpoint::write(&run.checkpoint(), &foreign).unwrap();
-        let message = refusal(go_on(&run, Watch::default()));
+        let message = refusal(resume_run(&run, Watch::default()));
         assert!(message.contains(what), "{message}");
     }
 
-    // Moments left out: an optimiser that begins anew is not the run that was cut short.
+    // Without its optimizer state it would not be the interrupted run.
     let (_root, run) = killed(&[]);
     let mut less = read(&run.checkpoint()).unwrap();
     less.tensors.retain(|tensor| !tensor.name.starts_with("optimizer.head.by"));
     checkpoint::write(&run.checkpoint(), &less).unwrap();
-    let message = refusal(go_on(&run, Watch::default()));
+    let message = refusal(resume_run(&run, Watch::default()));
     assert!(message.contains("does not fit its experiment"), "{message}");
 }
 
@@ -171,19 +171,19 @@ fn a_run_is_resumed_by_one_program_only() {
     let (_root, run) = killed(&[]);
     let held = run.lock().unwrap();
     assert!(run.is_locked());
-    let message = refusal(go_on(&run, Watch::default()));
+    let message = refusal(resume_run(&run, Watch::default()));
     let process = std::process::id();
     assert!(message.contains(&format!("another program is training `{}` (process {process})", run.path().display())));
     drop(held);
     assert!(!run.is_locked());
     // What a dead program leaves behind: the file, and in it the number of a process that perhaps lives again.
     fs::write(run.path().join("lock"), "1\n").unwrap();
-    assert_eq!(go_on(&run, Watch::default()).unwrap(), Some(Ending::Finished));
+    assert_eq!(resume_run(&run, Watch::default()).unwrap(), Some(Ending::Finished));
 }
 
-/// `runs list` looks whether a run is at work, and the run that is just being resumed is refused: somebody has it.
+/// Would catch: `runs list`, which checks whether a run is locked, locking it so that resuming it is refused.
 #[test]
-fn looking_at_a_run_keeps_nobody_out() {
+fn listing_a_run_does_not_lock_it() {
     let folder = tempdir().unwrap();
     let run = RunDirectory::create(folder.path(), "tiny").unwrap();
     let over = std::sync::atomic::AtomicBool::new(false);
@@ -201,7 +201,7 @@ fn looking_at_a_run_keeps_nobody_out() {
 
 /// Would catch: a full disk that costs a checkpoint or a row, or that ends in a panic. Needs the right to mount.
 #[test]
-fn a_full_disk_costs_nothing_that_was_saved() {
+fn a_full_disk_damages_no_checkpoint() {
     let folder = tempdir().unwrap();
     let Some(_disk) = Disk::mount(folder.path(), "size=400k") else {
         eprintln!("skipped: only who may mount a file system can fill one up");
@@ -214,18 +214,18 @@ fn a_full_disk_costs_nothing_that_was_saved() {
     let filler = folder.path().join("filler");
     for left in [0_usize, 3 << 10, 40 << 10] {
         fill(&filler, left);
-        let message = refusal(go_on(&run, Watch::default()));
+        let message = refusal(resume_run(&run, Watch::default()));
         assert!(message.contains("the disk is full"), "{message}");
         assert_eq!(read(&run.checkpoint()).unwrap().meta.progress.updates, 10, "the last good one is there");
         fs::remove_file(&filler).unwrap();
     }
-    assert_eq!(go_on(&run, Watch::default()).unwrap(), Some(Ending::Finished));
+    assert_eq!(resume_run(&run, Watch::default()).unwrap(), Some(Ending::Finished));
     assert_same(&alone, &run);
 }
 
 /// Would catch: a write error of the logs that is swallowed, so that rows are missing without a word.
 #[test]
-fn a_log_that_cannot_be_written_is_told() {
+fn a_log_that_cannot_be_written_is_reported() {
     if !Path::new("/dev/full").exists() {
         eprintln!("skipped: this system has no /dev/full");
         return;
@@ -245,13 +245,13 @@ fn a_log_that_cannot_be_written_is_told() {
 /// Would catch: a panic, or something lost, where nothing can be written. Root may write everywhere: so a file system
 /// without the right to write, which needs the right to mount, and a folder in the way of a file, which does not.
 #[test]
-fn a_place_that_cannot_be_written_is_told() {
+fn a_folder_that_cannot_be_written_is_reported() {
     let (_root, run) = killed(&[]);
     let logs = (fs::read(run.metrics()).unwrap(), fs::read(run.samples()).unwrap());
     let kept = run.path().join("kept");
     fs::rename(run.checkpoint(), &kept).unwrap();
     fs::create_dir(run.checkpoint()).unwrap();
-    let message = refusal(go_on(&run, Watch::default()));
+    let message = refusal(resume_run(&run, Watch::default()));
     assert!(message.contains("is a folder, not a checkpoint"), "{message}");
     assert_eq!((fs::read(run.metrics()).unwrap(), fs::read(run.samples()).unwrap()), logs);
     fs::remove_dir(run.checkpoint()).unwrap();
@@ -264,13 +264,13 @@ fn a_place_that_cannot_be_written_is_told() {
     };
     let (run, _) = begin(folder.path(), &experiment(&[]), Watch { kill_updated: Some(12), ..Watch::default() });
     disk.remount("ro");
-    let message = refusal(go_on(&run, Watch::default()));
+    let message = refusal(resume_run(&run, Watch::default()));
     assert!(message.contains("its file system is read-only"), "{message}");
     disk.remount("rw");
-    assert_eq!(go_on(&run, Watch::default()).unwrap(), Some(Ending::Finished));
+    assert_eq!(resume_run(&run, Watch::default()).unwrap(), Some(Ending::Finished));
 }
 
-/// Fills a disk up to so many bytes.
+/// Fills a disk up to this number of bytes.
 fn fill(filler: &PathBuf, left: usize) {
     let mut bytes = Vec::new();
     for size in [64 << 10, 1 << 10] {

@@ -1,4 +1,4 @@
-//! Losses that are no numbers: dropped updates leave no trace, a way back leads to the last good checkpoint.
+//! Losses that are not finite: dropped updates leave no trace, and a rewind restores the last good checkpoint.
 
 use hatchery::{
     data::Batch,
@@ -19,7 +19,7 @@ use hatchery::{
 use hatchery_plugin::Token;
 use tempfile::tempdir;
 
-use super::{NAMES, Watch, begin, data, drive, experiment, go_on, refusal, registry};
+use super::{NAMES, Watch, begin, data, drive, experiment, refusal, registry, resume_run};
 
 /// An executor whose update number `at` (from 0, counting repetitions) goes wrong: all parameters become no numbers.
 /// The loss shows it, or, as after an overflow in the backward pass, only that of the next update does.
@@ -69,7 +69,7 @@ fn poisoned(root: &std::path::Path, experiment: &Experiment, at: &[u64], shows: 
     let data = data(experiment, None, NAMES).unwrap();
     let mut network = Network::new(experiment.clone(), data.vocabulary.clone(), &registry()).unwrap();
     network.executor = Box::new(Poisoned { inner: network.executor, at: at.to_vec(), shows, updates: 0 });
-    let ending = drive(Training::begin(network, &data, &directory).unwrap(), watch).expect("nobody kills it");
+    let ending = drive(Training::begin(network, &data, &directory).unwrap(), watch).expect("it is not killed");
     (directory, ending)
 }
 
@@ -114,7 +114,7 @@ fn a_dropped_update_leaves_no_trace() {
 
 /// Would catch: dropping for ever, without an end and without a word.
 #[test]
-fn dropping_has_an_end() {
+fn too_many_dropped_updates_end_the_run() {
     let root = tempdir().unwrap();
     let all: Vec<u64> = (0..200).collect();
     let set = experiment(&["train.on-nonfinite=skip", "train.steps=200"]);
@@ -124,10 +124,10 @@ fn dropping_has_an_end() {
     assert_eq!(events(&run).len(), 100);
 }
 
-/// Would catch: a checkpoint with parameters that are no numbers, which the loss of its own update does not show; and
+/// Would catch: a checkpoint with parameters that are not finite, which the loss of its own update does not show; and
 /// rows that stay in the logs from the way that was not taken.
 #[test]
-fn a_way_back_leads_to_the_last_good_checkpoint() {
+fn a_rewind_restores_the_last_good_checkpoint() {
     let root = tempdir().unwrap();
     let on = |device| experiment(&["train.on-nonfinite=rewind", device]);
     let (compiled, experiment) = (on("backend.device=cpu"), on("backend.device=flex"));
@@ -158,7 +158,7 @@ fn a_way_back_leads_to_the_last_good_checkpoint() {
 
 /// Would catch: a run taken back again and again, for ever.
 #[test]
-fn going_back_has_an_end() {
+fn too_many_rewinds_end_the_run() {
     let root = tempdir().unwrap();
     let all: Vec<u64> = (10..200).collect();
     let (run, ending) =
@@ -191,7 +191,7 @@ fn a_rewound_run_is_resumed_exactly() {
     assert!(!events(&alone).is_empty(), "it diverges");
     for at in [1, 2, 7, 11] {
         let (killed, _) = begin(root.path(), &experiment, Watch { kill_updated: Some(at), ..Watch::default() });
-        let message = go_on(&killed, Watch::default()).map(Option::unwrap).map_err(|error| error.to_string());
+        let message = resume_run(&killed, Watch::default()).map(Option::unwrap).map_err(|error| error.to_string());
         let message = message.map_err(|text| text.replace(&killed.path().display().to_string(), "RUN"));
         let expected = alone_message.clone().map_err(|text| text.replace(&alone.path().display().to_string(), "RUN"));
         assert_eq!(message, expected);

@@ -37,15 +37,15 @@ fn project() -> (TempDir, PathBuf) {
 
 #[track_caller]
 fn ok(folder: &Path, arguments: &[&str]) -> String {
-    let (status, told, errors) = output(hatchery(folder).args(arguments));
-    assert_eq!(status, 0, "{arguments:?}: {told}{errors}");
-    told
+    let (status, printed, errors) = output(hatchery(folder).args(arguments));
+    assert_eq!(status, 0, "{arguments:?}: {printed}{errors}");
+    printed
 }
 
 #[track_caller]
 fn refused(folder: &Path, arguments: &[&str], words: &[&str]) {
-    let (status, told, errors) = output(hatchery(folder).args(arguments));
-    assert_eq!(status, 2, "{arguments:?}: {told}{errors}");
+    let (status, printed, errors) = output(hatchery(folder).args(arguments));
+    assert_eq!(status, 2, "{arguments:?}: {printed}{errors}");
     for word in words {
         assert!(errors.contains(word), "`{word}` is missing in:\n{errors}");
     }
@@ -95,8 +95,8 @@ fn a_run_from_a_checkpoint_is_reproduced_from_it() {
     ok(&folder, &["train", "files/placed.toml", "--quiet", "--set", "name=first"]);
     ok(&folder, &["train", "files/placed.toml", "--quiet", "--set", "name=second", "--from", "runs/first/001"]);
     let reproduce = ["runs", "reproduce", "runs/second/001"];
-    let told = ok(&folder, &reproduce);
-    assert!(told.contains("30 updates, every bit of metrics, samples and checkpoint"), "{told}");
+    let printed = ok(&folder, &reproduce);
+    assert!(printed.contains("30 updates, every bit of metrics, samples and checkpoint"), "{printed}");
     let run = folder.join("runs/second/001");
     ok(&folder.join("elsewhere"), &["runs", "reproduce", run.to_str().unwrap()]);
 
@@ -117,5 +117,5 @@ fn a_run_from_a_checkpoint_is_reproduced_from_it() {
 
     // Of a run that an earlier version made, only its command line tells.
     fs::remove_file(run.join("origin.json")).unwrap();
-    refused(&folder, &reproduce, &["began with a checkpoint, which is not noted in it"]);
+    refused(&folder, &reproduce, &["began with a checkpoint (--from), which it does not record"]);
 }

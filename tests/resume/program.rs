@@ -47,7 +47,7 @@ fn signal(child: &Child, name: &str) {
     assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
 }
 
-/// Starts a training that will not end by itself soon, and waits until it says that so many lines of metrics are there.
+/// Starts a long training, and waits until it has reported this number of lines of metrics.
 fn started(folder: &Path, set: &[&str], lines: usize) -> (Child, BufReader<std::process::ChildStderr>) {
     let mut command = hatchery(folder);
     command.args(["train", "small.toml", "--progress", "json", "--set", "train.steps=1000000"]);
@@ -55,13 +55,13 @@ fn started(folder: &Path, set: &[&str], lines: usize) -> (Child, BufReader<std::
         command.args(["--set", set]);
     });
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut told = BufReader::new(child.stderr.take().unwrap());
+    let mut printed = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
     for _ in 0..lines {
         line.clear();
-        assert!(told.read_line(&mut line).unwrap() > 0, "it ended");
+        assert!(printed.read_line(&mut line).unwrap() > 0, "it ended");
     }
-    (child, told)
+    (child, printed)
 }
 
 /// Would catch: a resumed training that is not the same, with a real kill and through all of the program.
@@ -69,9 +69,9 @@ fn started(folder: &Path, set: &[&str], lines: usize) -> (Child, BufReader<std::
 fn resume_test_kills_and_compares() {
     let (_folder, folder) = folder();
     let test = |set: &[&str]| output(hatchery(&folder).args(["resume-test", "small.toml", "--steps", "30"]).args(set));
-    let (status, told, errors) = test(&[]);
+    let (status, printed, errors) = test(&[]);
     assert_eq!(status, 0, "{errors}");
-    assert!(told.contains("every bit is the same"), "{told}");
+    assert!(printed.contains("every bit is the same"), "{printed}");
     let (status, _, errors) = test(&["--set", "cell.hiden=3"]);
     assert_eq!(status, 2, "{errors}");
     assert!(errors.contains("hiden"), "{errors}");
@@ -82,74 +82,74 @@ fn resume_test_kills_and_compares() {
 fn signals_stop_with_a_checkpoint() {
     for name in ["-INT", "-TERM"] {
         let (_folder, folder) = folder();
-        let (mut child, mut told) = started(&folder, &["train.checkpoint-every=1000000"], 5);
+        let (mut child, mut printed) = started(&folder, &["train.checkpoint-every=1000000"], 5);
         signal(&child, name);
-        std::io::copy(&mut told, &mut std::io::sink()).unwrap();
+        std::io::copy(&mut printed, &mut std::io::sink()).unwrap();
         assert_eq!(child.wait().unwrap().code(), Some(130), "{name}");
         let run = RunDirectory::open(&folder.join("runs/small/001")).unwrap();
         let updates = checkpoint::read(&run.checkpoint()).unwrap().meta.progress.updates;
         assert!(updates > 0);
         let (status, list, _) = output(hatchery(&folder).args(["runs", "list"]));
-        assert!(status == 0 && list.contains("cut short"), "{list}");
+        assert!(status == 0 && list.contains("interrupted"), "{list}");
 
-        // Whoever trains again is told, and whoever resumes it gets it.
+        // Whoever trains again is printed, and whoever resumes it gets it.
         let again = ["--set", "train.steps=1000001", "--set", "train.checkpoint-every=1000000"];
         let (status, _, errors) =
             output(hatchery(&folder).args(["train", "small.toml"]).args(["--set", "train.steps=1"]));
         assert_eq!(status, 0, "{errors}");
         assert!(
-            errors.contains("was cut short") && errors.contains("hatchery train --resume runs/small/001"),
+            errors.contains("was interrupted") && errors.contains("hatchery train --resume runs/small/001"),
             "{errors}"
         );
         fs::remove_dir_all(folder.join("runs/small/002")).unwrap();
-        let (mut child, mut told) = {
+        let (mut child, mut printed) = {
             let mut command = hatchery(&folder);
             command.args(["train", "small.toml", "--resume"]).args(again).args(["--progress", "plain"]);
             let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-            let told = BufReader::new(child.stderr.take().unwrap());
-            (child, told)
+            let printed = BufReader::new(child.stderr.take().unwrap());
+            (child, printed)
         };
         let mut line = String::new();
-        told.read_line(&mut line).unwrap();
-        assert_eq!(line, format!("going on with runs/small/001 after {updates} of 1000001 updates\n"));
-        told.read_line(&mut line).unwrap();
+        printed.read_line(&mut line).unwrap();
+        assert_eq!(line, format!("resuming runs/small/001 after {updates} of 1000001 updates\n"));
+        printed.read_line(&mut line).unwrap();
         signal(&child, name);
         line.clear();
-        std::io::Read::read_to_string(&mut told, &mut line).unwrap();
+        std::io::Read::read_to_string(&mut printed, &mut line).unwrap();
         assert_eq!(child.wait().unwrap().code(), Some(130), "{line}");
-        assert!(line.contains("To go on:\n  hatchery train --resume runs/small/001"), "{line}");
+        assert!(line.contains("To resume:\n  hatchery train --resume runs/small/001"), "{line}");
     }
 }
 
 /// `timeout` signals the program, and then its group. Would catch: the second of these taken for impatience, and nothing
 /// saved.
 #[test]
-fn two_signals_in_one_breath_are_one() {
+fn two_signals_within_a_second_count_as_one() {
     let (_folder, folder) = folder();
     // Steps that take long: both signals come within one.
     let slow =
         ["cell.hidden=400", "train.batch=500", "split.valid=0.0", "train.log-every=1", "train.report-every=1000000"];
-    let (mut child, mut told) = started(&folder, &slow, 3);
+    let (mut child, mut printed) = started(&folder, &slow, 3);
     // Two signals, as two of one kind may come as one; from one shell, as starting a program may take as long as a step.
     let both = format!("kill -INT {0}; kill -TERM {0}", child.id());
     assert!(Command::new("sh").args(["-c", &both]).status().unwrap().success());
-    std::io::copy(&mut told, &mut std::io::sink()).unwrap();
+    std::io::copy(&mut printed, &mut std::io::sink()).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(folder.join("runs/small/001/checkpoint.safetensors").exists());
 }
 
 /// Would catch: a second Ctrl-C that never stops the program.
 #[test]
-fn a_later_signal_is_meant() {
+fn a_later_signal_stops_at_once() {
     let meant = [0, 1, 900, 1000, 1100, 60_000].map(|after| is_meant(Duration::from_millis(after)));
     assert_eq!(meant, [false, false, false, true, true, true]);
 }
 
-/// Would catch: two programs in one folder, and a training that is going on taken for one that was cut short.
+/// Would catch: two programs in one folder, and a running training that counts as interrupted.
 #[test]
 fn a_second_program_is_refused() {
     let (_folder, folder) = folder();
-    let (mut child, _told) = started(&folder, &[], 3);
+    let (mut child, _printed) = started(&folder, &[], 3);
     let (status, _, errors) = output(hatchery(&folder).args(["train", "--resume", "runs/small/001"]));
     assert_eq!(status, 2, "{errors}");
     assert!(
@@ -158,7 +158,7 @@ fn a_second_program_is_refused() {
     );
     let (status, _, errors) = output(hatchery(&folder).args(["train", "small.toml", "--resume"]));
     assert_eq!(status, 2, "{errors}");
-    assert!(errors.contains("was not cut short, or is still going on"), "{errors}");
+    assert!(errors.contains("was not interrupted, or is still training"), "{errors}");
     child.kill().unwrap();
     child.wait().unwrap();
     // The lock died with the program.
@@ -172,9 +172,9 @@ fn runs_are_reproduced_bit_for_bit() {
     let (_folder, folder) = folder();
     let (status, _, errors) = output(hatchery(&folder).args(["train", "small.toml", "--quiet"]));
     assert_eq!(status, 0, "{errors}");
-    let (status, told, errors) = output(hatchery(&folder).args(["runs", "reproduce"]));
-    assert_eq!(status, 0, "{told}{errors}");
-    assert!(told.contains("300 updates, every bit of metrics, samples and checkpoint"), "{told}");
+    let (status, printed, errors) = output(hatchery(&folder).args(["runs", "reproduce"]));
+    assert_eq!(status, 0, "{printed}{errors}");
+    assert!(printed.contains("300 updates, every bit of metrics, samples and checkpoint"), "{printed}");
 
     let run = RunDirectory::open(&folder.join("runs/small/001")).unwrap();
     let mut changed = checkpoint::read(&run.checkpoint()).unwrap();
@@ -183,17 +183,17 @@ fn runs_are_reproduced_bit_for_bit() {
     checkpoint::write(&run.checkpoint(), &changed).unwrap();
     let samples = fs::read_to_string(run.samples()).unwrap();
     fs::write(run.samples(), samples.replacen("\"index\":1", "\"index\":7", 1)).unwrap();
-    let (status, told, errors) = output(hatchery(&folder).args(["runs", "reproduce", "runs/small/001"]));
-    assert_eq!(status, 1, "{told}{errors}");
+    let (status, printed, errors) = output(hatchery(&folder).args(["runs", "reproduce", "runs/small/001"]));
+    assert_eq!(status, 1, "{printed}{errors}");
     let name = &changed.tensors[1].name;
-    assert!(told.contains(&format!("tensor `{name}`")) && told.contains("0 more tensors differ"), "{told}");
-    assert!(told.contains("samples, line 2:"), "{told}");
+    assert!(printed.contains(&format!("tensor `{name}`")) && printed.contains("0 more tensors differ"), "{printed}");
+    assert!(printed.contains("samples, line 2:"), "{printed}");
     assert!(errors.contains("is not reproduced"), "{errors}");
 }
 
-/// Would catch: a run that ended, was given more updates and ended again, told to be another than the same done at once.
+/// Would catch: a run that ended, was given more updates and ended again, printed to be another than the same done at once.
 #[test]
-fn a_run_that_was_lengthened_is_reproduced_with_its_former_ends() {
+fn an_extended_run_is_reproduced_with_its_former_ends() {
     let (_folder, folder) = folder();
     let train = |arguments: &[&str]| {
         let (status, _, errors) = output(hatchery(&folder).args(["train", "--quiet"]).args(arguments));
@@ -204,15 +204,15 @@ fn a_run_that_was_lengthened_is_reproduced_with_its_former_ends() {
     let run = RunDirectory::open(&folder.join("runs/small/001")).unwrap();
     let samples = fs::read_to_string(run.samples()).unwrap();
     assert!(samples.contains("\"step\":129,") && samples.contains("\"step\":276,"), "{samples}");
-    let (status, told, errors) = output(hatchery(&folder).args(["runs", "reproduce"]));
-    assert_eq!(status, 0, "{told}{errors}");
-    assert!(told.contains("277 updates, every bit of metrics, samples and checkpoint"), "{told}");
+    let (status, printed, errors) = output(hatchery(&folder).args(["runs", "reproduce"]));
+    assert_eq!(status, 0, "{printed}{errors}");
+    assert!(printed.contains("277 updates, every bit of metrics, samples and checkpoint"), "{printed}");
 }
 
 /// Would catch: a continued run whose schedule depends on the number of steps repeated as if it had had all of them from
-/// the beginning, a learning rate that jumps in silence, and differences told as the program's own structures.
+/// the beginning, a learning rate that jumps in silence, and differences printed as the program's own structures.
 #[test]
-fn a_schedule_that_was_lengthened_is_told_and_reproduced() {
+fn a_schedule_that_was_extended_is_reported_and_reproduced() {
     let (_folder, folder) = folder();
     let train = |arguments: &[&str]| {
         let (status, _, errors) = output(hatchery(&folder).arg("train").args(arguments));
@@ -224,8 +224,8 @@ fn a_schedule_that_was_lengthened_is_told_and_reproduced() {
     assert!(errors.contains("the learning rate goes from 0 to "), "{errors}");
     assert!(errors.contains(": its schedule was that of 50 steps and is now that of 90\n"), "{errors}");
     let reproduce = || output(hatchery(&folder).args(["runs", "reproduce"]));
-    let (status, told, errors) = reproduce();
-    assert_eq!(status, 0, "{told}{errors}");
+    let (status, printed, errors) = reproduce();
+    assert_eq!(status, 0, "{printed}{errors}");
 
     // A run that was stopped before its end left no sign of the steps that it was to have.
     let run = RunDirectory::open(&folder.join("runs/small/001")).unwrap();
@@ -234,14 +234,14 @@ fn a_schedule_that_was_lengthened_is_told_and_reproduced() {
         let kept: Vec<_> = text.lines().filter(|line| !line.contains("\"step\":49,")).collect();
         fs::write(&log, kept.join("\n") + "\n").unwrap();
     }
-    let (status, told, errors) = reproduce();
-    assert_eq!(status, 1, "{told}{errors}");
-    assert!(told.contains("progress.smoothed-loss: "), "{told}");
-    assert!(!told.contains("Progress {") && !told.contains("Some("), "{told}");
-    assert!(errors.contains("the run was continued over more steps, with a schedule"), "{errors}");
+    let (status, printed, errors) = reproduce();
+    assert_eq!(status, 1, "{printed}{errors}");
+    assert!(printed.contains("progress.smoothed-loss: "), "{printed}");
+    assert!(!printed.contains("Progress {") && !printed.contains("Some("), "{printed}");
+    assert!(errors.contains("the run was extended, and its schedule depends"), "{errors}");
 }
 
-/// Would catch: a kill at a moment that nobody thought of. The soak script kills a hundred times; this does five, of a
+/// Would catch: a kill at a moment that no other test has. The soak script kills a hundred times; this does five, of a
 /// cell that is linked in and compiled, and of one from a library on either executor three.
 #[test]
 fn a_short_soak() {
@@ -263,9 +263,9 @@ fn soak(kills: u32, arguments: &[&str], expected: &str) {
         command.env("TMPDIR", "/dev/shm");
     }
     let output = command.output().unwrap();
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
-    assert!(told.contains(expected), "{told}");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{printed}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(printed.contains(expected), "{printed}");
 }
 
 /// Would catch: a comparison that finds nothing because it compares nothing.

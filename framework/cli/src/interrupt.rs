@@ -1,8 +1,7 @@
-//! Ctrl-C, and being asked by the system to end: the first time training finishes its step and writes a checkpoint, the
-//! second time the program stops at once.
+//! SIGINT and SIGTERM: after the first signal a training finishes its update and writes a checkpoint; the second signal
+//! ends the program immediately.
 //!
-//! What asks may ask twice in one breath: `timeout` signals the program and then its whole group, to which the program
-//! belongs. So a second signal counts only when it comes a moment after the first.
+//! `timeout` sends SIGTERM twice, to the program and to its process group. So signals within a second count as one.
 
 use std::{
     sync::{
@@ -19,33 +18,33 @@ use signal_hook::{
     flag,
 };
 
-/// Whether somebody asked the program to end.
+/// A flag that SIGINT and SIGTERM set.
 #[derive(Clone, Debug, Default)]
 pub struct Interrupt(Arc<AtomicBool>);
 
-/// How long after the first signal another one is taken for the same: nobody decides anew in less.
-const ONE_BREATH: Duration = Duration::from_secs(1);
+/// Signals within this time of the first are duplicates of it.
+const DUPLICATE_WITHIN: Duration = Duration::from_secs(1);
 
-/// How often it is looked whether the first signal has come.
-const LOOK: Duration = Duration::from_millis(50);
+/// The interval at which the flag is polled.
+const POLL: Duration = Duration::from_millis(50);
 
-/// Whether another signal would be a wish of its own, so long after the first.
+/// Whether a signal that long after the first is a second request and no duplicate.
 pub fn is_meant(since_the_first: Duration) -> bool {
-    since_the_first >= ONE_BREATH
+    since_the_first >= DUPLICATE_WITHIN
 }
 
 impl Interrupt {
-    /// The program's status after it was interrupted, as shells have it: 128 and the number of Ctrl-C's signal.
+    /// The exit status after an interruption, by the convention of shells: 128 + SIGINT.
     pub const STATUS: u8 = 130;
 
-    /// Takes note from now on.
+    /// Installs the signal handlers.
     ///
     /// # Errors
-    /// When the system has no way to be told of these signals.
+    /// If the system does not support these signals.
     pub fn watch() -> Result<Self> {
         let (asked, again) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         for signal in [SIGINT, SIGTERM] {
-            // The handler itself ends the program, however long a step takes.
+            // The handler itself ends the program, even within a long update.
             flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&again))
                 .and_then(|_| flag::register(signal, Arc::clone(&asked)))
                 .map_err(|error| Error::internal("cannot watch for Ctrl-C", error))?;
@@ -55,7 +54,7 @@ impl Interrupt {
         thread::spawn(move || {
             let mut first = None;
             while !first.is_some_and(|first: Instant| is_meant(first.elapsed())) {
-                thread::sleep(LOOK);
+                thread::sleep(POLL);
                 first = first.or_else(|| watched.is_asked().then(Instant::now));
             }
             again.store(true, Ordering::Relaxed);
@@ -63,7 +62,7 @@ impl Interrupt {
         Ok(interrupt)
     }
 
-    /// Whether the signal has come.
+    /// Whether a signal was received.
     pub fn is_asked(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }

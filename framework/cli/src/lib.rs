@@ -1,10 +1,10 @@
-//! The parts of the `hatchery` command that its tests use too: above all the one list of linked-in plugins.
+//! The parts of the `hatchery` command that its tests use too: signals, and the list of linked-in plugins.
 
 pub mod interrupt;
 
 use hatchery::{error::Result, plugins::Registry};
 
-/// The plugins that this program is linked with. This is the only place in the framework that names any.
+/// The linked-in plugins. No other place in the framework names a plugin.
 ///
 /// # Errors
 /// When two plugins of one kind have one name.

@@ -1,7 +1,6 @@
-//! The `hatchery` command: it reads the command line, calls the framework, and turns errors into text and a status.
+//! The `hatchery` command: parses the command line, runs the command, prints errors and sets the exit status.
 
-/// A line on standard error, for reports about the work. That nobody can read it, because the pipe is closed or the disk
-/// is full, is no reason to end the work.
+/// Prints a line of progress to standard error. Unlike `eprintln!` it does not panic if the line cannot be written.
 macro_rules! say {
     ($($words:tt)*) => {{
         use std::io::Write as _;
@@ -42,13 +41,13 @@ fn main() {
         let _ = writeln!(std::io::stderr(), "{}", error.render(color));
         error.exit_code()
     });
-    // Every file is closed. What the libraries of a graphics card would still take down at the end is in use by threads
-    // of theirs: now and then that ended a finished training with a segmentation fault.
+    // Exit without destructors: all files are closed, and drivers of graphics cards sometimes crash on exit, while their
+    // threads still use what the destructors free.
     std::io::stdout().flush().ok();
     signal_hook::low_level::exit(status.into());
 }
 
-/// Does what the command line says, and returns the status to end with.
+/// Runs the command, and returns the exit status.
 fn run(arguments: &Arguments) -> Result<u8> {
     match &arguments.command {
         Command::Train(train) => return commands::train::run(train),
@@ -99,8 +98,8 @@ fn run(arguments: &Arguments) -> Result<u8> {
     Ok(0)
 }
 
-/// Results that cannot be written end the program: catch_panic if nobody wants more of them, as in `hatchery … | head`, and
-/// else with what is in the way. `println!` knows no other way to say so than a panic.
+/// Ends the program when standard output cannot be written: silently if the pipe was closed, as in `hatchery … | head`,
+/// with an error otherwise. `println!` reports a failed write by a panic only, hence the hook.
 fn end_without_an_output() {
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {

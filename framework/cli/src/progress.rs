@@ -1,4 +1,4 @@
-//! What a person or a program sees of a training while it runs: all of it on standard error.
+//! Progress of a training, on standard error.
 
 use std::{io::IsTerminal, time::Instant};
 
@@ -21,7 +21,7 @@ use crate::{
     show::{loss, samples as shown},
 };
 
-/// Shows a training.
+/// The display of a training.
 pub(crate) struct Display {
     form: OutputForm,
     bar: ProgressBar,
@@ -41,7 +41,7 @@ enum OutputForm {
 }
 
 impl Display {
-    /// Announces what is going to be trained.
+    /// Prints the size of model and data.
     pub(crate) fn new(progress: &Progress, network: &Network, data: &Data, interrupted: Interrupt) -> Self {
         let form = match progress.progress {
             _ if progress.quiet => OutputForm::Nothing,
@@ -87,7 +87,7 @@ impl Display {
         display
     }
 
-    /// Says how it ended and what to type next.
+    /// Prints how the training ended and which commands to run next.
     pub(crate) fn finished(&self, training: &Training<'_>, ending: Ending, seconds: f64) {
         self.bar.finish_and_clear();
         if !matches!(self.form, OutputForm::Bar | OutputForm::Lines) {
@@ -109,7 +109,7 @@ impl Display {
             }
             Ending::Stopped => {
                 say!(
-                    "\nstopped after {updates} steps; a checkpoint is written. To go on:\n  hatchery train --resume {folder}"
+                    "\nstopped after {updates} steps; a checkpoint is written. To resume:\n  hatchery train --resume {folder}"
                 );
                 return;
             }
@@ -131,7 +131,7 @@ impl Observer for Display {
         if self.form == OutputForm::Bar {
             self.bar.set_length(total);
             self.bar.set_position(updates);
-            // The text is made anew only as often as the eye can follow.
+            // Formatting takes time: 16 updates are shorter than an eye can follow.
             if updates.is_multiple_of(16) || updates == total {
                 self.bar.set_message(loss(smoothed_loss, 4));
             }
@@ -202,7 +202,7 @@ impl Observer for Display {
     }
 }
 
-/// Where the best validation is kept, if it was not the last.
+/// The best checkpoint, if it is not the last.
 fn better_before(training: &Training<'_>) -> String {
     let progress = &training.progress;
     let Some(best) = progress.best.filter(|best| best.updates < progress.updates) else { return String::new() };

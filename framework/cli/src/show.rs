@@ -1,11 +1,11 @@
-//! How losses, samples and tables are shown: the same by every command.
+//! Formats of losses, samples and tables, shared by all commands.
 
-/// A loss as people read it: with so many decimals, or as a power of ten when it is far from any sensible loss.
+/// A loss with `decimals` decimals, or in scientific notation if it is 100,000 or more.
 pub(crate) fn loss(loss: f64, decimals: usize) -> String {
     if loss.abs() < 1e5 { format!("{loss:.decimals$}") } else { format!("{loss:.2e}") }
 }
 
-/// Samples, each line of them indented. Where one has several lines, a line says which sample begins.
+/// Samples with each line indented. If one has several lines, a heading stands above each sample.
 pub(crate) fn samples<'a>(texts: impl IntoIterator<Item = &'a str>, indent: &str) -> Vec<String> {
     let texts: Vec<_> = texts.into_iter().collect();
     let headed = texts.len() > 1 && texts.iter().any(|text| text.trim_end().contains('\n'));
@@ -29,12 +29,12 @@ pub(crate) struct Column {
 }
 
 impl Column {
-    /// Words: they begin below each other.
+    /// A column of words, aligned left.
     pub(crate) fn left(head: &str, cells: Vec<String>) -> Self {
         Self::new(head, cells, false)
     }
 
-    /// Numbers: they end below each other.
+    /// A column of numbers, aligned right.
     pub(crate) fn right(head: &str, cells: Vec<String>) -> Self {
         Self::new(head, cells, true)
     }
@@ -44,13 +44,13 @@ impl Column {
         Self { head: head.to_owned(), cells, width, right }
     }
 
-    /// The characters that it takes, with the gap before it.
+    /// Its width with the gap before it, in characters.
     pub(crate) fn room(&self) -> usize {
         self.width + 2
     }
 }
 
-/// The lines of a table: the heads, then a line for each row. All columns are as long.
+/// The lines of a table: the heads, then one line per row. All columns must have the same length.
 pub(crate) fn table(columns: &[Column]) -> Vec<String> {
     let line = |cell: &dyn Fn(&Column) -> String| {
         let padded = columns.iter().map(|column| {

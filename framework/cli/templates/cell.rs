@@ -5,34 +5,27 @@
 /// type = "@name@"
 /// hidden = 64
 /// ```
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[plugin(cell = "@name@")]
 pub struct @Type@ {
     /// Width of the hidden state.
-    #[schemars(range(min = 1))]
+    #[plugin(min = 1)]
     pub hidden: usize,
 }
 
 impl Cell for @Type@ {
     fn params(&self, inputs: usize) -> Vec<ParamSpec> {
-        vec![
-            ParamSpec::new("wx", [self.hidden, inputs], Initializer::XavierUniform),
-            ParamSpec::new("wh", [self.hidden, self.hidden], Initializer::Orthogonal),
-            ParamSpec::new("b", [1, self.hidden], Initializer::Zeros),
-        ]
+        let h = self.hidden;
+        vec![weight("wx", [h, inputs]), recurrent("wh", h), bias("b", h)]
     }
 
     fn state(&self) -> Vec<StateSpec> {
-        vec![StateSpec::new("h", self.hidden)]
-    }
-
-    fn outputs(&self) -> usize {
-        self.hidden
+        vec![zeros("h", self.hidden)]
     }
 
     fn step(&self, params: &Params, x: Tensor<2>, state: State) -> (Tensor<2>, State) {
-        let recurrent = project(state.get("h"), params.get("wh")); // [batch, hidden]
-        let h = (linear(x, params.get("wx"), params.get("b")) + recurrent).tanh(); // [batch, hidden]
+        let [wx, wh, b] = params.get(["wx", "wh", "b"]);
+        let h = state.get("h"); // [batch, hidden]
+        let h = (linear(x, wx, b) + linear_no_bias(h, wh)).tanh(); // [batch, hidden]
         (h.clone(), State::from([("h", h)]))
     }
 }

@@ -1,15 +1,14 @@
-/// Cuts every entry of every gradient to at most the limit: replace this line by what your clipper does.
+/// Limits every entry of every gradient to the range from -limit to limit: replace this line by what your clipper does.
 ///
 /// ```toml
 /// [[clipper]]
 /// type = "@name@"
 /// limit = 5.0
 /// ```
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[plugin(clipper = "@name@")]
 pub struct @Type@ {
     /// The largest absolute value of an entry.
-    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    #[plugin(above = 0.0)]
     pub limit: f64,
 }
 

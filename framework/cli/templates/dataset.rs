@@ -5,12 +5,10 @@
 /// type = "@name@"
 /// corpus = "given-names"
 /// ```
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[plugin(dataset = "@name@")]
 pub struct @Type@ {
     /// Cut and pad every example to this many symbols; without it, to the longest of a batch.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 2))]
+    #[plugin(min = 2)]
     pub length: Option<usize>,
 }
 

@@ -1,6 +1,6 @@
 /* The C interface of a Hatchery plugin library, version 2.
  *
- * A Rust plugin never sees it: `hatchery_plugin::export!` writes these functions. A plugin in any other language defines
+ * A Rust plugin never sees it: `hatchery_plugin::library!` writes these functions. A plugin in any other language defines
  * them itself; plugins/examples/elman-c is one in C.
  *
  * Every function but `close` and `free` returns a status and writes an answer to `*out`. The answer belongs to the

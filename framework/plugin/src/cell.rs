@@ -5,6 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Initializer, Name, Params, State};
 
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is declared as a cell and has no equations",
+    label = "write `impl Cell for {Self}`"
+)]
 // ANCHOR: trait
 /// A recurrent cell: named matrices, carried vectors, and the equations of one time step.
 ///
@@ -18,8 +22,10 @@ pub trait Cell: Send + Sync {
     /// The vectors carried from step to step.
     fn state(&self) -> Vec<StateSpec>;
 
-    /// Width of the output.
-    fn outputs(&self) -> usize;
+    /// Width of the output: that of the first carried vector, unless the cell says otherwise.
+    fn outputs(&self) -> usize {
+        self.state().first().map_or(0, |vector| vector.width)
+    }
 
     /// One time step.
     ///
@@ -52,12 +58,36 @@ impl ParamSpec {
         Self { name: name.into(), shape, initializer, gates: 1 }
     }
 
-    /// Declares that the rows are those of `count` matrices, one for each gate, each initialized as a matrix of its own.
+    /// Stacks `count` matrices of this shape row by row, one for each gate: a product with all of them is one product, and
+    /// [`chunk`](crate::chunk) splits its result. Each is initialized as a matrix of its own.
     #[must_use]
     pub fn gates(mut self, count: usize) -> Self {
-        self.gates = count;
+        self.shape[0] *= count;
+        self.gates *= count;
         self
     }
+
+    /// The same matrix with another initializer.
+    #[must_use]
+    pub fn initializer(mut self, initializer: Initializer) -> Self {
+        self.initializer = initializer;
+        self
+    }
+}
+
+/// A weight matrix `[outputs, inputs]`, initialized Xavier-uniform.
+pub fn weight(name: impl Into<Name>, shape: [usize; 2]) -> ParamSpec {
+    ParamSpec::new(name, shape, Initializer::XavierUniform)
+}
+
+/// A recurrent weight matrix `[width, width]`, initialized orthogonal.
+pub fn recurrent(name: impl Into<Name>, width: usize) -> ParamSpec {
+    ParamSpec::new(name, [width, width], Initializer::Orthogonal)
+}
+
+/// A bias `[1, width]`, initialized with zeros.
+pub fn bias(name: impl Into<Name>, width: usize) -> ParamSpec {
+    ParamSpec::new(name, [1, width], Initializer::Zeros)
 }
 
 /// A vector that a cell carries from one time step to the next.
@@ -74,10 +104,22 @@ pub struct StateSpec {
 }
 
 impl StateSpec {
-    /// A vector that starts at zero.
+    /// A vector with a name and a width that starts at zero.
     pub fn new(name: impl Into<Name>, width: usize) -> Self {
         Self { name: name.into(), width, start: 0.0 }
     }
+
+    /// The same vector with another value of every element before the first step.
+    #[must_use]
+    pub fn start(mut self, value: f64) -> Self {
+        self.start = value;
+        self
+    }
+}
+
+/// A carried vector that starts at zero.
+pub fn zeros(name: impl Into<Name>, width: usize) -> StateSpec {
+    StateSpec::new(name, width)
 }
 
 fn one() -> usize {

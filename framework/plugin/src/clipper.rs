@@ -2,6 +2,10 @@
 
 use crate::Gradients;
 
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is declared as a clipper and does nothing yet",
+    label = "write `impl Clipper for {Self}`"
+)]
 // ANCHOR: trait
 /// Changes gradients before the optimizer sees them. An experiment may chain several.
 pub trait Clipper: Send + Sync {

@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::PluginError;
 
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is declared as a dataset and does nothing yet",
+    label = "write `impl Dataset for {Self}`"
+)]
 // ANCHOR: trait
 /// How a source becomes training text: its documents and their framing.
 pub trait Dataset: Send + Sync {
@@ -46,7 +50,7 @@ pub enum Framing {
     /// Each document is one sequence: `start, document, end`, padded at the end. Inputs are all but the last symbol,
     /// targets all but the first.
     Documents {
-        /// The first input; without one it is the zero vector, which is no symbol of the vocabulary.
+        /// The first input; without one it is the zero vector, which stands for no symbol.
         start: Option<char>,
         /// The last target.
         end: Option<char>,

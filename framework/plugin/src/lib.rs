@@ -1,8 +1,8 @@
 //! All that a Hatchery plugin depends on.
 //!
-//! A plugin is a type that implements one of four traits: [`Dataset`], [`Cell`], [`Clipper`] or [`Sampler`]. The type
-//! is its own configuration: its fields are the keys that an experiment file may set, its documentation is what
-//! `hatchery plugins show` prints, and [`export!`] lists it under the name used in experiment files.
+//! A plugin is a struct with the attribute [`#[plugin]`](macro@plugin) that implements one of four traits: [`Dataset`],
+//! [`Cell`], [`Clipper`] or [`Sampler`]. Its fields are the keys that an experiment file may set, its documentation is what
+//! `hatchery plugins show` prints, and [`library!`] makes its crate a library that Hatchery loads.
 //!
 //! A complete cell, the simple recurrent network of Elman (1990):
 //!
@@ -10,81 +10,121 @@
 //! use hatchery_plugin::prelude::*;
 //!
 //! /// h' = tanh(Wx x + Wh h + b)
-//! #[derive(Serialize, Deserialize, JsonSchema)]
-//! #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+//! #[plugin(cell = "elman")]
 //! pub struct Elman {
 //!     /// Width of the hidden state.
-//!     #[schemars(range(min = 1))]
+//!     #[plugin(min = 1)]
 //!     pub hidden: usize,
 //! }
 //!
 //! impl Cell for Elman {
 //!     fn params(&self, inputs: usize) -> Vec<ParamSpec> {
-//!         vec![
-//!             ParamSpec::new("wx", [self.hidden, inputs], Initializer::XavierUniform),
-//!             ParamSpec::new("wh", [self.hidden, self.hidden], Initializer::Orthogonal),
-//!             ParamSpec::new("b", [1, self.hidden], Initializer::Zeros),
-//!         ]
+//!         vec![weight("wx", [self.hidden, inputs]), recurrent("wh", self.hidden), bias("b", self.hidden)]
 //!     }
 //!     fn state(&self) -> Vec<StateSpec> {
-//!         vec![StateSpec::new("h", self.hidden)]
-//!     }
-//!     fn outputs(&self) -> usize {
-//!         self.hidden
+//!         vec![zeros("h", self.hidden)]
 //!     }
 //!     fn step(&self, params: &Params, x: Tensor<2>, state: State) -> (Tensor<2>, State) {
-//!         let recurrent = project(state.get("h"), params.get("wh")); // [batch, hidden]
-//!         let h = (linear(x, params.get("wx"), params.get("b")) + recurrent).tanh(); // [batch, hidden]
+//!         let [wx, wh, b] = params.get(["wx", "wh", "b"]);
+//!         let h = (linear(x, wx, b) + linear_no_bias(state.get("h"), wh)).tanh(); // [batch, hidden]
 //!         (h.clone(), State::from([("h", h)]))
 //!     }
 //! }
 //!
-//! hatchery_plugin::export! {
-//!     cell "elman" => Elman,
-//! }
+//! library![Elman];
 //!
 //! # fn main() {
 //! let provider = plugins();
-//! let elman = provider.find(Kind::Cell, "elman").expect("it is exported");
+//! let elman = provider.find(Kind::Cell, "elman").expect("it is listed");
 //! assert_eq!(elman.doc, "h' = tanh(Wx x + Wh h + b)");
 //! # }
 //! ```
 
+mod boundary;
 pub mod capture;
 mod cell;
 mod clipper;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod dataset;
-#[doc(hidden)]
-pub mod entry;
 mod error;
-mod export;
 #[doc(hidden)]
 pub mod host;
 mod initializer;
+mod kind;
 mod math;
 mod matrices;
 mod sampler;
-pub mod wire;
+mod variant;
 
-pub use cell::{Cell, ParamSpec, StateSpec};
+#[doc(hidden)]
+pub use boundary::entry;
+pub use boundary::wire;
+pub use cell::{Cell, ParamSpec, StateSpec, bias, recurrent, weight, zeros};
 pub use clipper::Clipper;
 pub use dataset::{Dataset, Documents, Framing, Predict, Source};
 pub use error::PluginError;
-pub use export::{Build, Builder, Kind, Provider, Variant};
+/// Makes a struct a plugin, under a name that experiment files use.
+///
+/// ```
+/// use hatchery_plugin::prelude::*;
+///
+/// /// Divides the logits by a temperature.
+/// #[plugin(sampler = "warm")]
+/// pub struct Warm {
+///     /// What the logits are divided by.
+///     #[plugin(above = 0.0)]
+///     temperature: f64,
+///     /// Where the division counts.
+///     #[plugin(default)]
+///     place: Place,
+///     /// How many of the most likely tokens are divided; without it, all.
+///     #[plugin(min = 1, max = 1000)]
+///     first: Option<usize>,
+///     /// What is added to every logit.
+///     #[plugin(default = 0.5)]
+///     shift: f64,
+/// }
+///
+/// /// Where the division counts.
+/// #[plugin(key)]
+/// #[derive(Default)]
+/// pub enum Place {
+///     /// For every token.
+///     #[default]
+///     Everywhere,
+///     /// For tokens that the sequence does not hold.
+///     NewTokens,
+/// }
+///
+/// impl Sampler for Warm {
+///     fn process(&self, logits: &mut [f64], _history: &[Token]) {
+///         logits.iter_mut().for_each(|logit| *logit = *logit / self.temperature + self.shift);
+///     }
+/// }
+/// # fn main() {}
+/// ```
+///
+/// On the struct stand its kind (`dataset`, `cell`, `clipper` or `sampler`) and its name. Every field is a key of the
+/// experiment's table, in kebab-case; its documentation is the key's help. A key that the table lacks, or one that it has
+/// too many, is an error. On a field may stand
+///
+/// | | |
+/// | --- | --- |
+/// | `min = 1`, `max = 9` | the least and the largest value |
+/// | `above = 0.0` | a limit that the value must exceed |
+/// | `default = 0.5` | the key may be left out: it has this value then |
+/// | `default` | the key may be left out: it has the `Default` of its type then |
+///
+/// A field of type `Option` may be left out, too. An enum without fields, or a struct, is the type of a key with
+/// `#[plugin(key)]`: an enum's variants are the values that the key may have, in kebab-case.
+pub use hatchery_plugin_macros::plugin;
 pub use initializer::{Initializer, Rng};
-pub use math::{hard_sigmoid, linear, project, sigmoid, split_columns};
-pub use matrices::{Gradients, Matrices, Name, Params, State};
+pub use kind::Kind;
+pub use math::{chunk, hard_sigmoid, linear, linear_no_bias, sigmoid};
+pub use matrices::{Gradients, Matrices, Name, Names, Params, State};
 pub use sampler::{Sampler, Token};
-
-#[doc(hidden)]
-pub mod __private {
-    pub use crate::{
-        entry,
-        export::{configure, variant},
-    };
-}
+pub use variant::{Build, Builder, Keys, Plugin, Provider, Variant};
 
 pub use burn;
 pub use schemars;
@@ -95,9 +135,8 @@ pub use serde_json;
 pub mod prelude {
     pub use crate::{
         Cell, Clipper, Dataset, Documents, Framing, Gradients, Initializer, Kind, ParamSpec, Params, PluginError,
-        Predict, Sampler, Source, State, StateSpec, Token, hard_sigmoid, linear, project, sigmoid, split_columns,
+        Predict, Sampler, Source, State, StateSpec, Token, bias, chunk, hard_sigmoid, library, linear, linear_no_bias,
+        plugin, recurrent, sigmoid, weight, zeros,
     };
     pub use burn::Tensor;
-    pub use schemars::JsonSchema;
-    pub use serde::{Deserialize, Serialize};
 }

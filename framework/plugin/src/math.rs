@@ -1,20 +1,20 @@
-//! The few functions that nearly every cell needs and that Burn spells differently.
+//! The few functions that nearly every cell needs.
 
 use burn::{Tensor, tensor::activation};
 
 // ANCHOR: linear
 /// `x Wᵀ + b`: `x` is `[batch, inputs]`, `w` `[outputs, inputs]`, `b` `[1, outputs]`; the result `[batch, outputs]`.
 pub fn linear(x: Tensor<2>, w: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
-    project(x, w) + b
+    linear_no_bias(x, w) + b
 }
 // ANCHOR_END: linear
 
-// ANCHOR: project
+// ANCHOR: linear_no_bias
 /// `x Wᵀ`: `x` is `[batch, inputs]`, `w` `[outputs, inputs]`; the result `[batch, outputs]`.
-pub fn project(x: Tensor<2>, w: Tensor<2>) -> Tensor<2> {
+pub fn linear_no_bias(x: Tensor<2>, w: Tensor<2>) -> Tensor<2> {
     x.matmul(w.transpose())
 }
-// ANCHOR_END: project
+// ANCHOR_END: linear_no_bias
 
 /// The logistic function, `1 / (1 + exp(-x))`.
 pub fn sigmoid(x: Tensor<2>) -> Tensor<2> {
@@ -26,13 +26,14 @@ pub fn hard_sigmoid(x: Tensor<2>) -> Tensor<2> {
     (x * 0.2 + 0.5).clamp(0.0, 1.0)
 }
 
-/// Cuts `[batch, PARTS × width]` into `PARTS` matrices `[batch, width]`, from left to right.
+/// Splits `[batch, PARTS × width]` into `PARTS` matrices `[batch, width]`, from left to right: the gates after a product.
+/// The number of parts follows from the pattern: `let [r, z, n] = chunk(x)`.
 ///
 /// # Panics
 /// When the columns do not divide evenly.
-pub fn split_columns<const PARTS: usize>(x: Tensor<2>) -> [Tensor<2>; PARTS] {
+pub fn chunk<const PARTS: usize>(x: Tensor<2>) -> [Tensor<2>; PARTS] {
     let [_, columns] = x.dims();
-    assert!(columns % PARTS == 0, "{columns} columns cannot be cut into {PARTS} equal parts");
+    assert!(columns % PARTS == 0, "{columns} columns cannot be split into {PARTS} equal parts");
     let width = columns / PARTS;
     std::array::from_fn(|part| x.clone().narrow(1, part * width, width)) // [batch, width]
 }

@@ -36,11 +36,16 @@ impl Matrices {
         self.entries.push((name.into(), matrix));
     }
 
-    /// The matrix of that name. A clone of a tensor is a new handle, not a copy of the numbers.
+    /// The matrix of a name, or those of an array of names: `get("h")`, `let [wx, b] = params.get(["wx", "b"])`. A clone of
+    /// a tensor is a new handle, not a copy of its elements.
     ///
     /// # Panics
     /// When there is none of that name: a mistake in the plugin, which its conformance test finds.
-    pub fn get(&self, name: &str) -> Tensor<2> {
+    pub fn get<N: Names>(&self, names: N) -> N::Tensors {
+        names.tensors(self)
+    }
+
+    fn one(&self, name: &str) -> Tensor<2> {
         match self.find(name) {
             Some(matrix) => matrix.clone(),
             None => panic!("no matrix is named `{name}`; there are {:?}", self.names().collect::<Vec<_>>()),
@@ -96,6 +101,47 @@ impl Matrices {
             .reduce(|total, squares| total + squares)
             .expect("a model has at least one parameter")
             .sqrt()
+    }
+}
+
+/// A name or an array of names, the argument of [`Matrices::get`].
+pub trait Names {
+    /// One tensor or an array of them.
+    type Tensors;
+
+    /// The tensors of these names.
+    fn tensors(self, matrices: &Matrices) -> Self::Tensors;
+}
+
+impl Names for &str {
+    type Tensors = Tensor<2>;
+
+    fn tensors(self, matrices: &Matrices) -> Tensor<2> {
+        matrices.one(self)
+    }
+}
+
+impl Names for &String {
+    type Tensors = Tensor<2>;
+
+    fn tensors(self, matrices: &Matrices) -> Tensor<2> {
+        matrices.one(self)
+    }
+}
+
+impl Names for &Name {
+    type Tensors = Tensor<2>;
+
+    fn tensors(self, matrices: &Matrices) -> Tensor<2> {
+        matrices.one(self)
+    }
+}
+
+impl<const COUNT: usize> Names for [&str; COUNT] {
+    type Tensors = [Tensor<2>; COUNT];
+
+    fn tensors(self, matrices: &Matrices) -> [Tensor<2>; COUNT] {
+        self.map(|name| matrices.one(name))
     }
 }
 

@@ -15,20 +15,20 @@ use hatchery_plugin::prelude::*;
 /// hidden = 128
 /// reset = "after"
 /// ```
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[plugin(cell = "gru")]
+#[derive(Clone, Debug)]
 pub struct Gru {
     /// Width of the hidden state.
-    #[schemars(range(min = 1))]
+    #[plugin(min = 1)]
     pub hidden: usize,
     /// Where the reset gate acts.
-    #[serde(default)]
+    #[plugin(default)]
     pub reset: Reset,
 }
 
 /// Where the reset gate acts.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[plugin(key)]
+#[derive(Clone, Copy, Debug, Default)]
 pub enum Reset {
     /// On the product of matrix and state.
     #[default]
@@ -41,26 +41,16 @@ pub enum Reset {
 impl Cell for Gru {
     fn params(&self, inputs: usize) -> Vec<ParamSpec> {
         let h = self.hidden;
-        let mut params = vec![
-            ParamSpec::new("wx", [3 * h, inputs], Initializer::XavierUniform).gates(3),
-            ParamSpec::new("wh", [3 * h, h], Initializer::Orthogonal).gates(3),
-        ];
-        params.extend(match self.reset {
-            Reset::After => vec![
-                ParamSpec::new("bx", [1, 3 * h], Initializer::Zeros),
-                ParamSpec::new("bh", [1, 3 * h], Initializer::Zeros),
-            ],
-            Reset::Before => vec![ParamSpec::new("b", [1, 3 * h], Initializer::Zeros)],
-        });
+        let mut params = vec![weight("wx", [h, inputs]).gates(3), recurrent("wh", h).gates(3)];
+        match self.reset {
+            Reset::After => params.extend([bias("bx", 3 * h), bias("bh", 3 * h)]),
+            Reset::Before => params.push(bias("b", 3 * h)),
+        }
         params
     }
 
     fn state(&self) -> Vec<StateSpec> {
-        vec![StateSpec::new("h", self.hidden)]
-    }
-
-    fn outputs(&self) -> usize {
-        self.hidden
+        vec![zeros("h", self.hidden)]
     }
 
     fn step(&self, params: &Params, x: Tensor<2>, state: State) -> (Tensor<2>, State) {
@@ -76,8 +66,9 @@ impl Cell for Gru {
 
 /// Update gate and candidate, the reset gate acting on the product: each `[batch, hidden]`.
 fn after(params: &Params, x: Tensor<2>, h: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
-    let [xr, xz, xn] = split_columns(linear(x, params.get("wx"), params.get("bx")));
-    let [hr, hz, hn] = split_columns(linear(h, params.get("wh"), params.get("bh")));
+    let [wx, wh, bx, bh] = params.get(["wx", "wh", "bx", "bh"]);
+    let [xr, xz, xn] = chunk(linear(x, wx, bx)); // each [batch, hidden]
+    let [hr, hz, hn] = chunk(linear(h, wh, bh)); // each [batch, hidden]
     let r = sigmoid(xr + hr);
     (sigmoid(xz + hz), (xn + r * hn).tanh())
 }
@@ -85,12 +76,12 @@ fn after(params: &Params, x: Tensor<2>, h: Tensor<2>) -> (Tensor<2>, Tensor<2>) 
 /// Update gate and candidate, the reset gate acting on the state: each `[batch, hidden]`.
 fn before(params: &Params, x: Tensor<2>, h: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
     let [_, hidden] = h.dims();
-    let [xr, xz, xn] = split_columns(linear(x, params.get("wx"), params.get("b")));
-    let wh = params.get("wh"); // [3 hidden, hidden]
-    let gates = project(h.clone(), wh.clone().narrow(0, 0, 2 * hidden)); // [batch, 2 hidden]
-    let [hr, hz] = split_columns(gates);
+    let [wx, wh, b] = params.get(["wx", "wh", "b"]);
+    let [xr, xz, xn] = chunk(linear(x, wx, b)); // each [batch, hidden]
+    let gates = linear_no_bias(h.clone(), wh.clone().narrow(0, 0, 2 * hidden)); // [batch, 2 hidden]
+    let [hr, hz] = chunk(gates);
     let r = sigmoid(xr + hr);
-    let hn = project(r * h, wh.narrow(0, 2 * hidden, hidden)); // [batch, hidden]
+    let hn = linear_no_bias(r * h, wh.narrow(0, 2 * hidden, hidden)); // [batch, hidden]
     (sigmoid(xz + hz), (xn + hn).tanh())
 }
 // ANCHOR_END: cell

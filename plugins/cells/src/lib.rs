@@ -8,8 +8,7 @@ pub use gru::Gru;
 pub use lstm::Lstm;
 pub use vanilla::Vanilla;
 
-hatchery_plugin::export! {
-    cell "vanilla" => Vanilla,
-    cell "lstm" => Lstm,
-    cell "gru" => Gru,
-}
+hatchery_plugin::plugins![Vanilla, Lstm, Gru];
+
+#[cfg(feature = "library")]
+hatchery_plugin::entry_points!();

@@ -14,26 +14,26 @@ use hatchery_plugin::prelude::*;
 /// hidden = 128
 /// forget-bias = 1.0
 /// ```
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[plugin(cell = "lstm")]
+#[derive(Clone, Debug)]
 pub struct Lstm {
     /// Width of the hidden state and of the cell state.
-    #[schemars(range(min = 1))]
+    #[plugin(min = 1)]
     pub hidden: usize,
     /// First value of the forget gate's bias (Jozefowicz et al. 2015 recommend 1).
-    #[serde(default = "one")]
+    #[plugin(default = 1.0)]
     pub forget_bias: f64,
     /// The function that the gates apply.
-    #[serde(default)]
+    #[plugin(default)]
     pub gate_activation: GateActivation,
     /// Let the gates see the cell state.
-    #[serde(default)]
+    #[plugin(default)]
     pub peepholes: bool,
 }
 
 /// The function that a gate applies.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[plugin(key)]
+#[derive(Clone, Copy, Debug, Default)]
 pub enum GateActivation {
     /// The logistic function.
     #[default]
@@ -42,38 +42,31 @@ pub enum GateActivation {
     HardSigmoid,
 }
 
-fn one() -> f64 {
-    1.0
-}
-
 // ANCHOR: cell
 impl Cell for Lstm {
     fn params(&self, inputs: usize) -> Vec<ParamSpec> {
         let h = self.hidden;
-        let bias = [0.0, self.forget_bias, 0.0, 0.0].into_iter().flat_map(|b| vec![b; h]).collect();
+        let values = [0.0, self.forget_bias, 0.0, 0.0].into_iter().flat_map(|b| vec![b; h]).collect();
         let mut params = vec![
-            ParamSpec::new("wx", [4 * h, inputs], Initializer::XavierUniform).gates(4),
-            ParamSpec::new("wh", [4 * h, h], Initializer::Orthogonal).gates(4),
-            ParamSpec::new("b", [1, 4 * h], Initializer::Values { values: bias }),
+            weight("wx", [h, inputs]).gates(4),
+            recurrent("wh", h).gates(4),
+            bias("b", 4 * h).initializer(Initializer::Values { values }),
         ];
         if self.peepholes {
-            params.extend(["pi", "pf", "po"].map(|name| ParamSpec::new(name, [1, h], Initializer::Zeros)));
+            params.extend(["pi", "pf", "po"].map(|name| bias(name, h)));
         }
         params
     }
 
     fn state(&self) -> Vec<StateSpec> {
-        vec![StateSpec::new("h", self.hidden), StateSpec::new("c", self.hidden)]
-    }
-
-    fn outputs(&self) -> usize {
-        self.hidden
+        vec![zeros("h", self.hidden), zeros("c", self.hidden)]
     }
 
     fn step(&self, params: &Params, x: Tensor<2>, state: State) -> (Tensor<2>, State) {
-        let c = state.get("c");
-        let sum = linear(x, params.get("wx"), params.get("b")) + project(state.get("h"), params.get("wh")); // [batch, 4 hidden]
-        let [i, f, g, o] = split_columns(sum); // each [batch, hidden]
+        let [wx, wh, b] = params.get(["wx", "wh", "b"]);
+        let [h, c] = state.get(["h", "c"]);
+        let sum = linear(x, wx, b) + linear_no_bias(h, wh); // [batch, 4 hidden]
+        let [i, f, g, o] = chunk(sum); // each [batch, hidden]
         let see = |sum: Tensor<2>, peephole: &str, c: &Tensor<2>| {
             if self.peepholes { sum + params.get(peephole) * c.clone() } else { sum }
         };

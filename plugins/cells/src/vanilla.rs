@@ -10,20 +10,20 @@ use hatchery_plugin::prelude::*;
 /// type = "vanilla"
 /// hidden = 50
 /// ```
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[plugin(cell = "vanilla")]
+#[derive(Clone, Debug)]
 pub struct Vanilla {
     /// Width of the hidden state.
-    #[schemars(range(min = 1))]
+    #[plugin(min = 1)]
     pub hidden: usize,
     /// The non-linearity.
-    #[serde(default)]
+    #[plugin(default)]
     pub activation: Activation,
 }
 
 /// The non-linearity of a simple recurrent network.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[plugin(key)]
+#[derive(Clone, Copy, Debug, Default)]
 pub enum Activation {
     /// Hyperbolic tangent.
     #[default]
@@ -35,24 +35,18 @@ pub enum Activation {
 // ANCHOR: cell
 impl Cell for Vanilla {
     fn params(&self, inputs: usize) -> Vec<ParamSpec> {
-        vec![
-            ParamSpec::new("wax", [self.hidden, inputs], Initializer::XavierUniform),
-            ParamSpec::new("waa", [self.hidden, self.hidden], Initializer::Orthogonal),
-            ParamSpec::new("b", [1, self.hidden], Initializer::Zeros),
-        ]
+        let h = self.hidden;
+        vec![weight("wax", [h, inputs]), recurrent("waa", h), bias("b", h)]
     }
 
     fn state(&self) -> Vec<StateSpec> {
-        vec![StateSpec::new("h", self.hidden)]
-    }
-
-    fn outputs(&self) -> usize {
-        self.hidden
+        vec![zeros("h", self.hidden)]
     }
 
     fn step(&self, params: &Params, x: Tensor<2>, state: State) -> (Tensor<2>, State) {
-        // In the order of the equation: the notebook's sums are added up in no other.
-        let sum = project(x, params.get("wax")) + project(state.get("h"), params.get("waa")) + params.get("b"); // [batch, hidden]
+        let [wax, waa, b] = params.get(["wax", "waa", "b"]);
+        // In the order of the equation: the notebook adds in this order.
+        let sum = linear_no_bias(x, wax) + linear_no_bias(state.get("h"), waa) + b; // [batch, hidden]
         let h = match self.activation {
             Activation::Tanh => sum.tanh(),
             Activation::Relu => activation::relu(sum),

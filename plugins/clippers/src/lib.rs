@@ -15,12 +15,10 @@ pub use norm::Norm;
 pub use tensor_norm::TensorNorm;
 pub use value::Value;
 
-hatchery_plugin::export! {
-    clipper "none" => NoClipping,
-    clipper "value" => Value,
-    clipper "norm" => Norm,
-    clipper "tensor-norm" => TensorNorm,
-}
+hatchery_plugin::plugins![NoClipping, Value, Norm, TensorNorm];
+
+#[cfg(feature = "library")]
+hatchery_plugin::entry_points!();
 
 // ANCHOR: factor
 /// `min(1, limit / (norm + 10⁻⁶))`, the factor that brings a norm `[1]` down to the limit: `[1, 1]`. `PyTorch` adds the

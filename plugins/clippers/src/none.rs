@@ -2,14 +2,14 @@
 
 use hatchery_plugin::prelude::*;
 
-/// Changes nothing: the same as no clipper, said aloud, or put in place of another from the command line.
+/// Leaves gradients unchanged; useful to override a clipper from the command line.
 ///
 /// ```toml
 /// [[clipper]]
 /// type = "none"
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[plugin(clipper = "none")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct NoClipping {}
 
 // ANCHOR: clipper

@@ -13,11 +13,11 @@ use hatchery_plugin::prelude::*;
 /// type = "norm"
 /// limit = 1.0
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[plugin(clipper = "norm")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Norm {
     /// The largest global norm.
-    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    #[plugin(above = 0.0)]
     pub limit: f64,
 }
 

@@ -14,11 +14,11 @@ use hatchery_plugin::prelude::*;
 /// type = "tensor-norm"
 /// limit = 1.0
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[plugin(clipper = "tensor-norm")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TensorNorm {
     /// The largest norm of one gradient.
-    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    #[plugin(above = 0.0)]
     pub limit: f64,
 }
 

@@ -11,11 +11,11 @@ use hatchery_plugin::prelude::*;
 /// type = "value"
 /// limit = 5.0
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[plugin(clipper = "value")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Value {
     /// The largest absolute value of an entry.
-    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    #[plugin(above = 0.0)]
     pub limit: f64,
 }
 

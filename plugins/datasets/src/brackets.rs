@@ -8,9 +8,9 @@ use crate::draw;
 ///
 /// A document begins with an opening bracket and ends when that is closed. In between a coin is tossed: heads opens
 /// another bracket, of a kind drawn at random, tails closes the innermost. At the greatest depth the innermost is closed
-/// without a toss. Which kind closes is never in doubt for who remembers what is open.
+/// without a toss. The kind of a closing bracket follows from those that are open.
 ///
-/// The best cross-entropy is known. Depth walks at random from 1 to 0 and is turned back at the greatest depth `d`. From
+/// The best cross-entropy is known. The depth is a random walk from 1 to 0, reflected at the greatest depth `d`. From
 /// 1 it takes `2 d − 1` steps on average, so that a document has `2 d` brackets, `d` of them opening. The walk is at the
 /// greatest depth once on average, and every other step is a toss: `2 d − 2`. A toss costs `ln 2` nats, a kind out of `k`
 /// costs `ln k`, all else is certain. With the final newline that is `((2 d − 2) ln 2 + d ln k) / (2 d + 1)` nats per
@@ -25,20 +25,20 @@ use crate::draw;
 /// depth = 5
 /// documents = 20000
 /// ```
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[plugin(dataset = "brackets")]
+#[derive(Clone, Debug)]
 pub struct Brackets {
     /// How many of `()`, `[]`, `{}` and `<>` there are.
-    #[schemars(range(min = 1, max = 4))]
+    #[plugin(min = 1, max = 4)]
     pub kinds: usize,
     /// How many may be open at once.
-    #[schemars(range(min = 1, max = 100))]
+    #[plugin(min = 1, max = 100)]
     pub depth: usize,
     /// How many documents there are.
-    #[schemars(range(min = 1, max = 10_000_000))]
+    #[plugin(min = 1, max = 10_000_000)]
     pub documents: usize,
     /// The seed of the tosses, apart from the experiment's.
-    #[serde(default)]
+    #[plugin(default)]
     pub seed: u64,
 }
 

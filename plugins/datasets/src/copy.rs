@@ -19,20 +19,20 @@ use crate::draw;
 /// length = 6
 /// documents = 20000
 /// ```
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[plugin(dataset = "copy")]
+#[derive(Clone, Debug)]
 pub struct Copy {
     /// Out of how many letters each is drawn, from `a` on.
-    #[schemars(range(min = 2, max = 26))]
+    #[plugin(min = 2, max = 26)]
     pub letters: u8,
     /// Letters to remember.
-    #[schemars(range(min = 1, max = 10_000))]
+    #[plugin(min = 1, max = 10_000)]
     pub length: usize,
     /// How many documents there are.
-    #[schemars(range(min = 1, max = 10_000_000))]
+    #[plugin(min = 1, max = 10_000_000)]
     pub documents: usize,
     /// The seed of the letters, apart from the experiment's.
-    #[serde(default)]
+    #[plugin(default)]
     pub seed: u64,
 }
 

@@ -8,17 +8,14 @@ mod windows;
 
 pub use brackets::Brackets;
 pub use copy::Copy;
-pub use lines::Lines;
+pub use lines::{Lines, Symbol};
 pub use stream::Stream;
 pub use windows::{Predicted, Windows};
 
-hatchery_plugin::export! {
-    dataset "lines" => Lines,
-    dataset "windows" => Windows,
-    dataset "stream" => Stream,
-    dataset "copy" => Copy,
-    dataset "brackets" => Brackets,
-}
+hatchery_plugin::plugins![Lines, Windows, Stream, Copy, Brackets];
+
+#[cfg(feature = "library")]
+hatchery_plugin::entry_points!();
 
 /// What datasets that make their documents up draw from: the next number of `SplitMix64` (Steele et al. 2014), the same on
 /// every machine and in every run, whatever else draws.

@@ -1,8 +1,12 @@
 //! `lines`: one example a line, as lists of names are kept.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
-use hatchery_plugin::prelude::*;
+use hatchery_plugin::{
+    prelude::*,
+    schemars::{JsonSchema, Schema, SchemaGenerator, json_schema},
+    serde::{Deserialize, Serialize},
+};
 
 /// One example a line.
 ///
@@ -16,38 +20,34 @@ use hatchery_plugin::prelude::*;
 /// start = " "
 /// end = "#"
 /// ```
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[plugin(dataset = "lines")]
+#[derive(Clone, Debug)]
 pub struct Lines {
     /// The first input; without one it is a vector of zeros.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<char>,
     /// The last target; `""` for none.
-    #[serde(default = "newline", with = "symbol")]
-    #[schemars(with = "String", length(max = 1))]
-    pub end: Option<char>,
+    #[plugin(default = Symbol(Some('\n')))]
+    pub end: Symbol,
     /// What fills sequences up; the end symbol unless given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub padding: Option<char>,
     /// Cut and pad every sequence to this many symbols, start and end included; else pad to the longest of a batch.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 2))]
+    #[plugin(min = 2)]
     pub length: Option<usize>,
     /// Whether predictions of padding count in the loss.
-    #[serde(default)]
+    #[plugin(default)]
     pub count_padding: bool,
     /// Whether white space around a line is left out.
-    #[serde(default = "yes")]
+    #[plugin(default = true)]
     pub strip: bool,
     /// Whether empty lines are left out.
-    #[serde(default = "yes")]
+    #[plugin(default = true)]
     pub skip_empty: bool,
 }
 
 // ANCHOR: dataset
 impl Dataset for Lines {
     fn documents(&self, source: &Source<'_>) -> Result<Documents, PluginError> {
-        if self.end.is_none() && self.padding.is_none() {
+        if self.end.0.is_none() && self.padding.is_none() {
             return Err(PluginError::new("without an end symbol there is nothing to pad with").hint("set `padding`"));
         }
         let lines = lines(source.text).map(|line| if self.strip { strip(source.text, line) } else { line });
@@ -57,9 +57,9 @@ impl Dataset for Lines {
     fn framing(&self) -> Framing {
         Framing::Documents {
             start: self.start,
-            end: self.end,
+            end: self.end.0,
             // `documents` refuses the case in which there is neither.
-            padding: self.padding.or(self.end).unwrap_or('\n'),
+            padding: self.padding.or(self.end.0).unwrap_or('\n'),
             length: self.length,
             count_padding: self.count_padding,
         }
@@ -83,30 +83,39 @@ fn strip(text: &str, line: Range<usize>) -> Range<usize> {
     start..start + text[start..line.end].trim_end().len()
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "the default of an optional key")]
-fn newline() -> Option<char> {
-    Some('\n')
-}
+/// A character or none, which in a file is `""`: TOML has no value for none.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(crate = "hatchery_plugin::serde", try_from = "String", into = "String")]
+pub struct Symbol(pub Option<char>);
 
-fn yes() -> bool {
-    true
-}
+impl TryFrom<String> for Symbol {
+    type Error = String;
 
-/// A symbol or `""`: TOML has no value that says "none".
-mod symbol {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    #[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "serde passes a field by reference")]
-    pub(super) fn serialize<S: Serializer>(symbol: &Option<char>, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&symbol.map(String::from).unwrap_or_default())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<char>, D::Error> {
-        let text = String::deserialize(deserializer)?;
+    fn try_from(text: String) -> Result<Self, String> {
         let mut symbols = text.chars();
         match (symbols.next(), symbols.next()) {
-            (symbol, None) => Ok(symbol),
-            _ => Err(D::Error::custom(format!("`end` is one character or none, not {text:?}"))),
+            (symbol, None) => Ok(Self(symbol)),
+            _ => Err(format!("`end` is one character or none, not {text:?}")),
         }
+    }
+}
+
+impl From<Symbol> for String {
+    fn from(symbol: Symbol) -> Self {
+        symbol.0.map(Self::from).unwrap_or_default()
+    }
+}
+
+impl JsonSchema for Symbol {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Symbol".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "maxLength": 1 })
     }
 }

@@ -11,11 +11,11 @@ use hatchery_plugin::prelude::*;
 /// corpus = "tinyshakespeare"
 /// steps = 100
 /// ```
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[plugin(dataset = "stream")]
+#[derive(Clone, Debug)]
 pub struct Stream {
     /// Time steps of a batch.
-    #[schemars(range(min = 1))]
+    #[plugin(min = 1)]
     pub steps: usize,
 }
 

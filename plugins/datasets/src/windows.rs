@@ -11,24 +11,23 @@ use hatchery_plugin::prelude::*;
 /// length = 40
 /// stride = 3
 /// ```
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[plugin(dataset = "windows")]
+#[derive(Clone, Debug)]
 pub struct Windows {
     /// Inputs of a window.
-    #[schemars(range(min = 1))]
+    #[plugin(min = 1)]
     pub length: usize,
     /// Characters from the start of a window to that of the next.
-    #[serde(default = "one")]
-    #[schemars(range(min = 1))]
+    #[plugin(min = 1, default = 1)]
     pub stride: usize,
     /// Which predictions count in the loss.
-    #[serde(default)]
+    #[plugin(default)]
     pub predict: Predicted,
 }
 
 /// Which predictions of a window count.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[plugin(key)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Predicted {
     /// That of the character after the window.
     #[default]
@@ -52,7 +51,3 @@ impl Dataset for Windows {
     }
 }
 // ANCHOR_END: dataset
-
-fn one() -> usize {
-    1
-}

@@ -8,8 +8,8 @@ use hatchery_plugin::prelude::*;
 /// [[sampler]]
 /// type = "greedy"
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[plugin(sampler = "greedy")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Greedy {}
 
 // ANCHOR: sampler

@@ -17,14 +17,10 @@ pub use temperature::Temperature;
 pub use top_k::TopK;
 pub use top_p::TopP;
 
-hatchery_plugin::export! {
-    sampler "greedy" => Greedy,
-    sampler "temperature" => Temperature,
-    sampler "top-k" => TopK,
-    sampler "top-p" => TopP,
-    sampler "min-p" => MinP,
-    sampler "repetition-penalty" => RepetitionPenalty,
-}
+hatchery_plugin::plugins![Greedy, Temperature, TopK, TopP, MinP, RepetitionPenalty];
+
+#[cfg(feature = "library")]
+hatchery_plugin::entry_points!();
 
 /// The largest logit, `-inf` when no token remains.
 fn largest(logits: &[f64]) -> f64 {

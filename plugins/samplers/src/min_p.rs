@@ -11,11 +11,11 @@ use hatchery_plugin::prelude::*;
 /// type = "min-p"
 /// p = 0.1
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[plugin(sampler = "min-p")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct MinP {
     /// The smallest probability that remains, as a share of the largest.
-    #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 1.0))]
+    #[plugin(above = 0.0, max = 1.0)]
     pub p: f64,
 }
 

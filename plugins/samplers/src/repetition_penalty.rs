@@ -17,15 +17,14 @@ use hatchery_plugin::prelude::*;
 /// penalty = 1.2
 /// window = 20
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[plugin(sampler = "repetition-penalty")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RepetitionPenalty {
     /// What logits are divided by, negative ones multiplied.
-    #[schemars(range(min = 1.0))]
+    #[plugin(min = 1.0)]
     pub penalty: f64,
     /// How many of the last tokens count; without it all of them do.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1))]
+    #[plugin(min = 1)]
     pub window: Option<usize>,
 }
 

@@ -12,11 +12,11 @@ use hatchery_plugin::prelude::*;
 /// type = "temperature"
 /// temperature = 0.8
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[plugin(sampler = "temperature")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Temperature {
     /// What the logits are divided by.
-    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    #[plugin(above = 0.0)]
     pub temperature: f64,
 }
 

@@ -11,11 +11,11 @@ use hatchery_plugin::prelude::*;
 /// type = "top-k"
 /// k = 10
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[plugin(sampler = "top-k")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TopK {
     /// How many tokens remain.
-    #[schemars(range(min = 1))]
+    #[plugin(min = 1)]
     pub k: usize,
 }
 

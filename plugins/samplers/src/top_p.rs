@@ -12,11 +12,11 @@ use hatchery_plugin::prelude::*;
 /// type = "top-p"
 /// p = 0.9
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[plugin(sampler = "top-p")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TopP {
     /// The probability that the remaining tokens reach together.
-    #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 1.0))]
+    #[plugin(above = 0.0, max = 1.0)]
     pub p: f64,
 }
 
@@ -24,7 +24,7 @@ pub struct TopP {
 impl Sampler for TopP {
     fn process(&self, logits: &mut [f64], _history: &[Token]) {
         let largest = crate::largest(logits);
-        // Rounding lets a sum reach 1 before its smallest terms, so that 1 has to be told apart.
+        // Rounding lets a sum reach 1 before its smallest terms, so 1 is a case of its own.
         if self.p >= 1.0 || largest == f64::NEG_INFINITY {
             return;
         }

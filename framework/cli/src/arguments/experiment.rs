@@ -1,4 +1,4 @@
-//! What is asked of an experiment file without keeping a run.
+//! Commands on an experiment file that create no run.
 
 use std::path::PathBuf;
 
@@ -11,10 +11,10 @@ use super::Libraries;
 pub(crate) struct Check {
     /// The experiment file
     pub(crate) experiment: PathBuf,
-    /// Change a key of the file; may be given several times
+    /// Override a key of the file; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) overrides: Vec<String>,
-    /// Rewrite the file first: keys under the names of earlier versions get their present ones
+    /// First rewrite keys with names of earlier versions in the file
     #[arg(long)]
     pub(crate) fix: bool,
     #[command(flatten)]
@@ -24,30 +24,30 @@ pub(crate) struct Check {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  hatchery bench experiments/dinosaurs.toml\n  \
     hatchery bench experiments/dinosaurs.toml --device cpu,flex --steps 100 --json\n\n\
-    Each number is the median over the repeats. Only numbers taken on one machine, one right after the other, compare.\n\n\
-    Products: the floating-point operations of all products of matrices of a training step, counted from the compiled \
-    program (a multiplication and an addition are two; a one-hot input costs none), divided by the time of the whole \
-    step; and the share of all threads' time that is spent in products, from a repeat of its own in which each of them \
-    is timed. Only the compiled executor (cpu) counts them.")]
+    Each value is the median over the repeats. Compare only values of one computer, measured one right after the other.\n\n\
+    Products: the floating-point operations of all matrix products of an update, counted from the execution plan (a \
+    multiplication and an addition are two; a one-hot input costs none), divided by the time of the whole update; and the \
+    share of all threads' time that is spent in products, from a separate repeat that times each product. Only the \
+    compiled executor (cpu) counts them.")]
 pub(crate) struct Bench {
     /// The experiment file
     pub(crate) experiment: PathBuf,
-    /// Change a key of the file; may be given several times
+    /// Override a key of the file; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) overrides: Vec<String>,
-    /// Measure on these devices in turn, in place of the file's
+    /// Measure on each of these devices, in place of the file's
     #[arg(long, value_name = "DEVICE", value_delimiter = ',')]
     pub(crate) device: Vec<String>,
-    /// Training steps a repeat
+    /// Updates per repeat
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) steps: u64,
-    /// Characters generated a repeat
+    /// Characters generated per repeat
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) characters: u64,
-    /// Repeats, after one that is not counted
+    /// Repeats, after a warm-up
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) repeats: u64,
-    /// Print one JSON object a device
+    /// Print one JSON object per device
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
@@ -57,7 +57,7 @@ pub(crate) struct Bench {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  hatchery drift experiments/dinosaurs.toml --devices flex,wgpu --steps 100 --picture drift.svg\n\n\
-    After every update the parameters are compared, and the text that each device finds most likely."
+    After every update the parameters are compared, and the most likely text according to each device."
 )]
 pub(crate) struct Drift {
     /// The experiment file
@@ -68,16 +68,16 @@ pub(crate) struct Drift {
     /// Updates on each device
     #[arg(long, default_value_t = 100)]
     pub(crate) steps: u64,
-    /// Characters of the text that is compared
+    /// Length of the compared text, in characters
     #[arg(long, default_value_t = 40)]
     pub(crate) length: usize,
-    /// Change a key of the file; may be given several times
+    /// Override a key of the file; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) overrides: Vec<String>,
     /// Draw the differences as an SVG
     #[arg(long, value_name = "FILE", alias = "svg", value_parser = super::picture())]
     pub(crate) picture: Option<PathBuf>,
-    /// Print one JSON object a device
+    /// Print one JSON object per device
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! The command line, as it is written in `--help`.
+//! The command line: arguments and help texts.
 
 use std::path::PathBuf;
 
@@ -24,9 +24,9 @@ pub(crate) use train::{Form, Progress, ResumeTest, Train};
 #[derive(Debug, Parser)]
 #[command(name = "hatchery", version, arg_required_else_help = true)]
 #[command(
-    after_help = "Begin with:\n  hatchery train experiments/dinosaurs.toml\n  hatchery sample\n  hatchery eval\n\n\
-    The status is 0; 2 when something is for you to change; 1 when the fault is ours or the\n\
-    machine's; 130 when Ctrl-C or TERM stopped a training, which then wrote a checkpoint.\n\
+    after_help = "First commands:\n  hatchery train experiments/dinosaurs.toml\n  hatchery sample\n  hatchery eval\n\n\
+    Exit status: 0 after success; 2 after an error that you can fix; 1 after an internal error or\n\
+    one of the system; 130 if Ctrl-C or TERM stopped a training, which then wrote a checkpoint.\n\
     On a terminal, control and invisible characters are shown as escapes; --raw shows them as they are."
 )]
 pub(crate) struct Arguments {
@@ -41,50 +41,50 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Train the model of an experiment file
     Train(Train),
-    /// Kill a training on purpose, resume it, and compare it with one that was left alone
+    /// Kill a training, resume it, and compare it with an uninterrupted one
     ResumeTest(ResumeTest),
     /// Draw samples from a trained model
     Sample(Sample),
-    /// Measure a trained model on a held-out split
+    /// Evaluate a trained model on a held-out split
     Eval(Eval),
-    /// Show how gradients vanish, explode and are clipped
+    /// Measure vanishing, exploding and clipped gradients
     Gradients(Gradients),
-    /// Check an experiment file and print it with every default filled in
+    /// Check an experiment file and print it with all defaults filled in
     Check(Check),
     /// Measure how fast an experiment trains and generates
     Bench(Bench),
-    /// The devices of this build and of this machine
+    /// List the devices of this build and of this computer
     #[command(
         after_help = "Examples:\n  hatchery devices\n  hatchery train experiments/dinosaurs.toml --device wgpu:1\n  \
         hatchery train experiments/dinosaurs.toml --device wgpu:radeon\n\n\
-        What stands at the beginning of a line is what `[backend] device` and --device take. An index or a part of the\n\
-        name after the colon chooses one of several; the word alone takes the first."
+        The first column has the values of `[backend] device` and --device. An index or a part of the name\n\
+        after the colon chooses one of several cards; without it the first is used."
     )]
     Devices {
-        /// Print one JSON object a word
+        /// Print one JSON object per device
         #[arg(long)]
         json: bool,
     },
-    /// Train on two devices in step and show how far they part
+    /// Train on several devices in parallel and measure how far they diverge
     Drift(Drift),
-    /// The datasets, cells, clippers and samplers that experiments may name
+    /// List, show and check datasets, cells, clippers and samplers
     #[command(subcommand)]
     #[command(after_help = "Libraries in the folder `hatchery/plugins` of the user's data folder (on Linux \
-        ~/.local/share/hatchery/plugins) need not be named by --plugin or in the experiment file. HATCHERY_PLUGINS \
-        names other folders in its place.")]
+        ~/.local/share/hatchery/plugins) are loaded without --plugin or a line in the experiment file. HATCHERY_PLUGINS \
+        replaces that folder by others.")]
     Plugins(Plugins),
-    /// Begin a plugin of one's own: a crate that builds and passes its checks at once
+    /// Create a plugin: a crate that builds and passes its checks
     New(New),
-    /// The runs so far
+    /// List, show, compare and reproduce runs
     #[command(subcommand)]
     Runs(Runs),
-    /// The texts that experiments may name
+    /// List, fetch and describe texts
     #[command(subcommand)]
     Data(Data),
-    /// Turn a model of another framework into a checkpoint
+    /// Convert a model of another framework to a checkpoint
     #[command(subcommand)]
     Import(Import),
-    /// Print a script that completes this command's arguments in a shell
+    /// Print a completion script for a shell
     #[command(
         after_help = "Example:\n  hatchery completions bash > ~/.local/share/bash-completion/completions/hatchery"
     )]
@@ -96,27 +96,27 @@ pub(crate) enum Command {
 
 #[derive(Debug, Default, Args)]
 pub(crate) struct Libraries {
-    /// Load the plugins of a library; may be given several times
+    /// Load the plugins of a library; may be repeated
     #[arg(long = "plugin", value_name = "PATH")]
     pub(crate) plugins: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ModelArguments {
-    /// Where tensors live, in place of the recorded device
+    /// The device, in place of the recorded one
     #[arg(long, value_name = "DEVICE")]
     pub(crate) device: Option<String>,
     /// The folder of all runs
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub(crate) runs: PathBuf,
-    /// Go on with plugins that are not those with which the checkpoint was made
+    /// Accept plugins that differ from those of the checkpoint
     #[arg(long)]
     pub(crate) allow_plugin_drift: bool,
     #[command(flatten)]
     pub(crate) libraries: Libraries,
 }
 
-/// Where a picture goes. All are SVG: under another ending it would be a file that no program opens.
+/// The path of a picture. Other endings than `.svg` are refused, because the content is SVG.
 fn picture() -> impl TypedValueParser<Value = PathBuf> {
     OsStringValueParser::new().try_map(|path| {
         let path = PathBuf::from(path);

@@ -1,4 +1,4 @@
-//! Plugins: what there is, whether it holds, and the beginning of a new one.
+//! Commands on plugins: list, show, check, create.
 
 use std::path::PathBuf;
 
@@ -9,32 +9,32 @@ use super::Libraries;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Plugins {
-    /// List them, by kind
+    /// List all plugins, by kind
     List {
         #[command(flatten)]
         libraries: Libraries,
     },
-    /// Keys, types, defaults and an example of one
+    /// Show keys, types, defaults and an example of a plugin
     #[command(after_help = "Example:\n  hatchery plugins show cell lstm")]
     Show {
         /// dataset, cell, clipper or sampler
         #[arg(value_parser = kind)]
         kind: Kind,
-        /// Its name
+        /// The plugin's name
         name: String,
-        /// For a cell: print the program that it is compiled to
+        /// For a cell: print the execution plan that it is compiled to
         #[arg(long)]
         program: bool,
         #[command(flatten)]
         libraries: Libraries,
     },
-    /// Check every plugin of a library: does it keep to what its kind promises?
+    /// Run the conformance kit on every plugin of a library
     #[command(after_help = "Example:\n  hatchery plugins check target/release/libmgu.so")]
     Check {
         /// The library
         library: PathBuf,
     },
-    /// Say field by field why a library is refused, and what repairs it
+    /// Report why a library is refused, field by field, and how to fix it
     Doctor {
         /// The library
         library: PathBuf,
@@ -48,20 +48,20 @@ pub(crate) struct New {
     /// dataset, cell, clipper or sampler
     #[arg(value_parser = kind)]
     pub(crate) kind: Kind,
-    /// Its name, as experiment files will write it
+    /// The plugin's name in experiment files
     pub(crate) name: String,
-    /// Add it to Hatchery itself: a file in plugins/ and its line in the list there
+    /// Add the plugin to Hatchery itself: a file in plugins/ and its line in the list there
     #[arg(long)]
     pub(crate) in_tree: bool,
-    /// The checkout of Hatchery; by default that around this folder or, without --in-tree, around this program
+    /// The checkout of Hatchery; by default the one that contains this folder or, without --in-tree, this program
     #[arg(long, value_name = "DIR")]
     pub(crate) hatchery: Option<PathBuf>,
-    /// Where to make the crate; by default a folder of the plugin's name
+    /// The folder of the crate; by default the plugin's name
     #[arg(long, value_name = "DIR", conflicts_with = "in_tree")]
     pub(crate) path: Option<PathBuf>,
 }
 
-/// A kind of plugins, by its word.
+/// A kind of plugin, from its name.
 fn kind(word: &str) -> Result<Kind, String> {
     Kind::ALL
         .into_iter()

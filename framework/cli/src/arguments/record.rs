@@ -1,4 +1,4 @@
-//! What lies on the disk: runs, texts, and models of other frameworks.
+//! Commands on files: runs, texts, and models of other frameworks.
 
 use std::path::PathBuf;
 
@@ -8,21 +8,21 @@ use super::Libraries;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Runs {
-    /// List them, oldest first
+    /// List all runs, oldest first
     List {
         /// The folder of all runs
         #[arg(long, value_name = "DIR", default_value = "runs")]
         runs: PathBuf,
-        /// Print JSON, one line a run
+        /// Print one JSON object per run
         #[arg(long)]
         json: bool,
     },
-    /// Run the experiment of one again and compare metrics, samples and checkpoint, bit for bit
+    /// Train a run's experiment again and compare metrics, samples and checkpoint, bit for bit
     #[command(after_help = "Example:\n  hatchery runs reproduce runs/dinosaurs/001")]
     Reproduce {
-        /// A run's folder; the newest run if it is left out
+        /// A run's folder; by default the newest run
         run: Option<PathBuf>,
-        /// Where the checkpoint is now with which it began, if that was moved
+        /// The run's first checkpoint, if it was moved
         #[arg(long, value_name = "FILE")]
         from: Option<PathBuf>,
         /// The folder of all runs
@@ -31,23 +31,23 @@ pub(crate) enum Runs {
         #[command(flatten)]
         libraries: Libraries,
     },
-    /// Set some side by side: in what they differ, their losses over each other, and both curves in one picture
+    /// Compare runs: keys that differ, losses, and a picture of the training and validation curves
     #[command(after_help = "Example:\n  hatchery runs compare hse-names-dynamic hse-names-lstm hse-names-gru")]
     Compare {
-        /// Their folders or names
+        /// The runs' folders or names
         #[arg(required = true, num_args = 2..)]
         compared: Vec<PathBuf>,
-        /// Where the picture goes; `compare.svg` in the folder of all runs if it is left out
+        /// The picture's path; by default `compare.svg` in the folder of all runs
         #[arg(long, value_name = "FILE", value_parser = super::picture())]
         picture: Option<PathBuf>,
         /// The folder of all runs
         #[arg(long, value_name = "DIR", default_value = "runs")]
         runs: PathBuf,
-        /// Print JSON, one line a run
+        /// Print one JSON object per run
         #[arg(long)]
         json: bool,
     },
-    /// A Markdown table of the experiment files in a folder, each with its newest finished run
+    /// Print a Markdown table of the experiment files in a folder, each with its newest finished run
     #[command(after_help = "Example:\n  hatchery runs table experiments")]
     Table {
         /// The folder of experiment files
@@ -56,14 +56,14 @@ pub(crate) enum Runs {
         #[arg(long, value_name = "DIR", default_value = "runs")]
         runs: PathBuf,
     },
-    /// Show one: its experiment, its losses, its last samples
+    /// Show a run: its experiment, its losses, its last samples
     Show {
-        /// A run's folder; the newest run if it is left out
+        /// A run's folder; by default the newest run
         run: Option<PathBuf>,
         /// The folder of all runs
         #[arg(long, value_name = "DIR", default_value = "runs")]
         runs: PathBuf,
-        /// Print JSON, one line
+        /// Print one JSON object
         #[arg(long)]
         json: bool,
     },
@@ -71,27 +71,27 @@ pub(crate) enum Runs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Import {
-    /// A model that Keras saved as HDF5, with the state of Adam
+    /// Convert a model that Keras saved as HDF5, with the state of Adam
     #[command(after_help = "Example:\n  hatchery import keras model.h5 \
         --experiment experiments/notebooks/sonnets.toml --output sonnets.safetensors")]
     Keras {
-        /// The file
+        /// The model's file
         model: PathBuf,
         #[command(flatten)]
         into: ImportTarget,
     },
-    /// A state dict of Python's torch, as torch.save writes it or as safetensors; nothing in it is run
+    /// Convert a `PyTorch` state dict, from torch.save or safetensors; no code in it is executed
     #[command(after_help = "Example:\n  hatchery import pytorch model.pt --mapping mapping.toml \
         --experiment experiments/shakespeare.toml --output model.safetensors\n\n\
         A mapping file has a table for every parameter:\n\n  \
         [parameters.\"layers.0.b\"]\n  \
-        from = [\"rnn.bias_ih_l0\", \"rnn.bias_hh_l0\"]   # several are added\n  \
+        from = [\"rnn.bias_ih_l0\", \"rnn.bias_hh_l0\"]   # the sum of several\n  \
         transpose = false                                 # exchange rows and columns\n  \
-        blocks = [0, 1, 2, 3]                             # which of their gates come first, second, …")]
+        blocks = [0, 1, 2, 3]                             # the order of their gates")]
     Pytorch {
-        /// The file
+        /// The model's file
         model: PathBuf,
-        /// Where the file keeps the state dict among other things: `model_state_dict`
+        /// The key of the state dict, if the file contains other objects: `model_state_dict`
         #[arg(long, value_name = "NAME")]
         key: Option<String>,
         /// The mapping file
@@ -104,10 +104,10 @@ pub(crate) enum Import {
 
 #[derive(Debug, Args)]
 pub(crate) struct ImportTarget {
-    /// The experiment that describes the same model; the vocabulary is that of its text
+    /// The experiment with the same model; its text determines the vocabulary
     #[arg(long, value_name = "FILE")]
     pub(crate) experiment: PathBuf,
-    /// Change a key of the experiment; may be given several times
+    /// Override a key of the experiment; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) overrides: Vec<String>,
     /// The checkpoint to write
@@ -117,15 +117,15 @@ pub(crate) struct ImportTarget {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Data {
-    /// List the texts that experiments may name
+    /// List all texts
     List,
-    /// Fetch some of them; size and SHA-256 are checked, a cut connection is resumed
+    /// Download texts; size and SHA-256 are checked, a broken connection is resumed
     #[command(after_help = "Example:\n  hatchery data fetch dinos sonnets")]
     Fetch {
-        /// Their names
+        /// The texts' names
         #[arg(required = true)]
         names: Vec<String>,
-        /// Another address, ending in `/`, under which the files lie
+        /// Another address of the files' folder, ending in `/`
         #[arg(long, value_name = "URL")]
         from: Option<String>,
     },
@@ -136,10 +136,10 @@ pub(crate) enum Data {
         /// The name of a text, or a path
         #[arg(required_unless_present = "experiment", conflicts_with = "experiment")]
         corpus: Option<String>,
-        /// Show what this experiment makes of its text: sequences, symbols, splits
+        /// Show the sequences, symbols and splits of this experiment
         #[arg(long, value_name = "FILE")]
         experiment: Option<PathBuf>,
-        /// Draw the lengths as an SVG
+        /// Draw a histogram of the lengths as an SVG
         #[arg(long, value_name = "FILE", value_parser = super::picture())]
         picture: Option<PathBuf>,
     },

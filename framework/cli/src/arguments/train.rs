@@ -1,4 +1,4 @@
-//! Training: from an experiment file or from a run that was cut short.
+//! Commands that train: from an experiment file, or resuming an interrupted run.
 
 use std::path::PathBuf;
 
@@ -11,24 +11,24 @@ use super::Libraries;
     hatchery train experiments/dinosaurs.toml --set cell.type=lstm --set train.steps=5000\n  \
     hatchery train experiments/notebooks/sonnets.toml --from sonnets.safetensors\n  \
     hatchery train --resume runs/dinosaurs/001\n\n\
-    Ctrl-C and TERM finish the step, write a checkpoint and end with status 130. Another one, a\n\
-    second or more later, stops at once.\n\
+    After Ctrl-C or TERM the training finishes its update, writes a checkpoint and ends with status\n\
+    130. Another signal, at least a second later, stops it immediately.\n\
     The last line on standard output is the run's folder.")]
 pub(crate) struct Train {
-    /// The experiment file; with --resume it may be left out
+    /// The experiment file; optional with --resume
     #[arg(required_unless_present = "resume")]
     pub(crate) experiment: Option<PathBuf>,
-    /// Go on with a run that was cut short: its folder, or one of its checkpoints; without a value the newest
+    /// Resume an interrupted run: its folder, or one of its checkpoints; without a value the newest
     #[arg(long, value_name = "RUN", num_args = 0..=1, conflicts_with = "from")]
-    #[expect(clippy::option_option, reason = "absent, without a value, with one")]
+    #[expect(clippy::option_option, reason = "absent, without a value, with a value")]
     pub(crate) resume: Option<Option<PathBuf>>,
-    /// Change a key of the file; may be given several times
+    /// Override a key of the file; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) overrides: Vec<String>,
-    /// Begin with the parameters of a run or checkpoint, and with its optimiser's state if it has one
+    /// Start from the parameters of a run or checkpoint, and from its optimizer state if it has one
     #[arg(long, value_name = "RUN")]
     pub(crate) from: Option<PathBuf>,
-    /// Where tensors live, in place of the file's [backend] device
+    /// The device, in place of the file's [backend] device
     #[arg(long, value_name = "DEVICE")]
     pub(crate) device: Option<String>,
     /// The folder of all runs
@@ -45,10 +45,10 @@ pub(crate) struct Train {
 pub(crate) struct ResumeTest {
     /// The experiment file
     pub(crate) experiment: PathBuf,
-    /// Steps before the kill; as many follow
+    /// Updates before the kill; the same number follows
     #[arg(long, value_name = "K", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub(crate) steps: u64,
-    /// Change a key of the file; may be given several times
+    /// Override a key of the file; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) overrides: Vec<String>,
     #[command(flatten)]
@@ -57,10 +57,10 @@ pub(crate) struct ResumeTest {
 
 #[derive(Debug, Args)]
 pub(crate) struct Progress {
-    /// Print nothing but the results
+    /// Print only the results
     #[arg(long, short)]
     pub(crate) quiet: bool,
-    /// How progress is shown on standard error
+    /// The form of progress on standard error
     #[arg(long, value_name = "FORM", default_value = "auto", conflicts_with = "quiet")]
     pub(crate) progress: Form,
 }

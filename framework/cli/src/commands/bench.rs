@@ -1,4 +1,4 @@
-//! `hatchery bench`: how fast an experiment trains and generates on the devices of this machine.
+//! `hatchery bench`: how fast an experiment trains and generates on the devices of this computer.
 
 use std::time::Instant;
 
@@ -15,11 +15,11 @@ use serde_json::json;
 use super::{open_file, overrides};
 use crate::arguments::Bench;
 
-/// Repeats for which nothing is counted: caches and thread pools are cold.
+/// Repeats that are not counted, because caches and thread pools are cold.
 const WARM_UP: u64 = 1;
 
-/// The experiment is set up as for training; a step is what training does at each: batch, update, and the loss, which
-/// graphics cards are asked for once a repeat.
+/// Measures each device in turn. The experiment is set up as for training; a step is an update with its batch and its
+/// loss, which is read once per repeat on graphics cards.
 pub(crate) fn run(arguments: &Bench) -> Result<()> {
     let devices: Vec<_> = match arguments.device.as_slice() {
         [] => vec![None],
@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: &Bench) -> Result<()> {
         let session = open_file(&arguments.experiment, &arguments.libraries, overrides)?;
         open(&session.experiment.backend).map(|_| session)
     };
-    // A device that is not there is reported before the others are measured.
+    // Missing devices are reported before any device is measured.
     for session in devices.into_iter().map(session_on).collect::<Result<Vec<_>>>()? {
         let data = session.data()?;
         let mut network = session.network(data.vocabulary.clone())?;
@@ -45,29 +45,29 @@ pub(crate) fn run(arguments: &Bench) -> Result<()> {
 struct Training {
     milliseconds_per_step: f64,
     characters_per_second: f64,
-    /// Only of the compiled executor, whose program says what there is to compute.
+    /// Of the compiled executor only: its execution plan has the number of operations.
     products: Option<Work>,
 }
 
-/// What the products of training steps come to.
+/// The speed of matrix products in training.
 struct Work {
-    /// Operations of products, divided by the time of the whole step.
+    /// Operations of matrix products, divided by the time of the whole update.
     gigaflops_per_second: f64,
-    /// Of the time of all threads, waiting included, the share within products.
+    /// Share of the time of all threads, waiting included, that is spent in matrix products.
     share_of_time: f64,
 }
 
 fn train(network: &mut Network, data: &Data, arguments: &Bench) -> Result<Training> {
     let rate = network.experiment.optimizer.learning_rate();
     let mut step = 0;
-    // One repeat: its seconds and the characters that counted.
+    // One repeat: its seconds and the characters in its losses.
     let mut repeat = |network: &mut Network| -> Result<(f64, f64)> {
         let mut characters = 0;
         let start = Instant::now();
         for _ in 0..arguments.steps {
             let batch = data.train.batch(step);
             network.executor.train(&batch, Stream::new(network.experiment.seed, "dropout", step), rate)?;
-            // As in a training: the next step does not wait where a card still computes this one.
+            // As in training, losses of an asynchronous device are not read after each update.
             if !network.executor.lags() {
                 network.executor.losses()?;
             }
@@ -88,7 +88,7 @@ fn train(network: &mut Network, data: &Data, arguments: &Bench) -> Result<Traini
         speeds.push(characters / seconds);
         rates.extend(operations(network).zip(before).map(|(after, before)| (after - before) as f64 / seconds / 1e9));
     }
-    // Reading the clock twice for every product takes time itself: a repeat of its own, which counts for nothing else.
+    // Reading the clock twice for every product takes time itself: hence a separate repeat.
     network.executor.time_products(true);
     let (seconds, _) = repeat(network)?;
     network.executor.time_products(false);
@@ -99,12 +99,12 @@ fn train(network: &mut Network, data: &Data, arguments: &Bench) -> Result<Traini
     Ok(Training { milliseconds_per_step: median(milliseconds), characters_per_second: median(speeds), products })
 }
 
-/// The floating-point operations of all products until now.
+/// The floating-point operations of all matrix products so far.
 fn operations(network: &Network) -> Option<u64> {
     network.executor.products().map(|products| products.operations)
 }
 
-/// Characters of one sequence a second, each drawn and fed back; a sequence that ends early is followed by another.
+/// Characters generated per second, one sequence at a time; a sequence that ends early is followed by another.
 fn write(network: &mut Network, arguments: &Bench) -> Result<f64> {
     let mut speeds = Vec::new();
     let wanted = arguments.characters as usize;

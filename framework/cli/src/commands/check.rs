@@ -1,4 +1,4 @@
-//! `hatchery check`: reads an experiment file as `train` would and prints it with every default filled in.
+//! `hatchery check`: reads an experiment file as `train` does and prints it with all defaults filled in.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ pub(crate) fn run(arguments: &Check) -> Result<()> {
     Ok(())
 }
 
-/// Rewrites the file in place, with the present names of its keys.
+/// Rewrites keys with names of earlier versions in the file.
 fn fix(path: &Path) -> Result<()> {
     let (text, replaced) = reading::fixed(path)?;
     if !replaced.is_empty() {

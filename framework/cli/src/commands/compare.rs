@@ -31,7 +31,7 @@ use crate::{
     show::{self, Column},
 };
 
-/// A run as the tables show it.
+/// A row of the tables: one run.
 struct Row {
     label: String,
     experiment: Experiment,
@@ -49,12 +49,12 @@ struct Row {
     held_out: Vec<(f64, f64)>,
 }
 
-/// Characters in a line of the table: keys for which there is no room are named below it.
+/// The maximum width of the table, in characters; keys that do not fit are listed below it.
 const WIDTH: usize = 120;
 /// Keys that the column of the cell shows.
 const IN_CELL: [&str; 3] = ["cell.type", "cell.hidden", "model.layers"];
 
-/// A table of the runs, their training losses over each other, and a picture of both.
+/// Prints a table of the runs and their training losses, and writes a picture of the curves.
 pub(crate) fn compare(compared: &[PathBuf], picture: Option<&Path>, root: &Path, json: bool) -> Result<()> {
     let runs = compared.iter().map(|argument| folder(argument, root)).collect::<Result<Vec<_>>>()?;
     // Whether the picture has a place is not to be found out after the work.
@@ -63,7 +63,7 @@ pub(crate) fn compare(compared: &[PathBuf], picture: Option<&Path>, root: &Path,
     let rows = runs.iter().map(Row::of).collect::<Result<Vec<_>>>()?;
     let varying = varying(&rows.iter().map(|row| &row.experiment).collect::<Vec<_>>());
     let heads: Vec<_> = varying.iter().map(|one| head(&one.key, &varying)).collect();
-    // First, so that it is there also when whoever reads the table has enough.
+    // Written before the table, whose pipe may be closed early.
     let mut series = Vec::new();
     for (index, (letter, row)) in letters().zip(&rows).enumerate() {
         let values = varying.iter().zip(&heads).filter_map(|(varying, head)| {
@@ -140,14 +140,14 @@ fn print(rows: &[Row], varying: &[DifferingKey], heads: &[String]) {
     out!("\nnats per character, training, by step:\n{}", charts(&curves, 72, 16));
 }
 
-/// The last part of a key, where that is enough to tell which is meant.
+/// The last part of a key, if it is unambiguous.
 fn head(key: &str, varying: &[DifferingKey]) -> String {
     let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
     let alone = varying.iter().filter(|other| last(&other.key) == last(key)).count() == 1;
     if alone && last(key) != "type" { last(key) } else { key.to_owned() }
 }
 
-/// A Markdown table of experiment files, with what their newest finished run measured.
+/// Prints a Markdown table of experiment files with the results of their newest finished runs.
 pub(crate) fn table(experiments: &Path, root: &Path) -> Result<()> {
     let runs = if root.is_dir() { directory::list(root)? } else { Vec::new() };
     out!("| experiment | question | cell | parameters | updates | seconds | training | best validation |");
@@ -218,7 +218,7 @@ impl Row {
         })
     }
 
-    /// The updates, and what the file asks for if the run was shorter or longer.
+    /// The updates, and those of the file if the run was shorter or longer.
     fn length(&self, experiment: &Experiment) -> String {
         let updates = self.updates;
         match (experiment.train.steps, experiment.train.epochs) {
@@ -241,7 +241,7 @@ fn cell(experiment: &Experiment) -> String {
     format!("{layers}{}{width}", experiment.cell.name)
 }
 
-/// The number of trained numbers, if the text that it depends on is still there.
+/// The parameter count, if the text of the vocabulary still exists.
 fn parameters(session: &Session) -> Option<usize> {
     let data = session.data().ok()?;
     Some(Model::new(&session.experiment, &session.registry, data.vocabulary.len()).ok()?.size())
@@ -258,7 +258,7 @@ fn folder(argument: &Path, root: &Path) -> Result<RunDirectory> {
     }
 }
 
-/// The experiment files under a folder, those of the folder itself first.
+/// The experiment files below a folder, those of the folder itself first.
 fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     let failed = |error| failure("read", folder, error);
     if !folder.is_dir() {
@@ -277,7 +277,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The question that a file opens with, up to its mark.
+/// The question in a file's first comment, up to its question mark.
 fn question(path: &Path) -> Result<String> {
     let text = fs::read_to_string(path).map_err(|error| failure("read", path, error))?;
     let comment: Vec<_> = text.lines().map_while(|line| line.strip_prefix('#')).map(str::trim).collect();

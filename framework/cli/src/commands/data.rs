@@ -1,4 +1,4 @@
-//! `hatchery data`: the texts that experiments may name.
+//! `hatchery data`: lists, fetches and describes texts.
 
 use std::{collections::BTreeMap, io::IsTerminal, path::Path};
 
@@ -15,10 +15,10 @@ use hatchery::{
 
 use crate::arguments::Libraries;
 
-/// Under the descriptions in the list of texts.
+/// The indent of paths in the list of texts.
 const INDENT: &str = "                                      ";
 
-/// Every text that is known by name, and where it is.
+/// Prints all texts with a name, and their paths.
 pub(crate) fn list() {
     let places = TextFolders::from_environment();
     for listed in catalogue::list(&places) {
@@ -32,14 +32,14 @@ pub(crate) fn list() {
     out!("\nAn experiment may also name a file: corpus = \"path/to/text.txt\".");
 }
 
-/// Fetches texts into the cache folder, but for those that lie in the folder of the user's own.
+/// Downloads texts to the cache folder, except those in the folder of `HATCHERY_DATA`.
 pub(crate) fn fetch(names: &[String], from: Option<&str>) -> Result<()> {
     let places = TextFolders::from_environment();
     let mut entries = Vec::new();
     for name in names {
         let Some(entry) = catalogue::find(name) else {
             let known: Vec<_> = catalogue::all().iter().map(|entry| entry.name).collect();
-            return Err(Problem::new(format!("there is nothing to fetch under the name `{name}`"))
+            return Err(Problem::new(format!("there is no text named `{name}`"))
                 .note(format!("known names: {}", known.join(", ")))
                 .into());
         };
@@ -68,7 +68,7 @@ pub(crate) fn fetch(names: &[String], from: Option<&str>) -> Result<()> {
     Ok(())
 }
 
-/// Size, symbols and the lengths of the lines of a text, or what an experiment makes of its own.
+/// Prints the size, symbols and line lengths of a text, or the sequences of an experiment.
 pub(crate) fn show(corpus: Option<&str>, experiment: Option<&Path>, picture: Option<&Path>) -> Result<()> {
     let (lengths, title, unit) = match (corpus, experiment) {
         (Some(corpus), _) => (show_text(corpus)?, corpus.to_owned(), "characters of a line"),
@@ -87,7 +87,7 @@ pub(crate) fn show(corpus: Option<&str>, experiment: Option<&Path>, picture: Opt
     Ok(())
 }
 
-/// What the experiment trains on, and the lengths of its sequences.
+/// Prints the splits of an experiment, and returns the lengths of its sequences and its name.
 fn show_experiment(path: &Path) -> Result<(Vec<f64>, String)> {
     let session = super::open_file(path, &Libraries::default(), Vec::new())?;
     let data = session.data()?;

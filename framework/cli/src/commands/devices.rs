@@ -1,4 +1,4 @@
-//! `hatchery devices`: what `[backend] device` may name in this build on this machine, and what a rebuild would add.
+//! `hatchery devices`: the devices of this build on this computer, and those that another build would have.
 
 use hatchery::device::{DEVICES, DeviceInfo, DeviceKind, bytes};
 use serde_json::json;
@@ -15,7 +15,7 @@ fn lines(known: &DeviceKind, found: &[DeviceInfo]) -> String {
         return format!("{head}\n  not in this build: cargo install --path framework/cli --features {}", known.feature);
     }
     if found.is_empty() {
-        return format!("{head}\n  none on this machine");
+        return format!("{head}\n  none on this computer");
     }
     let line = |found: &DeviceInfo| {
         let memory = found.memory.map_or("unknown memory".to_owned(), |memory| bytes(memory as f64));

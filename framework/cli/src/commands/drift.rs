@@ -1,4 +1,4 @@
-//! `hatchery drift`: how far two devices part from one seed.
+//! `hatchery drift`: how far devices diverge from one seed.
 
 use hatchery::{
     error::{Error, Problem, Result},
@@ -13,7 +13,7 @@ use crate::arguments::Drift as Arguments;
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if arguments.devices.len() < 2 {
-        return Err(Problem::new("one device alone cannot drift").hint("--devices flex,wgpu").into());
+        return Err(Problem::new("drift compares at least two devices").hint("--devices flex,wgpu").into());
     }
     let overrides = overrides(&arguments.overrides, arguments.devices.first().map(String::as_str));
     let session = open_file(&arguments.experiment, &arguments.libraries, overrides)?;
@@ -38,10 +38,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 fn json(drift: &Drift) -> Result<String> {
-    serde_json::to_string(drift).map_err(|error| Error::internal("cannot write down a drift", error))
+    serde_json::to_string(drift).map_err(|error| Error::internal("cannot write a drift as JSON", error))
 }
 
-/// A line for each power of two, and one for the last update.
+/// A table with one line for each power of two and for the last update.
 fn table(drift: &Drift) -> String {
     let Drift { reference, device, parameters, points } = drift;
     let last = points.len().saturating_sub(1);

@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &Eval) -> Result<()> {
     baselines(arguments, &data, (name, sequences))
 }
 
-/// The result as JSON, after what says of what it is.
+/// The result as JSON, appended to the keys of `subject`.
 fn json(result: &Evaluation, mut subject: Value) -> Value {
     subject["nats_per_character"] = result.nats_per_character.into();
     subject["bits_per_character"] = result.bits_per_character.into();
@@ -51,20 +51,20 @@ fn json(result: &Evaluation, mut subject: Value) -> Value {
     subject
 }
 
-/// A warning if the text is split by another seed than in training.
+/// Warns if the text is split by another seed than in training.
 fn warn_of_another_seed(arguments: &Eval, session: &Session) {
     let recorded = session.checkpoint.as_ref().map(|checkpoint| checkpoint.meta.experiment.as_str());
     let trained = recorded.and_then(|text| text.parse::<toml::Table>().ok()?.get("seed")?.as_integer());
     if arguments.seed.is_some_and(|seed| i64::try_from(seed).ok() != trained) {
         super::warn(
-            &Problem::new("another seed splits the text otherwise than in training")
-                .note("what is held out now was mostly trained on: the loss says nothing about new text")
-                .hint("leave out --seed to measure the model; baselines alone may take any, with --experiment FILE"),
+            &Problem::new("this seed splits the text differently than in training")
+                .note("most of the held-out part was trained on: the loss says nothing about new text")
+                .hint("leave out --seed to evaluate the model; any seed is good for baselines alone, with --experiment FILE"),
         );
     }
 }
 
-/// The split to measure on: by default validation, or training where nothing is held out.
+/// The split to evaluate: by default validation, or training if nothing is held out.
 fn chosen(data: &Data, split: Option<Split>) -> Result<(&'static str, &Sequences)> {
     let split = split.unwrap_or(if data.valid.is_some() { Split::Valid } else { Split::Train });
     let (name, sequences) = match split {
@@ -73,17 +73,17 @@ fn chosen(data: &Data, split: Option<Split>) -> Result<(&'static str, &Sequences
         Split::Test => ("test", data.test.as_ref()),
     };
     let nothing = || {
-        Problem::new(format!("the experiment holds nothing out for the split `{name}`"))
+        Problem::new(format!("the experiment has no split `{name}`"))
             .hint(format!("train with --set split.{name}=0.1, or evaluate --split train"))
     };
     Ok((name, sequences.ok_or_else(nothing)?))
 }
 
-/// The models that only count: they count the training split and are measured on the chosen one.
+/// Evaluates count models, counted on the training split, on the chosen split.
 fn baselines(arguments: &Eval, data: &Data, (name, sequences): (&str, &Sequences)) -> Result<()> {
     let smoothing = arguments.smoothing;
     if !(smoothing.is_finite() && smoothing >= 0.0) {
-        return Err(Problem::new(format!("--smoothing is a number from 0 on, not {smoothing}")).into());
+        return Err(Problem::new(format!("--smoothing is a number of at least 0, not {smoothing}")).into());
     }
     for &kind in &arguments.baseline {
         let (word, baseline) = match kind {

@@ -1,4 +1,4 @@
-//! `hatchery gradients`: the norms that say whether a model can learn from what lies far back.
+//! `hatchery gradients`: gradient norms by distance in time or by update.
 
 use std::{path::Path, sync::Arc};
 
@@ -16,7 +16,7 @@ use serde_json::json;
 
 use crate::arguments::Gradients;
 
-/// Sequences over which the norms of documents and windows are averaged; of a stream it is always 32.
+/// Sequences over which norms are averaged, for documents and windows; for a stream there are 32.
 const SEQUENCES: usize = 64;
 
 /// Norms by distance in time or by update.
@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: &Gradients) -> Result<()> {
     Ok(())
 }
 
-/// One curve for every carried vector of the model.
+/// One curve for each state vector of the model.
 fn by_distance(run: Option<&Path>, arguments: &Gradients) -> Result<Vec<Curve>> {
     let session = super::open_model(run, &arguments.place, &[])?;
     let data = session.data()?;
@@ -73,8 +73,8 @@ fn by_distance(run: Option<&Path>, arguments: &Gradients) -> Result<Vec<Curve>> 
 /// Two curves: before and after the clippers.
 fn by_update(run: Option<&Path>, arguments: &Gradients) -> Result<Vec<Curve>> {
     let RunRef::Run(run) = directory::resolve(run, &arguments.place.runs)? else {
-        return Err(Problem::new("a checkpoint alone does not know the updates before it")
-            .hint("name the run's folder: its metrics.jsonl does")
+        return Err(Problem::new("a checkpoint does not contain the norms of earlier updates")
+            .hint("name the run's folder: its metrics.jsonl does contain them")
             .into());
     };
     let metrics: Vec<Metric> = log::read(&run.metrics())?;
@@ -88,7 +88,7 @@ fn by_update(run: Option<&Path>, arguments: &Gradients) -> Result<Vec<Curve>> {
     ])
 }
 
-/// A column a curve, a line for each power of two and for the last; as JSON everything.
+/// Prints one column per curve and one line for each power of two and the last point; as JSON all points.
 fn print(curves: &[Curve], across: &str, json: bool) {
     if json {
         for Curve { label, points } in curves {

@@ -24,7 +24,7 @@ pub(crate) fn pytorch(model: &Path, key: Option<&str>, mapping: &Path, into: &Im
     write(&import::pytorch(model, key, mapping, session.experiment, vocabulary, &session.registry)?, &into.output)
 }
 
-/// The experiment that the model becomes, and the vocabulary of its text.
+/// The session of the imported model's experiment, and the vocabulary of its text.
 fn target(into: &ImportTarget) -> Result<(Session, Vocabulary)> {
     let session = super::open_file(&into.experiment, &Libraries::default(), into.overrides.clone())?;
     let vocabulary = session.data()?.vocabulary.as_ref().clone();

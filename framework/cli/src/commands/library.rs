@@ -1,4 +1,4 @@
-//! `hatchery plugins check` and `hatchery plugins doctor`: what a plugin author runs after building.
+//! `hatchery plugins check` and `hatchery plugins doctor`: checks of a plugin library.
 
 use std::path::Path;
 
@@ -34,7 +34,7 @@ pub(crate) fn check(library: &Path) -> Result<()> {
         .into())
 }
 
-/// Prints what a library has and what it needs.
+/// Prints each field of a library and, if it is wrong, what is needed.
 pub(crate) fn doctor(library: &Path) -> Result<()> {
     let findings = examine(library, &hatchery_cli::registry()?);
     for finding in &findings {

@@ -1,4 +1,4 @@
-//! One module a command: each reads its arguments, calls the framework, prints results on standard output.
+//! One module per command: each calls the framework and prints results to standard output.
 
 pub(crate) mod bench;
 pub(crate) mod check;
@@ -42,7 +42,7 @@ pub(crate) fn completions(shell: clap_complete::Shell) {
     put!("{}", String::from_utf8_lossy(&script));
 }
 
-/// How this program opens sessions.
+/// The options of this program's sessions.
 pub(crate) fn options(libraries: &Libraries, overrides: Vec<String>) -> Options<'_> {
     let libraries = &libraries.plugins;
     Options { linked: hatchery_cli::registry, libraries, overrides, allow_plugin_drift: false, warn: warn_once }
@@ -53,31 +53,31 @@ pub(crate) fn open_file(file: &Path, libraries: &Libraries, overrides: Vec<Strin
     Session::open(Source::File(file), &options(libraries, overrides))
 }
 
-/// The session of a run or checkpoint as the command line names it; the newest run if it names none.
+/// The session of a run or checkpoint, by default the newest run.
 pub(crate) fn open_model(run: Option<&Path>, place: &ModelArguments, set: &[String]) -> Result<Session> {
     let run = directory::resolve(run, &place.runs)?;
     let options = options(&place.libraries, overrides(set, place.device.as_deref()));
     Session::open(Source::Checkpoint(&run), &Options { allow_plugin_drift: place.allow_plugin_drift, ..options })
 }
 
-/// The network of a session's checkpoint, with the reason on standard error if it runs slower than it could.
+/// The network of a session's checkpoint; prints why if it is not compiled.
 pub(crate) fn restore(session: &Session) -> Result<(Network, Progress)> {
     let (network, progress) = session.restore()?;
     remark(&network);
     Ok((network, progress))
 }
 
-/// The plugins of no experiment: those linked in, and those of libraries.
+/// The linked-in plugins and those of libraries, without an experiment.
 pub(crate) fn registry(libraries: &Libraries) -> Result<Registry> {
     session::registry(&options(libraries, Vec::new()), &[])
 }
 
-/// A warning on standard error.
+/// Prints a problem as a warning.
 pub(crate) fn warn(problem: &Problem) {
     say!("{}", problem.render(false).replacen("error", "warning", 1));
 }
 
-/// A warning, unless it was given before: a command may open more than one session.
+/// Prints a warning once: a command may open more than one session.
 fn warn_once(problem: &Problem) {
     static GIVEN: Mutex<Vec<Problem>> = Mutex::new(Vec::new());
     let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -97,18 +97,18 @@ pub(crate) fn temporary_folder() -> Result<tempfile::TempDir> {
     tempfile::tempdir().map_err(|error| Error::internal("cannot make a temporary folder", error))
 }
 
-/// A warning if the text has changed since the checkpoint was written.
+/// Warns if the text has changed since the checkpoint was written.
 pub(crate) fn warn_of_another_text(session: &Session, data: &Data) {
     let trained = session.checkpoint.as_ref().and_then(|checkpoint| checkpoint.meta.data.as_ref());
     if trained.is_some_and(|trained| *trained != data.digest()) {
         warn(
-            &Problem::new("the text is no longer that on which the model was trained")
-                .note("what is held out now may have been trained on, and the other way about"),
+            &Problem::new("the text has changed since the model was trained")
+                .note("the held-out part may contain text that the model was trained on"),
         );
     }
 }
 
-/// The reason on standard error why a model runs slower than it could.
+/// Prints why a model is not compiled.
 pub(crate) fn remark(network: &Network) {
     if let Some(remark) = &network.remark {
         say!("note: {remark}");

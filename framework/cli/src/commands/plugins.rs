@@ -1,4 +1,4 @@
-//! `hatchery plugins`: what may stand behind `type = "…"`.
+//! `hatchery plugins list` and `show`: the plugins of this program and of its libraries.
 
 use hatchery::{
     error::{Problem, Result},
@@ -26,7 +26,7 @@ pub(crate) fn list(libraries: &Libraries) -> Result<()> {
     Ok(())
 }
 
-/// Prints the documentation and the keys of a plugin, and the program of a cell.
+/// Prints the documentation and the keys of a plugin, and the execution plan of a cell.
 pub(crate) fn show(kind: Kind, name: &str, program: bool, libraries: &Libraries) -> Result<()> {
     let registry = registry(libraries)?;
     let Some(entry) = registry.find(kind, name) else {
@@ -56,7 +56,7 @@ pub(crate) fn show(kind: Kind, name: &str, program: bool, libraries: &Libraries)
     if program { show_program(&registry, kind, name) } else { Ok(()) }
 }
 
-/// Prints what a cell is compiled to. Widths that must be given are 128, and so is that of the input.
+/// Prints the execution plan of a cell. The input and widths without a default are 128.
 fn show_program(registry: &Registry, kind: Kind, name: &str) -> Result<()> {
     const WIDTH: usize = 128;
     if kind != Kind::Cell {
@@ -86,7 +86,7 @@ fn first_sentence(doc: &str) -> String {
     end.map_or(paragraph.clone(), |end| paragraph[..=end].to_owned())
 }
 
-/// A text in lines of at most so many characters, broken at spaces.
+/// A text in lines of at most `width` characters, broken at spaces.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {

@@ -1,4 +1,4 @@
-//! `hatchery runs reproduce`: the recorded experiment once more, in a folder of its own, and what came out differently.
+//! `hatchery runs reproduce`: trains the recorded experiment again in a temporary folder, and compares the files.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ use crate::arguments::Libraries;
 
 pub(crate) fn run(run: Option<&Path>, root: &Path, from: Option<&Path>, libraries: &Libraries) -> Result<()> {
     let RunRef::Run(run) = directory::resolve(run, root)? else {
-        return Err(Problem::new("a checkpoint alone cannot be reproduced").hint("name the folder of a run").into());
+        return Err(Problem::new("a checkpoint cannot be reproduced").hint("name the folder of its run").into());
     };
     let options = Options { allow_plugin_drift: true, ..super::options(libraries, Vec::new()) };
     let session = Session::open(Source::Checkpoint(&RunRef::Run(run.clone())), &options)?;
@@ -28,7 +28,7 @@ pub(crate) fn run(run: Option<&Path>, root: &Path, from: Option<&Path>, librarie
     let start = Start::again(&run, from)?;
     if start.is_none() && began_with_a_checkpoint(&run) {
         return Err(Problem::new(format!(
-            "`{}` began with a checkpoint, which is not noted in it",
+            "`{}` began with a checkpoint (--from), which it does not record",
             run.path().display()
         ))
         .hint("it was made by an earlier version: train it again")
@@ -65,22 +65,25 @@ pub(crate) fn run(run: Option<&Path>, root: &Path, from: Option<&Path>, librarie
     let mut elsewhere = elsewhere(&run);
     if let Some(step) = other_rate(&run, &again)? {
         elsewhere.push(format!(
-            "at step {step} the learning rate is another: the run was continued over more steps, with a schedule that \
-             depends on their number"
+            "the learning rate differs at step {step}: the run was extended, and its schedule depends on the number of \
+             steps"
         ));
     }
-    let why =
-        if elsewhere.is_empty() { "program and machine are of the same kind".to_owned() } else { elsewhere.join("; ") };
-    Err(Error::internal(format!("{name} is not reproduced: what differs stands above"), why))
+    let why = if elsewhere.is_empty() {
+        "program and computer are of the same kind".to_owned()
+    } else {
+        elsewhere.join("; ")
+    };
+    Err(Error::internal(format!("{name} is not reproduced: the differences are listed above"), why))
 }
 
-/// Whether its command line says so.
+/// Whether the recorded command line has `--from`.
 fn began_with_a_checkpoint(run: &RunDirectory) -> bool {
     let named = |argument: &String| argument == "--from" || argument.starts_with("--from=");
     Environment::read(&run.environment()).is_ok_and(|then| !run.origin().exists() && then.command.iter().any(named))
 }
 
-/// In what this program and this machine differ from those of the run.
+/// The differences between this program and computer and those of the run.
 fn elsewhere(run: &RunDirectory) -> Vec<String> {
     let Ok(then) = Environment::read(&run.environment()) else { return Vec::new() };
     let now = Environment::begin(&then.device, &then.dtype, []);
@@ -96,7 +99,7 @@ fn elsewhere(run: &RunDirectory) -> Vec<String> {
     differing.map(|(what, then, now)| format!("{what}: {then} then, {now} now")).collect()
 }
 
-/// The first step at which the logs have different learning rates.
+/// The first update with different learning rates in the two logs.
 fn other_rate(run: &RunDirectory, again: &RunDirectory) -> Result<Option<u64>> {
     let (one, other) = (log::read::<Metric>(&run.metrics())?, log::read::<Metric>(&again.metrics())?);
     let differs = |(one, other): &(&Metric, &Metric)| {
@@ -105,7 +108,7 @@ fn other_rate(run: &RunDirectory, again: &RunDirectory) -> Result<Option<u64>> {
     Ok(one.iter().zip(&other).find(differs).map(|(one, _)| one.step))
 }
 
-/// Ends a training after so many updates, as that which it repeats was ended.
+/// An observer that stops a training after the number of updates of the recorded run.
 struct StopAfter {
     updates: u64,
     done: u64,

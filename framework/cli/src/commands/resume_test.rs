@@ -1,7 +1,7 @@
-//! `hatchery resume-test`: the proof, for an experiment of one's own, that a killed run continues exactly.
+//! `hatchery resume-test`: tests that a killed run of an experiment is resumed to the same bits.
 //!
-//! Two trainings of 2 k steps run in programs of their own: one is left alone, the other is killed as soon as its
-//! checkpoint after k steps is there, and resumed. Then everything that they left behind is compared.
+//! Two processes train for 2 k updates: one is uninterrupted, the other is killed as soon as its checkpoint after k
+//! updates exists, and resumed. Then the files of both runs are compared.
 
 use std::{
     fmt::Display,
@@ -21,11 +21,11 @@ use hatchery::{
 
 use crate::arguments::ResumeTest;
 
-/// A program that comes to its end before it could be killed gets twice as many steps, so often.
+/// How often the updates are doubled when a process ends before it is killed.
 const ATTEMPTS: u32 = 6;
 
 pub(crate) fn run(arguments: &ResumeTest) -> Result<()> {
-    // What is wrong with the file is told once and before anything runs.
+    // Errors in the file are reported once, not by both processes.
     super::open_file(&arguments.experiment, &arguments.libraries, arguments.overrides.clone())?;
     for steps in (0..ATTEMPTS).map(|attempt| arguments.steps << attempt) {
         if let Some(differences) = attempt(arguments, steps)? {
@@ -42,12 +42,14 @@ fn judge(steps: u64, differences: &[String]) -> Result<()> {
         return Ok(());
     }
     differences.iter().for_each(|difference| out!("{difference}"));
-    let message =
-        format!("{steps} steps, a kill and {steps} steps are not {} steps: what differs stands above", 2 * steps);
+    let message = format!(
+        "{steps} steps, a kill and {steps} steps are not {} steps: the differences are listed above",
+        2 * steps
+    );
     Err(Error::Internal { message, cause: None })
 }
 
-/// What differs; nothing if the program was too quick to be killed.
+/// The differences; `None` if the process ended before it was killed.
 fn attempt(arguments: &ResumeTest, steps: u64) -> Result<Option<Vec<String>>> {
     let folder = super::temporary_folder()?;
     let (alone, killed) = (folder.path().join("alone"), folder.path().join("killed"));
@@ -60,7 +62,7 @@ fn attempt(arguments: &ResumeTest, steps: u64) -> Result<Option<Vec<String>>> {
     }
     child.kill().map_err(failed)?;
     if child.wait().map_err(failed)?.code().is_some() {
-        // It had a status of its own: it was not killed. Should it have failed, the same way is told by the others.
+        // It has an exit status, so it was not killed. If it failed, so does the next attempt, which reports it.
         return Ok(None);
     }
     let run = run_in(&killed)?;
@@ -79,7 +81,7 @@ fn start(arguments: &ResumeTest, steps: u64, root: &Path) -> Result<Child> {
     };
     set("steps", 2 * steps);
     set("checkpoint-every", steps);
-    // Often enough that the logs have something to compare, before and after the kill, and not in step with it.
+    // The logs need lines before and after the kill, at intervals that do not divide its update.
     set("log-every", (steps / 7).max(1));
     set("report-every", (steps / 2 + 1).max(1));
     command.spawn().map_err(failed)
@@ -89,7 +91,7 @@ fn resume(arguments: &ResumeTest, run: &Path) -> Result<Child> {
     hatchery(arguments)?.arg("--resume").arg(run).spawn().map_err(failed)
 }
 
-/// This program, about to train.
+/// The command `hatchery train`, run by this executable.
 fn hatchery(arguments: &ResumeTest) -> Result<Command> {
     let program = std::env::current_exe().map_err(failed)?;
     let mut command = Command::new(program);
@@ -105,7 +107,7 @@ fn finish(mut child: Child) -> Result<()> {
     if status.success() {
         return Ok(());
     }
-    Err(Problem::new(format!("the training failed: {status}")).hint("its own message stands above").into())
+    Err(Problem::new(format!("the training failed: {status}")).hint("its own message is above").into())
 }
 
 fn run_in(root: &Path) -> Result<RunDirectory> {
@@ -116,5 +118,5 @@ fn run_in(root: &Path) -> Result<RunDirectory> {
 }
 
 fn failed(error: impl Display) -> Error {
-    Error::internal("cannot test the resuming", error.to_string())
+    Error::internal("cannot run the resume test", error.to_string())
 }

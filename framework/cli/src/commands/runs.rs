@@ -1,4 +1,4 @@
-//! `hatchery runs`: what has been trained so far.
+//! `hatchery runs list` and `hatchery runs show`.
 
 use std::path::Path;
 
@@ -14,11 +14,11 @@ use serde_json::json;
 
 use crate::show::{self, Column};
 
-/// What the losses in the tables are.
+/// The legend of the losses in the tables.
 pub(crate) const LOSSES: &str =
-    "nats per character; training as logged last, validation the last, best the lowest, kept in best.safetensors";
+    "nats per character; training and validation: the last ones; best: the lowest validation, in best.safetensors";
 
-/// A line for every run.
+/// Prints one line per run.
 pub(crate) fn list(root: &Path, json: bool) -> Result<()> {
     let runs = directory::list(root)?;
     if json {
@@ -65,7 +65,7 @@ fn state(run: &Summary) -> String {
     } else if is_locked() {
         "training"
     } else {
-        "cut short"
+        "interrupted"
     };
     if run.diverged { format!("{state}, diverged") } else { state.to_owned() }
 }
@@ -75,7 +75,7 @@ pub(crate) fn loss(nats: Option<f64>) -> String {
     nats.map_or("–".to_owned(), |nats| show::loss(nats, 4))
 }
 
-/// An experiment, the curve of its losses, its last report.
+/// Prints a run's experiment, its loss curve, and its last report.
 pub(crate) fn show(run: Option<&Path>, root: &Path, json: bool) -> Result<()> {
     let run = match directory::resolve(run, root)? {
         RunRef::Run(run) => run,

@@ -53,7 +53,7 @@ pub(crate) fn run(arguments: &Sample) -> Result<()> {
     Ok(())
 }
 
-/// The samplers of the command line as a change of the experiment, which says what is wrong with them as it would of a file.
+/// The samplers of the command line as an override of the experiment, which is checked as a file is.
 fn chain(samplers: &[String]) -> Result<Option<String>> {
     let table = |spec: &String| {
         let (name, keys) = spec.split_once(':').unwrap_or((spec, ""));
@@ -61,7 +61,7 @@ fn chain(samplers: &[String]) -> Result<Option<String>> {
         let table = format!("{{ type = {name:?}{comma}{keys} }}");
         let is_table = format!("x = {table}").parse::<toml::Table>().is_ok_and(|whole| whole.len() == 1);
         let problem = || {
-            Problem::new(format!("`--sampler {spec}` is no name with keys"))
+            Problem::new(format!("`--sampler {spec}` is not a name with keys"))
                 .hint("for example --sampler greedy, --sampler top-p:p=0.9; `hatchery plugins list` has the names")
         };
         if is_table { Ok(table) } else { Err(problem()) }
@@ -82,7 +82,7 @@ fn next(network: &mut Network, prefix: &str, count: usize, json: bool) -> Result
     Ok(())
 }
 
-/// Asks for the beginning of a text and goes on with it character by character, until an empty line or the end of input.
+/// Prompts for the beginning of a text and continues it character by character, until an empty line or the end of input.
 fn interact(arguments: &Sample, network: &mut Network, registry: &Registry) -> Result<()> {
     if let [temperature, ..] = arguments.temperature[..] {
         network.samplers = at_temperature(network, temperature, registry)?;
@@ -104,7 +104,7 @@ fn interact(arguments: &Sample, network: &mut Network, registry: &Registry) -> R
             occasion: format!("sample {number}"),
             capitalize: false,
         };
-        // A character that the model does not know is told, and the next line asked for.
+        // After an unknown character, prompt again.
         if let Err(error) = encode_prefix(&network.vocabulary, prefix) {
             say!("{}", error.render(false));
             continue;
@@ -115,7 +115,7 @@ fn interact(arguments: &Sample, network: &mut Network, registry: &Registry) -> R
     Ok(())
 }
 
-/// How new the samples are.
+/// Prints how much of the samples is copied.
 fn report(copied: &[NoveltyReport], samples: &[GeneratedText], json: bool) {
     let verbatim = copied.iter().filter(|copied| copied.is_verbatim).count();
     if json {
@@ -147,15 +147,15 @@ fn report(copied: &[NoveltyReport], samples: &[GeneratedText], json: bool) {
     }
 }
 
-/// The sampler chain that only divides by a temperature; 0 keeps the most likely.
+/// A sampler chain of one temperature; 0 is greedy.
 fn at_temperature(
     network: &Network,
     temperature: f64,
     registry: &Registry,
 ) -> Result<Vec<Box<dyn hatchery_plugin::host::HostSampler>>> {
     if !temperature.is_finite() || temperature < 0.0 {
-        return Err(Problem::new(format!("a temperature is a number from 0 on, not {temperature}"))
-            .hint("0 takes the most likely character, 1 draws as the model says, more draws more freely")
+        return Err(Problem::new(format!("a temperature is a number of at least 0, not {temperature}"))
+            .hint("0 is the most likely character, 1 the model's own probabilities; higher values make them more even")
             .into());
     }
     let mut experiment = network.experiment.clone();
@@ -169,7 +169,7 @@ fn at_temperature(
     samplers(&experiment, registry)
 }
 
-/// Draws samples and prints them: one alone as it is drawn, several when all are.
+/// Draws and prints samples: a single one character by character, several when all are drawn.
 fn draw(network: &mut Network, request: &Request, temperature: Option<f64>, json: bool) -> Result<Vec<GeneratedText>> {
     if let (Some(temperature), false) = (temperature, json) {
         out!("temperature {temperature}:");
@@ -189,7 +189,7 @@ fn draw(network: &mut Network, request: &Request, temperature: Option<f64>, json
     Ok(samples)
 }
 
-/// Prints a sample character by character, as it is drawn. A prefix that is refused is so before anything is printed.
+/// Prints a sample character by character. An invalid prefix is refused before anything is printed.
 fn stream(network: &mut Network, request: &Request) -> Result<GeneratedText> {
     encode_prefix(&network.vocabulary, &request.prefix)?;
     let mut out = std::io::stdout();
@@ -202,7 +202,7 @@ fn stream(network: &mut Network, request: &Request) -> Result<GeneratedText> {
             put!("{symbol}");
         }
         if is_watched {
-            out.flush().ok(); // What is wrong with it is told by what is printed next.
+            out.flush().ok(); // If it fails, so does the next print, which reports it.
         }
     };
     request.prefix.chars().for_each(&mut show);

@@ -1,4 +1,4 @@
-//! `hatchery train`: from an experiment file, or from a run that was cut short, to a run directory.
+//! `hatchery train`: trains an experiment file, or resumes an interrupted run.
 
 use std::{path::Path, time::Instant};
 
@@ -25,7 +25,7 @@ use hatchery_cli::interrupt::Interrupt;
 
 use crate::{arguments::Train, progress::Display};
 
-/// Trains, and returns the status to end with.
+/// Trains, and returns the exit status.
 pub(crate) fn run(arguments: &Train) -> Result<u8> {
     match (&arguments.experiment, &arguments.resume) {
         (Some(experiment), None) => begin(arguments, experiment),
@@ -37,7 +37,7 @@ pub(crate) fn run(arguments: &Train) -> Result<u8> {
     }
 }
 
-/// Trains from the first step.
+/// Trains from the first update.
 fn begin(arguments: &Train, file: &Path) -> Result<u8> {
     let session = super::open_file(file, &arguments.libraries, overrides(arguments))?;
     let from = arguments.from.as_ref().map(|run| directory::resolve(Some(run), &arguments.runs)).transpose()?;
@@ -60,14 +60,15 @@ fn begin(arguments: &Train, file: &Path) -> Result<u8> {
     let noted = Origin::write(&directory, &session.recorded().1, start.as_ref());
     let trained = noted.and_then(|()| Training::begin(network, &data, &directory)).and_then(|mut training| {
         if start.is_some() {
-            // What was learned elsewhere is not in the experiment: without this the run could not be begun anew.
+            // The experiment does not contain the parameters of `--from`: without this checkpoint an early interruption
+            // could not be resumed.
             training.save()?;
         }
         train(training, environment_of, &mut display)
     });
     drop(lock);
     if trained.is_err() && !directory.checkpoint().exists() {
-        // It removes nothing that holds a result.
+        // Without a checkpoint the folder holds no result.
         directory.discard()?;
     }
     trained
@@ -95,12 +96,12 @@ fn resume(arguments: &Train, file: Option<&Path>, run: Option<&Path>) -> Result<
         match &then {
             Some(then) if then.progress.updates >= training.updates() => {
                 let updates = then.progress.updates;
-                say!("{folder} has all its {updates} updates already; more: --set train.steps=…");
+                say!("{folder} already has all its {updates} updates; for more: --set train.steps=…");
             }
             Some(then) => {
-                say!("going on with {folder} after {} of {} updates", then.progress.updates, training.updates());
+                say!("resuming {folder} after {} of {} updates", then.progress.updates, training.updates());
             }
-            None => say!("{folder} has no checkpoint yet: it begins anew"),
+            None => say!("{folder} has no checkpoint yet: it starts from the beginning"),
         }
         if let Some(then) = then {
             let then =
@@ -115,8 +116,7 @@ fn resume(arguments: &Train, file: Option<&Path>, run: Option<&Path>) -> Result<
     trained
 }
 
-/// The run to resume: the one that is named, or the newest (of the experiment's name, if a file is given) if it was
-/// interrupted.
+/// The run to resume: the given one, or the newest (with the experiment's name, if a file is given) if it was interrupted.
 fn find(arguments: &Train, run: Option<&Path>, wanted: Option<&Experiment>) -> Result<RunRef> {
     if run.is_some() {
         return directory::resolve(run, &arguments.runs);
@@ -127,11 +127,11 @@ fn find(arguments: &Train, run: Option<&Path>, wanted: Option<&Experiment>) -> R
     }
 }
 
-/// A hint, if the last run of that name was interrupted.
+/// Prints a hint if the last run with this name was interrupted.
 fn mention_interrupted(root: &Path, name: &str) -> Result<()> {
     if let Some(run) = interrupted(root, Some(name))? {
         let folder = run.path.display();
-        say!("the last run, {folder}, was cut short after {} updates; to go on with it instead:", run.updates);
+        say!("the last run, {folder}, was interrupted after {} updates; to resume it instead:", run.updates);
         say!("  hatchery train --resume {folder}\n");
     }
     Ok(())
@@ -141,7 +141,7 @@ fn overrides(arguments: &Train) -> Vec<String> {
     super::overrides(&arguments.overrides, arguments.device.as_deref())
 }
 
-/// A note on the learning rate, when its schedule depends on the number of steps and is given another number.
+/// Reports the jump of the learning rate if the run was extended and its schedule depends on the number of updates.
 fn jump(training: &Training<'_>, then: &Experiment) {
     let (updates, total) = (training.progress.updates, training.updates());
     let before = training.data.train.updates(&then.train);
@@ -160,7 +160,7 @@ fn jump(training: &Training<'_>, then: &Experiment) {
     );
 }
 
-/// Trains and leaves everything behind that a run leaves.
+/// Trains, and writes all files of the run.
 fn train(
     mut training: Training<'_>,
     environment: impl FnOnce(&Experiment) -> Environment,
@@ -188,7 +188,7 @@ fn environment_of(experiment: &Experiment) -> Environment {
     Environment::begin(&experiment.backend.device, dtype(experiment), std::env::args_os())
 }
 
-/// The newest run, of that name if one is given, if it did not come to its end and nobody is at work on it.
+/// The newest run, of the given name if any, unless it is finished or a program is training it.
 fn interrupted(root: &Path, name: Option<&str>) -> Result<Option<Summary>> {
     let mut runs = directory::list(root)?;
     runs.retain(|run| name.is_none_or(|name| run.name == name));
@@ -198,8 +198,11 @@ fn interrupted(root: &Path, name: Option<&str>) -> Result<Option<Summary>> {
 
 fn nothing_to_resume(arguments: &Train, wanted: Option<&Experiment>) -> Problem {
     let of = wanted.map_or(String::new(), |wanted| format!(" of `{}`", wanted.name));
-    Problem::new(format!("the last run{of} in `{}` was not cut short, or is still going on", arguments.runs.display()))
-        .hint("`hatchery runs list` shows all of them; name one: --resume RUN")
+    Problem::new(format!(
+        "the last run{of} in `{}` was not interrupted, or is still training",
+        arguments.runs.display()
+    ))
+    .hint("`hatchery runs list` shows all of them; name one: --resume RUN")
 }
 
 /// The picture of the losses.
@@ -218,7 +221,7 @@ fn draw(directory: &RunDirectory, experiment: &Experiment) -> Result<()> {
     replace::text(&directory.picture(), &picture)
 }
 
-/// The picture of the lengths of what is trained on, if they differ.
+/// The histogram of the lengths of the training sequences, if they differ.
 fn draw_lengths(directory: &RunDirectory, experiment: &Experiment, data: &Data) -> Result<()> {
     let lengths = data.train.facts().lengths;
     if lengths.len() < 2 {

@@ -74,15 +74,15 @@ impl LoadedCell {
             Precision::of(dtype).ok_or_else(|| PluginError::new(format!("it cannot be run on {dtype:?}")))?;
         let request = wire::write_json(&CaptureRequest::Cell { inputs, batch, dtype: precision })?;
         let bytes = self.instance.library.capture(self.instance.number, &request)?;
-        let graph: Graph =
-            wire::read(&bytes).map_err(|error| PluginError::new(format!("its graph cannot be read: {error}")))?;
+        let graph =
+            Graph::read(&bytes).map_err(|error| PluginError::new(format!("its graph cannot be read: {error}")))?;
         let mut arguments = vec![(Name::from("x"), [batch, inputs])];
         arguments.extend(params.iter().map(|spec| (spec.name.clone(), spec.shape)));
         let state = || self.state.iter().map(|spec| (spec.name.clone(), [batch, spec.width]));
         arguments.extend(state());
         let mut results = vec![(Name::from("output"), [batch, self.outputs])];
         results.extend(state());
-        Program::new(&graph.recorded()?, &arguments, &results, dtype).map_err(|error| error.within("its graph"))
+        Program::new(&graph.try_into()?, &arguments, &results, dtype).map_err(|error| error.within("its graph"))
     }
 }
 

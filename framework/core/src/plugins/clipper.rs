@@ -44,9 +44,9 @@ impl LoadedClipper {
         let gradients = shapes.iter().map(|(name, shape)| (name.to_string(), *shape)).collect();
         let request = wire::write_json(&CaptureRequest::Clipper { gradients, dtype: precision })?;
         let bytes = self.instance.library.capture(self.instance.number, &request)?;
-        let graph: Graph =
-            wire::read(&bytes).map_err(|error| PluginError::new(format!("its graph cannot be read: {error}")))?;
-        Program::new(&graph.recorded()?, shapes, shapes, dtype).map_err(|error| error.within("its graph"))
+        let graph =
+            Graph::read(&bytes).map_err(|error| PluginError::new(format!("its graph cannot be read: {error}")))?;
+        Program::new(&graph.try_into()?, shapes, shapes, dtype).map_err(|error| error.within("its graph"))
     }
 }
 

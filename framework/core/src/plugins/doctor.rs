@@ -15,8 +15,7 @@ use super::{
 const FIX_MANIFEST: &str = "fix the plugin's `hatchery_plugin_manifest`";
 
 /// The repair of a Rust library without entry points.
-const ADD_LIST: &str =
-    "in Cargo.toml: [features] default = [\"library\"], library = []; in src/lib.rs: hatchery_plugin::export! { … }";
+const ADD_LIST: &str = "at the end of src/lib.rs: hatchery_plugin::library![…];";
 
 /// One field of a library.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -100,7 +100,7 @@ impl Library {
     /// Closes a plugin.
     pub(super) fn close(&self, number: u64) {
         if let Some(close) = self.close {
-            // SAFETY: the number came from `open`, and nobody uses it after this.
+            // SAFETY: the number came from `open`, and nothing uses it after this.
             unsafe { close(number) };
         }
     }
@@ -123,7 +123,7 @@ impl Library {
     pub(super) fn process(&self, number: u64, logits: &mut [f64], history: &[Token]) -> Result<(), PluginError> {
         let process = present(self.process, "process")?;
         let (vocabulary, tokens) = (logits.len(), history.len());
-        // SAFETY: both slices and `out` are valid during the call, and nobody else looks at the logits.
+        // SAFETY: both slices and `out` are valid during the call, and nothing else reads the logits meanwhile.
         let call = |out| unsafe { process(number, logits.as_mut_ptr(), vocabulary, history.as_ptr(), tokens, out) };
         self.answer(call).map(drop)
     }

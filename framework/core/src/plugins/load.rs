@@ -36,7 +36,7 @@ pub struct Loaded {
 /// Loads a library and reads its manifest.
 ///
 /// # Errors
-/// When the file is no plugin library, or one for another version of the interface or of Burn.
+/// When the file is not a plugin library, or one for another version of the interface or of Burn.
 pub fn load(path: &Path) -> Result<Loaded> {
     let file = path.display().to_string();
     let bytes = fs::read(path).map_err(|error| {
@@ -134,6 +134,6 @@ fn no_plugin(file: &str, reason: &NotAPlugin) -> Problem {
             .hint(format!("name a shared library, such as target/release/lib….{DLL_EXTENSION}")),
         NotAPlugin::Lacks(name) => Problem::new(format!("`{file}` is a library, but not a Hatchery plugin"))
             .note(format!("it has no entry point `{name}`"))
-            .hint("a Rust plugin has them with `[features] default = [\"library\"]`, `library = []` and `export!`"),
+            .hint("a Rust plugin has them by `hatchery_plugin::library![…];` at the end of its src/lib.rs"),
     }
 }

@@ -40,14 +40,15 @@ pub fn read(bytes: &[u8], file: &str) -> Result<Manifest, Problem> {
             !name.is_empty() && name.len() <= 100 && name.chars().all(sign)
         };
         if !is_word(name) {
-            return Err(broken(file, &format!("the {kind} name {name:?} is no word of a-z, 0-9 and -")));
+            return Err(broken(file, &format!("the {kind} name {name:?} does not consist of a-z, 0-9 and -")));
         }
         if manifest.plugins[..index].iter().any(|other| other.kind == kind && other.name == *name) {
-            return Err(Problem::new(format!("`{file}` has two {kind}s named `{name}`"))
-                .hint("give one of them another name in `export!`"));
+            return Err(
+                Problem::new(format!("`{file}` has two {kind}s named `{name}`")).hint("give one of them another name")
+            );
         }
         if !listed.schema.is_object() {
-            return Err(broken(file, &format!("the schema of the {kind} `{name}` is no table")));
+            return Err(broken(file, &format!("the schema of the {kind} `{name}` is not a table")));
         }
     }
     Ok(manifest)

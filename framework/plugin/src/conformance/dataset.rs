@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | any text | a panic for an empty text, a missing newline or a character of several bytes |
 //! | ranges fit the text | a document out of bounds, inside a character, or overlapping another |
-//! | same documents again | an order or made-up text that changes from run to run: it could not be resumed |
+//! | same documents again | an order or generated text that changes from run to run: it could not be resumed |
 //! | framing makes sense | a length or stride of zero, which would never come to an end |
 //!
 //! A dataset may refuse a text that is not of its form, with a reason.
@@ -107,7 +107,7 @@ fn same_again(dataset: &dyn Dataset, twin: &dyn Dataset) -> Verdict {
         for ((text_is, text), first) in TEXTS.iter().zip(&first).rev() {
             if documents(plugin, text) != *first {
                 return Err(format!(
-                    "for {text_is}, {what} gives other documents; made-up text must come from a generator whose seed \
+                    "for {text_is}, {what} gives other documents; generated text must come from a generator whose seed \
                      is a key"
                 ));
             }

@@ -80,7 +80,7 @@ fn example(variant: &Variant) -> Verdict {
     };
     match own.iter().find(|(key, _)| !is_known(key)) {
         Some((key, _)) => Err(format!(
-            "the example sets `{key}`, which is no key of this {kind}; its keys: {}",
+            "the example sets `{key}`, which this {kind} does not have; its keys: {}",
             known.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ")
         )),
         None => Ok(format!("{} keys", own.len())),
@@ -121,7 +121,7 @@ fn built_again(variant: &Variant, keys: &Value) -> Verdict {
     let refused = |what: &str, keys: &Value, fault: &PluginError| format!("it refuses {what} {keys}: {fault}");
     let resolved = resolve(variant, keys.clone()).map_err(|fault| refused("its keys", keys, &fault))?;
     let Value::Object(table) = &resolved else {
-        return Err(format!("its keys are written back as {resolved}, which is no table"));
+        return Err(format!("its keys are written back as {resolved}, which is not a table"));
     };
     if let Some(lost) = keys.as_object().into_iter().flat_map(Map::keys).find(|key| !table.contains_key(*key)) {
         return Err(format!("`{lost}` was given and is not among the keys written back: {resolved}"));

@@ -16,8 +16,7 @@
 //! /// type = "limit"
 //! /// limit = 5.0
 //! /// ```
-//! #[derive(Serialize, Deserialize, JsonSchema)]
-//! #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+//! #[plugin(clipper = "limit")]
 //! pub struct Limit {
 //!     /// Largest absolute value of an entry.
 //!     pub limit: f64,
@@ -29,9 +28,7 @@
 //!     }
 //! }
 //!
-//! hatchery_plugin::export! {
-//!     clipper "limit" => Limit,
-//! }
+//! library![Limit];
 //!
 //! # fn main() {
 //! hatchery_plugin::conformance!(plugins(), clipper "limit", { "limit": 0.5 });

@@ -1,22 +1,21 @@
-//! Adaptive gradient clipping: how large a gradient may be depends on how large it usually is among its rows' kin.
+//! Adaptive gradient clipping: the limit of a row's norm is relative to the mean row norm of its matrix.
 
 use hatchery_plugin::prelude::*;
 
-/// Shrinks every row of a gradient that is longer than `factor` times the mean length of the rows of its matrix.
+/// Shortens every row of a gradient that is longer than `factor` times the mean length of the rows of its matrix.
 ///
-/// After Brock et al. (2021), section 4, whose limit is a share of the weights' norm; a clipper sees gradients only, so
-/// that the other rows are the measure here: a row that stands out is brought back among them.
+/// After Brock et al. (2021), section 4, whose limit is a share of the weights' norm; a clipper sees gradients only, so here
+/// it is a multiple of the mean norm of the rows.
 ///
 /// ```toml
 /// [[clipper]]
 /// type = "adaptive"
 /// factor = 3.0
 /// ```
-#[derive(Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[plugin(clipper = "adaptive")]
 pub struct Adaptive {
     /// How many times the mean length a row may have.
-    #[schemars(range(min = 1.0))]
+    #[plugin(min = 1.0)]
     pub factor: f64,
 }
 
@@ -31,6 +30,4 @@ impl Clipper for Adaptive {
     }
 }
 
-hatchery_plugin::export! {
-    clipper "adaptive" => Adaptive,
-}
+library![Adaptive];

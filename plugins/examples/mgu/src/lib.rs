@@ -4,50 +4,39 @@ use hatchery_plugin::prelude::*;
 
 /// Minimal gated unit: `h' = (1 − f) h + f tanh(W x + U (f h) + b)` with one gate `f = σ(Wf x + Uf h + bf)`.
 ///
-/// Zhou et al. (2016), equations 6. The rows of the matrices are the gate's, then the candidate's.
+/// Zhou et al. (2016), equations 6. The rows of `wx` and the entries of `b` are the gate's, then the candidate's.
 ///
 /// ```toml
 /// [cell]
 /// type = "mgu"
 /// hidden = 64
 /// ```
-#[derive(Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[plugin(cell = "mgu")]
 pub struct Mgu {
     /// Width of the hidden state.
-    #[schemars(range(min = 1))]
+    #[plugin(min = 1)]
     pub hidden: usize,
 }
 
 impl Cell for Mgu {
     fn params(&self, inputs: usize) -> Vec<ParamSpec> {
         let h = self.hidden;
-        vec![
-            ParamSpec::new("wx", [2 * h, inputs], Initializer::XavierUniform).gates(2),
-            ParamSpec::new("wf", [h, h], Initializer::Orthogonal),
-            ParamSpec::new("wh", [h, h], Initializer::Orthogonal),
-            ParamSpec::new("b", [1, 2 * h], Initializer::Zeros),
-        ]
+        vec![weight("wx", [h, inputs]).gates(2), recurrent("uf", h), recurrent("un", h), bias("b", 2 * h)]
     }
 
     fn state(&self) -> Vec<StateSpec> {
-        vec![StateSpec::new("h", self.hidden)]
-    }
-
-    fn outputs(&self) -> usize {
-        self.hidden
+        vec![zeros("h", self.hidden)]
     }
 
     fn step(&self, params: &Params, x: Tensor<2>, state: State) -> (Tensor<2>, State) {
-        let h = state.get("h");
-        let [xf, xh] = split_columns(linear(x, params.get("wx"), params.get("b"))); // each [batch, hidden]
-        let f = sigmoid(xf + project(h.clone(), params.get("wf"))); // [batch, hidden]
-        let candidate = (xh + project(f.clone() * h.clone(), params.get("wh"))).tanh(); // [batch, hidden]
-        let h = h.clone() + f * (candidate - h); // [batch, hidden]
+        let [wx, uf, un, b] = params.get(["wx", "uf", "un", "b"]);
+        let h = state.get("h"); // [batch, hidden]
+        let [xf, xn] = chunk(linear(x, wx, b)); // each [batch, hidden]
+        let f = sigmoid(xf + linear_no_bias(h.clone(), uf)); // [batch, hidden]
+        let n = (xn + linear_no_bias(f.clone() * h.clone(), un)).tanh(); // [batch, hidden]
+        let h = h.clone() + f * (n - h); // [batch, hidden]
         (h.clone(), State::from([("h", h)]))
     }
 }
 
-hatchery_plugin::export! {
-    cell "mgu" => Mgu,
-}
+library![Mgu];

@@ -11,11 +11,10 @@ use hatchery_plugin::prelude::*;
 /// type = "typical"
 /// mass = 0.9
 /// ```
-#[derive(Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[plugin(sampler = "typical")]
 pub struct Typical {
     /// The share of the probability that the kept tokens hold together.
-    #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 1.0))]
+    #[plugin(above = 0.0, max = 1.0)]
     pub mass: f64,
 }
 
@@ -41,6 +40,4 @@ impl Sampler for Typical {
     }
 }
 
-hatchery_plugin::export! {
-    sampler "typical" => Typical,
-}
+library![Typical];

@@ -7,13 +7,14 @@
 use std::collections::BTreeMap;
 
 use burn::{
-    backend::ir::{GraphIr, TensorId},
+    backend::ir::TensorId,
     tensor::{DType, TensorData},
 };
+pub use hatchery_graph::{Constant, Elements, Graph};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use crate::{Framing, Kind, Name, ParamSpec, PluginError, StateSpec, capture::RecordedGraph};
+use crate::{Framing, Kind, ParamSpec, PluginError, StateSpec, capture::RecordedGraph};
 
 /// The version of the C interface. It changes when a function or the meaning of a field does.
 pub const INTERFACE: u32 = 2;
@@ -126,47 +127,6 @@ pub enum Precision {
     F64,
 }
 
-/// A [`RecordedGraph`] as it crosses the boundary.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Graph {
-    /// The operations, in the order of execution.
-    pub graph: GraphIr,
-    /// The arguments. Of a cell: `x`, the parameters, the state.
-    pub inputs: Vec<(Name, TensorId)>,
-    /// The results. Of a cell: `output`, the next state.
-    pub outputs: Vec<(Name, TensorId)>,
-    /// Constants of the function.
-    #[serde(default)]
-    pub constants: Vec<Constant>,
-}
-
-/// A tensor with its values.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Constant {
-    /// The tensor.
-    pub id: TensorId,
-    /// Its shape.
-    pub shape: Vec<usize>,
-    /// Its element type.
-    pub dtype: DType,
-    /// Its elements, row by row.
-    pub values: Elements,
-}
-
-/// Elements in their widest form.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Elements {
-    /// Floating point.
-    Floats(Vec<f64>),
-    /// Integers.
-    Ints(Vec<i64>),
-    /// Booleans.
-    Bools(Vec<bool>),
-}
-
 /// The documents of a source.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -177,21 +137,12 @@ pub enum DocumentList {
     Text(Vec<String>),
 }
 
-/// Reads an answer or a request in either encoding.
+/// Reads an answer or a request in either encoding. A graph is read by [`Graph::read`], which is compiled once.
 ///
 /// # Errors
 /// When the bytes are neither JSON nor `MessagePack`, or not of this form.
 pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
-    match bytes.first() {
-        None => Err("it is empty".to_owned()),
-        Some(b'{' | b'[' | b' ' | b'\n') => serde_json::from_slice(bytes).map_err(|error| error.to_string()),
-        Some(_) => {
-            let mut reader = rmp_serde::Deserializer::from_read_ref(bytes);
-            // What is nested more deeply than any graph is an attempt to exhaust the stack.
-            reader.set_max_depth(64);
-            T::deserialize(&mut reader).map_err(|error| error.to_string())
-        }
-    }
+    hatchery_graph::decode(bytes)
 }
 
 /// Writes an answer as JSON, which a person can read.
@@ -207,7 +158,7 @@ pub fn write_json<T: Serialize>(value: &T) -> Result<Vec<u8>, PluginError> {
 /// # Errors
 /// When the value has no form in `MessagePack`.
 pub fn write_binary<T: Serialize>(value: &T) -> Result<Vec<u8>, PluginError> {
-    rmp_serde::to_vec_named(value).map_err(|error| PluginError::new(error.to_string()))
+    hatchery_graph::encode(value).map_err(PluginError::new)
 }
 
 impl Precision {
@@ -239,43 +190,35 @@ impl TryFrom<RecordedGraph> for Graph {
     }
 }
 
-impl Graph {
-    /// The recorded graph.
-    ///
-    /// # Errors
-    /// When a constant has another number of values than its shape.
-    pub fn recorded(self) -> Result<RecordedGraph, PluginError> {
-        let constants = self.constants.into_iter().map(|constant| Ok((constant.id, constant.data()?)));
+impl TryFrom<Graph> for RecordedGraph {
+    type Error = PluginError;
+
+    /// Fails when a constant has another number of values than its shape.
+    fn try_from(graph: Graph) -> Result<Self, PluginError> {
+        let constants = graph.constants.into_iter().map(|constant| Ok((constant.id, elements(constant)?)));
         let constants = constants.collect::<Result<BTreeMap<_, _>, PluginError>>()?;
-        Ok(RecordedGraph { graph: self.graph, inputs: self.inputs, outputs: self.outputs, constants })
+        Ok(Self { graph: graph.graph, inputs: graph.inputs, outputs: graph.outputs, constants })
     }
 }
 
-impl Constant {
-    fn data(self) -> Result<TensorData, PluginError> {
-        let count = self.shape.iter().try_fold(1usize, |count, size| count.checked_mul(*size));
-        let given = match &self.values {
-            Elements::Floats(values) => values.len(),
-            Elements::Ints(values) => values.len(),
-            Elements::Bools(values) => values.len(),
-        };
-        if count != Some(given) {
-            return Err(PluginError::new(format!(
-                "constant {} has {given} values for shape {:?}",
-                self.id, self.shape
-            )));
+fn elements(constant: Constant) -> Result<TensorData, PluginError> {
+    let Constant { id, shape, dtype, values } = constant;
+    let count = shape.iter().try_fold(1usize, |count, size| count.checked_mul(*size));
+    let given = match &values {
+        Elements::Floats(values) => values.len(),
+        Elements::Ints(values) => values.len(),
+        Elements::Bools(values) => values.len(),
+    };
+    if count != Some(given) {
+        return Err(PluginError::new(format!("constant {id} has {given} values for shape {shape:?}")));
+    }
+    match values {
+        Elements::Floats(values) if dtype.is_float() => Ok(TensorData::new(values, shape).convert_dtype(dtype)),
+        Elements::Ints(values) if dtype.is_int() || dtype.is_uint() => {
+            Ok(TensorData::new(values, shape).convert_dtype(dtype))
         }
-        let dtype = self.dtype;
-        match self.values {
-            Elements::Floats(values) if dtype.is_float() => {
-                Ok(TensorData::new(values, self.shape).convert_dtype(dtype))
-            }
-            Elements::Ints(values) if dtype.is_int() || dtype.is_uint() => {
-                Ok(TensorData::new(values, self.shape).convert_dtype(dtype))
-            }
-            Elements::Bools(values) if dtype.is_bool() => Ok(TensorData::new(values, self.shape)),
-            _ => Err(PluginError::new(format!("constant {} holds other values than its dtype {dtype:?}", self.id))),
-        }
+        Elements::Bools(values) if dtype.is_bool() => Ok(TensorData::new(values, shape)),
+        _ => Err(PluginError::new(format!("constant {id} holds other values than its dtype {dtype:?}"))),
     }
 }
 

@@ -1,5 +1,7 @@
 //! `hatchery new`: a plugin of one's own, as a crate beside Hatchery or as a file within.
 
+mod names;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -13,7 +15,7 @@ use hatchery_plugin::Kind;
 
 use crate::arguments::New;
 
-/// A crate depends on `hatchery-plugin` by path: the two have to be of one version anyway.
+/// The manifest. The crate depends on `hatchery-plugin` by path: the two have to be of one version anyway.
 const CRATE: &str = r#"[package]
 name = "@name@"
 version = "0.1.0"
@@ -21,41 +23,30 @@ edition = "2024"
 publish = false
 
 [lib]
-crate-type = ["cdylib", "rlib"]
-
-# With this feature `export!` writes the entry points by which Hatchery loads the library.
-[features]
-default = ["library"]
-library = []
+crate-type = ["cdylib"]
 
 [dependencies]
 hatchery-plugin = { path = "@hatchery@/framework/plugin" }
 
-# The derives on a plugin's keys write code that names these two.
-schemars = "1"
-serde = { version = "1", features = ["derive"] }
+# The dependencies record what the plugin computes and compute nothing: unoptimized, they are built sooner.
+[profile.release.package."*"]
+opt-level = 0
+debug = false
 
-# Its own workspace, wherever the folder lies.
+# A workspace of its own, wherever the folder lies.
 [workspace]
 "#;
 
-const CONFIG: &str = r#"# What is built on the way is kept with Hatchery's own, so that Burn is built once for all plugins.
+const CONFIG: &str = r#"# The dependencies are built in Hatchery's own target folder, once for all plugins.
 [build]
 build-dir = "@target@"
 "#;
 
 pub(crate) fn run(new: &New) -> Result<()> {
-    let name = &new.name;
-    let sign = |sign: char| sign.is_ascii_lowercase() || sign.is_ascii_digit() || sign == '-';
-    let is_word = name.starts_with(|first: char| first.is_ascii_lowercase()) && name.chars().all(sign);
-    if !is_word || name.ends_with('-') || name.contains("--") || RESERVED.contains(&name.as_str()) {
-        return Err(Problem::new(format!("`{name}` cannot be the name of a plugin and its crate"))
-            .hint("use lower-case words with hyphens between them: `mgu`, `layer-norm-lstm`")
-            .into());
-    }
+    names::check(new.kind, &new.name)?;
     let registry = hatchery_cli::registry()?;
-    if let Some(taken) = registry.find(new.kind, name) {
-        return Err(Problem::new(format!("there is a {} named `{name}` already", new.kind))
+    if let Some(taken) = registry.find(new.kind, &new.name) {
+        return Err(Problem::new(format!("there is a {} named `{}` already", new.kind, new.name))
             .note(format!("from: {} {}", taken.origin.package, taken.origin.version))
             .hint("choose another name")
             .into());
@@ -63,12 +54,6 @@ pub(crate) fn run(new: &New) -> Result<()> {
     let hatchery = checkout(new.hatchery.as_deref(), new.in_tree)?;
     if new.in_tree { within(new, &hatchery) } else { beside(new, &hatchery) }
 }
-
-/// Names that a Rust crate or module cannot have, or that would hide one that is needed.
-const RESERVED: [&str; 24] = [
-    "alloc", "as", "async", "box", "break", "burn", "core", "crate", "dyn", "else", "enum", "fn", "for", "if", "impl",
-    "in", "let", "loop", "match", "mod", "serde", "schemars", "std", "test",
-];
 
 /// A crate of its own.
 fn beside(new: &New, hatchery: &Path) -> Result<()> {
@@ -78,20 +63,18 @@ fn beside(new: &New, hatchery: &Path) -> Result<()> {
             .hint("choose another name, or another place with --path")
             .into());
     }
-    let target = match std::env::var_os("CARGO_TARGET_DIR") {
-        Some(target) => std::path::absolute(&target).unwrap_or_else(|_| target.into()),
-        None => hatchery.join("target"),
-    };
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
+    let shared = if target.is_absolute() { target.clone() } else { hatchery.join("target") };
+    let type_name = names::type_name(new.kind, &new.name, |_| false);
     let fill = |text: &str| {
-        filled(text, &new.name).replace("@hatchery@", &quoted(hatchery)).replace("@target@", &quoted(&target))
+        filled(text, &new.name, &type_name)
+            .replace("@hatchery@", &quoted(hatchery))
+            .replace("@target@", &quoted(&shared))
     };
     let source = format!(
-        "//! A {} for Hatchery.\n\nuse hatchery_plugin::prelude::*;\n\n{}\nhatchery_plugin::export! {{\n    {} \"{}\" => {},\n}}\n",
+        "//! A {} for Hatchery.\n\nuse hatchery_plugin::prelude::*;\n\n{}\nlibrary![{type_name}];\n",
         new.kind,
         fill(template(new.kind)),
-        new.kind,
-        new.name,
-        type_name(&new.name),
     );
     // The same versions of everything, so that nothing is built twice.
     let lock = hatchery.join("Cargo.lock");
@@ -109,43 +92,46 @@ fn beside(new: &New, hatchery: &Path) -> Result<()> {
         let _ = fs::remove_dir_all(&folder);
     }
     written?;
-
-    let library = format!(
-        "target/release/{}{}{}",
-        std::env::consts::DLL_PREFIX,
-        new.name.replace('-', "_"),
-        std::env::consts::DLL_SUFFIX
-    );
     out!("{}", folder.display());
+    next_steps(new, &folder, &target);
+    Ok(())
+}
+
+/// Prints the commands from a new crate to a run. `target` is cargo's target folder, as seen from the crate.
+fn next_steps(new: &New, folder: &Path, target: &Path) {
+    let (prefix, suffix) = (std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    let library = target.join("release").join(format!("{prefix}{}{suffix}", names::module(&new.name)));
+    let library = library.display();
     say!(
-        "next:\n  cd {}\n  cargo build --release\n  hatchery plugins check {library}\n  \
+        "next:\n  cd {}\n  cargo build --release   (the first time with Burn, once for all plugins: .cargo/config.toml)\n  \
+         hatchery plugins check {library}\n  \
          hatchery train EXPERIMENT.toml --plugin {library}   (with type = \"{}\" in [{}])",
         folder.display(),
         new.name,
         new.kind
     );
-    Ok(())
 }
 
 /// A file of Hatchery's own crate for the kind, and its line in the list there.
 fn within(new: &New, hatchery: &Path) -> Result<()> {
     let sources = hatchery.join(format!("plugins/{}s/src", new.kind));
-    let module = new.name.replace('-', "_");
+    let module = names::module(&new.name);
     let file = sources.join(format!("{module}.rs"));
     if file.exists() {
         return Err(Problem::new(format!("`{}` is there already", file.display())).hint("choose another name").into());
     }
     let list = sources.join("lib.rs");
     let text = fs::read_to_string(&list).map_err(|error| failure("read", &list, error))?;
-    let type_name = type_name(&new.name);
-    let listed = register(&text, &module, &type_name, new.kind, &new.name).ok_or_else(|| {
-        Problem::new(format!("`{}` has no `mod`, `pub use` and `export!` to add to", list.display()))
+    let words: Vec<&str> = text.split(|sign: char| !sign.is_alphanumeric()).collect();
+    let type_name = names::type_name(new.kind, &new.name, |name| words.contains(&name));
+    let listed = register(&text, &module, &type_name).ok_or_else(|| {
+        Problem::new(format!("`{}` has no `mod`, `pub use` and `plugins!` to add to", list.display()))
             .hint("add the plugin there by hand")
     })?;
     let source = format!(
         "//! `{}`: say in a line what it is.\n\nuse hatchery_plugin::prelude::*;\n\n{}",
         new.name,
-        filled(template(new.kind), &new.name)
+        filled(template(new.kind), &new.name, &type_name)
     );
     write(&file, &source)?;
     write(&list, &listed)?;
@@ -159,16 +145,15 @@ fn within(new: &New, hatchery: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A crate's `lib.rs` with one more plugin: its module, its type, its line in `export!`.
-fn register(text: &str, module: &str, type_name: &str, kind: Kind, name: &str) -> Option<String> {
+/// A crate's `lib.rs` with one more plugin: its module, its type, its place in `plugins!`.
+fn register(text: &str, module: &str, type_name: &str) -> Option<String> {
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-    let module = format!("mod {module};");
-    let used = format!("pub use {}::{type_name};", module.trim_start_matches("mod ").trim_end_matches(';'));
-    insert(&mut lines, "mod ", &module)?;
-    insert(&mut lines, "pub use ", &used)?;
-    let open = lines.iter().position(|line| line.starts_with("hatchery_plugin::export!"))?;
-    let close = open + lines[open..].iter().position(|line| line == "}")?;
-    lines.insert(close, format!("    {kind} \"{name}\" => {type_name},"));
+    insert(&mut lines, "mod ", &format!("mod {module};"))?;
+    insert(&mut lines, "pub use ", &format!("pub use {module}::{type_name};"))?;
+    let open = lines.iter().position(|line| line.starts_with("hatchery_plugin::plugins!["))?;
+    let close = open + lines[open..].iter().position(|line| line.ends_with("];"))?;
+    let last = lines[close].trim_end_matches("];").to_owned();
+    lines[close] = if last.is_empty() { format!("    {type_name},\n];") } else { format!("{last}, {type_name}];") };
     Some(lines.join("\n") + "\n")
 }
 
@@ -183,21 +168,15 @@ fn insert(lines: &mut Vec<String>, start: &str, line: &str) -> Option<()> {
 
 fn template(kind: Kind) -> &'static str {
     match kind {
-        Kind::Dataset => include_str!("../../templates/dataset.rs"),
-        Kind::Cell => include_str!("../../templates/cell.rs"),
-        Kind::Clipper => include_str!("../../templates/clipper.rs"),
-        Kind::Sampler => include_str!("../../templates/sampler.rs"),
+        Kind::Dataset => include_str!("../../../templates/dataset.rs"),
+        Kind::Cell => include_str!("../../../templates/cell.rs"),
+        Kind::Clipper => include_str!("../../../templates/clipper.rs"),
+        Kind::Sampler => include_str!("../../../templates/sampler.rs"),
     }
 }
 
-fn filled(text: &str, name: &str) -> String {
-    text.replace("@name@", name).replace("@Type@", &type_name(name))
-}
-
-/// `layer-norm-lstm` → `LayerNormLstm`.
-fn type_name(name: &str) -> String {
-    let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
-    name.split('-').filter(|word| !word.is_empty()).map(capital).collect()
+fn filled(text: &str, name: &str, type_name: &str) -> String {
+    text.replace("@name@", name).replace("@Type@", type_name)
 }
 
 /// A path for TOML's quotes.
@@ -218,7 +197,7 @@ fn checkout(named: Option<&Path>, changed: bool) -> Result<PathBuf> {
             .or_else(|| around(Some(PathBuf::from(env!("CARGO_MANIFEST_DIR"))))),
     };
     let found = found.ok_or_else(|| match named {
-        Some(named) => Problem::new(format!("`{}` is no checkout of Hatchery", named.display()))
+        Some(named) => Problem::new(format!("`{}` is not a checkout of Hatchery", named.display()))
             .note("known by: framework/plugin/Cargo.toml"),
         None if changed => Problem::new("this folder is in no checkout of Hatchery, and --in-tree adds to one")
             .hint("cd into the checkout, or name it: --hatchery PATH"),

@@ -1,7 +1,7 @@
 //! The code behind the C entry points of a plugin library.
 //!
-//! [`export!`](crate::export!) writes functions that turn pointers into slices and call these; here nothing is unsafe.
-//! Every call is answered with a status and bytes: a panic is caught and becomes a text that names plugin and call.
+//! [`entry_points!`](crate::entry_points!) writes functions that turn pointers into slices and call these; here nothing is
+//! unsafe. The answer to every call is a status and bytes: a panic is caught and becomes an error.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -48,17 +48,12 @@ enum Instance {
     Sampler(Arc<dyn HostSampler>),
 }
 
-struct Opens {
-    subject: String,
-    instance: Instance,
-}
-
 /// The instances that are open, by number. A library has one list, for it has one copy of this crate.
-static OPEN: Mutex<Vec<Option<Opens>>> = Mutex::new(Vec::new());
+static OPEN: Mutex<Vec<Option<Instance>>> = Mutex::new(Vec::new());
 
-/// What the library offers.
+/// The library's manifest.
 pub fn manifest(plugins: fn() -> Provider) -> Answer {
-    answer("manifest", || {
+    answer(|| {
         let provider = provider(plugins);
         let entries = provider.variants.iter().map(|variant| PluginEntry {
             kind: variant.kind(),
@@ -76,13 +71,12 @@ pub fn manifest(plugins: fn() -> Provider) -> Answer {
     })
 }
 
-/// Builds a plugin and gives its number.
+/// Opens a plugin and sets its number.
 pub fn open(plugins: fn() -> Provider, request: &[u8], number: &mut u64) -> Answer {
-    answer("open", || {
+    answer(|| {
         let request: OpenRequest = asked(request)?;
-        let subject = format!("{} \"{}\"", request.kind, request.name);
         let Some(variant) = provider(plugins).find(request.kind, &request.name) else {
-            return Err(PluginError::new(format!("there is no {subject}")));
+            return Err(PluginError::new(format!("there is no {} \"{}\"", request.kind, request.name)));
         };
         let (instance, opened) = build(&variant.build, request.keys)?;
         let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -90,13 +84,13 @@ pub fn open(plugins: fn() -> Provider, request: &[u8], number: &mut u64) -> Answ
             open.push(None);
             open.len() - 1
         });
-        open[free] = Some(Opens { subject, instance });
+        open[free] = Some(instance);
         *number = free as u64;
         wire::write_json(&opened)
     })
 }
 
-/// Drops an instance.
+/// Closes an instance.
 pub fn close(number: u64) {
     let taken = OPEN.lock().unwrap_or_else(PoisonError::into_inner).get_mut(number as usize).and_then(Option::take);
     // A panic in the plugin's destructor must not leave the library.
@@ -105,15 +99,15 @@ pub fn close(number: u64) {
 
 /// The parameters of a cell for an input width.
 pub fn declare(number: u64, inputs: usize) -> Answer {
-    called(number, "params", |instance| match instance {
+    called(number, |instance| match instance {
         Instance::Cell(cell) => wire::write_json(&ParamList { params: cell.params(inputs)? }),
-        _ => Err(PluginError::new("it is no cell")),
+        _ => Err(PluginError::new("it is not a cell")),
     })
 }
 
 /// The graph of a cell's step or of a clipper.
 pub fn capture(number: u64, request: &[u8]) -> Answer {
-    called(number, "capture", |instance| {
+    called(number, |instance| {
         let captured = match (asked(request)?, instance) {
             (CaptureRequest::Cell { inputs, batch, dtype }, Instance::Cell(cell)) => {
                 capture_step(&**cell, inputs, batch, dtype.dtype())?
@@ -124,25 +118,25 @@ pub fn capture(number: u64, request: &[u8]) -> Answer {
             }
             _ => return Err(PluginError::new("it is of another kind")),
         };
-        wire::write_binary(&Graph::try_from(captured)?)
+        Graph::try_from(captured)?.write().map_err(PluginError::new)
     })
 }
 
-/// Changes logits in place.
+/// Processes logits in place.
 pub fn process(number: u64, logits: &mut [f64], history: &[Token]) -> Answer {
-    called(number, "process", |instance| match instance {
+    called(number, |instance| match instance {
         Instance::Sampler(sampler) => {
             sampler.process(logits, history)?;
             Ok(Vec::new())
         }
-        _ => Err(PluginError::new("it is no sampler")),
+        _ => Err(PluginError::new("it is not a sampler")),
     })
 }
 
 /// The documents of a text.
 pub fn documents(number: u64, name: &[u8], text: &[u8]) -> Answer {
-    called(number, "documents", |instance| {
-        let Instance::Dataset(dataset) = instance else { return Err(PluginError::new("it is no dataset")) };
+    called(number, |instance| {
+        let Instance::Dataset(dataset) = instance else { return Err(PluginError::new("it is not a dataset")) };
         let utf8 = |bytes| std::str::from_utf8(bytes).map_err(|error| PluginError::new(error.to_string()));
         let documents = dataset.documents(&Source { name: utf8(name)?, text: utf8(text)? })?;
         wire::write_binary(&match documents {
@@ -191,27 +185,22 @@ fn asked<T: DeserializeOwned>(request: &[u8]) -> Result<T, PluginError> {
 }
 
 /// A call to an instance. The list is not locked meanwhile, so that calls may run side by side.
-fn called(number: u64, call: &str, body: impl FnOnce(&Instance) -> Result<Vec<u8>, PluginError>) -> Answer {
-    let found = OPEN
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .get(number as usize)
-        .and_then(Option::as_ref)
-        .map(|open| (open.subject.clone(), open.instance.clone()));
-    let Some((subject, instance)) = found else {
-        return refuse(ERROR, PluginError::new(format!("there is no instance {number}")));
-    };
-    answer(&format!("`{call}` of the {subject}"), || body(&instance))
-}
-
-fn answer(call: &str, body: impl FnOnce() -> Result<Vec<u8>, PluginError>) -> Answer {
-    match catch_panic(body) {
-        Ok(Ok(bytes)) => (OK, bytes),
-        Ok(Err(error)) => refuse(ERROR, error),
-        Err(reason) => refuse(PANICKED, PluginError::new(format!("{call} panicked: {reason}"))),
+fn called(number: u64, body: impl FnOnce(&Instance) -> Result<Vec<u8>, PluginError>) -> Answer {
+    let found = OPEN.lock().unwrap_or_else(PoisonError::into_inner).get(number as usize).cloned().flatten();
+    match found {
+        Some(instance) => answer(|| body(&instance)),
+        None => failed(ERROR, &PluginError::new(format!("there is no instance {number}"))),
     }
 }
 
-fn refuse(status: i32, error: PluginError) -> Answer {
-    (status, wire::write_json(&error).unwrap_or_default())
+fn answer(body: impl FnOnce() -> Result<Vec<u8>, PluginError>) -> Answer {
+    match catch_panic(body) {
+        Ok(Ok(bytes)) => (OK, bytes),
+        Ok(Err(error)) => failed(ERROR, &error),
+        Err(reason) => failed(PANICKED, &PluginError::new(format!("it panicked: {reason}"))),
+    }
+}
+
+fn failed(status: i32, error: &PluginError) -> Answer {
+    (status, wire::write_json(error).unwrap_or_default())
 }
