@@ -148,8 +148,8 @@ fn readme_shows_the_first_experiment_and_the_devices() {
     let readme = text("README.md");
     let block = readme.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     assert_eq!(block, text("experiments/dinosaurs.toml"));
-    for device in hatchery::device::KNOWN {
-        let row = format!("| `{}` | {}", device.word, device.doc);
+    for device in hatchery::device::DEVICES {
+        let row = format!("| `{}` | {}", device.name, device.doc);
         assert!(readme.contains(&row), "the table of devices lacks: {row}");
     }
 }

@@ -6,7 +6,7 @@ use hatchery::{
     data::{Data, corpus::Text},
     inspect::{
         baseline::{Baseline, Counts},
-        generate::Generated,
+        generate::GeneratedText,
         novelty::novelty,
     },
 };
@@ -61,7 +61,7 @@ fn bigrams_of_makemores_names() {
 #[test]
 fn copies_are_found() {
     let data = names("triceratops\nstegosaurus\nraptor");
-    let sample = |text: &str| Generated { text: text.to_owned(), tokens: data.vocabulary.encode(text, 0).unwrap() };
+    let sample = |text: &str| GeneratedText { text: text.to_owned(), tokens: data.vocabulary.encode(text, 0).unwrap() };
     let found = novelty(&data, &["raptor", "tricosaurus", "psst"].map(sample));
     assert!(found[0].is_verbatim);
     assert_eq!(found[0].nearest, Some(("raptor".to_owned(), 0)));

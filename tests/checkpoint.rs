@@ -11,7 +11,9 @@ use std::{
 use hatchery::{
     error::Error,
     provenance::Provenance,
-    run::checkpoint::{Best, Checkpoint, Interval, Meta, OPTIMIZER, PARAMETERS, Progress, STATE, read, write},
+    run::checkpoint::{
+        Best, Checkpoint, Interval, LogDigests, Meta, OPTIMIZER, PARAMETERS, Progress, STATE, read, write,
+    },
     tensors::{NamedTensor, Values},
 };
 use proptest::prelude::*;
@@ -49,6 +51,7 @@ fn checkpoint() -> Checkpoint {
                 library: None,
             }],
             data: Some("00ff".to_owned()),
+            logs: Some(LogDigests { metrics: "0a".to_owned(), samples: "0b".to_owned() }),
         },
     }
 }

@@ -6,7 +6,7 @@ use hatchery::{
     data::Data,
     error::{Error, Result},
     experiment::{Experiment, reading},
-    inspect::generate::Generated,
+    inspect::generate::GeneratedText,
     network::Network,
     plugins::Registry,
     run::{
@@ -38,7 +38,7 @@ struct Unwatched;
 impl Observer for Unwatched {
     fn updated(&mut self, _: u64, _: u64, _: f64) {}
     fn measured(&mut self, _: &Metric) {}
-    fn sampled(&mut self, _: u64, _: &[Generated]) {}
+    fn sampled(&mut self, _: u64, _: &[GeneratedText]) {}
     fn wants_to_stop(&self) -> bool {
         false
     }

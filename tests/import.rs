@@ -12,7 +12,7 @@ use hatchery::{
     data::{Data, Vocabulary},
     error::Error,
     experiment::Experiment,
-    import::{Imported, keras, pytorch},
+    import::{ImportedModel, keras, pytorch},
     inspect::{evaluate::evaluate, generate::likely},
     network::Network,
     run::checkpoint::Checkpoint,
@@ -26,7 +26,7 @@ use tempfile::tempdir;
 use super::experiments::{experiment, registry, train};
 
 /// The notebook's model, imported, with its experiment and data. Only where the files are.
-fn sonnets(test: &str) -> Option<(Experiment, Data, Imported)> {
+fn sonnets(test: &str) -> Option<(Experiment, Data, ImportedModel)> {
     let file = super::text::data_folder(test)?.join("model_shakespeare_kiank_350_epoch.h5");
     let experiment = experiment("notebooks/sonnets.toml", &[]);
     let data = Data::open(&experiment, Path::new("."), &registry(), None).unwrap();
@@ -164,7 +164,7 @@ fn a_small_model_of_keras_is_imported() {
     let symbols = vocabulary.len();
     let file = model_file(folder.path(), symbols, |_| {}, &[]);
     let imported = keras(&file, experiment, vocabulary, &registry()).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(imported.notes, ["the file has no optimiser state: training would begin with a fresh one"]);
+    assert_eq!(imported.notes, ["the file has no optimizer state: training would begin with a fresh one"]);
     let tensor = |name: &str| imported.checkpoint.tensors.iter().find(|tensor| tensor.name == name).unwrap();
     let wx = tensor("parameters.layers.0.wx");
     assert_eq!(wx.shape, [12, symbols]);

@@ -33,6 +33,7 @@ mod resume;
 mod run_directory;
 mod runs;
 mod samplers;
+mod strangers;
 mod text;
 #[cfg(feature = "wgpu")]
 mod wgpu;

@@ -16,7 +16,7 @@ use hatchery::{
     data::{Data, corpus::Text},
     error::Result,
     experiment::{Experiment, reading},
-    inspect::generate::Generated,
+    inspect::generate::GeneratedText,
     network::Network,
     plugins::Registry,
     run::{
@@ -93,7 +93,7 @@ impl Observer for Watch {
     fn measured(&mut self, metric: &Metric) {
         Self::kill(self.kill_measured == Some(metric.step));
     }
-    fn sampled(&mut self, step: u64, _samples: &[Generated]) {
+    fn sampled(&mut self, step: u64, _samples: &[GeneratedText]) {
         Self::kill(self.kill_sampled == Some(step));
     }
     fn wants_to_stop(&self) -> bool {

@@ -310,7 +310,7 @@ fn damaged_lines_are_located() {
 /// that becomes a file of its own.
 #[cfg(unix)]
 #[test]
-fn only_plain_files_are_replaced() {
+fn of_what_the_user_names_only_plain_files_are_replaced() {
     use std::os::unix::fs::{FileTypeExt, symlink};
 
     let folder = tempdir().unwrap();
@@ -321,18 +321,18 @@ fn only_plain_files_are_replaced() {
         let pipe = pipe.clone();
         move || fs::read_to_string(pipe).unwrap()
     });
-    replace::text(&pipe, "into the pipe").unwrap();
+    replace::output(&pipe, "into the pipe").unwrap();
     assert_eq!(reader.join().unwrap(), "into the pipe");
     assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo());
 
     fs::create_dir(at("elsewhere")).unwrap();
     fs::write(at("elsewhere/plain"), "old").unwrap();
     symlink("elsewhere/plain", at("link")).unwrap();
-    replace::text(&at("link"), "new").unwrap();
+    replace::output(&at("link"), "new").unwrap();
     assert!(fs::symlink_metadata(at("link")).unwrap().is_symlink());
     assert_eq!(fs::read_to_string(at("elsewhere/plain")).unwrap(), "new");
 
-    let error = replace::text(&at("elsewhere"), "a folder").unwrap_err().to_string();
+    let error = replace::output(&at("elsewhere"), "a folder").unwrap_err().to_string();
     assert!(error.contains("elsewhere"), "{error}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3, "nothing is left beside them");
 }
@@ -352,7 +352,7 @@ fn the_environment_tells_what_matters_and_no_more() {
         "a/b=c",
         "/",
     ];
-    let mut environment = Environment::begin("cpu", "f64", arguments.map(str::to_owned));
+    let mut environment = Environment::begin("cpu", "f64", arguments.map(std::ffi::OsString::from));
     assert!(!environment.command.join(" ").contains("home"), "{:?}", environment.command);
     assert_eq!(environment.command[0], "hatchery");
     assert_eq!(environment.command[2], "experiments/names.toml");

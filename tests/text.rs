@@ -12,7 +12,7 @@ use hatchery::{
         Vocabulary,
         corpus::{
             Text,
-            catalogue::{self, Places, State},
+            catalogue::{self, State, TextFolders},
             open, open_from,
         },
     },
@@ -32,7 +32,7 @@ pub(crate) fn data_folder(test: &str) -> Option<PathBuf> {
 /// The text of a catalogue entry from `$HATCHERY_DATA`.
 pub(crate) fn corpus(name: &str) -> Option<Text> {
     let data = data_folder(name)?;
-    let places = Places { data: Some(data), cache: PathBuf::from("/nonexistent") };
+    let places = TextFolders { data: Some(data), cache: PathBuf::from("/nonexistent") };
     Some(open_from(&Corpus::Name(name.to_owned()), Path::new(""), &places).unwrap())
 }
 
@@ -86,7 +86,7 @@ fn an_unknown_corpus_names_the_known_ones() {
 #[test]
 fn a_fetched_corpus_is_found_in_the_data_folder_then_in_the_cache() {
     let [data, cache] = [(); 2].map(|()| tempfile::tempdir().unwrap());
-    let places = Places { data: Some(data.path().to_owned()), cache: cache.path().to_owned() };
+    let places = TextFolders { data: Some(data.path().to_owned()), cache: cache.path().to_owned() };
     let dinos = catalogue::find("dinos").unwrap();
     assert_eq!(dinos.state(&places), State::Absent);
     has(
@@ -106,7 +106,7 @@ fn a_fetched_corpus_is_found_in_the_data_folder_then_in_the_cache() {
 /// Would catch: a model offered as a text to train on.
 #[test]
 fn a_model_file_is_not_a_corpus() {
-    let places = Places { data: None, cache: PathBuf::from("/nonexistent") };
+    let places = TextFolders { data: None, cache: PathBuf::from("/nonexistent") };
     has(&message(open_from(&named("sonnets-keras"), Path::new(""), &places)), &["is a model, not a text"]);
     assert!(catalogue::names().all(|name| name != "sonnets-keras"));
 }
@@ -115,7 +115,7 @@ fn a_model_file_is_not_a_corpus() {
 #[test]
 fn the_catalogue_fits_the_files() {
     let Some(data) = data_folder("the_catalogue_fits_the_files") else { return };
-    let places = Places { data: Some(data), cache: PathBuf::from("/nonexistent") };
+    let places = TextFolders { data: Some(data), cache: PathBuf::from("/nonexistent") };
     for entry in catalogue::all() {
         assert!(matches!(entry.state(&places), State::Fetched(_)), "{}", entry.name);
         assert_eq!(entry.sha256.len(), 64);

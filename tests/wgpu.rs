@@ -8,13 +8,13 @@ use std::path::Path;
 use burn::tensor::{Device, DeviceKind, wgpu::wgpu};
 use hatchery::{
     data::{Data, corpus::Text},
-    device::KNOWN,
+    device::DEVICES,
     executor::BurnExecutor,
     experiment::{Experiment, reading},
     inspect::{
         drift::drift,
         evaluate::evaluate,
-        generate::{Generated, Request, generate},
+        generate::{GeneratedText, Request, generate},
     },
     model::Model,
     network::Network,
@@ -38,7 +38,7 @@ use crate::{
 
 /// Whether this machine has an adapter.
 fn is_there() -> bool {
-    let known = KNOWN.iter().find(|known| known.word == "wgpu").unwrap();
+    let known = DEVICES.iter().find(|known| known.name == "wgpu").unwrap();
     let there = !known.found().is_empty();
     if !there {
         println!("skipped: no adapter for wgpu on this machine (without a card: apt-get install mesa-vulkan-drivers)");
@@ -234,7 +234,7 @@ fn adapters_that_are_not_there_are_refused() {
     }
     assert!(lab.has_no_run());
 
-    let known = KNOWN.iter().find(|known| known.word == "wgpu").unwrap();
+    let known = DEVICES.iter().find(|known| known.name == "wgpu").unwrap();
     let name = known.found()[0].name.to_uppercase();
     let word = name.split_whitespace().next().unwrap().to_owned();
     let experiment = experiment(&format!("wgpu:{word}"), &[]);
@@ -282,7 +282,7 @@ impl Observer for LosesTheCard {
         }
     }
     fn measured(&mut self, _metric: &Metric) {}
-    fn sampled(&mut self, _step: u64, _samples: &[Generated]) {}
+    fn sampled(&mut self, _step: u64, _samples: &[GeneratedText]) {}
     fn wants_to_stop(&self) -> bool {
         false
     }
@@ -293,7 +293,7 @@ struct Ignored;
 impl Observer for Ignored {
     fn updated(&mut self, _updates: u64, _total: u64, _smoothed_loss: f64) {}
     fn measured(&mut self, _metric: &Metric) {}
-    fn sampled(&mut self, _step: u64, _samples: &[Generated]) {}
+    fn sampled(&mut self, _step: u64, _samples: &[GeneratedText]) {}
     fn wants_to_stop(&self) -> bool {
         false
     }

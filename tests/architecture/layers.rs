@@ -8,8 +8,10 @@ const CRATES: [&str; 6] =
     ["hatchery-graph", "hatchery-plugin-macros", "hatchery-plugin", "hatchery-compile", "hatchery", "hatchery-cli"];
 
 /// The rooms of the core (the modules right below `lib.rs`), from the ground up: each may import those before it.
-const ROOMS: [&str; 23] = [
+const ROOMS: [&str; 25] = [
+    "visible",
     "error",
+    "files",
     "encoding",
     "hash",
     "dtype",

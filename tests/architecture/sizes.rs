@@ -13,7 +13,7 @@ const TABLES: [(&str, &str, &str); 4] = [
     ("framework/compile/src/ir/lower/operations.rs", "numeric", "one arm for each of Burn's operations on numbers"),
     ("framework/compile/src/kernels/update.rs", "update", "one arm for each optimizer"),
     ("framework/core/src/replay/float.rs", "numeric", "one arm for each of Burn's operations on floats"),
-    ("framework/core/src/replay/whole.rs", "numeric", "one arm for each of Burn's operations on integers"),
+    ("framework/core/src/replay/int_bool.rs", "numeric", "one arm for each of Burn's operations on integers"),
 ];
 
 /// Not measured yet.

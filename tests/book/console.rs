@@ -134,11 +134,13 @@ const MGU: &str = "libmgu.so";
 
 /// Whether a library that has to be built, or a text that has to be fetched, is here.
 fn has(name: &str, folder: &Path) -> bool {
-    use hatchery::data::corpus::catalogue::{Places, State, list};
+    use hatchery::data::corpus::catalogue::{State, TextFolders, list};
     if name == "mgu" {
         return folder.join(MGU).exists();
     }
-    list(&Places::from_environment()).iter().any(|listed| listed.name == name && !matches!(listed.state, State::Absent))
+    list(&TextFolders::from_environment())
+        .iter()
+        .any(|listed| listed.name == name && !matches!(listed.state, State::Absent))
 }
 
 /// Without times, differences of rounding (`1.7e-16`) and the spaces at the ends of lines.

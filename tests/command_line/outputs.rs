@@ -47,7 +47,7 @@ fn a_run_is_resumed_on_another_device() {
     lab.ok("train tiny.toml --quiet --device flex --set train.steps=3");
     let outcome = lab.run("train --resume runs/tiny/001 --device cpu --set train.steps=6");
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
-    assert!(outcome.stderr.contains("goes on on `cpu`; until now it was on `flex`"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("is resumed on `cpu`; until now it was on `flex`"), "{}", outcome.stderr);
     assert_eq!(lab.rows("runs/tiny/001/metrics.jsonl").last().unwrap()["step"], 5);
 }
 

@@ -6,7 +6,7 @@ use hatchery::{
     data::Data,
     error::Result,
     experiment::{Experiment, reading},
-    import::{Imported, pytorch},
+    import::{ImportedModel, pytorch},
     inspect::evaluate::evaluate,
     plugins::Registry,
 };
@@ -82,7 +82,7 @@ impl Lab {
         Self { folder, registry, experiment, data }
     }
 
-    fn import(&self, bytes: &[u8], key: Option<&str>, mapping: &str) -> Result<Imported> {
+    fn import(&self, bytes: &[u8], key: Option<&str>, mapping: &str) -> Result<ImportedModel> {
         let file = |name: &str| self.folder.path().join(name);
         fs::write(file("model.pt"), bytes).unwrap();
         fs::write(file("mapping.toml"), mapping).unwrap();

@@ -232,11 +232,12 @@ fn a_log_that_cannot_be_written_is_reported() {
     }
     let root = tempdir().unwrap();
     let directory = RunDirectory::create(root.path(), "small").unwrap();
-    std::os::unix::fs::symlink("/dev/full", directory.metrics()).unwrap();
     let experiment = experiment(&[]);
     let data = super::data(&experiment, None, NAMES).unwrap();
     let network = hatchery::network::Network::new(experiment, data.vocabulary.clone(), &super::registry()).unwrap();
-    let training = hatchery::train::Training::begin(network, &data, &directory).unwrap();
+    let mut training = hatchery::train::Training::begin(network, &data, &directory).unwrap();
+    let full = fs::File::options().append(true).open("/dev/full").unwrap();
+    training.metrics = hatchery::run::log::Log::appending(directory.metrics(), full);
     let message = refusal(super::drive(training, Watch::default()).unwrap());
     assert!(message.contains("metrics.jsonl") && message.contains("the disk is full"), "{message}");
 }

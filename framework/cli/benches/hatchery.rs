@@ -9,7 +9,7 @@ use std::{fmt::Write, hint::black_box, path::Path};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use hatchery::{
     data::Data,
-    device::KNOWN,
+    device::DEVICES,
     experiment::reading,
     inspect::generate::{Request, generate},
     network::Network,
@@ -18,7 +18,7 @@ use hatchery::{
 
 /// The words in `[backend] device` that are measured.
 fn devices() -> impl Iterator<Item = &'static str> {
-    KNOWN.iter().filter(|known| !known.found().is_empty()).map(|known| known.word)
+    DEVICES.iter().filter(|known| !known.found().is_empty()).map(|known| known.name)
 }
 
 /// The notebook's model; the embedded genera have its 27 symbols.

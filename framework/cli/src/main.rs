@@ -4,14 +4,25 @@
 macro_rules! say {
     ($($words:tt)*) => {{
         use std::io::Write as _;
-        let _ = writeln!(std::io::stderr(), $($words)*);
+        let _ = writeln!(std::io::stderr(), "{}", crate::terminal::for_stderr(&format!($($words)*)));
     }};
+}
+
+/// A line on standard output, for results.
+macro_rules! out {
+    ($($words:tt)*) => { println!("{}", crate::terminal::for_stdout(&format!($($words)*))) };
+}
+
+/// A part of a line on standard output.
+macro_rules! put {
+    ($($words:tt)*) => { print!("{}", crate::terminal::for_stdout(&format!($($words)*))) };
 }
 
 mod arguments;
 mod commands;
 mod progress;
 mod show;
+mod terminal;
 
 use std::io::{IsTerminal, Write};
 
@@ -23,9 +34,11 @@ use arguments::{Arguments, Command, Data, Import, Plugins, Runs};
 fn main() {
     end_without_an_output();
     let arguments = Arguments::parse();
+    terminal::set_raw(arguments.raw);
     let status = run(&arguments).unwrap_or_else(|error| {
         let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        say!("{}", error.render(color));
+        // It has escaped what came from outside, and colors the rest.
+        let _ = writeln!(std::io::stderr(), "{}", error.render(color));
         error.exit_code()
     });
     // Exit without destructors: all files are closed, and drivers of graphics cards sometimes crash on exit, while their

@@ -5,7 +5,8 @@ use std::{io::IsTerminal, time::Instant};
 use hatchery::{
     data::Data,
     device::card,
-    inspect::generate::Generated,
+    error::Problem,
+    inspect::generate::GeneratedText,
     network::Network,
     run::log::{Event, Metric},
     train::{Ending, Observer, Training},
@@ -16,12 +17,13 @@ use serde_json::json;
 
 use crate::{
     arguments::{Form, Progress},
+    commands::warn,
     show::{loss, samples as shown},
 };
 
 /// The display of a training.
 pub(crate) struct Display {
-    form: Shown,
+    form: OutputForm,
     bar: ProgressBar,
     start: Instant,
     report_every: u64,
@@ -31,7 +33,7 @@ pub(crate) struct Display {
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Shown {
+enum OutputForm {
     Nothing,
     Bar,
     Lines,
@@ -42,13 +44,13 @@ impl Display {
     /// Prints the size of model and data.
     pub(crate) fn new(progress: &Progress, network: &Network, data: &Data, interrupted: Interrupt) -> Self {
         let form = match progress.progress {
-            _ if progress.quiet => Shown::Nothing,
-            Form::Json => Shown::Json,
-            Form::Auto if std::io::stderr().is_terminal() => Shown::Bar,
-            Form::Auto | Form::Plain => Shown::Lines,
+            _ if progress.quiet => OutputForm::Nothing,
+            Form::Json => OutputForm::Json,
+            Form::Auto if std::io::stderr().is_terminal() => OutputForm::Bar,
+            Form::Auto | Form::Plain => OutputForm::Lines,
         };
         let target =
-            if form == Shown::Bar { ProgressDrawTarget::stderr_with_hz(8) } else { ProgressDrawTarget::hidden() };
+            if form == OutputForm::Bar { ProgressDrawTarget::stderr_with_hz(8) } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(None, target);
         let style = ProgressStyle::with_template("{bar:32} {pos}/{len} steps  {per_sec}  loss {msg}  {eta} left");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
@@ -61,7 +63,7 @@ impl Display {
             total: 0,
             interrupted,
         };
-        if matches!(form, Shown::Bar | Shown::Lines) {
+        if matches!(form, OutputForm::Bar | OutputForm::Lines) {
             let experiment = &network.experiment;
             let device = &experiment.backend.device;
             let device = card(device).map_or(device.clone(), |card| format!("{device} ({card})"));
@@ -88,7 +90,7 @@ impl Display {
     /// Prints how the training ended and which commands to run next.
     pub(crate) fn finished(&self, training: &Training<'_>, ending: Ending, seconds: f64) {
         self.bar.finish_and_clear();
-        if !matches!(self.form, Shown::Bar | Shown::Lines) {
+        if !matches!(self.form, OutputForm::Bar | OutputForm::Lines) {
             return;
         }
         let folder = training.directory.path().display();
@@ -117,7 +119,7 @@ impl Display {
 
     fn say(&self, text: &str) {
         match self.form {
-            Shown::Bar => self.bar.suspend(|| say!("{text}")),
+            OutputForm::Bar => self.bar.suspend(|| say!("{text}")),
             _ => say!("{text}"),
         }
     }
@@ -126,7 +128,7 @@ impl Display {
 impl Observer for Display {
     fn updated(&mut self, updates: u64, total: u64, smoothed_loss: f64) {
         (self.done, self.total) = (updates, total);
-        if self.form == Shown::Bar {
+        if self.form == OutputForm::Bar {
             self.bar.set_length(total);
             self.bar.set_position(updates);
             // Formatting takes time: 16 updates are shorter than an eye can follow.
@@ -138,10 +140,10 @@ impl Observer for Display {
 
     fn measured(&mut self, metric: &Metric) {
         match self.form {
-            Shown::Json => {
+            OutputForm::Json => {
                 say!("{}", serde_json::to_string(metric).unwrap_or_default());
             }
-            Shown::Bar | Shown::Lines
+            OutputForm::Bar | OutputForm::Lines
                 if metric.step.is_multiple_of(self.report_every) || metric.step + 1 == self.total =>
             {
                 let elapsed = clock(self.start.elapsed().as_secs());
@@ -161,22 +163,26 @@ impl Observer for Display {
         }
     }
 
-    fn sampled(&mut self, step: u64, samples: &[Generated]) {
+    fn sampled(&mut self, step: u64, samples: &[GeneratedText]) {
         match self.form {
-            Shown::Json => {
+            OutputForm::Json => {
                 for (index, sample) in samples.iter().enumerate() {
                     say!("{}", json!({ "step": step, "index": index, "text": sample.text }));
                 }
             }
-            Shown::Bar | Shown::Lines => {
+            OutputForm::Bar | OutputForm::Lines => {
                 shown(samples.iter().map(|sample| sample.text.as_str()), "  ").iter().for_each(|text| self.say(text));
             }
-            Shown::Nothing => {}
+            OutputForm::Nothing => {}
         }
     }
 
     fn wants_to_stop(&self) -> bool {
         self.interrupted.is_asked()
+    }
+
+    fn warned(&mut self, warning: &Problem) {
+        self.bar.suspend(|| warn(warning));
     }
 
     fn recovered(&mut self, event: &Event) {
@@ -187,7 +193,7 @@ impl Observer for Display {
             format!("the loss is {loss}")
         };
         match (self.form, event.back_to) {
-            (Shown::Json, _) => say!("{}", serde_json::to_string(event).unwrap_or_default()),
+            (OutputForm::Json, _) => say!("{}", serde_json::to_string(event).unwrap_or_default()),
             (_, None) => self.say(&format!("step {step}: {what}; the update is dropped")),
             (_, Some(updates)) => self.say(&format!(
                 "step {step}: {what}; back to the checkpoint after {updates} updates, with {rate_factor} times the learning rate"

@@ -1,10 +1,10 @@
-//! The width of the numbers that a model computes with.
+//! The dtype that a model computes in.
 
 use burn::tensor::DType;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The width of a number.
+/// The dtype of every tensor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Dtype {

@@ -1,13 +1,15 @@
-//! What can go wrong, told to the person who has to act on it.
+//! Errors, reported to the person who has to act on them.
 //!
 //! There are two kinds. A [`Problem`] is something the user can change: it says what is wrong, where, what was known
 //! there and what to do; several come together, and the program ends with status 2. Everything else is our fault or
 //! the machine's: it carries its chain of causes and ends the program with status 1.
 
-use std::{fmt, ops::Range, sync::Arc};
+use std::{borrow::Cow, fmt, ops::Range, sync::Arc};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use hatchery_plugin::PluginError;
+
+use crate::visible::escape;
 
 /// The result of whatever can fail in Hatchery.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -15,9 +17,9 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// Why something failed.
 #[derive(Debug)]
 pub enum Error {
-    /// The user's to mend: every problem that was found, at least one.
+    /// Faults that the user can fix: every problem that was found, at least one.
     User(Vec<Problem>),
-    /// Ours to mend, or the machine's.
+    /// A fault of ours, or of the machine.
     Internal {
         /// What was being done.
         message: String,
@@ -50,6 +52,17 @@ pub struct Place {
     pub span: Range<usize>,
 }
 
+impl Place {
+    /// The text as it may be shown, and the range in it.
+    fn escaped(&self) -> (Cow<'_, str>, Range<usize>) {
+        let text = escape(&self.text);
+        let Cow::Owned(_) = text else { return (text, self.span.clone()) };
+        let length = |range: Range<usize>| self.text.get(range).map_or(0, |part| escape(part).len());
+        let start = length(0..self.span.start);
+        (text, start..start + length(self.span.clone()))
+    }
+}
+
 impl Problem {
     /// A problem without a place.
     pub fn new(message: impl Into<String>) -> Self {
@@ -79,20 +92,20 @@ impl Problem {
 
     /// The problem as text: message, place with the line and carets under it, notes, hint.
     pub fn render(&self, color: bool) -> String {
-        let notes = self.notes.iter().map(|note| Level::NOTE.no_name().message(note.as_str()));
-        let title = Level::ERROR.primary_title(self.message.as_str());
+        let notes = self.notes.iter().map(|note| Level::NOTE.no_name().message(escape(note)));
+        let title = Level::ERROR.primary_title(escape(&self.message));
         let mut report = Vec::new();
         match &self.place {
             Some(place) => {
-                let snippet = Snippet::source(&*place.text)
-                    .path(&*place.file)
-                    .annotation(AnnotationKind::Primary.span(place.span.clone()));
+                let (text, span) = place.escaped();
+                let snippet =
+                    Snippet::source(text).path(escape(&place.file)).annotation(AnnotationKind::Primary.span(span));
                 report.push(title.element(snippet).elements(notes));
             }
             None => report.push(Group::with_title(title).elements(notes)),
         }
         if let Some(hint) = &self.hint {
-            report.push(Group::with_title(Level::HELP.with_name("hint").secondary_title(hint.as_str())));
+            report.push(Group::with_title(Level::HELP.with_name("hint").secondary_title(escape(hint))));
         }
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         renderer.render(&report)

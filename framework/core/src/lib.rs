@@ -12,7 +12,7 @@
 //! #     #[derive(Serialize, Deserialize, JsonSchema)]
 //! #     pub struct Lines {}
 //! #     impl Dataset for Lines {
-//! #         fn documents(&self, source: &Source<'_>) -> hatchery_plugin::Result<Documents> {
+//! #         fn documents(&self, source: &Source<'_>) -> Result<Documents, PluginError> {
 //! #             Ok(Documents::Text(source.text.lines().map(str::to_owned).collect()))
 //! #         }
 //! #         fn framing(&self) -> Framing {
@@ -25,9 +25,9 @@
 //! #     impl Cell for Elman {
 //! #         fn params(&self, inputs: usize) -> Vec<ParamSpec> {
 //! #             vec![
-//! #                 ParamSpec::new("wx", [self.hidden, inputs], Initialiser::XavierUniform),
-//! #                 ParamSpec::new("wh", [self.hidden, self.hidden], Initialiser::Orthogonal),
-//! #                 ParamSpec::new("b", [1, self.hidden], Initialiser::Zeros),
+//! #                 ParamSpec::new("wx", [self.hidden, inputs], Initializer::XavierUniform),
+//! #                 ParamSpec::new("wh", [self.hidden, self.hidden], Initializer::Orthogonal),
+//! #                 ParamSpec::new("b", [1, self.hidden], Initializer::Zeros),
 //! #             ]
 //! #         }
 //! #         fn state(&self) -> Vec<StateSpec> { vec![StateSpec::new("h", self.hidden)] }
@@ -90,6 +90,7 @@ mod encoding;
 pub mod error;
 pub mod executor;
 pub mod experiment;
+mod files;
 mod hash;
 pub mod import;
 pub mod inspect;
@@ -106,6 +107,7 @@ pub mod session;
 pub mod suggest;
 pub mod tensors;
 pub mod train;
+pub mod visible;
 
 pub use self::{
     data::{Data, Vocabulary},

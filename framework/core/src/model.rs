@@ -7,7 +7,8 @@
 use hatchery_plugin::{Initializer, ParamSpec, StateSpec, host::HostCell};
 
 use crate::{
-    error::Result,
+    device::{bytes, of_machine},
+    error::{Problem, Result},
     experiment::{Embedding, Experiment, Rng},
     plugins::Registry,
     random::{Stream, numpy::RandomState},
@@ -61,6 +62,7 @@ impl Model {
         let mut layers = Vec::with_capacity(experiment.model.layers);
         for index in 0..experiment.model.layers {
             let (cell, _) = registry.cell(&experiment.cell)?;
+            judge_width(&*cell, vocabulary)?;
             let dtype = experiment.backend.dtype.into();
             cell.prepare(inputs, experiment.train.batch, dtype)?;
             let (params, outputs) = (cell.params(inputs)?, cell.outputs());
@@ -102,7 +104,7 @@ impl Model {
     }
     // ANCHOR_END: params
 
-    /// The number of trained numbers.
+    /// The parameter count.
     pub fn size(&self) -> usize {
         self.params().iter().map(|spec| spec.shape[0] * spec.shape[1]).sum()
     }
@@ -127,7 +129,7 @@ impl Model {
     }
 
     // ANCHOR: initial-values
-    /// First values of every parameter, in the order of [`Model::params`].
+    /// Initial values of every parameter, in the order of [`Model::params`].
     ///
     /// Each is drawn from a stream of its own, so that adding a parameter changes no other; with `NumPy`'s generator
     /// they are drawn one after the other from one seed, as the notebooks do.
@@ -143,6 +145,29 @@ impl Model {
     }
     // ANCHOR_END: initial-values
 }
+
+/// Makes sure that this machine could hold a model of so wide a cell. A cell may list initial values of its parameters:
+/// to ask for those of one that is far too wide ends the program.
+///
+/// # Errors
+/// When it could not.
+fn judge_width(cell: &dyn HostCell, vocabulary: usize) -> Result<()> {
+    let memory = of_machine().map_or(ADDRESSABLE, |memory| memory as f64);
+    let outputs = cell.outputs() as f64;
+    let states: f64 = cell.state().iter().map(|state| state.width as f64).sum();
+    // A number of 64 bits for its initial value, and as much again for parameter and gradient.
+    let least = 16.0 * (outputs * vocabulary as f64 + states);
+    if least <= memory {
+        return Ok(());
+    }
+    Err(Problem::new("the model does not fit the memory of this machine")
+        .note(format!("outputs that are {outputs:.0} wide take at least {}; there are {}", bytes(least), bytes(memory)))
+        .hint("make the widths in [cell] smaller")
+        .into())
+}
+
+/// Bytes that no machine has more of: what a program can address.
+const ADDRESSABLE: f64 = (1_u64 << 47) as f64;
 
 /// The values of a parameter, gate by gate.
 fn fill(spec: &ParamSpec, rng: &mut dyn hatchery_plugin::Rng) -> Vec<f64> {

@@ -34,14 +34,14 @@ pub struct Network {
     pub executor: Box<dyn Executor>,
     /// Why the model runs on Burn although the device is `cpu`, if it does.
     pub remark: Option<String>,
-    /// The number of trained numbers.
+    /// The parameter count.
     pub size: usize,
     /// Which plugin provided each part.
     pub plugins: Vec<Provenance>,
 }
 
 impl Network {
-    /// The network of an experiment with its first values.
+    /// The network of an experiment with its initial values.
     ///
     /// # Errors
     /// When a plugin refuses its keys, the device is not there, or the samples are to begin with an unknown character.
@@ -101,7 +101,7 @@ impl Network {
         Ok((network, meta.progress.clone()))
     }
 
-    /// The seed of samples that nobody asked for by seed. The notebooks count theirs from 0.
+    /// The seed of samples for which none was given. The notebooks count theirs from 0.
     pub fn sample_seed(&self) -> u64 {
         let reseeded = self.experiment.numpy.as_ref().is_some_and(|numpy| numpy.reseed_each_character);
         if reseeded { 0 } else { self.experiment.seed }
@@ -120,6 +120,7 @@ impl Network {
                 progress: progress.clone(),
                 plugins: self.plugins.clone(),
                 data: None,
+                logs: None,
             },
         })
     }

@@ -2,7 +2,7 @@
 //!
 //! An experiment stands in a file, in the folder of a run, or in a checkpoint. [`Session::open`] finds the libraries that
 //! it names, loads their plugins beside those that the program is linked with, and reads it; [`Session::data`],
-//! [`Session::network`] and [`Session::restore`] go on from there.
+//! [`Session::network`] and [`Session::restore`] are the next steps.
 
 use std::{
     path::{Path, PathBuf},

@@ -21,7 +21,7 @@ const TYPES: &[(&str, &[&str], &str)] = &[
 
 /// The nearest of the known names, all of them when several are equally near, none when all are far.
 ///
-/// The distance counts letters left out, added, changed or swapped with their neighbour, so a name with one letter
+/// The distance counts letters left out, added, changed or swapped with the next, so a name with one letter
 /// dropped is at distance 1 of the right one. Case and `_` for `-` count nothing.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let name = plain(name);

@@ -75,7 +75,7 @@ pub(crate) struct Drift {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) overrides: Vec<String>,
     /// Draw the differences as an SVG
-    #[arg(long, value_name = "FILE", alias = "svg", value_parser = super::picture)]
+    #[arg(long, value_name = "FILE", alias = "svg", value_parser = super::picture())]
     pub(crate) picture: Option<PathBuf>,
     /// Print one JSON object per device
     #[arg(long)]

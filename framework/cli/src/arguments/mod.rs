@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{
+    Args, Parser, Subcommand,
+    builder::{OsStringValueParser, TypedValueParser},
+};
 use clap_complete::Shell;
 
 mod experiment;
@@ -14,7 +17,7 @@ mod train;
 pub(crate) use experiment::{Bench, Check, Drift};
 pub(crate) use model::{Baseline, Eval, Gradients, Sample, Split};
 pub(crate) use plugins::{New, Plugins};
-pub(crate) use record::{Data, Import, Into, Runs};
+pub(crate) use record::{Data, Import, ImportTarget, Runs};
 pub(crate) use train::{Form, Progress, ResumeTest, Train};
 
 /// Experiments with recurrent character language models.
@@ -23,11 +26,15 @@ pub(crate) use train::{Form, Progress, ResumeTest, Train};
 #[command(
     after_help = "First commands:\n  hatchery train experiments/dinosaurs.toml\n  hatchery sample\n  hatchery eval\n\n\
     Exit status: 0 after success; 2 after an error that you can fix; 1 after an internal error or\n\
-    one of the system; 130 if Ctrl-C or TERM stopped a training, which then wrote a checkpoint."
+    one of the system; 130 if Ctrl-C or TERM stopped a training, which then wrote a checkpoint.\n\
+    On a terminal, control and invisible characters are shown as escapes; --raw shows them as they are."
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
+    /// Write control and invisible characters to a terminal as they are
+    #[arg(long, global = true, hide = true)]
+    pub(crate) raw: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -95,7 +102,7 @@ pub(crate) struct Libraries {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Place {
+pub(crate) struct ModelArguments {
     /// The device, in place of the recorded one
     #[arg(long, value_name = "DEVICE")]
     pub(crate) device: Option<String>,
@@ -110,14 +117,16 @@ pub(crate) struct Place {
 }
 
 /// The path of a picture. Other endings than `.svg` are refused, because the content is SVG.
-fn picture(path: &str) -> Result<PathBuf, String> {
-    let path = PathBuf::from(path);
-    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
-    match ending.as_deref() {
-        Some("png" | "jpg" | "jpeg" | "gif" | "webp" | "pdf" | "eps" | "ps") => {
-            let svg = path.with_extension("svg");
-            Err(format!("pictures are SVG, which browsers show: `{}`", svg.display()))
+fn picture() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().try_map(|path| {
+        let path = PathBuf::from(path);
+        let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+        match ending.as_deref() {
+            Some("png" | "jpg" | "jpeg" | "gif" | "webp" | "pdf" | "eps" | "ps") => {
+                let svg = path.with_extension("svg");
+                Err(format!("pictures are SVG, which browsers show: `{}`", svg.display()))
+            }
+            _ => Ok(path),
         }
-        _ => Ok(path),
-    }
+    })
 }

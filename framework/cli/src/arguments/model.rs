@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::Place;
+use super::ModelArguments;
 
 #[derive(Debug, Args)]
 #[command(
@@ -47,7 +47,7 @@ pub(crate) struct Sample {
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) place: ModelArguments,
 }
 
 #[derive(Debug, Args)]
@@ -76,7 +76,7 @@ pub(crate) struct Eval {
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) place: ModelArguments,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -113,11 +113,11 @@ pub(crate) struct Gradients {
     #[arg(long)]
     pub(crate) untrained: bool,
     /// Draw the norms as an SVG
-    #[arg(long, value_name = "FILE", alias = "svg", value_parser = super::picture)]
+    #[arg(long, value_name = "FILE", alias = "svg", value_parser = super::picture())]
     pub(crate) picture: Option<PathBuf>,
     /// Print one JSON object per curve
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) place: ModelArguments,
 }

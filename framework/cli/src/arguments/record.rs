@@ -38,7 +38,7 @@ pub(crate) enum Runs {
         #[arg(required = true, num_args = 2..)]
         compared: Vec<PathBuf>,
         /// The picture's path; by default `compare.svg` in the folder of all runs
-        #[arg(long, value_name = "FILE", value_parser = super::picture)]
+        #[arg(long, value_name = "FILE", value_parser = super::picture())]
         picture: Option<PathBuf>,
         /// The folder of all runs
         #[arg(long, value_name = "DIR", default_value = "runs")]
@@ -78,7 +78,7 @@ pub(crate) enum Import {
         /// The model's file
         model: PathBuf,
         #[command(flatten)]
-        into: Into,
+        into: ImportTarget,
     },
     /// Convert a `PyTorch` state dict, from torch.save or safetensors; no code in it is executed
     #[command(after_help = "Example:\n  hatchery import pytorch model.pt --mapping mapping.toml \
@@ -98,12 +98,12 @@ pub(crate) enum Import {
         #[arg(long, value_name = "FILE")]
         mapping: PathBuf,
         #[command(flatten)]
-        into: Into,
+        into: ImportTarget,
     },
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Into {
+pub(crate) struct ImportTarget {
     /// The experiment with the same model; its text determines the vocabulary
     #[arg(long, value_name = "FILE")]
     pub(crate) experiment: PathBuf,
@@ -140,7 +140,7 @@ pub(crate) enum Data {
         #[arg(long, value_name = "FILE")]
         experiment: Option<PathBuf>,
         /// Draw a histogram of the lengths as an SVG
-        #[arg(long, value_name = "FILE", value_parser = super::picture)]
+        #[arg(long, value_name = "FILE", value_parser = super::picture())]
         picture: Option<PathBuf>,
     },
 }

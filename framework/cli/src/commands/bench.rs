@@ -135,7 +135,7 @@ fn write(network: &mut Network, arguments: &Bench) -> Result<f64> {
 fn print(network: &Network, training: &Training, generation: f64, arguments: &Bench) {
     let experiment = &network.experiment;
     if arguments.json {
-        println!(
+        out!(
             "{}",
             json!({
                 "experiment": experiment.name,
@@ -153,14 +153,14 @@ fn print(network: &Network, training: &Training, generation: f64, arguments: &Be
         );
     } else {
         let device = &experiment.backend.device;
-        println!("device               {}", card(device).map_or(device.clone(), |card| format!("{device} ({card})")));
-        println!("training step        {:.3} ms", training.milliseconds_per_step);
-        println!("training             {:.0} characters per second", training.characters_per_second);
+        out!("device               {}", card(device).map_or(device.clone(), |card| format!("{device} ({card})")));
+        out!("training step        {:.3} ms", training.milliseconds_per_step);
+        out!("training             {:.0} characters per second", training.characters_per_second);
         if let Some(work) = &training.products {
             let (rate, share) = (work.gigaflops_per_second, 100.0 * work.share_of_time);
-            println!("products             {rate:.1} GFLOP/s, {share:.0} % of the threads' time");
+            out!("products             {rate:.1} GFLOP/s, {share:.0} % of the threads' time");
         }
-        println!("generation           {generation:.0} characters per second\n");
+        out!("generation           {generation:.0} characters per second\n");
     }
 }
 

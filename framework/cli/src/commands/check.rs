@@ -11,7 +11,7 @@ pub(crate) fn run(arguments: &Check) -> Result<()> {
         fix(&arguments.experiment)?;
     }
     let session = super::open_file(&arguments.experiment, &arguments.libraries, arguments.overrides.clone())?;
-    print!("{}", session.experiment.to_toml());
+    put!("{}", session.experiment.to_toml());
     Ok(())
 }
 
@@ -19,7 +19,7 @@ pub(crate) fn run(arguments: &Check) -> Result<()> {
 fn fix(path: &Path) -> Result<()> {
     let (text, replaced) = reading::fixed(path)?;
     if !replaced.is_empty() {
-        replace::text(path, &text)?;
+        replace::output(path, &text)?;
     }
     for what in replaced {
         say!("{}: {what}", path.display());

@@ -9,7 +9,7 @@ use hatchery::{
     error::{Problem, Result},
     experiment::{
         Experiment,
-        compare::{Varying, varying},
+        compare::{DifferingKey, varying},
     },
     model::Model,
     plot::{Series, charts, loss_curve},
@@ -56,10 +56,11 @@ const IN_CELL: [&str; 3] = ["cell.type", "cell.hidden", "model.layers"];
 
 /// Prints a table of the runs and their training losses, and writes a picture of the curves.
 pub(crate) fn compare(compared: &[PathBuf], picture: Option<&Path>, root: &Path, json: bool) -> Result<()> {
-    let mut rows = Vec::new();
-    for argument in compared {
-        rows.push(Row::of(&folder(argument, root)?)?);
-    }
+    let runs = compared.iter().map(|argument| folder(argument, root)).collect::<Result<Vec<_>>>()?;
+    // Whether the picture has a place is not to be found out after the work.
+    let path = picture.map_or_else(|| root.join("compare.svg"), Path::to_owned);
+    make_folder_of(&path)?;
+    let rows = runs.iter().map(Row::of).collect::<Result<Vec<_>>>()?;
     let varying = varying(&rows.iter().map(|row| &row.experiment).collect::<Vec<_>>());
     let heads: Vec<_> = varying.iter().map(|one| head(&one.key, &varying)).collect();
     // Written before the table, whose pipe may be closed early.
@@ -75,18 +76,30 @@ pub(crate) fn compare(compared: &[PathBuf], picture: Option<&Path>, root: &Path,
             held_out: row.held_out.clone(),
         });
     }
-    let path = picture.map_or_else(|| root.join("compare.svg"), Path::to_owned);
-    replace::text(&path, &loss_curve(&series, "runs compared", "nats per character"))?;
+    let drawn = loss_curve(&series, "runs compared", "nats per character");
+    if picture.is_some() {
+        replace::output(&path, &drawn)?
+    } else {
+        replace::text(&path, &drawn)?
+    }
     if json {
-        rows.iter().enumerate().for_each(|(index, row)| println!("{}", row.json(&varying, index)));
+        rows.iter().enumerate().for_each(|(index, row)| out!("{}", row.json(&varying, index)));
     } else {
         print(&rows, &varying, &heads);
-        println!("{}", path.display());
+        out!("{}", path.display());
     }
     Ok(())
 }
 
-fn print(rows: &[Row], varying: &[Varying], heads: &[String]) {
+/// Makes the folder of a file, unless it is there.
+fn make_folder_of(file: &Path) -> Result<()> {
+    match file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) => fs::create_dir_all(folder).map_err(|error| failure("create", folder, error)),
+        None => Ok(()),
+    }
+}
+
+fn print(rows: &[Row], varying: &[DifferingKey], heads: &[String]) {
     let cells = |cell: &dyn Fn(&Row) -> String| rows.iter().map(cell).collect();
     let nats = |valid: Option<Validation>| loss(valid.map(|valid| valid.nats));
     let mut columns = vec![
@@ -118,17 +131,17 @@ fn print(rows: &[Row], varying: &[Varying], heads: &[String]) {
         }
     }
     columns.extend(measured);
-    show::table(&columns).iter().for_each(|line| println!("{line}"));
+    show::table(&columns).iter().for_each(|line| out!("{line}"));
     if !left_out.is_empty() {
-        println!("they differ also in: {}", left_out.join(", "));
+        out!("they differ also in: {}", left_out.join(", "));
     }
-    println!("\n{LOSSES}");
+    out!("\n{LOSSES}");
     let curves: Vec<_> = letters().zip(rows).map(|(letter, row)| (letter, row.curve.as_slice())).collect();
-    println!("\nnats per character, training, by step:\n{}", charts(&curves, 72, 16));
+    out!("\nnats per character, training, by step:\n{}", charts(&curves, 72, 16));
 }
 
 /// The last part of a key, if it is unambiguous.
-fn head(key: &str, varying: &[Varying]) -> String {
+fn head(key: &str, varying: &[DifferingKey]) -> String {
     let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
     let alone = varying.iter().filter(|other| last(&other.key) == last(key)).count() == 1;
     if alone && last(key) != "type" { last(key) } else { key.to_owned() }
@@ -137,19 +150,19 @@ fn head(key: &str, varying: &[Varying]) -> String {
 /// Prints a Markdown table of experiment files with the results of their newest finished runs.
 pub(crate) fn table(experiments: &Path, root: &Path) -> Result<()> {
     let runs = if root.is_dir() { directory::list(root)? } else { Vec::new() };
-    println!("| experiment | question | cell | parameters | updates | seconds | training | best validation |");
-    println!("| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |");
+    out!("| experiment | question | cell | parameters | updates | seconds | training | best validation |");
+    out!("| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |");
     for path in files(experiments)? {
         let experiment = super::open_file(&path, &Libraries::default(), Vec::new())?.experiment;
         let shown = path.strip_prefix(experiments).unwrap_or(&path).display().to_string();
         let question = question(&path)?;
         let newest = runs.iter().rev().find(|run| run.name == experiment.name && run.finished);
         let Some(newest) = newest else {
-            println!("| [{shown}]({shown}) | {question} | {} | | | not run | | |", cell(&experiment));
+            out!("| [{shown}]({shown}) | {question} | {} | | | not run | | |", cell(&experiment));
             continue;
         };
         let row = Row::of(&RunDirectory::open(&newest.path)?)?;
-        println!(
+        out!(
             "| [{shown}]({shown}) | {question} | {} | {} | {} | {:.1} | {} | {} |",
             cell(&row.experiment),
             row.parameters.map_or(String::new(), |parameters| parameters.to_string()),
@@ -189,7 +202,7 @@ impl Row {
         })
     }
 
-    fn json(&self, varying: &[Varying], index: usize) -> Value {
+    fn json(&self, varying: &[DifferingKey], index: usize) -> Value {
         let differs: Map<_, _> = varying.iter().map(|it| (it.key.clone(), json!(it.values[index]))).collect();
         json!({
             "run": self.label,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, io::IsTerminal, path::Path};
 
 use hatchery::{
     data::corpus::{
-        catalogue::{self, Places, State},
+        catalogue::{self, State, TextFolders},
         fetch, open,
     },
     error::{Problem, Result},
@@ -20,21 +20,21 @@ const INDENT: &str = "                                      ";
 
 /// Prints all texts with a name, and their paths.
 pub(crate) fn list() {
-    let places = Places::from_environment();
+    let places = TextFolders::from_environment();
     for listed in catalogue::list(&places) {
         let state = match listed.state {
             State::Embedded => "embedded".to_owned(),
             State::Fetched(path) => path.display().to_string(),
             State::Absent => format!("not here: hatchery data fetch {}", listed.name),
         };
-        println!("{:<18} {:>9} bytes  {}\n{INDENT}{state}", listed.name, listed.bytes, listed.description);
+        out!("{:<18} {:>9} bytes  {}\n{INDENT}{state}", listed.name, listed.bytes, listed.description);
     }
-    println!("\nAn experiment may also name a file: corpus = \"path/to/text.txt\".");
+    out!("\nAn experiment may also name a file: corpus = \"path/to/text.txt\".");
 }
 
 /// Downloads texts to the cache folder, except those in the folder of `HATCHERY_DATA`.
 pub(crate) fn fetch(names: &[String], from: Option<&str>) -> Result<()> {
-    let places = Places::from_environment();
+    let places = TextFolders::from_environment();
     let mut entries = Vec::new();
     for name in names {
         let Some(entry) = catalogue::find(name) else {
@@ -49,7 +49,7 @@ pub(crate) fn fetch(names: &[String], from: Option<&str>) -> Result<()> {
         if let (None, State::Fetched(path)) = (from, entry.state(&places))
             && !path.starts_with(&places.cache)
         {
-            println!("{}", path.display());
+            out!("{}", path.display());
             continue;
         }
         let address = from.map(|folder| format!("{}{}", folder, entry.file));
@@ -61,9 +61,9 @@ pub(crate) fn fetch(names: &[String], from: Option<&str>) -> Result<()> {
         };
         let path = fetch::fetch(entry, address.as_deref(), &places.cache, &mut progress);
         if terminal {
-            say!();
+            say!("");
         }
-        println!("{}", path?.display());
+        out!("{}", path?.display());
     }
     Ok(())
 }
@@ -78,11 +78,11 @@ pub(crate) fn show(corpus: Option<&str>, experiment: Option<&Path>, picture: Opt
         }
         (None, None) => return Err(Problem::new("name a text, or an experiment by --experiment").into()),
     };
-    println!("\nlengths, {unit}:\n{}", bars(&Histogram::of(lengths.iter().copied(), 24), 50));
+    out!("\nlengths, {unit}:\n{}", bars(&Histogram::of(lengths.iter().copied(), 24), 50));
     if let Some(path) = picture {
         let picture = histogram_svg(&Histogram::of(lengths, 25), &title, unit);
-        replace::text(path, &picture)?;
-        println!("{}", path.display());
+        replace::output(path, &picture)?;
+        out!("{}", path.display());
     }
     Ok(())
 }
@@ -91,15 +91,15 @@ pub(crate) fn show(corpus: Option<&str>, experiment: Option<&Path>, picture: Opt
 fn show_experiment(path: &Path) -> Result<(Vec<f64>, String)> {
     let session = super::open_file(path, &Libraries::default(), Vec::new())?;
     let data = session.data()?;
-    println!("symbols      {}", data.vocabulary.len());
-    println!("             {}", shown(data.vocabulary.symbols().iter()));
+    out!("symbols      {}", data.vocabulary.len());
+    out!("             {}", shown(data.vocabulary.symbols().iter()));
     let mut lengths = Vec::new();
     for (name, split) in
         [("training", Some(&data.train)), ("validation", data.valid.as_ref()), ("test", data.test.as_ref())]
     {
         let Some(split) = split else { continue };
         let facts = split.facts();
-        println!(
+        out!(
             "{name:<12} {} sequences, {} characters, the longest of {} symbols",
             split.count(),
             facts.characters,
@@ -122,15 +122,15 @@ fn show_text(corpus: &str) -> Result<Vec<f64>> {
     text.chars().for_each(|symbol| *symbols.entry(symbol).or_default() += 1);
     let lengths: Vec<_> = text.lines().map(|line| line.trim().chars().count() as f64).filter(|&n| n > 0.0).collect();
 
-    println!("bytes        {}", text.len());
-    println!("characters   {}", symbols.values().sum::<u64>());
+    out!("bytes        {}", text.len());
+    out!("characters   {}", symbols.values().sum::<u64>());
     let empty = text.lines().count() - lengths.len();
-    println!(
+    out!(
         "lines        {}{}",
         lengths.len(),
         if empty > 0 { format!(", and {empty} empty ones") } else { String::new() }
     );
-    println!("symbols      {}", symbols.len());
-    println!("             {}", shown(symbols.keys()));
+    out!("symbols      {}", symbols.len());
+    out!("             {}", shown(symbols.keys()));
     Ok(lengths)
 }

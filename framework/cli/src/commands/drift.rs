@@ -29,10 +29,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     })?;
     bar.finish_and_clear();
     for drift in &drifts {
-        println!("{}", if arguments.json { json(drift)? } else { table(drift) });
+        out!("{}", if arguments.json { json(drift)? } else { table(drift) });
     }
     if let Some(path) = &arguments.picture {
-        replace::text(path, &picture(&drifts, &name))?;
+        replace::output(path, &picture(&drifts, &name))?;
     }
     Ok(())
 }

@@ -29,14 +29,14 @@ pub(crate) fn run(arguments: &Eval) -> Result<()> {
     let (name, sequences) = chosen(&data, arguments.split)?;
     let result = evaluate(network.executor.as_mut(), sequences)?;
     if arguments.json {
-        println!("{}", json(&result, json!({ "split": name, "updates": progress.updates })));
+        out!("{}", json(&result, json!({ "split": name, "updates": progress.updates })));
     } else {
-        println!("split                {name}, {} characters", result.characters);
-        println!("updates              {}", progress.updates);
-        println!("nats per character   {:.6}", result.nats_per_character);
-        println!("bits per character   {:.6}", result.bits_per_character);
-        println!("perplexity           {:.4}", result.perplexity);
-        println!("accuracy             {:.4}", result.accuracy);
+        out!("split                {name}, {} characters", result.characters);
+        out!("updates              {}", progress.updates);
+        out!("nats per character   {:.6}", result.nats_per_character);
+        out!("bits per character   {:.6}", result.bits_per_character);
+        out!("perplexity           {:.4}", result.perplexity);
+        out!("accuracy             {:.4}", result.accuracy);
     }
     baselines(arguments, &data, (name, sequences))
 }
@@ -94,11 +94,12 @@ fn baselines(arguments: &Eval, data: &Data, (name, sequences): (&str, &Sequences
         let result = Counts::of(baseline, &data.train, data.vocabulary.len(), smoothing).evaluate(sequences);
         if arguments.json {
             let subject = json!({ "split": name, "baseline": word, "smoothing": smoothing });
-            println!("{}", json(&result, subject));
+            out!("{}", json(&result, subject));
         } else {
-            println!(
+            out!(
                 "baseline {word:<8}    {:.6} nats per character on {name}, accuracy {:.4}",
-                result.nats_per_character, result.accuracy
+                result.nats_per_character,
+                result.accuracy
             );
         }
     }

@@ -47,7 +47,7 @@ pub(crate) fn run(arguments: &Gradients) -> Result<()> {
             .map(|curve| Series { label: curve.label.clone(), points: logarithms(&curve.points), ..Series::default() })
             .collect();
         let picture = curves_svg(&series, title, (across, "log10 of the norm"));
-        replace::text(path, &picture)?;
+        replace::output(path, &picture)?;
     }
     Ok(())
 }
@@ -92,20 +92,20 @@ fn by_update(run: Option<&Path>, arguments: &Gradients) -> Result<Vec<Curve>> {
 fn print(curves: &[Curve], across: &str, json: bool) {
     if json {
         for Curve { label, points } in curves {
-            println!("{}", json!({ "curve": label, "across": across, "norms": points }));
+            out!("{}", json!({ "curve": label, "across": across, "norms": points }));
         }
         return;
     }
     for (number, Curve { label, .. }) in curves.iter().enumerate() {
-        println!("({}) {label}", number + 1);
+        out!("({}) {label}", number + 1);
     }
     let heads: String = (1..=curves.len()).map(|number| format!("  {:>9}", format!("({number})"))).collect();
-    println!("\n{across:<28}{heads}");
+    out!("\n{across:<28}{heads}");
     let longest = curves.iter().max_by_key(|curve| curve.points.len()).map_or(&[][..], |curve| &curve.points);
     let shown = |index: usize| (index + 1).is_power_of_two() || index + 1 == longest.len();
     for (index, (x, _)) in longest.iter().enumerate().filter(|(index, _)| shown(*index)) {
         let norm = |curve: &Curve| curve.points.get(index).map_or("–".to_owned(), |(_, norm)| format!("{norm:.2e}"));
         let norms: String = curves.iter().map(|curve| format!("  {:>9}", norm(curve))).collect();
-        println!("{x:<28}{norms}");
+        out!("{x:<28}{norms}");
     }
 }

@@ -5,37 +5,37 @@ use std::path::Path;
 use hatchery::{
     data::Vocabulary,
     error::Result,
-    import::{self, Imported},
+    import::{self, ImportedModel},
     run::checkpoint,
     session::Session,
 };
 
-use crate::arguments::{Into, Libraries};
+use crate::arguments::{ImportTarget, Libraries};
 
 /// A model file of Keras.
-pub(crate) fn keras(model: &Path, into: &Into) -> Result<()> {
+pub(crate) fn keras(model: &Path, into: &ImportTarget) -> Result<()> {
     let (session, vocabulary) = target(into)?;
     write(&import::keras(model, session.experiment, vocabulary, &session.registry)?, &into.output)
 }
 
 /// A state dict of `PyTorch`.
-pub(crate) fn pytorch(model: &Path, key: Option<&str>, mapping: &Path, into: &Into) -> Result<()> {
+pub(crate) fn pytorch(model: &Path, key: Option<&str>, mapping: &Path, into: &ImportTarget) -> Result<()> {
     let (session, vocabulary) = target(into)?;
     write(&import::pytorch(model, key, mapping, session.experiment, vocabulary, &session.registry)?, &into.output)
 }
 
 /// The session of the imported model's experiment, and the vocabulary of its text.
-fn target(into: &Into) -> Result<(Session, Vocabulary)> {
+fn target(into: &ImportTarget) -> Result<(Session, Vocabulary)> {
     let session = super::open_file(&into.experiment, &Libraries::default(), into.overrides.clone())?;
     let vocabulary = session.data()?.vocabulary.as_ref().clone();
     Ok((session, vocabulary))
 }
 
-fn write(imported: &Imported, output: &Path) -> Result<()> {
+fn write(imported: &ImportedModel, output: &Path) -> Result<()> {
     for note in &imported.notes {
         say!("note: {note}");
     }
-    checkpoint::write(output, &imported.checkpoint)?;
-    println!("{}", output.display());
+    checkpoint::export(output, &imported.checkpoint)?;
+    out!("{}", output.display());
     Ok(())
 }

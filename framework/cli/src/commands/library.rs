@@ -18,7 +18,7 @@ pub(crate) fn check(library: &Path) -> Result<()> {
         let keys = example(variant)?;
         let mut report = conformance::check(variant, keys.clone());
         probe(variant, &keys, &mut report);
-        println!("{report}");
+        out!("{report}");
         if report.passed() {
             passed += 1;
         } else {
@@ -26,7 +26,7 @@ pub(crate) fn check(library: &Path) -> Result<()> {
         }
     }
     if failed.is_empty() {
-        println!("{passed} of {passed} plugins of {} {} conform", loaded.provider.package, loaded.provider.version);
+        out!("{passed} of {passed} plugins of {} {} conform", loaded.provider.package, loaded.provider.version);
         return Ok(());
     }
     Err(Problem::new(format!("does not conform: {}", failed.join(", ")))
@@ -39,9 +39,9 @@ pub(crate) fn doctor(library: &Path) -> Result<()> {
     let findings = examine(library, &hatchery_cli::registry()?);
     for finding in &findings {
         let word = if finding.repair.is_none() { "ok" } else { "WRONG" };
-        println!("{word:<6}  {:<13} {}", finding.field, finding.found);
+        out!("{word:<6}  {:<13} {}", finding.field, finding.found);
         if let Some(repair) = &finding.repair {
-            println!("{:23} needed: {}\n{:23} repair: {repair}", "", finding.needed, "");
+            out!("{:23} needed: {}\n{:23} repair: {repair}", "", finding.needed, "");
         }
     }
     if findings.iter().any(|finding| finding.repair.is_some()) {

@@ -33,13 +33,13 @@ use hatchery::{
     session::{self, Options, Session, Source},
 };
 
-use crate::arguments::{Arguments, Libraries, Place};
+use crate::arguments::{Arguments, Libraries, ModelArguments};
 
 /// Prints a completion script.
 pub(crate) fn completions(shell: clap_complete::Shell) {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Arguments::command(), "hatchery", &mut script);
-    print!("{}", String::from_utf8_lossy(&script));
+    put!("{}", String::from_utf8_lossy(&script));
 }
 
 /// The options of this program's sessions.
@@ -54,7 +54,7 @@ pub(crate) fn open_file(file: &Path, libraries: &Libraries, overrides: Vec<Strin
 }
 
 /// The session of a run or checkpoint, by default the newest run.
-pub(crate) fn open_model(run: Option<&Path>, place: &Place, set: &[String]) -> Result<Session> {
+pub(crate) fn open_model(run: Option<&Path>, place: &ModelArguments, set: &[String]) -> Result<Session> {
     let run = directory::resolve(run, &place.runs)?;
     let options = options(&place.libraries, overrides(set, place.device.as_deref()));
     Session::open(Source::Checkpoint(&run), &Options { allow_plugin_drift: place.allow_plugin_drift, ..options })

@@ -16,13 +16,13 @@ use crate::arguments::Libraries;
 pub(crate) fn list(libraries: &Libraries) -> Result<()> {
     let registry = registry(libraries)?;
     for kind in Kind::ALL {
-        println!("{kind}s");
+        out!("{kind}s");
         for entry in registry.of(kind) {
             let lines = wrapped(&first_sentence(&entry.variant.doc), 90);
-            println!("  {:<20} {}", entry.variant.name, lines.join(&format!("\n{:23}", "")));
+            out!("  {:<20} {}", entry.variant.name, lines.join(&format!("\n{:23}", "")));
         }
     }
-    println!("\nhatchery plugins show KIND NAME prints the keys of one.");
+    out!("\nhatchery plugins show KIND NAME prints the keys of one.");
     Ok(())
 }
 
@@ -43,17 +43,17 @@ pub(crate) fn show(kind: Kind, name: &str, program: bool, after: Option<&str>, l
         };
         return Err(problem.hint(hint).into());
     };
-    println!("{kind} {name}  (from {} {})\n", entry.origin.package, entry.origin.version);
-    println!("{}\n", entry.variant.doc);
-    println!("keys:");
+    out!("{kind} {name}  (from {} {})\n", entry.origin.package, entry.origin.version);
+    out!("{}\n", entry.variant.doc);
+    out!("keys:");
     for key in checking::keys(&entry.variant.schema) {
         let default = match (&key.default, key.required) {
             (Some(default), _) => format!(", default {default}"),
             (None, true) => ", required".to_owned(),
             (None, false) => String::new(),
         };
-        println!("  {}: {}{default}", key.name, key.kind);
-        println!("      {}", key.doc.replace('\n', "\n      "));
+        out!("  {}: {}{default}", key.name, key.kind);
+        out!("      {}", key.doc.replace('\n', "\n      "));
     }
     if program { show_program(&registry, kind, name, after) } else { Ok(()) }
 }
@@ -84,10 +84,10 @@ fn show_program(registry: &Registry, kind: Kind, name: &str, after: Option<&str>
         Some(pass) => (format!("after the pass {pass}"), executor::program_after(&*cell, WIDTH, pass)),
         None => ("program".to_owned(), executor::program(&*cell, WIDTH)),
     };
-    println!("\n{what}, for inputs and widths of {WIDTH}, in 32 bits:");
+    out!("\n{what}, for inputs and widths of {WIDTH}, in 32 bits:");
     match listing {
-        Ok(listing) => print!("{listing}"),
-        Err(refusal) => println!("  none: {refusal}; the cell runs on Burn"),
+        Ok(listing) => put!("{listing}"),
+        Err(refusal) => out!("  none: {refusal}; the cell runs on Burn"),
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use hatchery::{
     error::{Error, Problem, Result},
-    inspect::generate::Generated,
+    inspect::generate::GeneratedText,
     run::{
         compare::{differences, former_ends},
         directory::{self, RunDirectory, RunRef},
@@ -43,7 +43,7 @@ pub(crate) fn run(run: Option<&Path>, root: &Path, from: Option<&Path>, librarie
 
     let temporary = super::temporary_folder()?;
     let again = RunDirectory::create(temporary.path(), &network.experiment.name)?;
-    let mut observer = Until::new(updates);
+    let mut observer = StopAfter::new(updates);
     let ends = former_ends(&run, &network.experiment.train)?;
     let mut training = Training::begin(network, &data, &again)?;
     let steps = training.network.experiment.train.steps;
@@ -58,10 +58,10 @@ pub(crate) fn run(run: Option<&Path>, root: &Path, from: Option<&Path>, librarie
     let found = differences(&run, &again, updates)?;
     let name = run.path().display();
     if found.is_empty() {
-        println!("{name} is reproduced: {updates} updates, every bit of metrics, samples and checkpoint");
+        out!("{name} is reproduced: {updates} updates, every bit of metrics, samples and checkpoint");
         return Ok(());
     }
-    found.iter().for_each(|difference| println!("{difference}"));
+    found.iter().for_each(|difference| out!("{difference}"));
     let mut elsewhere = elsewhere(&run);
     if let Some(step) = other_rate(&run, &again)? {
         elsewhere.push(format!(
@@ -109,13 +109,13 @@ fn other_rate(run: &RunDirectory, again: &RunDirectory) -> Result<Option<u64>> {
 }
 
 /// An observer that stops a training after the number of updates of the recorded run.
-struct Until {
+struct StopAfter {
     updates: u64,
     done: u64,
     bar: ProgressBar,
 }
 
-impl Until {
+impl StopAfter {
     fn new(updates: u64) -> Self {
         let bar = ProgressBar::new(updates);
         let style = ProgressStyle::with_template("{bar:32} {pos}/{len} steps  {eta} left");
@@ -124,7 +124,7 @@ impl Until {
     }
 }
 
-impl Observer for Until {
+impl Observer for StopAfter {
     fn updated(&mut self, updates: u64, _total: u64, _smoothed_loss: f64) {
         self.done = updates;
         self.bar.set_position(updates);
@@ -132,7 +132,7 @@ impl Observer for Until {
 
     fn measured(&mut self, _metric: &Metric) {}
 
-    fn sampled(&mut self, _step: u64, _samples: &[Generated]) {}
+    fn sampled(&mut self, _step: u64, _samples: &[GeneratedText]) {}
 
     fn wants_to_stop(&self) -> bool {
         self.done + 1 >= self.updates

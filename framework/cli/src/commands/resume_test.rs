@@ -38,10 +38,10 @@ pub(crate) fn run(arguments: &ResumeTest) -> Result<()> {
 
 fn judge(steps: u64, differences: &[String]) -> Result<()> {
     if differences.is_empty() {
-        println!("{steps} steps, a kill and {steps} steps are {} steps: every bit is the same", 2 * steps);
+        out!("{steps} steps, a kill and {steps} steps are {} steps: every bit is the same", 2 * steps);
         return Ok(());
     }
-    differences.iter().for_each(|difference| println!("{difference}"));
+    differences.iter().for_each(|difference| out!("{difference}"));
     let message = format!(
         "{steps} steps, a kill and {steps} steps are not {} steps: the differences are listed above",
         2 * steps

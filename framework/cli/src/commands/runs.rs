@@ -22,11 +22,11 @@ pub(crate) const LOSSES: &str =
 pub(crate) fn list(root: &Path, json: bool) -> Result<()> {
     let runs = directory::list(root)?;
     if json {
-        runs.iter().for_each(|run| println!("{}", row(run)));
+        runs.iter().for_each(|run| out!("{}", row(run)));
         return Ok(());
     }
     if runs.is_empty() {
-        println!("there are no runs in {} yet: hatchery train EXPERIMENT.toml", root.display());
+        out!("there are no runs in {} yet: hatchery train EXPERIMENT.toml", root.display());
         return Ok(());
     }
     let nats = |valid: Option<Validation>| loss(valid.map(|valid| valid.nats));
@@ -38,8 +38,8 @@ pub(crate) fn list(root: &Path, json: bool) -> Result<()> {
         Column::right("best", runs.iter().map(|run| nats(run.best)).collect()),
         Column::left("state", runs.iter().map(state).collect()),
     ];
-    show::table(&columns).iter().for_each(|line| println!("{line}"));
-    println!("\n{LOSSES}");
+    show::table(&columns).iter().for_each(|line| out!("{line}"));
+    out!("\n{LOSSES}");
     Ok(())
 }
 
@@ -94,7 +94,7 @@ pub(crate) fn show(run: Option<&Path>, root: &Path, json: bool) -> Result<()> {
     if json {
         let (valid, best) = Validation::of(&metrics);
         let training = metrics.last().map(|last| json!({ "step": last.step, "nats": last.nats() }));
-        println!(
+        out!(
             "{}",
             json!({
                 "run": run.to_string(),
@@ -108,13 +108,13 @@ pub(crate) fn show(run: Option<&Path>, root: &Path, json: bool) -> Result<()> {
         );
         return Ok(());
     }
-    println!("{}\n", run.path().display());
-    println!("{experiment}");
+    out!("{}\n", run.path().display());
+    out!("{experiment}");
     curve(&metrics);
     if let Some(last) = samples.last().map(|sample| sample.step) {
-        println!("samples after step {last}:");
+        out!("samples after step {last}:");
         let texts = samples.iter().map(|sample| sample.text.as_str());
-        show::samples(texts, "  ").iter().for_each(|text| println!("{text}"));
+        show::samples(texts, "  ").iter().for_each(|text| out!("{text}"));
     }
     Ok(())
 }
@@ -122,16 +122,16 @@ pub(crate) fn show(run: Option<&Path>, root: &Path, json: bool) -> Result<()> {
 fn curve(metrics: &[Metric]) {
     let Some(last) = metrics.last() else { return };
     let points: Vec<_> = metrics.iter().map(|metric| (metric.step as f64, metric.nats())).collect();
-    println!("nats per character, training, by step:\n{}", chart(&points, 72, 12));
+    out!("nats per character, training, by step:\n{}", chart(&points, 72, 12));
     let ending = if diverged(metrics) { "; it has diverged" } else { "" };
-    println!("training: step {}, {} nats per character{ending}", last.step, show::loss(last.nats(), 4));
+    out!("training: step {}, {} nats per character{ending}", last.step, show::loss(last.nats(), 4));
     let (valid, best) = Validation::of(metrics);
     if let Some(valid) = valid {
-        println!("validation: step {}, {} nats per character", valid.step, show::loss(valid.nats, 4));
+        out!("validation: step {}, {} nats per character", valid.step, show::loss(valid.nats, 4));
     }
     if let Some(best) = best {
         let nats = show::loss(best.nats, 4);
-        println!("best validation: step {}, {nats} nats per character, kept in best.safetensors", best.step);
+        out!("best validation: step {}, {nats} nats per character, kept in best.safetensors", best.step);
     }
-    println!();
+    out!("");
 }

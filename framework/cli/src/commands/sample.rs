@@ -6,8 +6,8 @@ use hatchery::{
     data::encode_prefix,
     error::{Error, Problem, Result},
     inspect::{
-        generate::{Generated, Request, generate, likely},
-        novelty::{Copied, novelty},
+        generate::{GeneratedText, Request, generate, likely},
+        novelty::{NoveltyReport, novelty},
     },
     network::{Network, samplers},
     plugins::Registry,
@@ -74,9 +74,9 @@ fn chain(samplers: &[String]) -> Result<Option<String>> {
 fn next(network: &mut Network, prefix: &str, count: usize, json: bool) -> Result<()> {
     for (symbol, probability) in likely(network, prefix)?.into_iter().take(count) {
         if json {
-            println!("{}", json!({ "symbol": symbol, "probability": probability }));
+            out!("{}", json!({ "symbol": symbol, "probability": probability }));
         } else {
-            println!("{:<6} {probability:.6}", symbol.escape_debug().to_string());
+            out!("{:<6} {probability:.6}", symbol.escape_debug().to_string());
         }
     }
     Ok(())
@@ -110,18 +110,18 @@ fn interact(arguments: &Sample, network: &mut Network, registry: &Registry) -> R
             continue;
         }
         stream(network, &request)?;
-        println!();
+        out!("");
     }
     Ok(())
 }
 
 /// Prints how much of the samples is copied.
-fn report(copied: &[Copied], samples: &[Generated], json: bool) {
+fn report(copied: &[NoveltyReport], samples: &[GeneratedText], json: bool) {
     let verbatim = copied.iter().filter(|copied| copied.is_verbatim).count();
     if json {
         for (index, copied) in copied.iter().enumerate() {
             let (nearest, distance) = copied.nearest.clone().unzip();
-            println!(
+            out!(
                 "{}",
                 json!({
                     "index": index,
@@ -134,7 +134,7 @@ fn report(copied: &[Copied], samples: &[Generated], json: bool) {
         }
         return;
     }
-    println!("\nin the training data word for word: {verbatim} of {}", samples.len());
+    out!("\nin the training data word for word: {verbatim} of {}", samples.len());
     for (copied, sample) in copied.iter().zip(samples) {
         let run = copied.longest_run.chars().count();
         let nearest = match &copied.nearest {
@@ -143,7 +143,7 @@ fn report(copied: &[Copied], samples: &[Generated], json: bool) {
             None => String::new(),
         };
         let start: String = sample.text.chars().take(24).collect();
-        println!("  {:<26}  longest copied run {run:>3} {:?}  {nearest}", format!("{start:?}"), copied.longest_run);
+        out!("  {:<26}  longest copied run {run:>3} {:?}  {nearest}", format!("{start:?}"), copied.longest_run);
     }
 }
 
@@ -170,9 +170,9 @@ fn at_temperature(
 }
 
 /// Draws and prints samples: a single one character by character, several when all are drawn.
-fn draw(network: &mut Network, request: &Request, temperature: Option<f64>, json: bool) -> Result<Vec<Generated>> {
+fn draw(network: &mut Network, request: &Request, temperature: Option<f64>, json: bool) -> Result<Vec<GeneratedText>> {
     if let (Some(temperature), false) = (temperature, json) {
-        println!("temperature {temperature}:");
+        out!("temperature {temperature}:");
     }
     if request.count == 1 && !json {
         return Ok(vec![stream(network, request)?]);
@@ -180,26 +180,26 @@ fn draw(network: &mut Network, request: &Request, temperature: Option<f64>, json
     let samples = generate(network, request, &mut |_, _| ())?;
     if json {
         for (index, sample) in samples.iter().enumerate() {
-            println!("{}", json!({ "index": index, "temperature": temperature, "text": sample.text }));
+            out!("{}", json!({ "index": index, "temperature": temperature, "text": sample.text }));
         }
     } else {
         let texts = samples.iter().map(|sample| sample.text.as_str());
-        show::samples(texts, "").iter().for_each(|text| println!("{text}"));
+        show::samples(texts, "").iter().for_each(|text| out!("{text}"));
     }
     Ok(samples)
 }
 
 /// Prints a sample character by character. An invalid prefix is refused before anything is printed.
-fn stream(network: &mut Network, request: &Request) -> Result<Generated> {
+fn stream(network: &mut Network, request: &Request) -> Result<GeneratedText> {
     encode_prefix(&network.vocabulary, &request.prefix)?;
     let mut out = std::io::stdout();
     let is_watched = out.is_terminal();
     let mut capitalize = request.capitalize;
     let mut show = |symbol: char| {
         if std::mem::take(&mut capitalize) {
-            print!("{}", symbol.to_uppercase());
+            put!("{}", symbol.to_uppercase());
         } else {
-            print!("{symbol}");
+            put!("{symbol}");
         }
         if is_watched {
             out.flush().ok(); // If it fails, so does the next print, which reports it.
@@ -207,6 +207,6 @@ fn stream(network: &mut Network, request: &Request) -> Result<Generated> {
     };
     request.prefix.chars().for_each(&mut show);
     let drawn = generate(network, request, &mut |_, symbol| show(symbol));
-    println!();
+    out!("");
     Ok(drawn?.remove(0))
 }

@@ -180,12 +180,12 @@ fn train(
     draw_lengths(directory, &experiment, training.data)?;
     let ending = ending?;
     display.finished(&training, ending, seconds);
-    println!("{}", directory.path().display());
+    out!("{}", directory.path().display());
     Ok(if ending == Ending::Stopped { Interrupt::STATUS } else { 0 })
 }
 
 fn environment_of(experiment: &Experiment) -> Environment {
-    Environment::begin(&experiment.backend.device, dtype(experiment), std::env::args())
+    Environment::begin(&experiment.backend.device, dtype(experiment), std::env::args_os())
 }
 
 /// The newest run, of the given name if any, unless it is finished or a program is training it.

@@ -11,16 +11,16 @@ pub struct Batch {
     pub rows: usize,
     /// Time steps, at least one.
     pub steps: usize,
-    /// The inputs: `steps × rows` tokens, or [`Vocabulary::none`] for a vector of zeros.
+    /// The inputs: `steps × rows` tokens, or [`Vocabulary::none`](super::Vocabulary::none) for a vector of zeros.
     pub inputs: Vec<Token>,
     /// What follows each input: `steps × rows` tokens.
     pub targets: Vec<Token>,
     /// Which predictions count in the loss: `steps × rows`.
     pub counted: Vec<bool>,
-    /// What the sum of the counted losses is divided by to give the loss that is minimised: the counted predictions, or
+    /// What the sum of the counted losses is divided by to give the loss that is minimized: the counted predictions, or
     /// the rows with `train.loss = "sum"`.
     pub divisor: f64,
-    /// Whether row `r` goes on where row `r` of the batch before ended, so that its state is carried over; that batch
+    /// Whether row `r` continues where row `r` of the batch before ended, so that its state is carried over; that batch
     /// then had as many rows.
     pub continues: bool,
 }

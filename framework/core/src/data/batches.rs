@@ -41,6 +41,7 @@ pub struct Data {
 pub struct Sequences {
     framer: Box<dyn Framer>,
     order: SequenceOrder,
+    batch: usize,
     loss: Loss,
 }
 
@@ -139,7 +140,7 @@ impl Sequences {
         let batch = experiment.train.batch.max(1);
         let framer = framing::open(framing, text, ranges, vocabulary, batch, split)?;
         let order = SequenceOrder::new(framer.ordered(), batch, experiment)?;
-        Ok(Self { framer, order, loss: experiment.train.loss })
+        Ok(Self { framer, order, batch, loss: experiment.train.loss })
     }
 
     /// The number of sequences: documents, windows, or the rows of a stream.
@@ -166,6 +167,11 @@ impl Sequences {
         let mut batch = self.framer.batch(step, &self.order);
         batch.continues |= self.order.continues(step);
         self.divide(batch)
+    }
+
+    /// Rows and time steps of the largest batch, without making it.
+    pub fn largest_batch(&self) -> (usize, usize) {
+        (self.batch.min(self.count()), self.framer.steps())
     }
 
     fn divide(&self, mut batch: Batch) -> Batch {

@@ -48,7 +48,7 @@ impl SequenceOrder {
         self.count.div_ceil(self.batch) as u64
     }
 
-    /// The sequences of a step: fewer than `batch` at the end of an epoch or when there are not so many.
+    /// The sequences of a step: fewer than `batch` at the end of an epoch, or when there are fewer in all.
     pub(super) fn indices(&self, step: u64) -> Vec<usize> {
         let epoch = step / self.steps_per_epoch();
         let start = (step % self.steps_per_epoch()) as usize * self.batch;

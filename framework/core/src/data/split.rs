@@ -150,7 +150,7 @@ impl DocumentRanges {
         (before, after)
     }
 
-    /// The byte offset after so many characters of the range, or its end; what was counted is taken off.
+    /// The byte offset after a number of characters of the range, or its end; subtracts what it counted.
     fn offset(&self, range: &Range<usize>, characters: &mut usize) -> usize {
         for (at, chunk) in self.text.chunks(range.clone()) {
             let count = chunk.chars().count();

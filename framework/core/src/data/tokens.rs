@@ -38,13 +38,13 @@ enum Index {
     /// Every byte is a token: this one.
     Bytes(Box<[Token; 128]>),
     /// Of every `SPACING`th token.
-    Sparse(Vec<Mark>),
+    Sparse(Vec<IndexEntry>),
 }
 
 /// Where a token stands: in which character, and after how many other tokens of it. One character in upper case may be
 /// several in lower case.
 #[derive(Clone, Copy, Debug)]
-struct Mark {
+struct IndexEntry {
     /// Segment and byte offset in the text.
     segment: u32,
     before: u8,
@@ -88,7 +88,7 @@ impl TokenStream {
         self.length
     }
 
-    /// The input that is no symbol.
+    /// The input that stands for a vector of zeros.
     pub(super) fn none(&self) -> Token {
         self.vocabulary.none()
     }
@@ -128,7 +128,7 @@ impl TokenStream {
         }
     }
 
-    fn read_marked(&self, mark: Mark, from: usize, out: &mut [Token]) {
+    fn read_marked(&self, mark: IndexEntry, from: usize, out: &mut [Token]) {
         let text = self.text.as_str();
         let mut skip = from % SPACING + usize::from(mark.before);
         let mut done = 0;
@@ -172,7 +172,7 @@ impl TokenStream {
                     before = if offset == character { before + 1 } else { 0 };
                     character = offset;
                     if length % SPACING == 0 {
-                        marks.push(Mark { segment: number, before, offset: base + offset });
+                        marks.push(IndexEntry { segment: number, before, offset: base + offset });
                     }
                     length += 1;
                 });

@@ -92,7 +92,7 @@ impl Vocabulary {
         self.symbols.get(token as usize).copied().unwrap_or(UNKNOWN)
     }
 
-    /// The input that is no symbol: it stands for a vector of zeros, whether one-hot or embedded. It is `len()`, never
+    /// The input that stands for a vector of zeros, whether one-hot or embedded. It is `len()`, never
     /// a target.
     pub fn none(&self) -> Token {
         self.len() as Token

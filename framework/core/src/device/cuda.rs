@@ -2,20 +2,20 @@
 
 use burn::tensor::{Device, DeviceType};
 
-use super::{Found, KNOWN, choose};
+use super::{DEVICES, DeviceInfo, choose};
 use crate::error::Result;
 
 /// The cards of this machine.
-pub(super) fn cards() -> Vec<Found> {
+pub(super) fn cards() -> Vec<DeviceInfo> {
     let devices = Device::enumerate(DeviceType::Cuda).into_vec();
     devices.into_iter().enumerate().map(|(index, device)| found(index, &device)).collect()
 }
 
-fn found(index: usize, device: &Device) -> Found {
+fn found(index: usize, device: &Device) -> DeviceInfo {
     let (name, target) = device
         .identity()
         .map_or(("unknown".to_owned(), String::new()), |identity| (identity.name, identity.fingerprint));
-    Found { selector: format!("cuda:{index}"), name, about: format!("card, CUDA {target}"), memory: None }
+    DeviceInfo { selector: format!("cuda:{index}"), name, about: format!("card, CUDA {target}"), memory: None }
 }
 
 /// Opens the card of that index or name, the first if none is wanted.
@@ -23,7 +23,7 @@ fn found(index: usize, device: &Device) -> Found {
 /// # Errors
 /// When it is not there.
 pub(super) fn open(which: Option<&str>) -> Result<Device> {
-    let known = KNOWN.iter().find(|known| known.word == "cuda").expect("it stands in the list of devices");
+    let known = DEVICES.iter().find(|known| known.name == "cuda").expect("it stands in the list of devices");
     let cards = cards();
     let chosen = choose(known, which, cards.clone())?;
     let index = cards.iter().position(|card| *card == chosen).expect("it was chosen among them");

@@ -20,7 +20,7 @@ use crate::{
 pub struct Backend {
     /// The device: `hatchery devices` lists them.
     pub device: String,
-    /// The width of a number.
+    /// The dtype of every tensor.
     pub dtype: Dtype,
 }
 
@@ -32,9 +32,9 @@ impl Default for Backend {
 
 /// A device that an experiment may name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Known {
-    /// The word in `[backend] device`.
-    pub word: &'static str,
+pub struct DeviceKind {
+    /// Its name in `[backend] device`.
+    pub name: &'static str,
     /// What it is.
     pub doc: &'static str,
     /// The cargo feature that brings it.
@@ -46,41 +46,47 @@ pub struct Known {
 }
 
 /// Every device that an experiment may name.
-pub const KNOWN: [Known; 5] = [
-    Known {
-        word: "cpu",
+pub const DEVICES: [DeviceKind; 5] = [
+    DeviceKind {
+        name: "cpu",
         doc: "all cores of this machine, the model compiled",
         feature: "flex",
         built: cfg!(feature = "flex"),
         several: false,
     },
-    Known {
-        word: "flex",
+    DeviceKind {
+        name: "flex",
         doc: "all cores of this machine, by Burn",
         feature: "flex",
         built: cfg!(feature = "flex"),
         several: false,
     },
-    Known {
-        word: "ndarray",
+    DeviceKind {
+        name: "ndarray",
         doc: "Burn's older backend for processors",
         feature: "ndarray",
         built: cfg!(feature = "ndarray"),
         several: false,
     },
-    Known {
-        word: "wgpu",
+    DeviceKind {
+        name: "wgpu",
         doc: "graphics cards, by Vulkan, Metal or DirectX",
         feature: "wgpu",
         built: cfg!(feature = "wgpu"),
         several: true,
     },
-    Known { word: "cuda", doc: "NVIDIA graphics cards", feature: "cuda", built: cfg!(feature = "cuda"), several: true },
+    DeviceKind {
+        name: "cuda",
+        doc: "NVIDIA graphics cards",
+        feature: "cuda",
+        built: cfg!(feature = "cuda"),
+        several: true,
+    },
 ];
 
-/// One of the devices that a word of [`KNOWN`] stands for, on this machine.
+/// A device of this machine, of one of the kinds in [`DEVICES`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct DeviceInfo {
     /// What an experiment writes to choose it: `wgpu:0`.
     pub selector: String,
     /// The device as it names itself.
@@ -91,25 +97,25 @@ pub struct Found {
     pub memory: Option<u64>,
 }
 
-impl Known {
+impl DeviceKind {
     /// What this machine has of it, in the order in which an index counts; nothing when this build lacks it.
-    pub fn found(&self) -> Vec<Found> {
-        match self.word {
+    pub fn found(&self) -> Vec<DeviceInfo> {
+        match self.name {
             #[cfg(feature = "wgpu")]
             "wgpu" => wgpu::ADAPTERS.iter().map(|adapter| adapter.found.clone()).collect(),
             #[cfg(feature = "cuda")]
             "cuda" => cuda::cards(),
-            "cpu" | "flex" | "ndarray" if self.built => vec![processors(self.word)],
+            "cpu" | "flex" | "ndarray" if self.built => vec![processors(self.name)],
             _ => Vec::new(),
         }
     }
 }
 
 /// The processors of this machine as a device.
-fn processors(word: &str) -> Found {
+fn processors(name: &str) -> DeviceInfo {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    Found {
-        selector: word.to_owned(),
+    DeviceInfo {
+        selector: name.to_owned(),
         name: format!("{cores} {} cores", std::env::consts::ARCH),
         about: "processor".to_owned(),
         memory: of_machine(),
@@ -122,13 +128,13 @@ fn processors(word: &str) -> Found {
 /// When the device is unknown, not in this build or not on this machine, or cannot hold numbers of that width.
 pub fn open(backend: &Backend) -> Result<Device> {
     let (known, which) = parse(&backend.device)?;
-    let word = known.word;
-    if backend.dtype == Dtype::F64 && word == "wgpu" {
-        return Err(Problem::new(format!("the device `{word}` has no 64-bit numbers"))
+    let name = known.name;
+    if backend.dtype == Dtype::F64 && name == "wgpu" {
+        return Err(Problem::new(format!("the device `{name}` has no 64-bit numbers"))
             .hint("set dtype = \"f32\", or device = \"cpu\"")
             .into());
     }
-    match word {
+    match name {
         #[cfg(feature = "flex")]
         "cpu" | "flex" => Ok(Device::flex()),
         #[cfg(feature = "ndarray")]
@@ -148,7 +154,7 @@ pub fn open(backend: &Backend) -> Result<Device> {
 /// As [`open`].
 pub fn capacity(backend: &Backend) -> Result<Option<u64>> {
     let (known, which) = parse(&backend.device)?;
-    match known.word {
+    match known.name {
         "wgpu" | "cuda" => Ok(choose(known, which, known.found())?.memory),
         _ => Ok(of_machine()),
     }
@@ -160,23 +166,23 @@ pub fn card(device: &str) -> Option<String> {
     known.several.then(|| choose(known, which, known.found()).ok()).flatten().map(|found| found.name)
 }
 
-/// Whether the device computes behind the program's back.
+/// Whether the device computes asynchronously.
 pub(crate) fn lags(backend: &Backend) -> bool {
     parse(&backend.device).is_ok_and(|(known, _)| known.several)
 }
 
-/// The word, which this build has, and what follows its colon.
-fn parse(device: &str) -> Result<(&'static Known, Option<&str>)> {
-    let (word, which) = device.split_once(':').map_or((device, None), |(word, which)| (word, Some(which.trim())));
-    match KNOWN.iter().find(|known| known.word == word) {
+/// The kind of device, which this build has, and what follows the colon.
+fn parse(device: &str) -> Result<(&'static DeviceKind, Option<&str>)> {
+    let (name, which) = device.split_once(':').map_or((device, None), |(name, which)| (name, Some(which.trim())));
+    match DEVICES.iter().find(|known| known.name == name) {
         Some(known) if known.built => Ok((known, which)),
-        Some(Known { doc, feature, .. }) => Err(Problem::new(format!("this build has no device `{word}`"))
-            .note(format!("`{word}` ({doc}) is brought by the cargo feature `{feature}`"))
+        Some(DeviceKind { doc, feature, .. }) => Err(Problem::new(format!("this build has no device `{name}`"))
+            .note(format!("`{name}` ({doc}) is brought by the cargo feature `{feature}`"))
             .hint(format!("cargo run --release --features {feature} -- …, or device = \"cpu\""))
             .into()),
         None => {
-            let words: Vec<_> = KNOWN.iter().map(|known| known.word).collect();
-            Err(Problem::new(format!("there is no device `{word}`"))
+            let words: Vec<_> = DEVICES.iter().map(|known| known.name).collect();
+            Err(Problem::new(format!("there is no device `{name}`"))
                 .note(format!("known devices: {}", words.join(", ")))
                 .into())
         }
@@ -184,8 +190,8 @@ fn parse(device: &str) -> Result<(&'static Known, Option<&str>)> {
 }
 
 /// The one of the devices found that an index or a part of a name chooses; the first when nothing does.
-fn choose(known: &Known, which: Option<&str>, mut found: Vec<Found>) -> Result<Found> {
-    let word = known.word;
+fn choose(known: &DeviceKind, which: Option<&str>, mut found: Vec<DeviceInfo>) -> Result<DeviceInfo> {
+    let name = known.name;
     let index = match which {
         None => 0,
         Some(which) => match which.parse::<usize>() {
@@ -201,15 +207,15 @@ fn choose(known: &Known, which: Option<&str>, mut found: Vec<Found>) -> Result<F
     }
     let problem = match which {
         _ if found.is_empty() => {
-            let instead = if word == "wgpu" { " (without a card, Mesa's lavapipe: mesa-vulkan-drivers)" } else { "" };
-            Problem::new(format!("this machine has no device for `{word}` ({})", known.doc))
+            let instead = if name == "wgpu" { " (without a card, Mesa's lavapipe: mesa-vulkan-drivers)" } else { "" };
+            Problem::new(format!("this machine has no device for `{name}` ({})", known.doc))
                 .hint(format!("install its driver{instead}, or set device = \"cpu\""))
         }
-        Some(which) => Problem::new(format!("this machine has no device `{word}:{which}`"))
-            .hint(format!("hatchery devices lists them; device = \"{word}\" takes the first")),
-        None => Problem::new(format!("this machine has no device `{word}`")),
+        Some(which) => Problem::new(format!("this machine has no device `{name}:{which}`"))
+            .hint(format!("hatchery devices lists them; device = \"{name}\" takes the first")),
+        None => Problem::new(format!("this machine has no device `{name}`")),
     };
-    let list = |problem: Problem, found: &Found| problem.note(format!("{}: {}", found.selector, found.name));
+    let list = |problem: Problem, found: &DeviceInfo| problem.note(format!("{}: {}", found.selector, found.name));
     Err(found.iter().fold(problem, list).into())
 }
 

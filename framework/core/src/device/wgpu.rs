@@ -10,12 +10,12 @@ use burn::tensor::{
     },
 };
 
-use super::{Found, KNOWN, choose};
+use super::{DEVICES, DeviceInfo, choose};
 use crate::error::{Problem, Result};
 
 /// An adapter of this machine, and by which names Burn opens it.
 pub(super) struct Reachable {
-    pub(super) found: Found,
+    pub(super) found: DeviceInfo,
     kind: DeviceKind,
     interface: WgpuBackend,
 }
@@ -73,7 +73,7 @@ fn reachable(adapters: &[Adapter], interface: WgpuBackend, name: &str) -> Vec<Re
     let numbered = all.into_iter().enumerate();
     numbered
         .map(|(index, (_, kind, about, memory, name))| {
-            let found = Found { selector: format!("wgpu:{index}"), name, about, memory };
+            let found = DeviceInfo { selector: format!("wgpu:{index}"), name, about, memory };
             Reachable { found, kind, interface }
         })
         .collect()
@@ -121,7 +121,7 @@ fn memory(_adapter: &Adapter) -> Option<u64> {
 /// # Errors
 /// When it is not there, or cannot be opened.
 pub(super) fn open(which: Option<&str>) -> Result<Device> {
-    let known = KNOWN.iter().find(|known| known.word == "wgpu").expect("it stands in the list of devices");
+    let known = DEVICES.iter().find(|known| known.name == "wgpu").expect("it stands in the list of devices");
     let chosen = choose(known, which, ADAPTERS.iter().map(|adapter| adapter.found.clone()).collect())?;
     let mut open = OPEN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if let Some((_, device)) = open.iter().find(|(selector, _)| *selector == chosen.selector) {

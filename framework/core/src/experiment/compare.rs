@@ -6,14 +6,14 @@ use super::{Experiment, write};
 
 /// A key in which experiments differ, with its value in each of them; none where that experiment has no such key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Varying {
+pub struct DifferingKey {
     /// The key: `optimizer.learning-rate`.
     pub key: String,
     /// What it is in each experiment, in their order.
     pub values: Vec<Option<Value>>,
 }
 
-impl Varying {
+impl DifferingKey {
     /// The value in one of the experiments as a table shows it.
     pub fn shown(&self, index: usize) -> Option<String> {
         self.values[index].as_ref().map(write::plain)
@@ -22,7 +22,7 @@ impl Varying {
 
 /// The keys in which experiments differ that may change what is learned. Left out are the name, what says only how a
 /// training is reported and kept, and keys that one plugin has and another, in its place, has not.
-pub fn varying(experiments: &[&Experiment]) -> Vec<Varying> {
+pub fn varying(experiments: &[&Experiment]) -> Vec<DifferingKey> {
     let values = experiments.iter().map(|experiment| serde_json::to_value(experiment).unwrap_or_default());
     let values: Vec<_> = values.map(Some).collect();
     let mut found = Vec::new();
@@ -34,7 +34,7 @@ pub fn varying(experiments: &[&Experiment]) -> Vec<Varying> {
 /// Beginnings of the keys that change nothing of what is learned.
 const BESIDE: [&str; 6] = ["name", "sample", "train.log-every", "train.checkpoint-", "train.keep", "plugins"];
 
-fn vary(path: &str, values: &[Option<Value>], found: &mut Vec<Varying>) {
+fn vary(path: &str, values: &[Option<Value>], found: &mut Vec<DifferingKey>) {
     let present = || values.iter().flatten();
     if present().all(Value::is_object) {
         let types: Vec<_> = present().map(|value| value.get("type")).collect();
@@ -65,7 +65,7 @@ fn vary(path: &str, values: &[Option<Value>], found: &mut Vec<Varying>) {
             vary(&inner(path, &index.to_string()), &below, found);
         }
     } else if differ(values) {
-        found.push(Varying { key: path.to_owned(), values: values.to_vec() });
+        found.push(DifferingKey { key: path.to_owned(), values: values.to_vec() });
     }
 }
 
@@ -87,7 +87,7 @@ pub fn differences(before: &Experiment, now: &Experiment) -> Vec<String> {
     found
 }
 
-/// The differences that forbid going on: all but a longer training and another device.
+/// The differences that forbid resuming: all but a longer training and another device.
 pub fn obstacles(before: &Experiment, now: &Experiment) -> Vec<String> {
     let grown = |before: Option<u64>, now: Option<u64>| match (before, now) {
         (Some(before), Some(now)) => now >= before,

@@ -172,7 +172,7 @@ pub struct Train {
     /// Begin each batch with the state in which the one before ended, rather than with the starting state. A stream always does.
     #[serde(default)]
     pub carry_state: bool,
-    /// What is minimised.
+    /// What is minimized.
     #[serde(default)]
     pub loss: Loss,
     /// The running mean of the loss that is reported beside it.
@@ -198,7 +198,7 @@ pub struct Train {
     #[serde(default = "default::keep")]
     #[schemars(range(min = 1))]
     pub keep: usize,
-    /// End after so many reports in a row in which the validation was no better than the best before.
+    /// End after this number of reports in a row in which the validation was no better than the best before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub patience: Option<u64>,
@@ -214,7 +214,7 @@ pub enum OnNonfinite {
     /// End with an error; the last good checkpoint is kept.
     #[default]
     Stop,
-    /// Drop the update: parameters, optimiser and carried state stay as they were before it.
+    /// Drop the update: parameters, optimizer and carried state stay as they were before it.
     Skip,
     /// Go back to the last good checkpoint, and on from there with half the learning rate.
     Rewind,
@@ -235,7 +235,7 @@ pub enum Order {
     Random,
 }
 
-/// What is minimised.
+/// What is minimized.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Loss {

@@ -69,7 +69,7 @@ pub(super) fn value(value: &Value) -> String {
                 entries.map(|(name, entry)| format!("{} = {}", key(name), self::value(entry))).collect();
             format!("{{ {} }}", entries.join(", "))
         }
-        Value::Bool(truth) => truth.to_string(),
+        Value::Bool(value) => value.to_string(),
         Value::Null => String::new(),
     }
 }

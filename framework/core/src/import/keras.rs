@@ -1,4 +1,4 @@
-//! A model that Keras saved: HDF5 with the layers as JSON in an attribute, weights and optimiser state in groups.
+//! A model that Keras saved: HDF5 with the layers as JSON in an attribute, weights and optimizer state in groups.
 //!
 //! Keras keeps kernels as `[inputs, gates × units]` and applies them to rows, so that they are our matrices transposed;
 //! its LSTM has the gates in the order i, f, c, o, which is ours.
@@ -8,7 +8,7 @@ use std::path::Path;
 use hdf5_pure::{AttrValue, File, Group};
 use serde_json::Value;
 
-use super::{Foreign, Imported, checkpoint, model};
+use super::{Foreign, ImportedModel, checkpoint, model};
 use crate::{
     data::Vocabulary,
     error::{Problem, Result},
@@ -28,7 +28,12 @@ const SUPPORTED: &str = "InputLayer, Embedding, LSTM, Dropout, Dense, Activation
 /// # Errors
 /// When the file is no model of Keras, has a layer that is not supported, lacks one that the experiment has, or when a
 /// shape differs.
-pub fn keras(path: &Path, experiment: Experiment, vocabulary: Vocabulary, registry: &Registry) -> Result<Imported> {
+pub fn keras(
+    path: &Path,
+    experiment: Experiment,
+    vocabulary: Vocabulary,
+    registry: &Registry,
+) -> Result<ImportedModel> {
     keras_from_bytes(super::read(path)?, &path.display().to_string(), experiment, vocabulary, registry)
 }
 
@@ -42,7 +47,7 @@ pub fn keras_from_bytes(
     experiment: Experiment,
     vocabulary: Vocabulary,
     registry: &Registry,
-) -> Result<Imported> {
+) -> Result<ImportedModel> {
     let file = ModelFile::open(bytes, name)?;
     let model = model(&experiment, &vocabulary, registry)?;
     let mut notes = Vec::new();
@@ -54,7 +59,7 @@ pub fn keras_from_bytes(
         tensors.push(weights.into_named(PARAMETERS, &place.parameter, place.shape)?);
     }
     let updates = file.adam(&places, &experiment, &mut tensors, &mut notes)?;
-    Ok(Imported { checkpoint: checkpoint(experiment, vocabulary, registry, &tensors, updates)?, notes })
+    Ok(ImportedModel { checkpoint: checkpoint(experiment, vocabulary, registry, &tensors, updates)?, notes })
 }
 
 /// Where a parameter of ours stands in the file.
@@ -278,18 +283,18 @@ impl ModelFile {
         notes: &mut Vec<String>,
     ) -> Result<u64> {
         let Ok(group) = self.file.group("optimizer_weights") else {
-            notes.push("the file has no optimiser state: training would begin with a fresh one".to_owned());
+            notes.push("the file has no optimizer state: training would begin with a fresh one".to_owned());
             return Ok(0);
         };
         let config = self.attribute(&self.file.root(), "training_config")?.and_then(text).unwrap_or_default();
         let config: Value = serde_json::from_str(&config).unwrap_or_default();
         let class = config["optimizer_config"]["class_name"].as_str().unwrap_or("unknown");
         let Optimizer::Adam { learning_rate, beta1, beta2, epsilon } = experiment.optimizer else {
-            notes.push(format!("the optimiser state ({class}) is left out: the experiment's optimiser is another"));
+            notes.push(format!("the optimizer state ({class}) is left out: the experiment's optimizer is another"));
             return Ok(0);
         };
         if class != "Adam" {
-            notes.push(format!("the optimiser state is left out: it is that of {class}, not of Adam"));
+            notes.push(format!("the optimizer state is left out: it is that of {class}, not of Adam"));
             return Ok(0);
         }
         for (key, own) in [("lr", learning_rate), ("beta_1", beta1), ("beta_2", beta2), ("epsilon", epsilon)] {

@@ -1,4 +1,4 @@
-//! Models of other frameworks as checkpoints of ours, so that a training that began elsewhere can go on here.
+//! Models of other frameworks as checkpoints of ours, so that a training that began elsewhere can be continued here.
 //!
 //! An import needs an experiment that describes the same model. Nothing is guessed: what the file has and the
 //! experiment lacks, or the other way round, is named.
@@ -9,7 +9,7 @@ mod pytorch;
 mod state_dict;
 mod torch_file;
 
-use std::{fs, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 pub use self::{
     keras::{keras, keras_from_bytes},
@@ -19,6 +19,7 @@ use crate::{
     data::Vocabulary,
     error::{Problem, Result},
     experiment::Experiment,
+    files,
     model::Model,
     network::Network,
     plugins::Registry,
@@ -27,10 +28,10 @@ use crate::{
 };
 
 /// A checkpoint made of another framework's file.
-pub struct Imported {
+pub struct ImportedModel {
     /// The checkpoint.
     pub checkpoint: Checkpoint,
-    /// Differences between file and experiment that change no prediction: another dropout, no optimiser state.
+    /// Differences between file and experiment that change no prediction: another dropout, no optimizer state.
     pub notes: Vec<String>,
 }
 
@@ -80,7 +81,7 @@ impl Foreign {
     }
 }
 
-/// The checkpoint of a network that takes up these numbers.
+/// The checkpoint of a network with these tensors.
 fn checkpoint(
     experiment: Experiment,
     vocabulary: Vocabulary,
@@ -99,7 +100,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     if !path.exists() {
         return Err(Problem::new(format!("there is no file `{name}`")).hint("check the path").into());
     }
-    fs::read(path).map_err(|error| Problem::new(format!("cannot read `{name}`: {error}")).into())
+    files::read(path, u64::MAX - 1).map_err(|error| Problem::new(format!("cannot read `{name}`: {error}")).into())
 }
 
 /// The model that the numbers are for.

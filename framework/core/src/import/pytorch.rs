@@ -16,7 +16,7 @@ use std::{collections::BTreeMap, path::Path};
 use serde::Deserialize;
 
 use super::{
-    Foreign, Imported, checkpoint, model, read,
+    Foreign, ImportedModel, checkpoint, model, read,
     state_dict::{self, StateDict},
 };
 use crate::{
@@ -62,7 +62,7 @@ pub fn pytorch(
     experiment: Experiment,
     vocabulary: Vocabulary,
     registry: &Registry,
-) -> Result<Imported> {
+) -> Result<ImportedModel> {
     let (bytes, text) = (read(path)?, String::from_utf8_lossy(&read(mapping)?).into_owned());
     let names = (path.display().to_string(), mapping.display().to_string());
     pytorch_from_bytes((&bytes, &names.0), key, (&text, &names.1), experiment, vocabulary, registry)
@@ -79,7 +79,7 @@ pub fn pytorch_from_bytes(
     experiment: Experiment,
     vocabulary: Vocabulary,
     registry: &Registry,
-) -> Result<Imported> {
+) -> Result<ImportedModel> {
     let theirs = state_dict::read(name, bytes, key)?;
     let mapping = read_mapping(mapping)?;
     let specs = model(&experiment, &vocabulary, registry)?.params();
@@ -111,7 +111,7 @@ pub fn pytorch_from_bytes(
     let used = |name: &&str| mapping.parameters.values().any(|origin| origin.from.iter().any(|from| from == name));
     let left: Vec<_> = theirs.keys().map(String::as_str).filter(|name| !used(name)).collect();
     let notes = if left.is_empty() { Vec::new() } else { vec![format!("not used: {}", left.join(", "))] };
-    Ok(Imported { checkpoint: checkpoint(experiment, vocabulary, registry, &tensors, 0)?, notes })
+    Ok(ImportedModel { checkpoint: checkpoint(experiment, vocabulary, registry, &tensors, 0)?, notes })
 }
 
 impl Origin {

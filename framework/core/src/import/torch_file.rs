@@ -211,7 +211,7 @@ fn element(class: &str) -> Option<usize> {
     })
 }
 
-/// The tensor that a value stands for, if it stands for one. What is wrong with it is told when it is asked for.
+/// The tensor that a value stands for, if it stands for one. What is wrong with it is reported when it is used.
 fn tensor(pickle: &Pickle, name: &str, value: Id, storages: &Storages<'_>) -> Option<Tensor> {
     let (function, arguments) = match pickle.rebuilt(value)? {
         ("parameter", [tensor, ..]) => pickle.rebuilt(*tensor)?,

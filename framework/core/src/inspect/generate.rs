@@ -30,10 +30,10 @@ pub struct Request {
 
 /// A sequence as it was generated.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Generated {
+pub struct GeneratedText {
     /// Its text, the prefix included, the end symbol not.
     pub text: String,
-    /// Its tokens, as [`Generated::text`].
+    /// Its tokens, as [`GeneratedText::text`].
     pub tokens: Vec<Token>,
 }
 
@@ -46,7 +46,7 @@ pub fn generate(
     network: &mut Network,
     request: &Request,
     watch: &mut dyn FnMut(usize, char),
-) -> Result<Vec<Generated>> {
+) -> Result<Vec<GeneratedText>> {
     let prefix = encode_prefix(&network.vocabulary, &request.prefix)?;
     let context = Context::of(&network.framing, &network.vocabulary);
     let mut generators = Generators::new(network, request);
@@ -101,12 +101,12 @@ pub fn likely(network: &mut Network, prefix: &str) -> Result<Vec<(char, f64)>> {
     Ok(likely)
 }
 
-fn generated(network: &Network, tokens: Vec<Token>, capitalize: bool) -> Generated {
+fn generated(network: &Network, tokens: Vec<Token>, capitalize: bool) -> GeneratedText {
     let mut text = network.vocabulary.decode(&tokens);
     if capitalize && let Some(first) = text.chars().next() {
         text.replace_range(..first.len_utf8(), &first.to_uppercase().to_string());
     }
-    Generated { text, tokens }
+    GeneratedText { text, tokens }
 }
 
 /// What the model sees before and between the characters that it generates.
@@ -172,7 +172,7 @@ fn column(sequences: &[Vec<Token>], position: usize) -> Vec<Token> {
     sequences.iter().map(|sequence| sequence[position]).collect()
 }
 
-/// Where the draws come from: one generator for each sequence, so that a sequence does not depend on its neighbours.
+/// Where the draws come from: one generator for each sequence, so that a sequence does not depend on those beside it.
 enum Generators {
     Streams(Vec<Stream>),
     /// The notebooks' habit: seeded anew before every character of sequence n, with s, s + 2, s + 4, … where s is the

@@ -4,12 +4,12 @@ use std::collections::HashSet;
 
 use hatchery_plugin::{Framing, Token};
 
-use super::generate::Generated;
+use super::generate::GeneratedText;
 use crate::data::Data;
 
 /// How much of one sample stands in the training data.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Copied {
+pub struct NoveltyReport {
     /// Whether all of it does, word for word: as a document, or of a continuous text as a part.
     pub is_verbatim: bool,
     /// The nearest training document, and how many characters must be changed, added or left out to get there. A
@@ -20,17 +20,17 @@ pub struct Copied {
 }
 
 /// Compares samples with the training split. Takes time in proportion to the characters of both multiplied.
-pub fn novelty(data: &Data, samples: &[Generated]) -> Vec<Copied> {
+pub fn novelty(data: &Data, samples: &[GeneratedText]) -> Vec<NoveltyReport> {
     let documents = data.train.documents();
     let are_documents = matches!(data.framing, Framing::Documents { .. });
     let whole: HashSet<&[Token]> = documents.iter().map(Vec::as_slice).collect();
     let decode = |tokens: &[Token]| data.vocabulary.decode(tokens);
-    let compare = |sample: &Generated| {
+    let compare = |sample: &GeneratedText| {
         let tokens = sample.tokens.as_slice();
         let run = longest_run(tokens, &documents);
         let distance = |document: &Vec<Token>| strsim::generic_levenshtein(document, &sample.tokens);
         let nearest = documents.iter().map(|document| (distance(document), document)).min_by_key(|(far, _)| *far);
-        Copied {
+        NoveltyReport {
             is_verbatim: if are_documents { whole.contains(tokens) } else { run.len() == tokens.len() },
             nearest: nearest.filter(|_| are_documents).map(|(far, document)| (decode(document), far)),
             longest_run: decode(run),

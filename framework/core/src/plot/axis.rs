@@ -1,7 +1,7 @@
 //! Axes: what range a picture shows, where its ticks are, and how their numbers are written. One for all pictures, so
 //! that a chart in the terminal and its counterpart in SVG agree.
 
-/// Numbers beyond this are drawn at this: nobody reads them off, and the arithmetic of ranges stays finite.
+/// Numbers beyond this are drawn at this: they are not read off, and the arithmetic of ranges stays finite.
 const LIMIT: f64 = 1e300;
 
 /// One axis of a picture.
@@ -38,7 +38,7 @@ impl Axis {
             let around = if largest > 0.0 { largest / 10.0 } else { 1.0 };
             return Self { low: low - around, high: high + around, ticks: vec![low], step: round_step(around / 100.0) };
         }
-        // Between whole numbers (steps, counts) there is nothing to tick.
+        // Between integers (steps, counts) there is nothing to tick.
         let step = round_step(((high - low) / count.max(1) as f64).max(if whole { 1.0 } else { 0.0 }));
         if rounded {
             (low, high) = ((low / step).floor() * step, (high / step).ceil() * step);
@@ -73,7 +73,7 @@ impl Axis {
         };
         let digits = (-(self.step / unit).log10().floor()).max(0.0) as usize;
         let number = format!("{:.digits$}", value / unit);
-        // A value alone on its axis has no neighbours from which its zeros would keep it apart.
+        // A value alone on its axis needs no zeros to be distinguished from others.
         let number = if self.ticks.len() == 1 && digits > 0 {
             number.trim_end_matches('0').trim_end_matches('.')
         } else {

@@ -11,7 +11,7 @@ pub struct Histogram {
     pub width: f64,
     /// How many values fall into each.
     pub counts: Vec<u64>,
-    /// Whether all values are whole numbers: lengths, say.
+    /// Whether all values are integers: lengths, say.
     pub whole: bool,
 }
 
@@ -26,9 +26,9 @@ impl Histogram {
             return Self { start: 0.0, width: 1.0, counts: Vec::new(), whole: true };
         }
         let whole = values.iter().all(|value| value.fract() == 0.0);
-        // A whole number fills an interval of width 1, so that lengths from 3 to 9 need seven.
+        // An integer fills an interval of width 1, so that lengths from 3 to 9 need seven.
         let range = if whole { high - low + 1.0 } else { high - low };
-        // Below this, the labels of neighbouring intervals would be too long to tell apart; and if all values are the
+        // Below this, the labels of adjacent intervals would be too long to tell apart; and if all values are the
         // same, any width will do that shows which.
         let largest = low.abs().max(high.abs());
         let finest = if whole { 1.0 } else { largest * if high > low { 1e-6 } else { 1e-2 } };

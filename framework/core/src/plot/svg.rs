@@ -25,7 +25,7 @@ pub struct Series {
     pub label: String,
     /// The points, in the order in which they are joined.
     pub points: Vec<(f64, f64)>,
-    /// The same of what is held out, dashed in the same colour; may be empty.
+    /// The same of what is held out, dashed in the same color; may be empty.
     pub held_out: Vec<(f64, f64)>,
 }
 
@@ -33,9 +33,9 @@ const SIZE: (u32, u32) = (800, 450);
 const TEXT: RGBColor = RGBColor(51, 51, 51);
 const GRID: RGBColor = RGBColor(225, 225, 225);
 const AXIS: RGBColor = RGBColor(120, 120, 120);
-/// Okabe and Ito's colours, then six more that are at least as far from all others as those are from each other (17 in
+/// Okabe and Ito's colors, then six more that are at least as far from all others as those are from each other (17 in
 /// CIELAB), also for people without red or green cones (as Machado, Oliveira and Fernandes 2009 compute what they see).
-const COLOURS: [RGBColor; 12] = [
+const COLORS: [RGBColor; 12] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),
@@ -53,7 +53,7 @@ const COLOURS: [RGBColor; 12] = [
 const DASH: (i32, i32) = (6, 4);
 
 type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Axis, Axis>>;
-type Drawn = Result<(), Box<dyn std::error::Error>>;
+type DrawResult = Result<(), Box<dyn std::error::Error>>;
 
 /// Curves over training steps, with a legend when there are several. What is not finite is left out.
 pub fn loss_curve(series: &[Series], title: &str, y_label: &str) -> String {
@@ -87,7 +87,7 @@ pub fn histogram_svg(histogram: &Histogram, title: &str, x_label: &str) -> Strin
     svg(|out| draw_histogram(out, histogram, title, x_label))
 }
 
-fn svg(draw: impl FnOnce(&mut String) -> Drawn) -> String {
+fn svg(draw: impl FnOnce(&mut String) -> DrawResult) -> String {
     let mut out = String::new();
     draw(&mut out).expect("drawing into a string cannot fail: nothing is opened, and no font is looked up");
     out
@@ -99,7 +99,7 @@ fn draw_curves(
     axes: (&Axis, &Axis),
     title: &str,
     labels: (&str, &str),
-) -> Drawn {
+) -> DrawResult {
     let legend = Legend::of(curves);
     let area = SVGBackend::with_string(out, (SIZE.0, SIZE.1 + legend.height())).into_drawing_area();
     area.fill(&WHITE)?;
@@ -125,10 +125,10 @@ fn draw_curves(
     Ok(())
 }
 
-/// How a curve is drawn: its colour, and when all colours are used up, its width.
+/// How a curve is drawn: its color, and when all colors are used up, its width.
 fn line(index: usize, opacity: f64) -> ShapeStyle {
-    let width = if index < COLOURS.len() { 2 } else { 1 };
-    COLOURS[index % COLOURS.len()].mix(opacity).stroke_width(width)
+    let width = if index < COLORS.len() { 2 } else { 1 };
+    COLORS[index % COLORS.len()].mix(opacity).stroke_width(width)
 }
 
 /// What stands below a picture of several curves.
@@ -175,7 +175,7 @@ impl Legend {
     }
 
     /// Down the columns, in the order of the curves.
-    fn draw(&self, area: &DrawingArea<SVGBackend<'_>, Shift>) -> Drawn {
+    fn draw(&self, area: &DrawingArea<SVGBackend<'_>, Shift>) -> DrawResult {
         let width = (SIZE.0 as usize - Self::LEFT) / self.columns;
         for (place, (label, index)) in self.entries.iter().enumerate() {
             let (column, row) = (place / self.rows(), place % self.rows());
@@ -192,8 +192,8 @@ impl Legend {
     }
 }
 
-fn draw_histogram(out: &mut String, histogram: &Histogram, title: &str, x_label: &str) -> Drawn {
-    // Whole numbers stand in the middle of their bars, so that bars of width 1 are named by one tick.
+fn draw_histogram(out: &mut String, histogram: &Histogram, title: &str, x_label: &str) -> DrawResult {
+    // Integers stand in the middle of their bars, so that bars of width 1 are named by one tick.
     let shift = if histogram.whole { 0.5 } else { 0.0 };
     let edge = |index: usize| histogram.edge(index) - shift;
     let last = histogram.counts.len().max(1);
@@ -207,7 +207,7 @@ fn draw_histogram(out: &mut String, histogram: &Histogram, title: &str, x_label:
     let bars = histogram.counts.iter().enumerate().filter(|(_, count)| **count > 0);
     chart.draw_series(bars.map(|(index, count)| {
         let corners = [(edge(index) + gap, 0.0), (edge(index + 1) - gap, *count as f64)];
-        Rectangle::new(corners, COLOURS[0].filled())
+        Rectangle::new(corners, COLORS[0].filled())
     }))?;
     area.present()?;
     Ok(())

@@ -16,9 +16,9 @@ const DISTANCE: usize = 397;
 
 /// `np.random.RandomState(seed)`: the Mersenne Twister MT19937 of Matsumoto and Nishimura (1998).
 ///
-/// It can be saved between any two draws; what is read back goes on with the same numbers.
+/// It can be saved between any two draws; what is read back continues with the same values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Saved")]
+#[serde(try_from = "SavedState")]
 pub struct RandomState {
     key: Vec<u32>,
     /// The next word of `key` to use; at the end the key is renewed.
@@ -77,7 +77,7 @@ impl RandomState {
         normal
     }
 
-    /// `randint(0, bound)`: a whole number in `0..bound`, each equally likely. The bits above the highest of
+    /// `randint(0, bound)`: an integer in `0..bound`, each equally likely. The bits above the highest of
     /// `bound - 1` are masked away, and what is still too large is drawn again.
     ///
     /// # Panics
@@ -132,16 +132,16 @@ impl Rng for RandomState {
 /// A state as it was read, not yet known to be one.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Saved {
+struct SavedState {
     key: Vec<u32>,
     position: usize,
     kept: Option<f64>,
 }
 
-impl TryFrom<Saved> for RandomState {
+impl TryFrom<SavedState> for RandomState {
     type Error = String;
 
-    fn try_from(Saved { key, position, kept }: Saved) -> Result<Self, String> {
+    fn try_from(SavedState { key, position, kept }: SavedState) -> Result<Self, String> {
         if key.len() != LENGTH || position > LENGTH {
             return Err(format!("{} words at position {position} are no state of MT19937", key.len()));
         }

@@ -64,14 +64,14 @@ impl Stream {
         normal
     }
 
-    /// A whole number in `0..bound`, each equally likely (Lemire 2019).
+    /// An integer in `0..bound`, each equally likely (Lemire 2019).
     ///
     /// # Panics
     /// When `bound` is 0.
     pub fn below(&mut self, bound: usize) -> usize {
         assert!(bound > 0, "there is no number below 0 to draw");
         let bound = bound as u64;
-        // 2⁶⁴ words cannot be shared out evenly: so many of them are drawn again.
+        // 2⁶⁴ words cannot be shared out evenly: this number of them is drawn again.
         let rejected = bound.wrapping_neg() % bound;
         loop {
             let product = u128::from(self.words.next_u64()) * u128::from(bound);

@@ -1,4 +1,4 @@
-//! Operations that move numbers without computing: the same for floating point, whole numbers and truth values.
+//! Operations that move values without computing: the same for float, int and bool.
 
 use burn::backend::{
     Dispatch as D,

@@ -9,8 +9,8 @@ mod call;
 mod base;
 mod check;
 mod float;
+mod int_bool;
 mod probe;
-mod whole;
 
 pub use self::probe::probe;
 
@@ -191,9 +191,9 @@ fn execute(operation: &OperationIr, machine: &mut Machine) -> Option<()> {
         OperationIr::Float(_, operation) => float::float(operation, machine),
         OperationIr::Activation(operation) => float::activation(operation, machine),
         OperationIr::Module(operation) => float::module(operation, machine),
-        OperationIr::NumericInt(_, operation) => whole::numeric(operation, machine),
-        OperationIr::Int(operation) => whole::int(operation, machine),
-        OperationIr::Bool(operation) => whole::bool(operation, machine),
+        OperationIr::NumericInt(_, operation) => int_bool::numeric(operation, machine),
+        OperationIr::Int(operation) => int_bool::int(operation, machine),
+        OperationIr::Bool(operation) => int_bool::bool(operation, machine),
         OperationIr::Init(_) | OperationIr::Drop(_) => Some(()),
         OperationIr::Custom(_) | OperationIr::Distributed(_) => None,
     }

@@ -1,6 +1,6 @@
 //! Two runs side by side: do they hold the same, bit for bit? If not, where do they first part?
 
-use std::{collections::BTreeSet, fs, io, path::Path};
+use std::{collections::BTreeSet, io, path::Path};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -14,6 +14,7 @@ use super::{
 use crate::{
     error::Result,
     experiment::{Train, compare::walk},
+    files,
 };
 
 /// Everything in which two runs differ up to the same update, each difference in words; empty if they hold the same.
@@ -108,7 +109,7 @@ fn lines<S: AsRef<str>>(name: &str, one: &[S], other: &[S]) -> Option<String> {
 
 /// The lines of a log, as bytes would have them, up to an update; a last line that is half written is left out.
 fn rows(path: &Path, updates: u64) -> Result<Vec<String>> {
-    let text = match fs::read_to_string(path) {
+    let text = match files::read_text(path, log::LARGEST) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(failure("read", path, error)),

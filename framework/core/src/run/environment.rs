@@ -1,15 +1,16 @@
 //! On what a run was made, and how long it took: what is worth knowing about a run but must not change its numbers, so
 //! that it stands apart from them in `environment.json`.
 
-use std::{fs, path::Path};
+use std::{ffi::OsString, path::Path};
 
 use serde::{Deserialize, Serialize};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{failure, replace};
+use super::{LARGEST_PAGE, failure, replace};
 use crate::{
     device::card,
     error::{Error, Problem, Result},
+    files,
 };
 
 /// The version of Burn that this program is built on; the workspace pins it.
@@ -33,7 +34,7 @@ pub struct Environment {
     /// The graphics card that it is, as it names itself, if it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub card: Option<String>,
-    /// Width of its numbers.
+    /// Its dtype.
     pub dtype: String,
     /// The command line, of paths from the root only their last part.
     pub command: Vec<String>,
@@ -51,7 +52,7 @@ pub struct Environment {
 
 impl Environment {
     /// The environment of a run that begins now.
-    pub fn begin(device: &str, dtype: &str, arguments: impl IntoIterator<Item = String>) -> Self {
+    pub fn begin(device: &str, dtype: &str, arguments: impl IntoIterator<Item = OsString>) -> Self {
         Self {
             hatchery: env!("CARGO_PKG_VERSION").to_owned(),
             burn: BURN.to_owned(),
@@ -61,7 +62,7 @@ impl Environment {
             device: device.to_owned(),
             card: card(device),
             dtype: dtype.to_owned(),
-            command: arguments.into_iter().map(|argument| without_root(&argument)).collect(),
+            command: arguments.into_iter().map(|argument| without_root(&argument.to_string_lossy())).collect(),
             start: now(),
             end: None,
             wall_seconds: 0.0,
@@ -70,7 +71,7 @@ impl Environment {
         }
     }
 
-    /// The environment of a run that goes on now: begun when it began, with the seconds that it took before.
+    /// The environment of a run that is resumed now: begun when it began, with the seconds that it took before.
     #[must_use]
     pub fn after(self, before: Option<Self>) -> Self {
         match before {
@@ -92,7 +93,7 @@ impl Environment {
     /// # Errors
     /// When it cannot be read or is something else.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = fs::read_to_string(path).map_err(|error| failure("read", path, error))?;
+        let text = files::read_text(path, LARGEST_PAGE).map_err(|error| failure("read", path, error))?;
         let environment = serde_json::from_str(&text);
         Ok(environment.map_err(|error| {
             Problem::new(format!("`{}` does not describe a run: {error}", path.display()))

@@ -1,4 +1,4 @@
-//! Which checkpoints of a run are kept, and which of them a run goes on from.
+//! The checkpoints of a run: which are kept, and which of them a run is resumed from.
 //!
 //! `checkpoint.safetensors` is the newest; before it is replaced it gets a second name, `checkpoint-<updates>.safetensors`,
 //! and of those the oldest are removed. At no moment is there no checkpoint, and a full disk costs none.
@@ -9,13 +9,16 @@ use std::{
 };
 
 use super::{
-    checkpoint::{self, Checkpoint, Found},
+    checkpoint::{self, Checkpoint, Inspection},
     directory::RunDirectory,
-    failure,
+    failure, replace,
 };
-use crate::error::{Problem, Result};
+use crate::{
+    error::{Problem, Result},
+    files,
+};
 
-/// The best checkpoint to go on from, and what was found on the way to it.
+/// The newest whole checkpoint, and what is wrong with newer ones.
 #[derive(Debug)]
 pub struct Search {
     /// The newest that is whole; none if the run has none at all.
@@ -27,19 +30,30 @@ pub struct Search {
 }
 
 /// Writes the newest checkpoint of a run and keeps `keep` of them. `previous` are the updates of the one that is there.
+/// Returns a warning for each older one that cannot be removed: it takes room, and harms nothing.
 ///
 /// # Errors
 /// When it cannot be written; those that are there then stay.
-pub fn write(directory: &RunDirectory, checkpoint: &Checkpoint, previous: Option<u64>, keep: usize) -> Result<()> {
+pub fn write(
+    directory: &RunDirectory,
+    checkpoint: &Checkpoint,
+    previous: Option<u64>,
+    keep: usize,
+) -> Result<Vec<Problem>> {
     let newest = directory.checkpoint();
     if let Some(previous) = previous.filter(|previous| *previous != checkpoint.meta.progress.updates && keep > 1) {
         set_aside(&newest, &older_path(directory, previous))?;
     }
     checkpoint::write(&newest, checkpoint)?;
-    for (_, path) in older(directory)?.into_iter().skip(keep.saturating_sub(1)) {
-        fs::remove_file(&path).map_err(|error| failure("remove", &path, error))?;
-    }
-    Ok(())
+    let superfluous = older(directory)?.into_iter().skip(keep.saturating_sub(1));
+    let removed = superfluous.map(|(_, path)| fs::remove_file(&path).map_err(|error| unremoved(&path, &error)));
+    Ok(removed.filter_map(std::result::Result::err).collect())
+}
+
+fn unremoved(path: &Path, error: &io::Error) -> Problem {
+    Problem::new(format!("an old checkpoint cannot be removed: `{}`", path.display()))
+        .note(format!("because: {error}"))
+        .hint("remove it by hand when it is in the way; the training does not need it")
 }
 
 /// The newest whole checkpoint of a run. Damaged ones are passed over and reported.
@@ -55,7 +69,7 @@ pub fn newest(directory: &RunDirectory) -> Result<Search> {
     }
     for path in std::iter::once(newest).chain(older).filter(|path| path.exists()) {
         match checkpoint::examine(&path)? {
-            Found::Good(checkpoint) => {
+            Inspection::Good(checkpoint) => {
                 if let Some(report) = search.reports.last_mut() {
                     let updates = checkpoint.meta.progress.updates;
                     report.hint = Some(format!("the one before is used: `{}`, {updates} updates", path.display()));
@@ -63,7 +77,7 @@ pub fn newest(directory: &RunDirectory) -> Result<Search> {
                 search.checkpoint = Some(*checkpoint);
                 return Ok(search);
             }
-            Found::Damaged(problem) => {
+            Inspection::Damaged(problem) => {
                 search.reports.push(problem);
                 search.damaged.push(path);
             }
@@ -129,10 +143,13 @@ fn older_path(directory: &RunDirectory, updates: u64) -> PathBuf {
 fn set_aside(newest: &Path, older: &Path) -> Result<()> {
     match fs::hard_link(newest, older) {
         Ok(()) => Ok(()),
-        // The first name is gone: somebody removed it, and there is nothing to set aside.
+        // The first name was removed: there is nothing to set aside.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(_) => fs::copy(newest, older).map(|_| ()).map_err(|error| failure("write", older, error)),
+        Err(_) => {
+            let mut from = files::open(newest).map_err(|error| failure("read", newest, error))?;
+            replace::file(older, |to| io::copy(&mut from, to).map(|_| ()))
+        }
     }
 }
 

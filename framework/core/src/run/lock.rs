@@ -1,7 +1,7 @@
 //! One program at a time in the folder of a run.
 //!
 //! The operating system holds the lock and gives it up when the program ends, however it ends: the file `lock` that a
-//! dead program leaves behind locks nobody out.
+//! dead program leaves behind has no effect.
 
 use std::{
     fs::{File, TryLockError},
@@ -11,7 +11,10 @@ use std::{
 };
 
 use super::{directory::RunDirectory, failure};
-use crate::error::{Problem, Result};
+use crate::{
+    error::{Problem, Result},
+    files,
+};
 
 /// The right to write into the folder of a run, until it is dropped.
 #[derive(Debug)]
@@ -26,7 +29,7 @@ impl RunDirectory {
     /// When another program has it, and when the lock's file cannot be written.
     pub fn lock(&self) -> Result<Lock> {
         let path = self.path().join(FILE);
-        let file = File::options().read(true).write(true).create(true).truncate(false).open(&path);
+        let file = files::open_own(&path, File::options().read(true).write(true).create(true).truncate(false));
         let mut file = file.map_err(|error| failure("write", &path, error))?;
         let mut result = file.try_lock();
         for _ in 0..ATTEMPTS {
@@ -47,25 +50,40 @@ impl RunDirectory {
             Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {}
             Err(TryLockError::Error(error)) => return Err(failure("lock", &path, error)),
         }
-        // For the message above only: no number of a process decides anything.
-        let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
+        // For the message above only: no number of a process decides anything. A file that has another name too may be
+        // something else under that one.
+        if has_one_name(&file) {
+            let _ =
+                file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
+        }
         Ok(Lock { _file: file })
     }
 
     /// Whether a program is at work in the folder.
     pub fn is_locked(&self) -> bool {
-        let file = File::options().read(true).open(self.path().join(FILE));
+        let file = files::open_own(&self.path().join(FILE), File::options().read(true));
         file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 }
 
-/// How often a lock that somebody has is tried again, and after how long. Who lists runs has it for a moment, and so has a
+/// How often a lock that is held is tried again, and after how long. A listing of runs holds it for a moment, and so has a
 /// program that this one is about to start.
 const ATTEMPTS: usize = 30;
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Name of the lock's file.
 pub(super) const FILE: &str = "lock";
+
+#[cfg(unix)]
+fn has_one_name(file: &File) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    file.metadata().is_ok_and(|file| file.nlink() == 1)
+}
+
+#[cfg(not(unix))]
+fn has_one_name(_file: &File) -> bool {
+    true
+}
 
 fn held(run: &RunDirectory, holder: &str) -> Problem {
     let holder = if holder.is_empty() { String::new() } else { format!(" (process {holder})") };

@@ -1,11 +1,11 @@
-//! The logs of a run: one JSON object a line, appended while training goes on.
+//! The logs of a run: one JSON object a line, appended while training runs.
 //!
 //! Rows hold nothing that differs between two runs of one experiment, such as times: repeating a run gives the same
 //! bytes. A number that is not finite, which JSON does not know, is `null` and reads back as not a number; every other
 //! number reads back exactly.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{File, OpenOptions},
     io::{self, BufWriter, Write},
     marker::PhantomData,
     path::{Path, PathBuf},
@@ -13,9 +13,16 @@ use std::{
 };
 
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
+use sha2::{Digest, Sha256};
 
-use super::failure;
-use crate::error::{Error, Place, Problem, Result};
+use super::{failure, replace};
+use crate::{
+    error::{Error, Place, Problem, Result},
+    files, hash,
+};
+
+/// Bytes of the largest log that is read: lines for more than ten million updates.
+pub(crate) const LARGEST: u64 = 1 << 32;
 
 /// A line of `metrics.jsonl`: how training stood after one update.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -148,6 +155,7 @@ impl Row for Event {
 pub struct Log<R> {
     path: PathBuf,
     file: BufWriter<File>,
+    hasher: Sha256,
     rows: PhantomData<fn(&R)>,
 }
 
@@ -156,12 +164,21 @@ impl<R: Row> Log<R> {
     /// by [`truncate_after`].
     ///
     /// # Errors
-    /// When the file cannot be opened for writing.
+    /// When the file cannot be opened for writing, and when what is in it cannot be read.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
         let path = path.into();
-        let file = OpenOptions::new().append(true).create(true).open(&path);
+        let there = match files::read(&path, LARGEST) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            there => there.map_err(|error| failure("read", &path, error))?,
+        };
+        let file = files::open_own(&path, OpenOptions::new().append(true).create(true));
         let file = file.map_err(|error| failure("write", &path, error))?;
-        Ok(Self { path, file: BufWriter::new(file), rows: PhantomData })
+        Ok(Self { hasher: Sha256::new_with_prefix(there), ..Self::appending(path, file) })
+    }
+
+    /// A log that appends to an open file; `path` stands for it in messages.
+    pub fn appending(path: impl Into<PathBuf>, file: File) -> Self {
+        Self { path: path.into(), file: BufWriter::new(file), hasher: Sha256::new(), rows: PhantomData }
     }
 
     /// Adds a row; it may stay in memory until the next [`Log::flush`].
@@ -172,7 +189,13 @@ impl<R: Row> Log<R> {
         // One write for the whole line, so that what is cut off is the end of a line and not the middle of two.
         let mut line = serde_json::to_string(row).map_err(|error| Error::internal("cannot log a row", error))?;
         line.push('\n');
+        self.hasher.update(&line);
         self.file.write_all(line.as_bytes()).map_err(|error| failure("write", &self.path, error))
+    }
+
+    /// The SHA-256 of all rows so far, in hexadecimal digits.
+    pub fn digest(&self) -> String {
+        hash::finish(self.hasher.clone())
     }
 
     /// Hands all rows to the operating system. To be called after each report.
@@ -187,22 +210,22 @@ impl<R: Row> Log<R> {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn settle(&mut self) -> Result<Settle> {
+    pub fn sync_later(&mut self) -> Result<PendingSync> {
         self.flush()?;
         let file = self.file.get_ref().try_clone().map_err(|error| failure("write", &self.path, error))?;
-        Ok(Settle { path: self.path.clone(), file })
+        Ok(PendingSync { path: self.path.clone(), file })
     }
 }
 
 /// Rows on their way to the disk: to be brought there before a checkpoint is written, so that the rows that it counts on
 /// are there even if the machine stops.
 #[derive(Debug)]
-pub struct Settle {
+pub struct PendingSync {
     path: PathBuf,
     file: File,
 }
 
-impl Settle {
+impl PendingSync {
     /// Waits until they are there.
     ///
     /// # Errors
@@ -216,7 +239,7 @@ impl Settle {
     }
 }
 
-/// All rows of a log. A last line that is only half written, as while training goes on, is left out; a log that was
+/// All rows of a log. A last line that is only half written, as while training runs, is left out; a log that was
 /// never begun has no rows.
 ///
 /// # Errors
@@ -238,8 +261,19 @@ fn rows<R: Row>(path: &Path, text: &str) -> Result<Vec<R>> {
     Ok(rows.collect::<std::result::Result<_, Problem>>()?)
 }
 
+/// The SHA-256 of the rows that were written no later than after `updates` updates, as [`Log::digest`] gave it then.
+///
+/// # Errors
+/// Those of [`truncate_after`].
+pub fn digest_after<R: Row>(path: &Path, updates: u64) -> Result<String> {
+    let text = contents(path)?.unwrap_or_default();
+    let kept = kept_by::<R>(path, &text, |_, row| row.step() < updates)?;
+    Ok(hash::sha256_hex(&text.as_bytes()[..kept]))
+}
+
 /// Cuts off the rows that were written later than after `updates` updates, and a last line that is only half written.
-/// A run that goes on from a checkpoint of that many updates then appends what belongs there.
+/// A run that is resumed from a checkpoint of that many updates then appends what belongs there. The log is another file
+/// afterwards: a [`Log`] that is open has to be opened again.
 ///
 /// # Errors
 /// When the file cannot be read or written, or a line before the last is not a row.
@@ -257,27 +291,30 @@ pub fn truncate_to<R: Row>(path: &Path, rows: u64) -> Result<()> {
 
 fn truncate<R: Row>(path: &Path, stays: impl Fn(usize, &R) -> bool) -> Result<()> {
     let Some(text) = contents(path)? else { return Ok(()) };
-    let mut keep = 0;
-    let mut rest = lines(&text).enumerate().peekable();
+    let kept = kept_by::<R>(path, &text, stays)?;
+    // A new file under the name, so that nothing is cut off a file that has another name too.
+    replace::text(path, &text[..kept])
+}
+
+/// The bytes of the rows at the beginning that stay.
+fn kept_by<R: Row>(path: &Path, text: &str, stays: impl Fn(usize, &R) -> bool) -> Result<usize> {
+    let mut kept = 0;
+    let mut rest = lines(text).enumerate().peekable();
     while let Some((index, (start, line))) = rest.next() {
-        match parse::<R>(path, &text, start, line) {
-            Ok(row) if stays(index, &row) => keep = start + line.len() + 1,
+        match parse::<R>(path, text, start, line) {
+            Ok(row) if stays(index, &row) => kept = start + line.len() + 1,
             Ok(_) => break,
             // What stood at the end when the machine stopped.
             Err(_) if rest.peek().is_none() => break,
             Err(problem) => return Err(problem.into()),
         }
     }
-    let cut = || {
-        let file = OpenOptions::new().write(true).open(path)?;
-        file.set_len(keep as u64)
-    };
-    cut().map_err(|error| failure("write", path, error))
+    Ok(kept)
 }
 
 /// The text of the file, if there is one; bytes that are no text are at fault on their line.
 fn contents(path: &Path) -> Result<Option<String>> {
-    match fs::read(path) {
+    match files::read(path, LARGEST) {
         Ok(bytes) => whole_lines(bytes).map(Some).map_err(|error| failure("read", path, error)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(failure("read", path, error)),

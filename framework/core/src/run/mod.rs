@@ -15,11 +15,20 @@ pub mod replace;
 
 use std::{io, path::Path};
 
-use crate::error::{Error, Problem};
+use crate::{
+    error::{Error, Problem},
+    files::Refusal,
+};
 
-/// What is told when a file or folder cannot be used: the user's fault where the user can mend it.
+/// Bytes of the largest page that a run keeps about itself: its experiment, its environment, where it comes from.
+pub(crate) const LARGEST_PAGE: u64 = 1 << 20;
+
+/// The error of a file or folder that cannot be used: the user's fault where the user can fix it.
 pub fn failure(doing: &str, path: &Path, error: io::Error) -> Error {
     use io::ErrorKind as Kind;
+    if let Some(refusal) = Refusal::of(&error) {
+        return Problem::new(format!("cannot {doing} `{}`: {refusal}", path.display())).hint(refusal.hint()).into();
+    }
     let (reason, hint) = match error.kind() {
         Kind::NotFound if doing == "read" => ("there is no such file", "check the path"),
         Kind::NotFound => ("its folder does not exist", "create the folder first"),

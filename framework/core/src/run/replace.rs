@@ -3,8 +3,10 @@
 //! A run may be stopped at any moment: by its user, by a full disk, by the machine. So a file is written beside the one
 //! that it replaces, brought to the disk, and only then renamed over it. Who reads it finds the old file or the new one.
 //!
-//! Only plain files are replaced so. A link stays a link, and the file that it leads to is replaced. Into a pipe or a device
-//! the text is written as into any other: a name over `/dev/null` would, for who may do so, take it away from everybody.
+//! A file of a run's own is a plain file in the run's folder: whatever has its name is replaced, a link as such, so that
+//! nothing is written where a link leads to. What the user names ([`output`]) is taken as it is: a link stays a link, and
+//! the file that it leads to is replaced; into a pipe or a device the text is written as into any other, for a file named
+//! `/dev/null` would, for who may do so, take it away from everybody.
 
 use std::{
     fs::{self, File},
@@ -15,7 +17,7 @@ use std::{
 use super::failure;
 use crate::error::Result;
 
-/// Replaces the text of a file.
+/// Replaces the text of a file of a run's own.
 ///
 /// # Errors
 /// When it cannot be written; the file is then what it was.
@@ -23,19 +25,35 @@ pub fn text(path: &Path, text: &str) -> Result<()> {
     file(path, |file| file.write_all(text.as_bytes()))
 }
 
-/// Replaces a file by what `write` writes.
+/// Replaces the text of a file that the user named.
+///
+/// # Errors
+/// Those of [`text()`].
+pub fn output(path: &Path, text: &str) -> Result<()> {
+    output_file(path, |file| file.write_all(text.as_bytes()))
+}
+
+/// Replaces a file of a run's own by what `write` writes.
 ///
 /// # Errors
 /// When it cannot be written; the file is then what it was.
 pub(crate) fn file(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> Result<()> {
-    attempt(path, write).map_err(|error| failure("write", path, error))
+    over(path, write).map_err(|error| failure("write", path, error))
 }
 
-fn attempt(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+/// Replaces a file that the user named by what `write` writes.
+///
+/// # Errors
+/// Those of [`file`].
+pub(crate) fn output_file(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> Result<()> {
+    follow(path, write).map_err(|error| failure("write", path, error))
+}
+
+fn follow(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     match fs::metadata(path) {
         Ok(there) if there.is_file() => over(&fs::canonicalize(path)?, write),
         Ok(there) if !there.is_dir() => write(&mut File::options().write(true).open(path)?),
-        // A folder is refused, and anything else that is wrong with the name told, where the new name is given.
+        // A folder, and anything else that is wrong with the name, is refused where the new name is given.
         _ => over(path, write),
     }
 }
@@ -47,7 +65,7 @@ fn over(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Res
     };
     let mut builder = tempfile::Builder::new();
     builder.prefix(".").suffix(".partial");
-    // Temporary files are private unless told otherwise; this one becomes an ordinary file.
+    // Temporary files are private by default; this one becomes an ordinary file.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     // From here on every way out but the last removes it: that is what dropping it does.

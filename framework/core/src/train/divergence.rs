@@ -1,4 +1,4 @@
-//! What happens when a number is no longer finite: the end, an update dropped, or a way back.
+//! The answers to a value that is no longer finite: stopping, dropping the update, or rewinding to a checkpoint.
 
 use super::{Training, resume};
 use crate::{
@@ -44,7 +44,7 @@ impl Training<'_> {
         if sound {
             return Ok(None);
         }
-        // Messages and ways back are about what is on the disk.
+        // Messages and rewinding refer to what is on the disk.
         self.writer.wait()?;
         let (gradient_norm, _) = self.network.executor.gradient_norms()?;
         let rate_factor = self.progress.rate_factor;
@@ -84,6 +84,7 @@ impl Training<'_> {
         self.metrics.flush()?;
         self.samples.flush()?;
         resume::put_in_order(self.directory, updates, events)?;
+        (self.metrics, self.samples) = (Log::open(self.directory.metrics())?, Log::open(self.directory.samples())?);
         self.saved = Some(updates);
         let rate_factor = self.progress.rate_factor;
         let event = self.note(Event { action: Action::Rewind, back_to: Some(updates), rate_factor, ..event })?;
@@ -95,7 +96,7 @@ impl Training<'_> {
     fn note(&mut self, event: Event) -> Result<Event> {
         let mut events = Log::open(self.directory.events())?;
         events.append(&event)?;
-        events.settle()?.wait()?;
+        events.sync_later()?.wait()?;
         self.progress.events += 1;
         Ok(event)
     }

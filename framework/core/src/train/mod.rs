@@ -10,19 +10,19 @@ use std::time::Instant;
 use self::writer::Writer;
 use crate::{
     data::Data,
-    error::Result,
+    error::{Problem, Result},
     executor::memory,
     experiment::{Experiment, OnNonfinite, Smoothing},
     inspect::{
         evaluate::evaluate,
-        generate::{Generated, Request, generate},
+        generate::{GeneratedText, Request, generate},
     },
     model::Model,
     network::Network,
     plugins::Registry,
     random::Stream,
     run::{
-        checkpoint::{self, Best, Checkpoint, Interval, Progress},
+        checkpoint::{self, Best, Checkpoint, Interval, LogDigests, Progress},
         directory::RunDirectory,
         keep,
         log::{Event, Log, Metric, SampleRow},
@@ -38,20 +38,22 @@ pub trait Observer {
     /// A line of metrics was written.
     fn measured(&mut self, metric: &Metric);
     /// Samples were drawn after that step.
-    fn sampled(&mut self, step: u64, samples: &[Generated]);
+    fn sampled(&mut self, step: u64, samples: &[GeneratedText]);
     /// Whether to end after this update, with a checkpoint.
     fn wants_to_stop(&self) -> bool;
     /// A number was not finite, and training went on all the same.
     fn recovered(&mut self, _event: &Event) {}
+    /// Something went wrong that does no harm to the training.
+    fn warned(&mut self, _warning: &Problem) {}
 }
 
-/// Nobody watches: the training runs to its end.
+/// No observer: the training runs to its end.
 impl Observer for () {
     fn updated(&mut self, _updates: u64, _total: u64, _smoothed_loss: f64) {}
 
     fn measured(&mut self, _metric: &Metric) {}
 
-    fn sampled(&mut self, _step: u64, _samples: &[Generated]) {}
+    fn sampled(&mut self, _step: u64, _samples: &[GeneratedText]) {}
 
     fn wants_to_stop(&self) -> bool {
         false
@@ -84,7 +86,7 @@ pub struct Training<'a> {
     /// `samples.jsonl`.
     pub samples: Log<SampleRow>,
     /// Updates whose losses are still on the device.
-    unread: Vec<Unread>,
+    pending: Vec<PendingLoss>,
     /// Updates of the newest checkpoint of the run, if it has one.
     saved: Option<u64>,
     /// SHA-256 of the text, for the checkpoints.
@@ -99,19 +101,19 @@ pub struct Training<'a> {
 /// When it has not.
 pub fn fits(experiment: &Experiment, data: &Data, registry: &Registry) -> Result<()> {
     let model = Model::new(experiment, registry, data.vocabulary.len())?;
-    let batch = data.train.batch(0);
-    memory::fits_training(&model, experiment, batch.rows, batch.steps)
+    let (rows, steps) = data.train.largest_batch();
+    memory::fits_training(&model, experiment, rows, steps)
 }
 
 /// What must be known of an update to make something of its loss.
-struct Unread {
+struct PendingLoss {
     step: u64,
     divisor: f64,
     characters: u64,
 }
 
-/// Losses that are left on the device at most: a training that has diverged shall not go on for long.
-const MOST_UNREAD: usize = 100;
+/// Losses that are left on the device at most: a training that has diverged has to be noticed soon.
+const MOST_PENDING: usize = 100;
 
 // ANCHOR: train
 impl Training<'_> {
@@ -123,6 +125,7 @@ impl Training<'_> {
     pub fn run(&mut self, observer: &mut dyn Observer) -> Result<Ending> {
         let ending = self.update(observer);
         let written = self.writer.wait();
+        self.writer.warnings().iter().for_each(|warning| observer.warned(warning));
         ending.and_then(|ending| written.map(|()| ending))
     }
 
@@ -136,7 +139,7 @@ impl Training<'_> {
             let batch = self.data.train.batch(step);
             let dropout = Stream::new(self.network.experiment.seed, "dropout", step);
             self.network.executor.train(&batch, dropout, self.learning_rate(step))?;
-            self.unread.push(Unread { step, divisor: batch.divisor, characters: batch.counted() });
+            self.pending.push(PendingLoss { step, divisor: batch.divisor, characters: batch.counted() });
 
             let (last, stop) = (step + 1 == total, observer.wants_to_stop());
             let report = step.is_multiple_of(train.report_every) || last;
@@ -165,6 +168,7 @@ impl Training<'_> {
             }
             if due || self.is_out_of_patience() {
                 self.save()?;
+                self.writer.warnings().iter().for_each(|warning| observer.warned(warning));
                 saved = Instant::now();
             }
             if stop && !last {
@@ -190,14 +194,14 @@ impl Training<'_> {
     /// those updates do that must be taken back if they fail.
     fn reads_at_once(&self) -> bool {
         let skips = self.network.experiment.train.on_nonfinite == OnNonfinite::Skip;
-        skips || !self.network.executor.is_async() || self.unread.len() >= MOST_UNREAD
+        skips || !self.network.executor.is_async() || self.pending.len() >= MOST_PENDING
     }
 
     /// Reads the losses of the updates since the last time, judges them, and enters the sound ones into the means.
     fn read_losses(&mut self, thoroughly: bool) -> Result<Option<Event>> {
-        let (losses, unread) = (self.network.executor.losses()?, std::mem::take(&mut self.unread));
-        let last = unread.len().saturating_sub(1);
-        for (index, (nats, update)) in losses.into_iter().zip(unread).enumerate() {
+        let (losses, pending) = (self.network.executor.losses()?, std::mem::take(&mut self.pending));
+        let last = pending.len().saturating_sub(1);
+        for (index, (nats, update)) in losses.into_iter().zip(pending).enumerate() {
             let loss = nats / update.divisor;
             if let Some(event) = self.judge(update.step, loss, thoroughly && index == last)? {
                 return Ok(Some(event));
@@ -259,7 +263,7 @@ impl Training<'_> {
     }
 
     /// Draws the samples of a report.
-    fn sample(&mut self, step: u64) -> Result<Vec<Generated>> {
+    fn sample(&mut self, step: u64) -> Result<Vec<GeneratedText>> {
         let sample = &self.network.experiment.sample;
         let request = Request {
             prefix: sample.prefix.clone(),
@@ -283,7 +287,7 @@ impl Training<'_> {
     /// # Errors
     /// When the device fails, and when the checkpoint before could not be written.
     pub fn save(&mut self) -> Result<()> {
-        let (rows, samples, checkpoint) = (self.metrics.settle()?, self.samples.settle()?, self.checkpoint()?);
+        let (rows, samples, checkpoint) = (self.metrics.sync_later()?, self.samples.sync_later()?, self.checkpoint()?);
         let (directory, before, keep) = (self.directory.clone(), self.saved, self.network.experiment.train.keep);
         self.writer.start(move || {
             rows.wait()?;
@@ -307,6 +311,8 @@ impl Training<'_> {
     fn checkpoint(&self) -> Result<Checkpoint> {
         let mut checkpoint = self.network.checkpoint(&self.progress)?;
         checkpoint.meta.data = Some(self.digest.clone());
+        let (metrics, samples) = (self.metrics.digest(), self.samples.digest());
+        checkpoint.meta.logs = Some(LogDigests { metrics, samples });
         Ok(checkpoint)
     }
 }
@@ -341,7 +347,7 @@ impl<'a> Training<'a> {
             directory,
             metrics,
             samples,
-            unread: Vec::new(),
+            pending: Vec::new(),
             saved,
             digest: data.digest(),
             writer: Writer::default(),

@@ -15,9 +15,11 @@ use crate::{
     data::Vocabulary,
     error::{Error, Problem, Result},
     experiment::Experiment,
+    files,
     hash::sha256_hex,
     network::Network,
     run::{
+        LARGEST_PAGE,
         checkpoint::{self, Checkpoint, STATE},
         directory::{RunDirectory, RunRef},
         failure, replace,
@@ -29,17 +31,19 @@ use crate::{
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Origin {
     /// The folder that the paths in the experiment are relative to, as seen from the run's folder.
-    pub folder: String,
+    #[serde(with = "exact")]
+    pub folder: PathBuf,
     /// The checkpoint that it began with; none if it began with new parameters.
-    pub from: Option<Began>,
+    pub from: Option<StartRecord>,
 }
 
 /// The checkpoint that a run began with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Began {
+pub struct StartRecord {
     /// The file, as seen from the run's folder.
-    pub path: String,
+    #[serde(with = "exact")]
+    pub path: PathBuf,
     /// SHA-256 of the file, in hexadecimal digits.
     pub sha256: String,
 }
@@ -59,7 +63,7 @@ impl Start {
     /// Those of [`checkpoint::read`].
     pub fn read(path: &Path) -> Result<Self> {
         let checkpoint = checkpoint::read(path)?;
-        let bytes = fs::read(path).map_err(|error| failure("read", path, error))?;
+        let bytes = files::read(path, u64::MAX - 1).map_err(|error| failure("read", path, error))?;
         Ok(Self { checkpoint, path: path.to_owned(), sha256: sha256_hex(&bytes) })
     }
 
@@ -71,7 +75,7 @@ impl Start {
         Vocabulary::from_text(&self.checkpoint.meta.vocabulary, &experiment.vocabulary)
     }
 
-    /// Gives the parameters to a network, and the optimiser's state if there is any. A state carried over belongs to the
+    /// Loads the parameters into a network, and the optimizer's state if there is any. A state carried over belongs to the
     /// place in the text where the other training stood, and is left out.
     ///
     /// # Errors
@@ -122,7 +126,7 @@ impl Origin {
     pub fn write(run: &RunDirectory, folder: &Path, start: Option<&Start>) -> Result<()> {
         let seen = |path: &Path| seen_from(path, run.path()).map_err(|error| failure("read", path, error));
         let from = match start {
-            Some(start) => Some(Began { path: seen(&start.path)?, sha256: start.sha256.clone() }),
+            Some(start) => Some(StartRecord { path: seen(&start.path)?, sha256: start.sha256.clone() }),
             None => None,
         };
         let text = serde_json::to_string_pretty(&Self { folder: seen(folder)?, from })
@@ -136,7 +140,7 @@ impl Origin {
     /// When it cannot be read.
     pub fn read(run: &RunDirectory) -> Result<Option<Self>> {
         let path = run.origin();
-        let text = match fs::read_to_string(&path) {
+        let text = match files::read_text(&path, LARGEST_PAGE) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failure("read", &path, error)),
@@ -170,7 +174,7 @@ fn from_here(path: &Path) -> PathBuf {
 
 /// How a path is reached from a folder; both are there. It begins at the root only where nothing else leads to it, as
 /// from one drive of Windows to another.
-fn seen_from(path: &Path, folder: &Path) -> io::Result<String> {
+fn seen_from(path: &Path, folder: &Path) -> io::Result<PathBuf> {
     let (path, folder) = (fs::canonicalize(path)?, fs::canonicalize(folder)?);
     let (mut to, mut from) = (path.components().peekable(), folder.components().peekable());
     while to.peek().is_some() && to.peek() == from.peek() {
@@ -178,9 +182,42 @@ fn seen_from(path: &Path, folder: &Path) -> io::Result<String> {
         from.next();
     }
     if matches!(to.peek(), Some(Component::Prefix(_) | Component::RootDir)) {
-        return Ok(path.display().to_string());
+        return Ok(path);
     }
-    let up = from.map(|_| "..".to_owned());
-    let parts: Vec<_> = up.chain(to.map(|part| part.as_os_str().to_string_lossy().into_owned())).collect();
-    Ok(if parts.is_empty() { ".".to_owned() } else { parts.join("/") })
+    let seen: PathBuf = from.map(|_| Component::ParentDir).chain(to).collect();
+    Ok(if seen.as_os_str().is_empty() { PathBuf::from(".") } else { seen })
+}
+
+/// A path as JSON: a string, or the list of its bytes where they are not UTF-8.
+mod exact {
+    use std::path::{Path, PathBuf};
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+    use serde_json::Value;
+
+    pub(super) fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+        match path.to_str() {
+            Some(text) => serializer.serialize_str(&text.replace(std::path::MAIN_SEPARATOR, "/")),
+            None => path.as_os_str().as_encoded_bytes().serialize(serializer),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::String(text) => Ok(text.into()),
+            bytes => path(serde_json::from_value(bytes).map_err(D::Error::custom)?).map_err(D::Error::custom),
+        }
+    }
+
+    #[cfg(unix)]
+    #[expect(clippy::unnecessary_wraps, reason = "on other systems not every list of bytes is a path")]
+    fn path(bytes: Vec<u8>) -> Result<PathBuf, std::string::FromUtf8Error> {
+        use std::os::unix::ffi::OsStringExt;
+        Ok(std::ffi::OsString::from_vec(bytes).into())
+    }
+
+    #[cfg(not(unix))]
+    fn path(bytes: Vec<u8>) -> Result<PathBuf, std::string::FromUtf8Error> {
+        String::from_utf8(bytes).map(PathBuf::from)
+    }
 }

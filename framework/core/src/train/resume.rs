@@ -1,6 +1,6 @@
-//! Going on with a run that was cut short: what is there, whether it fits, and putting it in order.
+//! Resuming an interrupted run: what is there, whether it fits, and restoring it.
 //!
-//! A run goes on only as the experiment that it was begun as, on the text that it was begun on, from a checkpoint whose
+//! A run is resumed only as the experiment that it was begun as, on the text that it was begun on, from a checkpoint whose
 //! every bit is as it was written; anything else is refused with what differs.
 
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use crate::{
     network::Network,
     plugins::{Registry, check_drift},
     run::{
-        checkpoint::{Checkpoint, Found, OPTIMIZER, PARAMETERS, examine},
+        checkpoint::{Checkpoint, Inspection, OPTIMIZER, PARAMETERS, examine},
         directory::{RunDirectory, RunRef},
         keep::{self, Search},
         lock::Lock,
@@ -22,14 +22,14 @@ use crate::{
     },
 };
 
-/// A run that can go on.
+/// A run that can be resumed.
 #[derive(Debug)]
 pub struct Plan {
     /// Its experiment, perhaps with more steps than before.
     pub experiment: Experiment,
     /// From where; nothing if no checkpoint had been written yet, so that training begins anew.
     pub checkpoint: Option<Checkpoint>,
-    /// What is to be told: damaged checkpoints, and which one is used.
+    /// Warnings: damaged checkpoints and which one is used, another device, changed logs.
     pub reports: Vec<Problem>,
     damaged: Vec<PathBuf>,
     /// Whether the user chose a checkpoint other than the newest, which is then kept under another name.
@@ -55,15 +55,15 @@ impl Plan {
         let mut search = match run {
             RunRef::Run(run) => keep::newest(run)?,
             RunRef::Checkpoint(path) => match examine(path)? {
-                Found::Good(checkpoint) => {
+                Inspection::Good(checkpoint) => {
                     Search { checkpoint: Some(*checkpoint), reports: Vec::new(), damaged: Vec::new() }
                 }
-                Found::Damaged(problem) => return Err(problem.into()),
+                Inspection::Damaged(problem) => return Err(problem.into()),
             },
         };
         let [then, now] = [&recorded, &experiment].map(|experiment| experiment.backend.device.as_str());
         if then != now {
-            let moved = Problem::new(format!("the run goes on on `{now}`; until now it was on `{then}`"));
+            let moved = Problem::new(format!("the run is resumed on `{now}`; until now it was on `{then}`"));
             search
                 .reports
                 .push(moved.note("every device rounds in its own way: `hatchery drift` shows how far they part"));
@@ -79,6 +79,9 @@ impl Plan {
                 return Err(refusal(what, obstacles).hint(FOREIGN).into());
             }
         }
+        if let Some(checkpoint) = &search.checkpoint {
+            search.reports.extend(changed_logs(&directory, checkpoint)?);
+        }
         let chosen = matches!(run, RunRef::Checkpoint(path) if path.file_name() != directory.checkpoint().file_name());
         let Search { checkpoint, reports, damaged } = search;
         Ok(Self { experiment, checkpoint, reports, damaged, chosen })
@@ -93,7 +96,7 @@ impl Plan {
         checkpoint.map(|it| Vocabulary::from_text(&it.meta.vocabulary, &self.experiment.vocabulary)).transpose()
     }
 
-    /// Takes the run up: loads the checkpoint, cuts the logs back to it, and removes what a killed program left.
+    /// Resumes the run: loads the checkpoint, cuts the logs back to it, and removes what a killed program left.
     ///
     /// # Errors
     /// When the text is another than before, when the checkpoint does not fit the model, and when the disk fails. The
@@ -125,6 +128,25 @@ impl Plan {
     }
 }
 
+/// A warning for each log of which the part that belongs to the checkpoint is no longer as it was written. Training does
+/// not depend on it; tables and pictures do.
+fn changed_logs(directory: &RunDirectory, checkpoint: &Checkpoint) -> Result<Vec<Problem>> {
+    let Some(then) = &checkpoint.meta.logs else { return Ok(Vec::new()) };
+    let updates = checkpoint.meta.progress.updates;
+    let (metrics, samples) = (directory.metrics(), directory.samples());
+    let logs = [
+        (log::digest_after::<Metric>(&metrics, updates)?, &then.metrics, metrics),
+        (log::digest_after::<SampleRow>(&samples, updates)?, &then.samples, samples),
+    ];
+    let changed = logs.into_iter().filter(|(now, then, _)| now != *then);
+    let warning = |(_, _, path): (_, _, PathBuf)| {
+        Problem::new(format!("`{}` is no longer what the training wrote", path.display()))
+            .note(format!("its part up to the checkpoint after {updates} updates was changed, or lines are missing"))
+            .hint("take it from a copy: tables and pictures show what stands in it; the training does not depend on it")
+    };
+    Ok(changed.map(warning).collect())
+}
+
 /// Cuts what is newer than the checkpoint off, and what was half written.
 ///
 /// # Errors
@@ -139,7 +161,7 @@ pub fn put_in_order(directory: &RunDirectory, updates: u64, events: u64) -> Resu
 /// Loads a checkpoint and makes sure that nothing of it was left behind.
 ///
 /// # Errors
-/// When it does not fit the model or the optimiser.
+/// When it does not fit the model or the optimizer.
 fn load(network: &mut Network, checkpoint: &Checkpoint, directory: &RunDirectory) -> Result<()> {
     network.executor.load(&checkpoint.tensors)?;
     let loaded = network.executor.save()?;
@@ -151,17 +173,17 @@ fn load(network: &mut Network, checkpoint: &Checkpoint, directory: &RunDirectory
         Problem::new(format!("the checkpoint in `{folder}` does not fit its experiment: {what}")).hint(FOREIGN)
     };
     if let Some(tensor) = lost {
-        return Err(unfit(&format!("`{}` cannot be taken up", tensor.name)).into());
+        return Err(unfit(&format!("`{}` cannot be restored", tensor.name)).into());
     }
-    // An optimiser remembers something of every parameter or of none.
-    let remembers = |name: &str| {
+    // An optimizer has state for every parameter or for none.
+    let has_state = |name: &str| {
         let prefix = format!("{name}.");
-        checkpoint.group(OPTIMIZER).any(|(remembered, _)| remembered.starts_with(&prefix))
+        checkpoint.group(OPTIMIZER).any(|(state, _)| state.starts_with(&prefix))
     };
-    let (known, unknown): (Vec<_>, Vec<_>) = checkpoint.group(PARAMETERS).partition(|(name, _)| remembers(name));
+    let (known, unknown): (Vec<_>, Vec<_>) = checkpoint.group(PARAMETERS).partition(|(name, _)| has_state(name));
     match unknown.first() {
         Some((name, _)) if !known.is_empty() => {
-            Err(unfit(&format!("the optimiser's memory of `{name}` is missing")).into())
+            Err(unfit(&format!("the optimizer's state of `{name}` is missing")).into())
         }
         _ => Ok(()),
     }
@@ -181,11 +203,14 @@ fn same_text(before: Option<&str>, data: &Data, directory: &RunDirectory) -> Res
     }
 }
 
-/// Another plugin may be good enough to sample with, but not to go on exactly.
+/// Another plugin may be good enough to sample with, but not to resume exactly.
 fn with_its_own(drift: Error) -> Error {
     let Error::User(problems) = drift else { return drift };
     Error::User(
-        problems.into_iter().map(|problem| problem.hint("a run goes on with the plugin of then only")).collect(),
+        problems
+            .into_iter()
+            .map(|problem| problem.hint("a run is resumed with the plugin that it was trained with"))
+            .collect(),
     )
 }
 

@@ -93,7 +93,7 @@ fn beside(new: &New, hatchery: &Path) -> Result<()> {
         let _ = fs::remove_dir_all(&folder);
     }
     written?;
-    println!("{}", folder.display());
+    out!("{}", folder.display());
     next_steps(new, &folder, &target);
     Ok(())
 }
@@ -136,7 +136,7 @@ fn within(new: &New, hatchery: &Path) -> Result<()> {
     );
     write(&file, &source)?;
     write(&list, &listed)?;
-    println!("{}\n{}", file.display(), list.display());
+    out!("{}\n{}", file.display(), list.display());
     say!(
         "next, for the tests ask for them: its page book/src/plugins/{}s/{}.md, and an experiment in experiments/ that \
          uses it",

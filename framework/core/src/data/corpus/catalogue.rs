@@ -43,7 +43,7 @@ pub enum State {
 
 /// A corpus that is known by name, as `hatchery data list` lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
+pub struct CatalogueItem {
     /// The name used in experiment files.
     pub name: &'static str,
     /// What it is.
@@ -58,7 +58,7 @@ pub struct Listed {
 
 /// The folders in which fetched files are looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Places {
+pub struct TextFolders {
     /// Looked in first: `$HATCHERY_DATA`.
     pub data: Option<PathBuf>,
     /// Looked in next, and fetched to: `$HATCHERY_CACHE`, or `hatchery` in the user's cache folder.
@@ -164,15 +164,15 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 }
 
 /// Everything that is known by name, and where it is.
-pub fn list(places: &Places) -> Vec<Listed> {
-    let embedded = EMBEDDED.iter().zip(EMBEDDED_DESCRIPTIONS).map(|((name, text), description)| Listed {
+pub fn list(places: &TextFolders) -> Vec<CatalogueItem> {
+    let embedded = EMBEDDED.iter().zip(EMBEDDED_DESCRIPTIONS).map(|((name, text), description)| CatalogueItem {
         name,
         description,
         terms: "Hatchery's own",
         bytes: text.len() as u64,
         state: State::Embedded,
     });
-    let fetched = ALL.iter().map(|entry| Listed {
+    let fetched = ALL.iter().map(|entry| CatalogueItem {
         name: entry.name,
         description: entry.description,
         terms: entry.terms,
@@ -184,7 +184,7 @@ pub fn list(places: &Places) -> Vec<Listed> {
 
 impl Entry {
     /// Where it is: fetched, or absent. A file of another size is not it.
-    pub fn state(&self, places: &Places) -> State {
+    pub fn state(&self, places: &TextFolders) -> State {
         match places.files(self.file).find(|path| size(path) == Some(self.bytes)) {
             Some(path) => State::Fetched(path),
             None => State::Absent,
@@ -192,7 +192,7 @@ impl Entry {
     }
 
     /// The file to read, for an experiment that names it.
-    pub(super) fn locate(&self, places: &Places) -> Result<PathBuf> {
+    pub(super) fn locate(&self, places: &TextFolders) -> Result<PathBuf> {
         if !self.is_text {
             return Err(Problem::new(format!("`{}` is a model, not a text", self.name))
                 .note(format!("known corpora: {}", names().collect::<Vec<_>>().join(", ")))
@@ -212,7 +212,7 @@ impl Entry {
     }
 }
 
-impl Places {
+impl TextFolders {
     /// Those that the environment names.
     pub fn from_environment() -> Self {
         let folder = |key| env::var_os(key).filter(|value| !value.is_empty()).map(PathBuf::from);

@@ -80,12 +80,12 @@ impl<'a> Part<'a> {
             Err(TryLockError::Error(_)) | Ok(()) => {}
         }
         let mut part = Self { entry, path, file, done: 0, hasher: Sha256::new() };
-        part.take_up().map_err(|cause| disk(&part.path, cause))?;
+        part.resume().map_err(|cause| disk(&part.path, cause))?;
         Ok(part)
     }
 
     /// Reads what an earlier call left, or drops it if it cannot be the beginning of the file.
-    fn take_up(&mut self) -> std::io::Result<()> {
+    fn resume(&mut self) -> std::io::Result<()> {
         if self.file.metadata()?.len() > self.entry.bytes {
             return self.start_over();
         }
@@ -231,7 +231,7 @@ fn continues(response: &Response<Body>, part: &Part<'_>) -> bool {
 }
 
 fn other_size(part: &Part<'_>, found: &str) -> Error {
-    // What is of the wrong size must not be taken up by the next call. That a second fault hides the first helps nobody.
+    // A file of the wrong size must not be resumed by the next call. A second fault must not hide the first.
     let _ = fs::remove_file(&part.path);
     Problem::new(format!("the file at the address of `{}` is another one", part.entry.name))
         .note(format!("expected: {} bytes", part.entry.bytes))

@@ -9,14 +9,14 @@ use std::{
 use memmap2::{Advice, Mmap};
 
 /// A mapped file whose bytes were found to be UTF-8.
-pub(super) struct Mapped {
+pub(super) struct MappedText {
     bytes: Mmap,
     /// Bytes read since the pages were last given back.
     resident: AtomicUsize,
 }
 
 /// The mapped bytes and the offset of the first that is not UTF-8.
-pub(super) type NotText = (Mmap, usize);
+pub(super) type InvalidText = (Mmap, usize);
 
 /// Bytes checked in one go.
 const CHUNK: usize = 1 << 22;
@@ -24,10 +24,10 @@ const CHUNK: usize = 1 << 22;
 /// Bytes read, before pages are given back.
 const RESIDENT: usize = 32 << 20;
 
-impl Mapped {
+impl MappedText {
     /// Maps a file and checks once that it is UTF-8.
-    pub(super) fn new(file: &File) -> io::Result<Result<Self, NotText>> {
-        // SAFETY: the mapping is read-only and lives as long as the bytes lent from it. That nobody changes or cuts
+    pub(super) fn new(file: &File) -> io::Result<Result<Self, InvalidText>> {
+        // SAFETY: the mapping is read-only and lives as long as the bytes lent from it. That no program changes or cuts
         // the file meanwhile cannot be enforced; `Text::map` documents it, as every program that maps files must.
         let bytes = unsafe { Mmap::map(file)? };
         let mapped = Self { bytes, resident: AtomicUsize::new(0) };
@@ -47,7 +47,7 @@ impl Mapped {
         unsafe { std::str::from_utf8_unchecked(&self.bytes) }
     }
 
-    /// Says that so many bytes were read; gives the pages back once they are many.
+    /// Counts bytes as read; gives the pages back once they are many.
     pub(super) fn touched(&self, bytes: usize) {
         if self.resident.fetch_add(bytes, Ordering::Relaxed) + bytes >= RESIDENT {
             self.resident.store(0, Ordering::Relaxed);

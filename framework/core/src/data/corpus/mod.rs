@@ -15,11 +15,12 @@ use std::{
     sync::Arc,
 };
 
-use self::{catalogue::Places, mapped::Mapped};
+use self::{catalogue::TextFolders, mapped::MappedText};
 use crate::{
     encoding::is_utf16,
     error::{Error, Problem, Result},
     experiment::Corpus,
+    files::{self, Refusal},
 };
 
 /// An opened corpus. A clone is a new handle on the same text.
@@ -32,7 +33,7 @@ pub struct Text {
 enum Body {
     Embedded(&'static str),
     Owned(String),
-    Mapped(Mapped),
+    Mapped(MappedText),
 }
 
 /// Files from this size on are mapped, in bytes; smaller ones are read, so that an editor that saves while training
@@ -54,14 +55,14 @@ pub(crate) const SCATTERED: usize = 64 << 10;
 /// # Errors
 /// When there is no such corpus, or it is not a text: a folder, an empty file, not UTF-8.
 pub fn open(corpus: &Corpus, folder: &Path) -> Result<Text> {
-    open_from(corpus, folder, &Places::from_environment())
+    open_from(corpus, folder, &TextFolders::from_environment())
 }
 
 /// [`open`], with the folders in which fetched files are looked for.
 ///
 /// # Errors
 /// Those of [`open`].
-pub fn open_from(corpus: &Corpus, folder: &Path, places: &Places) -> Result<Text> {
+pub fn open_from(corpus: &Corpus, folder: &Path, places: &TextFolders) -> Result<Text> {
     let name = match corpus {
         Corpus::Name(name) => name,
         Corpus::Glob { glob } => return open_glob(glob, folder),
@@ -87,10 +88,12 @@ pub fn open_from(corpus: &Corpus, folder: &Path, places: &Places) -> Result<Text
 
 /// A corpus as it is called from the current folder, whatever `folder` its experiment file lies in: a checkpoint is used
 /// without that file. From the root nothing is called, for a run may be passed on: such a corpus is called from `folder`.
-/// Returned with it is the folder from which it is called.
+/// Returned with it is the folder from which it is called. A name that is not UTF-8 cannot stand in an experiment: then
+/// too the corpus is called from `folder`.
 pub fn seen_from_here(corpus: &Corpus, folder: &Path) -> (Corpus, PathBuf) {
     let here = std::env::current_dir().unwrap_or_default();
-    let Ok(below) = folder.strip_prefix(&here).or(if folder.is_absolute() { Err(()) } else { Ok(folder) }) else {
+    let below = folder.strip_prefix(&here).ok().or(if folder.is_absolute() { None } else { Some(folder) });
+    let Some(below) = below.filter(|below| below.to_str().is_some()) else {
         let is_beside = match corpus {
             Corpus::Glob { .. } => true,
             Corpus::Name(name) => fs::exists(folder.join(name)).unwrap_or(false),
@@ -131,7 +134,7 @@ impl Text {
     /// # Errors
     /// Those of [`Text::file`].
     pub fn read(name: &str, path: &Path) -> Result<Self> {
-        let bytes = fs::read(path).map_err(|cause| unreadable(name, path, cause))?;
+        let bytes = files::read(path, u64::MAX - 1).map_err(|cause| unreadable(name, path, cause))?;
         if bytes.is_empty() {
             return Err(empty(name));
         }
@@ -151,11 +154,11 @@ impl Text {
         if path.is_dir() {
             return Err(is_folder(name));
         }
-        let file = fs::File::open(path).map_err(|cause| unreadable(name, path, cause))?;
+        let file = files::open(path).map_err(|cause| unreadable(name, path, cause))?;
         if file.metadata().map_err(|cause| unreadable(name, path, cause))?.len() == 0 {
             return Err(empty(name));
         }
-        let mapped = Mapped::new(&file)
+        let mapped = MappedText::new(&file)
             .map_err(|cause| unreadable(name, path, cause))?
             .map_err(|(bytes, at)| not_text(name, &bytes, at))?;
         Ok(Self { name: name.into(), body: Arc::new(Body::Mapped(mapped)) })
@@ -192,7 +195,7 @@ impl Text {
         })
     }
 
-    /// Says that so many bytes were read; a mapped file is given back to the system from time to time.
+    /// Counts bytes as read; the pages of a mapped file are given back to the system from time to time.
     pub(crate) fn touched(&self, bytes: usize) {
         if let Body::Mapped(mapped) = &*self.body {
             mapped.touched(bytes);
@@ -267,6 +270,9 @@ fn shown(folder: &Path) -> Display<'_> {
 fn unreadable(name: &str, path: &Path, cause: std::io::Error) -> Error {
     if path.is_dir() {
         return is_folder(name);
+    }
+    if let Some(refusal) = Refusal::of(&cause) {
+        return Problem::new(format!("cannot read `{}`: {refusal}", path.display())).hint(refusal.hint()).into();
     }
     match cause.kind() {
         ErrorKind::NotFound => Problem::new(format!("there is no file `{}`", path.display())).into(),

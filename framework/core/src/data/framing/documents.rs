@@ -134,6 +134,10 @@ impl Framer for DocumentFramer {
         self.ranges.len()
     }
 
+    fn steps(&self) -> usize {
+        self.steps.unwrap_or(self.longest)
+    }
+
     fn batch(&self, step: u64, order: &SequenceOrder) -> Batch {
         self.padded(&order.indices(step), None)
     }

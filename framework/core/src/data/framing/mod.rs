@@ -17,6 +17,9 @@ pub(super) trait Framer: fmt::Debug + Send + Sync {
     /// The number of sequences: documents, windows, or the rows of a stream.
     fn count(&self) -> usize;
 
+    /// The time steps of the longest batch.
+    fn steps(&self) -> usize;
+
     /// The number of sequences that are put in order: all, or one where the text itself is the order.
     fn ordered(&self) -> usize {
         self.count()

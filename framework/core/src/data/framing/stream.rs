@@ -68,6 +68,10 @@ impl Framer for StreamFramer {
         self.rows
     }
 
+    fn steps(&self) -> usize {
+        self.steps
+    }
+
     fn ordered(&self) -> usize {
         1
     }

@@ -60,6 +60,10 @@ impl Framer for WindowFramer {
         (self.tokens.len() - self.length).div_ceil(self.stride)
     }
 
+    fn steps(&self) -> usize {
+        self.length
+    }
+
     fn batch(&self, step: u64, order: &SequenceOrder) -> Batch {
         self.windows(&order.indices(step))
     }

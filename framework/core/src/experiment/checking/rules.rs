@@ -1,16 +1,16 @@
 //! What keys mean together: combinations that each table alone cannot refuse.
 
 use crate::{
-    device::KNOWN,
+    device::DEVICES,
     error::{Place, Problem},
     experiment::reading::spanned::{Entry, Node, Value},
     suggest::{nearest, question},
 };
 
 /// Everything wrong with the combination of values. `proposed` are the keys that are missing only because they are
-/// misspelt, `told` what is wrong with single values, of which nothing more is said.
-pub(crate) fn check(experiment: &Node, proposed: &[String], told: &[Problem]) -> Vec<Problem> {
-    let rules = Rules { experiment, proposed, told };
+/// misspelt, `reported` what is wrong with single values, of which nothing more is said.
+pub(crate) fn check(experiment: &Node, proposed: &[String], reported: &[Problem]) -> Vec<Problem> {
+    let rules = Rules { experiment, proposed, reported };
     [rules.length(), rules.numpy(), rules.numpy_seed(), rules.split(), rules.device(), rules.dtype()]
         .into_iter()
         .chain([rules.dropout(), rules.initializer(), rules.patience()])
@@ -21,7 +21,7 @@ pub(crate) fn check(experiment: &Node, proposed: &[String], told: &[Problem]) ->
 struct Rules<'a> {
     experiment: &'a Node,
     proposed: &'a [String],
-    told: &'a [Problem],
+    reported: &'a [Problem],
 }
 
 impl Rules<'_> {
@@ -67,7 +67,7 @@ impl Rules<'_> {
         let seed = self.entry(&["seed"])?;
         match seed.node.value {
             Value::Integer(number)
-                if self.uses_numpy() && !self.is_told(&seed.node) && number > i128::from(u32::MAX) =>
+                if self.uses_numpy() && !self.is_reported(&seed.node) && number > i128::from(u32::MAX) =>
             {
                 Some(
                     Problem::new(format!("`seed` is too large for NumPy's generator: {number}"))
@@ -105,8 +105,8 @@ impl Rules<'_> {
             Some((word, which)) => (word, Some(which)),
             None => (text, None),
         };
-        let words = || KNOWN.iter().map(|known| known.word);
-        let problem = match (KNOWN.iter().find(|known| known.word == word).map(|known| known.several), which) {
+        let words = || DEVICES.iter().map(|known| known.name);
+        let problem = match (DEVICES.iter().find(|known| known.name == word).map(|known| known.several), which) {
             (None, _) => {
                 let known = words().collect::<Vec<_>>().join(", ");
                 let problem =
@@ -196,7 +196,7 @@ impl Rules<'_> {
     /// A number that is none of the problems so far.
     fn number(&self, node: &Node) -> Option<f64> {
         match node.value {
-            _ if self.is_told(node) => None,
+            _ if self.is_reported(node) => None,
             Value::Integer(number) => Some(number as f64),
             Value::Float(number) => Some(number),
             _ => None,
@@ -204,8 +204,8 @@ impl Rules<'_> {
     }
 
     /// Whether something is wrong with this value by itself.
-    fn is_told(&self, node: &Node) -> bool {
-        self.told.iter().any(|problem| problem.place.as_ref() == Some(&node.place))
+    fn is_reported(&self, node: &Node) -> bool {
+        self.reported.iter().any(|problem| problem.place.as_ref() == Some(&node.place))
     }
 
     fn is_proposed(&self, path: &str) -> bool {

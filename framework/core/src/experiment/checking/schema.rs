@@ -27,7 +27,7 @@ pub(crate) enum Shape<'s> {
     /// A number, with limits.
     Number(&'s Json),
     /// `true` or `false`.
-    Truth,
+    Boolean,
     /// A list, with limits.
     List(&'s Json),
     /// A table of one of these forms.
@@ -63,7 +63,7 @@ impl Shape<'_> {
             Self::Words(_) | Self::Text(_) => matches!(node.value, Value::String(_)),
             Self::Integer(_) => matches!(node.value, Value::Integer(_)),
             Self::Number(_) => matches!(node.value, Value::Integer(_) | Value::Float(_)),
-            Self::Truth => matches!(node.value, Value::Boolean(_)),
+            Self::Boolean => matches!(node.value, Value::Boolean(_)),
             Self::List(_) => matches!(node.value, Value::Array(_)),
             Self::Table(_) => matches!(node.value, Value::Table(_)),
             Self::Anything => !matches!(node.value, Value::Datetime),
@@ -138,7 +138,7 @@ impl<'s> Schemas<'s> {
             "string" => Some(Shape::Text(schema)),
             "integer" => Some(Shape::Integer(schema)),
             "number" => Some(Shape::Number(schema)),
-            "boolean" => Some(Shape::Truth),
+            "boolean" => Some(Shape::Boolean),
             "array" => Some(Shape::List(schema)),
             "object" => Some(Shape::Table(vec![schema])),
             _ => None, // TOML has no null
@@ -203,7 +203,7 @@ impl<'s> Schemas<'s> {
         let form = self.resolve(form);
         fields.keys.extend(properties(form));
         fields.required.extend(required(form));
-        // A table is closed unless it says that it is open: a key that nobody reads must not pass.
+        // A table is closed unless it says that it is open: a key that is not read must not pass.
         fields.others =
             fields.others.or(form.get("additionalProperties").filter(|others| **others != Json::Bool(false)));
         for part in list(form, "allOf").into_iter().flatten().chain(self.target(form)) {
@@ -254,7 +254,7 @@ impl<'s> Schemas<'s> {
             Shape::Text(schema) => text_kind(schema),
             Shape::Integer(schema) => format!("integer{}", limits(schema)),
             Shape::Number(schema) => format!("number{}", limits(schema)),
-            Shape::Truth => "true or false".to_owned(),
+            Shape::Boolean => "true or false".to_owned(),
             Shape::List(schema) => match schema.get("items").map(|items| self.shapes(items)).as_deref() {
                 Some([Shape::Table(_)]) => "list of tables".to_owned(),
                 Some([Shape::Integer(_)]) => "list of integers".to_owned(),

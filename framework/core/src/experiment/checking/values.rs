@@ -73,7 +73,7 @@ pub(crate) fn wrong_type<'s>(schemas: Schemas<'s>, schema: &'s Json, node: &Node
         Value::Float(number) if wants_number && number.fract() == 0.0 => question(&[format!("{number:.0}")]),
         Value::String(text) if wants_number && text.trim().parse::<f64>().is_ok() => "leave out the quotes".to_owned(),
         Value::String(text)
-            if matches!(text.as_str(), "true" | "false") && wants(|shape| matches!(shape, Shape::Truth)) =>
+            if matches!(text.as_str(), "true" | "false") && wants(|shape| matches!(shape, Shape::Boolean)) =>
         {
             "leave out the quotes".to_owned()
         }
@@ -113,9 +113,9 @@ fn wrong_text(limits: &Json, text: &str, label: &str) -> Option<Problem> {
     }
     let problem = Problem::new(format!("{label} cannot be \"{}\": it names a folder as well", text.escape_debug()))
         .note("expected: letters, digits, `.`, `_` and `-`, beginning with a letter or digit");
-    let mended = text.replace(|letter| !named(letter), "-");
-    let mended = mended.trim_start_matches(|first: char| !first.is_ascii_alphanumeric());
-    Some(if mended.is_empty() { problem } else { problem.hint(question(&[format!("\"{mended}\"")])) })
+    let fixed = text.replace(|letter| !named(letter), "-");
+    let fixed = fixed.trim_start_matches(|first: char| !first.is_ascii_alphanumeric());
+    Some(if fixed.is_empty() { problem } else { problem.hint(question(&[format!("\"{fixed}\"")])) })
 }
 
 fn is_within(limits: &Json, number: f64) -> bool {

@@ -30,19 +30,19 @@ pub(crate) struct Walk<'s> {
     pub(crate) proposed: Vec<String>,
     /// What is missing, under its path: one of them may yet turn out to be there under another name.
     missing: Vec<(String, Problem)>,
-    /// Whether a table is looked at as the type that is probably meant, of which nobody has asked for the keys.
+    /// True while a table is checked against a guessed `type`: suppresses errors about missing keys.
     guessing: bool,
 }
 
 /// Where in the experiment a table is.
-struct At {
+struct Spot {
     path: String,
     in_list: bool,
 }
 
 /// A table during the walk.
 struct Frame<'w, 's> {
-    at: &'w At,
+    at: &'w Spot,
     fields: &'w Fields<'s>,
     table: &'w Table,
 }
@@ -52,7 +52,7 @@ impl<'s> Walk<'s> {
     pub(crate) fn over(root: &'s Json, experiment: &Node) -> Self {
         let mut walk = Self::new(root);
         if let Some(table) = experiment.as_table() {
-            walk.table(&[root], &experiment.place, table, &At { path: String::new(), in_list: false });
+            walk.table(&[root], &experiment.place, table, &Spot { path: String::new(), in_list: false });
         }
         let missing = std::mem::take(&mut walk.missing);
         walk.problems.extend(missing.into_iter().filter(|(path, _)| !walk.proposed.contains(path)).map(|(_, it)| it));
@@ -62,7 +62,7 @@ impl<'s> Walk<'s> {
     /// Whether nothing is wrong with this one value.
     pub(crate) fn passes(root: &'s Json, schema: &'s Json, node: &Node) -> bool {
         let mut walk = Self::new(root);
-        walk.value(schema, "", node, &At { path: String::new(), in_list: false }, None);
+        walk.value(schema, "", node, &Spot { path: String::new(), in_list: false }, None);
         walk.problems.is_empty() && walk.missing.is_empty()
     }
 
@@ -77,7 +77,7 @@ impl<'s> Walk<'s> {
         }
     }
 
-    fn table(&mut self, forms: &[&'s Json], header: &Place, table: &Table, at: &At) {
+    fn table(&mut self, forms: &[&'s Json], header: &Place, table: &Table, at: &Spot) {
         let fields = match self.schemas.fields(forms, table) {
             Ok(fields) => fields,
             Err(tag) => return self.untagged(&tag, forms, header, table, at),
@@ -102,7 +102,7 @@ impl<'s> Walk<'s> {
     }
 
     /// A value under a key. `within` is the table and the entry, unless the value is an item of a list.
-    fn value(&mut self, schema: &'s Json, key: &str, node: &Node, at: &At, within: Option<(&Frame<'_, 's>, &Entry)>) {
+    fn value(&mut self, schema: &'s Json, key: &str, node: &Node, at: &Spot, within: Option<(&Frame<'_, 's>, &Entry)>) {
         let shapes = self.schemas.shapes(schema);
         let label = match within {
             Some((frame, _)) => format!("`{key}`{}", frame.label()),
@@ -122,7 +122,7 @@ impl<'s> Walk<'s> {
         };
         match (shape, &node.value) {
             (Shape::Table(forms), Value::Table(table)) => {
-                self.table(forms, &node.place, table, &At { path: at.inner(key), in_list: false });
+                self.table(forms, &node.place, table, &Spot { path: at.inner(key), in_list: false });
             }
             (Shape::List(limits), Value::Array(items)) => {
                 self.problems.extend(values::wrong_length(limits, items, node, &label));
@@ -130,7 +130,7 @@ impl<'s> Walk<'s> {
                 for item in items {
                     match (self.schemas.shapes(schema).as_slice(), &item.value) {
                         ([Shape::Table(forms)], Value::Table(table)) => {
-                            self.table(forms, &item.place, table, &At { path: at.inner(key), in_list: true });
+                            self.table(forms, &item.place, table, &Spot { path: at.inner(key), in_list: true });
                         }
                         _ => self.value(schema, key, item, at, None),
                     }
@@ -319,7 +319,7 @@ impl<'s> Walk<'s> {
     }
 
     /// A table that should choose its form by a tag, usually `type`, and does not.
-    fn untagged(&mut self, tag: &Tag<'s>, forms: &[&'s Json], header: &Place, table: &Table, at: &At) {
+    fn untagged(&mut self, tag: &Tag<'s>, forms: &[&'s Json], header: &Place, table: &Table, at: &Spot) {
         let noun = at.path.rsplit('.').next().unwrap_or_default();
         let mut names = tag.names.clone();
         names.sort_unstable();
@@ -362,7 +362,7 @@ impl<'s> Walk<'s> {
             if let Some(entry) = meant.entry_mut(tag.key) {
                 entry.node.value = Value::String((*only).to_owned());
             }
-            // What the type would need is no fault of somebody who may have meant another.
+            // Keys that the guessed type needs are not missing if another type was meant.
             let guessing = std::mem::replace(&mut self.guessing, true);
             self.table(forms, header, &meant, at);
             self.guessing = guessing;
@@ -370,7 +370,7 @@ impl<'s> Walk<'s> {
     }
 }
 
-impl At {
+impl Spot {
     fn inner(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }

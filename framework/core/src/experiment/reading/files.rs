@@ -1,7 +1,7 @@
 //! The files of an experiment: loading one, and laying it over those that it is based on.
 
 use std::{
-    fs::{self, File},
+    fs,
     io::{ErrorKind, Read},
     path::{Path, PathBuf},
 };
@@ -10,6 +10,7 @@ use super::spanned::{Entry, Node, Source, Value, merge};
 use crate::{
     encoding::is_utf16,
     error::{Error, Problem, Result},
+    files,
     suggest::{nearest, question},
 };
 
@@ -83,7 +84,7 @@ fn open_base(base: &Entry, chain: &mut Chain) -> std::result::Result<Source, Pro
             .hint("take `base` out of one of them"));
     }
     let source = load(&path).map_err(|error| match error {
-        // The file that names the base is where to mend it.
+        // The fix belongs into the file that names the base.
         Error::User(mut problems) => problems.swap_remove(0).at(place),
         Error::Internal { message, .. } => Problem::new(message).at(place),
     })?;
@@ -109,7 +110,7 @@ pub(crate) fn load(path: &Path) -> Result<Source> {
     }
     let mut bytes = Vec::new();
     // One byte more than allowed tells a file that is too large, be it endless.
-    File::open(path)
+    files::open(path)
         .and_then(|file| file.take(LARGEST_FILE as u64 + 1).read_to_end(&mut bytes))
         .map_err(|error| unreadable(path, &error))?;
     check_size(&bytes, &name)?;

@@ -2,7 +2,7 @@
 //! wrong with them.
 //!
 //! The steps: parse the file and those it is based on, lay them over each other, lay the `--set` arguments over that,
-//! check the result along the schema and against the rules, let every plugin read its keys, deserialise. Problems of
+//! check the result along the schema and against the rules, let every plugin read its keys, deserialize. Problems of
 //! all steps that could run come together.
 
 mod files;
@@ -53,8 +53,8 @@ pub fn read(path: &Path, overrides: &[String], registry: &Registry) -> Result<Ex
 }
 
 fn portable(path: &Path) -> String {
-    let told = if path.is_absolute() { path.file_name().map_or(path, Path::new) } else { path };
-    told.display().to_string()
+    let portable = if path.is_absolute() { path.file_name().map_or(path, Path::new) } else { path };
+    portable.display().to_string()
 }
 
 /// The libraries that an experiment file names, read before anything else of it, for they hold what the rest may name.
@@ -72,7 +72,7 @@ fn named_libraries(source: &Source, chain: Chain, overrides: &[String]) -> Resul
     let mut elsewhere = Vec::new();
     let Some(mut experiment) = files::layered(source, chain, &[], &mut elsewhere) else { return Ok(Vec::new()) };
     for argument in overrides {
-        // A bad argument is told by `read`.
+        // A bad argument is reported by `read`.
         let _ = overrides::apply(argument, &mut experiment, Schemas::new(&schema), &schema);
     }
     let Some(Value::Array(items)) = experiment.find(&["plugins"]).map(|entry| &entry.node.value) else {
@@ -161,7 +161,7 @@ fn resolve(source: &Source, chain: Chain, overrides: &[String], registry: &Regis
 }
 
 /// Lets the plugins of a kind read their keys, and puts what they make of them, defaults filled in, into `json`.
-/// Returned are their refusals. Tables with problems are left alone: those are told already.
+/// Returns their refusals. Tables with problems are skipped: those are reported already.
 fn resolve_parts(
     kind: Kind,
     experiment: &Node,

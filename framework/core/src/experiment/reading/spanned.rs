@@ -54,8 +54,8 @@ pub(crate) struct Source {
     pub(crate) text: Arc<str>,
 }
 
-/// Problems of syntax that are told of one text: whoever mends these looks again, and one of them may make many.
-const MOST_TOLD: usize = 5;
+/// The most syntax errors that are reported of one text: one of them may cause many others.
+const MOST_REPORTED: usize = 5;
 
 impl Source {
     pub(crate) fn new(file: &str, text: &str) -> Self {
@@ -86,22 +86,22 @@ impl Source {
         if !usable && self.is_prose() {
             return (node, vec![self.no_experiment()], false);
         }
-        // Of one line the first is told: after that the parser has lost its footing.
+        // Of one line only the first is reported: what the parser says after it is unreliable.
         let start = |error: &toml::de::Error| error.span().unwrap_or_default().start;
         errors.sort_by_key(start);
-        let mut told = 0;
+        let mut reported = 0;
         errors.retain(|error| {
-            if is_duplicate(error) || start(error) < told {
+            if is_duplicate(error) || start(error) < reported {
                 return is_duplicate(error);
             }
             let rest = self.text.as_bytes().get(start(error)..).unwrap_or_default();
-            told = start(error) + rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len()) + 1;
+            reported = start(error) + rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len()) + 1;
             true
         });
-        let more = errors.len().saturating_sub(MOST_TOLD);
+        let more = errors.len().saturating_sub(MOST_REPORTED);
         let mut problems: Vec<_> = errors
             .into_iter()
-            .take(MOST_TOLD)
+            .take(MOST_REPORTED)
             .map(|error| {
                 let place = self.place(error.span().unwrap_or_default());
                 if is_duplicate(&error) {
@@ -168,7 +168,7 @@ impl Source {
                 Value::Integer(i128::from_str_radix(digits.as_str(), digits.radix()).unwrap_or(i128::MAX))
             }
             DeValue::Float(digits) => Value::Float(digits.as_str().parse().unwrap_or(f64::NAN)),
-            DeValue::Boolean(truth) => Value::Boolean(*truth),
+            DeValue::Boolean(value) => Value::Boolean(*value),
             DeValue::Datetime(_) => Value::Datetime,
             DeValue::Array(items) => {
                 Value::Array(items.iter().map(|item| self.node(item.get_ref(), item.span(), shift)).collect())
@@ -232,7 +232,7 @@ impl Node {
             Value::String(_) => "a string",
             Value::Integer(_) => "an integer",
             Value::Float(_) => "a number with a fraction",
-            Value::Boolean(_) => "a truth value",
+            Value::Boolean(_) => "a boolean",
             Value::Datetime => "a date or time",
             Value::Array(_) if self.is_tabular() => "a list of tables",
             Value::Array(_) => "a list",
@@ -254,7 +254,7 @@ impl Node {
                 number.map_or(Json::Null, Json::Number)
             }
             Value::Float(number) => Number::from_f64(*number).map_or(Json::Null, Json::Number),
-            Value::Boolean(truth) => Json::Bool(*truth),
+            Value::Boolean(value) => Json::Bool(*value),
             Value::Datetime => Json::Null,
             Value::Array(items) => Json::Array(items.iter().map(Self::to_json).collect()),
             Value::Table(table) => {

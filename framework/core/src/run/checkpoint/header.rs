@@ -21,6 +21,7 @@ pub(super) mod key {
     pub(in super::super) const PROGRESS: &str = "hatchery.progress";
     pub(in super::super) const PLUGINS: &str = "hatchery.plugins";
     pub(in super::super) const DATA: &str = "hatchery.data";
+    pub(in super::super) const LOGS: &str = "hatchery.logs";
 }
 
 /// What the header begins with; the digits of the checksum follow.
@@ -77,7 +78,8 @@ fn metadata(checkpoint: &Checkpoint) -> Result<Value> {
         (key::PLUGINS, serde_json::to_string(&meta.plugins).map_err(encode)?),
     ];
     let data = meta.data.clone().map(|digest| (key::DATA, digest));
-    let entries = entries.into_iter().chain(data);
+    let logs = meta.logs.as_ref().map(serde_json::to_string).transpose().map_err(encode)?.map(|it| (key::LOGS, it));
+    let entries = entries.into_iter().chain(data).chain(logs);
     Ok(Value::Object(entries.map(|(key, text)| (key.to_owned(), Value::String(text))).collect()))
 }
 

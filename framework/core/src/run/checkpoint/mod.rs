@@ -1,4 +1,4 @@
-//! The checkpoint: everything that a run needs to go on exactly, in one file.
+//! The checkpoint: everything that a run needs to be resumed exactly, in one file.
 //!
 //! The file is a safetensors file, so that other programs can read the numbers. Its metadata holds the resolved
 //! experiment, the vocabulary, how far training was, and who provided the plugins; nothing outside the file is needed.
@@ -8,7 +8,8 @@
 //! - The header begins with `{"__metadata__":{"hatchery.sha256":"`, followed by 64 hexadecimal digits: the SHA-256 of the
 //!   whole file with these 64 digits replaced by zeros. So not one bit can change unnoticed.
 //! - Then `hatchery.format` (`1`), `hatchery.experiment` (TOML), `hatchery.vocabulary`, `hatchery.progress` (JSON),
-//!   `hatchery.plugins` (JSON), `hatchery.data` (if it is known), and the tensors in the order of their bytes, each `F32` or `F64` and of two dimensions.
+//!   `hatchery.plugins` (JSON), `hatchery.data` and `hatchery.logs` (if they are known), and the tensors in the order of
+//!   their bytes, each `F32` or `F64` and of two dimensions.
 //!
 //! The same checkpoint always gives the same bytes.
 
@@ -35,7 +36,7 @@ use crate::{
 
 /// Prefix of the names of the model's parameters.
 pub const PARAMETERS: &str = "parameters.";
-/// Prefix of the names of what the optimiser remembers.
+/// Prefix of the names of the optimizer's state.
 pub const OPTIMIZER: &str = "optimizer.";
 /// Prefix of the names of the state that is carried from one batch to the next.
 pub const STATE: &str = "state.";
@@ -65,6 +66,18 @@ pub struct Meta {
     pub plugins: Vec<Provenance>,
     /// The SHA-256 of the text that was trained on, as its dataset reads it, in hexadecimal digits.
     pub data: Option<String>,
+    /// The digests of the run's logs, as far as they were written then.
+    pub logs: Option<LogDigests>,
+}
+
+/// The SHA-256 of each log of a run up to a checkpoint, in hexadecimal digits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct LogDigests {
+    /// That of `metrics.jsonl`.
+    pub metrics: String,
+    /// That of `samples.jsonl`.
+    pub samples: String,
 }
 
 /// How far training was.
@@ -124,18 +137,29 @@ pub struct Best {
     pub nats: f64,
 }
 
-/// Writes a checkpoint, replacing the one that is there.
+/// Writes a checkpoint of a run's own, replacing the one that is there.
 ///
 /// # Errors
 /// When the file cannot be written; the one that is there is then untouched. When two matrices share a name, or one has
 /// no entries or another number of them than its shape says: mistakes of the caller's.
 pub fn write(path: &Path, checkpoint: &Checkpoint) -> Result<()> {
     let header = header::text(checkpoint)?;
-    replace::file(path, |file| {
-        let digest = stream(file, &header, &checkpoint.tensors)?;
-        file.seek(SeekFrom::Start(header::DIGEST_AT as u64))?;
-        file.write_all(digest.as_bytes())
-    })
+    replace::file(path, |file| write_into(file, &header, checkpoint))
+}
+
+/// Writes a checkpoint into a file that the user named.
+///
+/// # Errors
+/// Those of [`write()`].
+pub fn export(path: &Path, checkpoint: &Checkpoint) -> Result<()> {
+    let header = header::text(checkpoint)?;
+    replace::output_file(path, |file| write_into(file, &header, checkpoint))
+}
+
+fn write_into(file: &mut File, header: &str, checkpoint: &Checkpoint) -> io::Result<()> {
+    let digest = stream(file, header, &checkpoint.tensors)?;
+    file.seek(SeekFrom::Start(header::DIGEST_AT as u64))?;
+    file.write_all(digest.as_bytes())
 }
 
 /// Reads a checkpoint.
@@ -156,25 +180,25 @@ pub fn read(path: &Path) -> Result<Checkpoint> {
             .into());
     }
     match examine(path)? {
-        Found::Good(checkpoint) => Ok(*checkpoint),
-        Found::Damaged(problem) => Err(problem.into()),
+        Inspection::Good(checkpoint) => Ok(*checkpoint),
+        Inspection::Damaged(problem) => Err(problem.into()),
     }
 }
 
 /// What is found where a checkpoint should be.
 #[derive(Debug)]
-pub enum Found {
+pub enum Inspection {
     /// A checkpoint, bit for bit as it was written.
     Good(Box<Checkpoint>),
     /// Something that no Hatchery wrote like this.
     Damaged(Problem),
 }
 
-/// Reads a checkpoint, telling damage from other faults, which another checkpoint would not mend.
+/// Reads a checkpoint. Damage is no error: another checkpoint may be whole.
 ///
 /// # Errors
 /// When there is no such file, when it cannot be read, and when it is one of a newer Hatchery.
-pub fn examine(path: &Path) -> Result<Found> {
+pub fn examine(path: &Path) -> Result<Inspection> {
     parse::file(path)
 }
 

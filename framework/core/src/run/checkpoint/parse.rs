@@ -15,13 +15,14 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Checkpoint, FORMAT, Found, Meta,
+    Checkpoint, FORMAT, Inspection, Meta,
     header::{DIGEST_AT, DIGITS, LONGEST, OPENING, PREFIX, key},
 };
 use crate::{
+    device::{bytes, of_machine},
     error::{Problem, Result},
     experiment::renamed::rename,
-    hash,
+    files, hash,
     run::failure,
     tensors::{NamedTensor, Values},
 };
@@ -30,50 +31,57 @@ const DAMAGED: &str = "take another checkpoint: this one cannot be trusted";
 const FOREIGN: &str = "name a checkpoint that `hatchery train` wrote";
 
 /// What is wrong with the file, and what to do.
-pub(super) struct Fault {
+pub(super) struct FormatError {
     what: String,
     hint: &'static str,
     /// Whether a newer Hatchery wrote it: then nothing is wrong with the file.
     newer: bool,
 }
 
-impl Fault {
+impl FormatError {
     pub(super) fn problem(&self, name: &str) -> Problem {
         Problem::new(format!("cannot read the checkpoint `{name}`: {}", self.what)).hint(self.hint)
     }
 }
 
-type Parsed<T> = std::result::Result<T, Fault>;
+type ParseResult<T> = std::result::Result<T, FormatError>;
 
-pub(super) fn file(path: &Path) -> Result<Found> {
+pub(super) fn file(path: &Path) -> Result<Inspection> {
     let status = fs::metadata(path).map_err(|error| failure("read", path, error))?;
     if status.is_dir() {
         return Err(Problem::new(format!("`{}` is a folder, not a checkpoint", path.display()))
             .hint("name the file in it that ends in `.safetensors`")
             .into());
     }
-    let mut file = File::open(path).map_err(|error| failure("read", path, error))?;
+    let mut file = files::open(path).map_err(|error| failure("read", path, error))?;
+    if let Some(memory) = of_machine().filter(|memory| status.len() > *memory) {
+        let what = format!("cannot read `{}`: it has {}", path.display(), bytes(status.len() as f64));
+        return Err(Problem::new(what)
+            .note(format!("this machine has {} of memory", bytes(memory as f64)))
+            .hint("name a checkpoint that `hatchery train` wrote, or read it on a larger machine")
+            .into());
+    }
     // What is far too long to be a checkpoint shows in the first bytes; the rest is then not read at all.
-    let mut bytes = Vec::new();
+    let mut content = Vec::new();
     let take = |count: u64, bytes: &mut Vec<u8>, file: &mut File| {
         file.take(count).read_to_end(bytes).map_err(|error| failure("read", path, error))
     };
-    take(PREFIX as u64 + 1, &mut bytes, &mut file)?;
-    let parsed = match header_length(&bytes, status.len()) {
+    take(PREFIX as u64 + 1, &mut content, &mut file)?;
+    let parsed = match header_length(&content, status.len()) {
         Ok(_) => {
-            take(u64::MAX, &mut bytes, &mut file)?;
-            parse(&bytes)
+            take(status.len(), &mut content, &mut file)?;
+            parse(&content)
         }
         Err(fault) => Err(fault),
     };
     match parsed {
-        Ok(checkpoint) => Ok(Found::Good(Box::new(checkpoint))),
+        Ok(checkpoint) => Ok(Inspection::Good(Box::new(checkpoint))),
         Err(fault) if fault.newer => Err(fault.problem(&path.display().to_string()).into()),
-        Err(fault) => Ok(Found::Damaged(fault.problem(&path.display().to_string()))),
+        Err(fault) => Ok(Inspection::Damaged(fault.problem(&path.display().to_string()))),
     }
 }
 
-pub(super) fn parse(bytes: &[u8]) -> Parsed<Checkpoint> {
+pub(super) fn parse(bytes: &[u8]) -> ParseResult<Checkpoint> {
     let length = header_length(bytes, bytes.len() as u64)?;
     let (head, data) = bytes.split_at_checked(PREFIX + length).ok_or_else(cut_off)?;
     let broken = |error: &dyn std::fmt::Display| damaged(format!("its header is broken: {error}"));
@@ -96,17 +104,18 @@ pub(super) fn parse(bytes: &[u8]) -> Parsed<Checkpoint> {
         progress: json(&metadata, key::PROGRESS)?,
         plugins: json(&metadata, key::PLUGINS)?,
         data: metadata.get(key::DATA).cloned(),
+        logs: if metadata.contains_key(key::LOGS) { Some(json(&metadata, key::LOGS)?) } else { None },
     };
     let tensors = contents
         .offset_keys()
         .into_iter()
         .filter_map(|name| contents.info(&name).map(|info| tensor(&name, info, data)))
-        .collect::<Parsed<_>>()?;
+        .collect::<ParseResult<_>>()?;
     Ok(Checkpoint { tensors, meta })
 }
 
 /// The length of the header, as far as the first bytes and the length of the file allow to judge.
-fn header_length(start: &[u8], file_length: u64) -> Parsed<usize> {
+fn header_length(start: &[u8], file_length: u64) -> ParseResult<usize> {
     let Some(prefix) = start.first_chunk::<PREFIX>() else {
         return Err(if start.is_empty() { damaged("it is empty".to_owned()) } else { not_safetensors() });
     };
@@ -121,9 +130,9 @@ fn header_length(start: &[u8], file_length: u64) -> Parsed<usize> {
 }
 
 /// Whether the file is of a format that this program reads.
-fn format(metadata: &HashMap<String, String>) -> Parsed<()> {
+fn format(metadata: &HashMap<String, String>) -> ParseResult<()> {
     let Some(format) = metadata.get(key::FORMAT) else {
-        return Err(Fault {
+        return Err(FormatError {
             what: format!("it is a safetensors file, but not of Hatchery (it has no `{}`)", key::FORMAT),
             hint: FOREIGN,
             newer: false,
@@ -131,7 +140,7 @@ fn format(metadata: &HashMap<String, String>) -> Parsed<()> {
     };
     match format.parse::<u64>() {
         Ok(FORMAT) => Ok(()),
-        Ok(newer) if newer > FORMAT => Err(Fault {
+        Ok(newer) if newer > FORMAT => Err(FormatError {
             what: format!("it has format {newer}, and this Hatchery reads formats up to {FORMAT}"),
             hint: "read it with the Hatchery that wrote it, or a later one",
             newer: true,
@@ -141,10 +150,10 @@ fn format(metadata: &HashMap<String, String>) -> Parsed<()> {
 }
 
 /// Whether the file is, bit for bit, what was written.
-fn checksum(bytes: &[u8]) -> Parsed<()> {
+fn checksum(bytes: &[u8]) -> ParseResult<()> {
     let opened = bytes.get(PREFIX..).is_some_and(|header| header.starts_with(OPENING.as_bytes()));
     let Some(digits) = bytes.get(DIGEST_AT..DIGEST_AT + DIGITS).filter(|_| opened) else {
-        return Err(Fault {
+        return Err(FormatError {
             what: "another program has rewritten it, so that its checksum cannot be compared".to_owned(),
             hint: FOREIGN,
             newer: false,
@@ -160,7 +169,7 @@ fn checksum(bytes: &[u8]) -> Parsed<()> {
     Ok(())
 }
 
-fn tensor(name: &str, info: &TensorInfo, data: &[u8]) -> Parsed<NamedTensor> {
+fn tensor(name: &str, info: &TensorInfo, data: &[u8]) -> ParseResult<NamedTensor> {
     let (start, end) = info.data_offsets;
     let bytes = data.get(start..end).ok_or_else(cut_off)?;
     let values = match info.dtype {
@@ -174,22 +183,22 @@ fn tensor(name: &str, info: &TensorInfo, data: &[u8]) -> Parsed<NamedTensor> {
     }
 }
 
-fn text<'a>(metadata: &'a HashMap<String, String>, key: &str) -> Parsed<&'a str> {
+fn text<'a>(metadata: &'a HashMap<String, String>, key: &str) -> ParseResult<&'a str> {
     metadata.get(key).map(String::as_str).ok_or_else(|| damaged(format!("it has no `{key}`")))
 }
 
-fn json<T: DeserializeOwned>(metadata: &HashMap<String, String>, key: &str) -> Parsed<T> {
+fn json<T: DeserializeOwned>(metadata: &HashMap<String, String>, key: &str) -> ParseResult<T> {
     serde_json::from_str(text(metadata, key)?).map_err(|error| damaged(format!("its `{key}` is broken: {error}")))
 }
 
-fn damaged(what: String) -> Fault {
-    Fault { what, hint: DAMAGED, newer: false }
+fn damaged(what: String) -> FormatError {
+    FormatError { what, hint: DAMAGED, newer: false }
 }
 
-fn cut_off() -> Fault {
+fn cut_off() -> FormatError {
     damaged("it is cut off".to_owned())
 }
 
-fn not_safetensors() -> Fault {
-    Fault { what: "it is not a safetensors file".to_owned(), hint: FOREIGN, newer: false }
+fn not_safetensors() -> FormatError {
+    FormatError { what: "it is not a safetensors file".to_owned(), hint: FOREIGN, newer: false }
 }

@@ -165,7 +165,7 @@ pub fn resolve(argument: Option<&Path>, root: &Path) -> Result<RunRef> {
 }
 
 impl RunDirectory {
-    /// Going on with a run writes its experiment anew, but not where it comes from.
+    /// Resuming a run writes its experiment anew, but not where it comes from.
     fn created(&self) -> SystemTime {
         let modified = |path: PathBuf| fs::metadata(path).and_then(|file| file.modified()).ok();
         let times = [modified(self.experiment()), modified(self.origin())];

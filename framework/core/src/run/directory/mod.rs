@@ -8,10 +8,11 @@ use std::{
 };
 
 pub use self::find::{RunRef, Summary, Validation, diverged, list, newest, resolve};
-use super::{failure, lock};
+use super::{LARGEST_PAGE, failure, lock};
 use crate::{
     error::{Problem, Result},
     experiment::renamed::rename,
+    files,
 };
 
 /// The folder of a run.
@@ -42,7 +43,7 @@ impl RunDirectory {
             number += 1;
             let id = format!("{number:03}");
             let path = parent.join(&id);
-            // The operating system makes a folder for one program only; the other is told and takes the next number.
+            // The operating system makes a folder for one program only; the other gets an error and takes the next number.
             match fs::create_dir_all(&parent).and_then(|()| fs::create_dir(&path)) {
                 Ok(()) => return Ok(Self { path, name: experiment_name.to_owned(), id }),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.exists() => {}
@@ -127,7 +128,7 @@ impl RunDirectory {
     /// When it cannot be read.
     pub fn recorded_experiment(&self) -> Result<String> {
         let path = self.experiment();
-        let text = fs::read_to_string(&path).map_err(|error| failure("read", &path, error))?;
+        let text = files::read_text(&path, LARGEST_PAGE).map_err(|error| failure("read", &path, error))?;
         Ok(rename(&text).0)
     }
 

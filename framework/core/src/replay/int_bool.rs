@@ -1,4 +1,4 @@
-//! Operations on whole numbers and truth values: indices and masks.
+//! Operations on ints and bools: indices and masks.
 
 use burn::backend::{
     Dispatch as D,

@@ -1,0 +1,168 @@
+//! Files that may be anything.
+//!
+//! A run, a checkpoint or a text may come from a stranger. So what is read has to be a plain file: opening a pipe waits for
+//! ever, and a device never ends. And what is written in the folder of a run is never written through a link, which may
+//! lead to any file of the user.
+
+use std::{
+    fmt,
+    fs::{self, File, Metadata, OpenOptions},
+    io::{self, ErrorKind, Read},
+    path::Path,
+};
+
+/// The reason why a file is left alone although the system would open it.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// A pipe, a device or a socket.
+    NotPlain(&'static str),
+    /// A link, where a file of the run's own should be.
+    Link,
+    /// A file with more bytes than anything that belongs there.
+    TooLarge {
+        /// Its bytes.
+        bytes: u64,
+        /// The most that are read.
+        most: u64,
+    },
+}
+
+impl Refusal {
+    /// The refusal that an error stands for, if it is one.
+    pub(crate) fn of(error: &io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
+    }
+
+    /// What the user can do.
+    pub(crate) fn hint(&self) -> &'static str {
+        match self {
+            Self::NotPlain(_) => "name a plain file; what comes through a pipe can be kept in one",
+            Self::Link => "remove the link: a run's files are plain files in its folder",
+            Self::TooLarge { .. } => "check the path: nothing that large is written there",
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotPlain(what) => write!(f, "it is a {what}, not a file"),
+            Self::Link => f.write_str("it is a link, which may lead anywhere"),
+            Self::TooLarge { bytes, most } => write!(f, "it has {bytes} bytes, and at most {most} are read"),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl From<Refusal> for io::Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::new(ErrorKind::InvalidInput, refusal)
+    }
+}
+
+/// Opens a plain file for reading, without ever waiting for a writer.
+///
+/// # Errors
+/// When it cannot be opened, and a [`Refusal`] when it is no plain file.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    // A device may do something when it is opened: it is looked at before, and what was opened is looked at again.
+    plain(&fs::metadata(path)?)?;
+    let file = without_waiting(OpenOptions::new().read(true), Links::Follow).open(path)?;
+    plain(&file.metadata()?)?;
+    Ok(file)
+}
+
+/// The bytes of a plain file.
+///
+/// # Errors
+/// Those of [`open`], when it cannot be read, and a [`Refusal`] when it has more than `most` bytes.
+pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let file = open(path)?;
+    let bytes = file.metadata()?.len();
+    if bytes > most {
+        return Err(Refusal::TooLarge { bytes, most }.into());
+    }
+    let mut content = Vec::new();
+    content.try_reserve_exact(bytes as usize).map_err(|error| io::Error::new(ErrorKind::OutOfMemory, error))?;
+    // It may have grown since, and some file systems do not say how much there is.
+    file.take(most + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > most {
+        return Err(Refusal::TooLarge { bytes: content.len() as u64, most }.into());
+    }
+    Ok(content)
+}
+
+/// The text of a plain file.
+///
+/// # Errors
+/// Those of [`read`], and when it is not UTF-8.
+pub(crate) fn read_text(path: &Path, most: u64) -> io::Result<String> {
+    String::from_utf8(read(path, most)?).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
+}
+
+/// Opens a file of a run's own for writing, as `options` say: a plain file in the run's folder, and no link to another.
+///
+/// # Errors
+/// When it cannot be opened, and a [`Refusal`] when it is a link or no plain file.
+pub(crate) fn open_own(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    match fs::symlink_metadata(path) {
+        Ok(there) if there.is_symlink() => return Err(Refusal::Link.into()),
+        Ok(there) => plain(&there)?,
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    // Between the look and the opening a link may have been put there.
+    let file = without_waiting(options, Links::Refuse).open(path)?;
+    plain(&file.metadata()?)?;
+    Ok(file)
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Links {
+    Follow,
+    Refuse,
+}
+
+/// Options with which opening a pipe returns at once.
+#[cfg(unix)]
+fn without_waiting(options: &mut OpenOptions, links: Links) -> &mut OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt;
+    let links = if links == Links::Refuse { libc::O_NOFOLLOW } else { 0 };
+    options.custom_flags(libc::O_NONBLOCK | links)
+}
+
+#[cfg(not(unix))]
+fn without_waiting(options: &mut OpenOptions, _links: Links) -> &mut OpenOptions {
+    options
+}
+
+/// # Errors
+/// A folder is one as the system reports it; anything else that is no plain file is a [`Refusal`].
+fn plain(file: &Metadata) -> io::Result<()> {
+    if file.is_file() {
+        return Ok(());
+    }
+    if file.is_dir() {
+        return Err(ErrorKind::IsADirectory.into());
+    }
+    Err(Refusal::NotPlain(kind(file)).into())
+}
+
+#[cfg(unix)]
+fn kind(file: &Metadata) -> &'static str {
+    use std::os::unix::fs::FileTypeExt;
+    let kind = file.file_type();
+    if kind.is_fifo() {
+        "pipe"
+    } else if kind.is_socket() {
+        "socket"
+    } else {
+        "device"
+    }
+}
+
+#[cfg(not(unix))]
+fn kind(_file: &Metadata) -> &'static str {
+    "device"
+}

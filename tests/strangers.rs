@@ -1,0 +1,268 @@
+//! A file from a stranger does no harm: nothing outside a run's folder is written, nothing waits for ever, no size ends
+//! the program, and no terminal obeys.
+
+#![cfg(unix)]
+
+use std::{
+    fs::{self, File},
+    os::unix::{ffi::OsStrExt, fs::symlink},
+    path::Path,
+    process::{Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use hatchery::run::{directory::RunDirectory, keep};
+
+use crate::lab::{Lab, TINY};
+
+/// A lab with a run that was interrupted after three of six steps.
+fn interrupted() -> Lab {
+    let lab = Lab::new();
+    lab.ok("train tiny.toml --quiet --set train.steps=3");
+    lab
+}
+
+fn fifo(path: &Path) {
+    let _ = fs::remove_file(path);
+    assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
+/// Runs a command that must end by itself, and soon.
+fn soon(lab: &Lab, line: &str) -> Output {
+    let arguments: Vec<_> = line.split_whitespace().collect();
+    let mut child = lab.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let start = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if start.elapsed() > Duration::from_secs(60) {
+            child.kill().unwrap();
+            panic!("`{line}` waits for ever");
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    child.wait_with_output().unwrap()
+}
+
+/// Would catch: a run unpacked from an archive that empties or replaces a file of its user when it is resumed.
+#[test]
+fn no_file_of_a_run_is_written_through_a_link() {
+    let files = ["lock", "loss.svg", "environment.json", "best.safetensors", "metrics.jsonl", "samples.jsonl"];
+    for name in files.into_iter().chain(["lengths.svg", "experiment.toml", "checkpoint-3.safetensors"]) {
+        let lab = interrupted();
+        let (victim, path) = (lab.path("victim"), lab.path("runs/tiny/001").join(name));
+        let content = fs::read(&path).unwrap_or_else(|_| b"precious".to_vec());
+        fs::write(&victim, &content).unwrap();
+        let _ = fs::remove_file(&path);
+        symlink(&victim, &path).unwrap();
+        let outcome = lab.run("train --resume runs/tiny/001 --quiet --set train.steps=6");
+        assert_eq!(fs::read(&victim).unwrap(), content, "{name}: {outcome:?}");
+        assert!(matches!(outcome.code, Some(0 | 2)), "{name}: {outcome:?}");
+        if outcome.code == Some(2) {
+            assert!(outcome.stderr.contains("it is a link"), "{name}: {}", outcome.stderr);
+        }
+    }
+}
+
+/// Would catch: rows appended to, or numbers written into, a file of the user that has a second name in the run's folder.
+#[test]
+fn a_second_name_of_a_file_is_not_written_through() {
+    for name in ["lock", "metrics.jsonl", "samples.jsonl", "environment.json", "best.safetensors"] {
+        let lab = interrupted();
+        let (victim, path) = (lab.path("victim"), lab.path("runs/tiny/001").join(name));
+        fs::hard_link(&path, &victim).unwrap();
+        let content = fs::read(&victim).unwrap();
+        let outcome = lab.run("train --resume runs/tiny/001 --quiet --set train.steps=6");
+        assert_eq!(outcome.code, Some(0), "{name}: {outcome:?}");
+        assert_eq!(fs::read(&victim).unwrap(), content, "{name}");
+    }
+}
+
+/// Would catch: a command that waits for ever because a file of a run is a pipe.
+#[test]
+fn pipes_and_devices_are_refused_at_once() {
+    for name in ["metrics.jsonl", "samples.jsonl", "environment.json", "origin.json", "lock", "checkpoint.safetensors"]
+    {
+        let lab = interrupted();
+        fifo(&lab.path("runs/tiny/001").join(name));
+        for line in ["runs list", "runs show", "sample", "train --resume runs/tiny/001 --quiet --set train.steps=6"] {
+            let output = soon(&lab, line);
+            let told = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(matches!(output.status.code(), Some(0 | 2)), "{name}, {line}: {told}");
+            if output.status.code() == Some(2) {
+                assert!(told.contains("it is a pipe, not a file"), "{name}, {line}: {told}");
+            }
+        }
+    }
+    let lab = Lab::new();
+    fifo(&lab.path("pipe.toml"));
+    fifo(&lab.path("pipe.txt"));
+    for (line, what) in [
+        ("check pipe.toml", "pipe"),
+        ("train tiny.toml --set dataset.corpus=\"pipe.txt\"", "pipe"),
+        ("check /dev/zero", "device"),
+        ("train tiny.toml --set dataset.corpus=\"/dev/zero\"", "device"),
+        ("data show pipe.txt", "pipe"),
+    ] {
+        let output = soon(&lab, line);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{line}: {told}");
+        assert!(told.contains(&format!("it is a {what}, not a file")), "{line}: {told}");
+    }
+}
+
+/// Would catch: a file of a terabyte that costs nothing on the disk, and that is read into memory.
+#[test]
+fn files_that_are_far_too_large_are_refused_at_once() {
+    let lab = interrupted();
+    for name in ["metrics.jsonl", "environment.json", "checkpoint.safetensors"] {
+        let path = lab.path("runs/tiny/001").join(name);
+        let kept = fs::read(&path).unwrap();
+        // The beginning is right, so that nothing but the size gives it away.
+        File::options().write(true).open(&path).unwrap().set_len(1 << 40).unwrap();
+        for line in ["runs list", "runs show", "sample"] {
+            let output = soon(&lab, line);
+            let told = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(matches!(output.status.code(), Some(0 | 2)), "{name}, {line}: {told}");
+        }
+        fs::write(&path, kept).unwrap();
+    }
+}
+
+/// Would catch: a cell that is asked for initial values of a width that no machine can hold, which ends the program.
+#[test]
+fn sizes_are_judged_before_anything_is_made_of_them() {
+    let lab = Lab::new();
+    for width in [(1_u64 << 63) - 1, 1 << 62, 1 << 40, 1 << 36] {
+        for cell in ["lstm", "gru", "vanilla"] {
+            let told = lab.refused(&format!("train tiny.toml --set cell.type={cell} --set cell.hidden={width}"));
+            assert!(told.contains("does not fit the memory"), "{cell} {width}: {told}");
+        }
+        for key in ["model.embedding", "dataset.length"] {
+            let told = lab.refused(&format!("train tiny.toml --set {key}={width}"));
+            assert!(told.contains("does not fit the memory"), "{key} {width}: {told}");
+        }
+    }
+    assert!(lab.has_no_run());
+}
+
+/// Would catch: a panic, after the run's folder was made, at a command line that is not UTF-8, and a run that cannot be
+/// used because the path of its text was written down with other characters.
+#[test]
+fn paths_need_not_be_text() {
+    let lab = Lab::new();
+    let folder = lab.path("").join(std::ffi::OsStr::from_bytes(b"n\xe4mes"));
+    if fs::create_dir(&folder).is_err() {
+        eprintln!("skipped: this file system takes only names in UTF-8");
+        return;
+    }
+    fs::write(folder.join("tiny.toml"), TINY.replace("\"dinosaurs\"", "\"names.txt\"")).unwrap();
+    fs::write(folder.join("names.txt"), "anna\nbob\ncarla\ndora\nemil\nfrida\n".repeat(4)).unwrap();
+    let run = |arguments: &[&std::ffi::OsStr]| {
+        let output = lab.command(&[]).args(arguments).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{told}");
+    };
+    let of = |text: &'static str| std::ffi::OsStr::new(text);
+    run(&[of("train"), of("-q"), folder.join("tiny.toml").as_os_str()]);
+    run(&[of("eval")]);
+    run(&[of("train"), of("-q"), of("--resume"), of("runs/tiny/001"), of("--set"), of("train.steps=9")]);
+    run(&[of("gradients"), of("--picture"), folder.join("norms.svg").as_os_str()]);
+    assert!(folder.join("norms.svg").exists());
+    let command = lab.text("runs/tiny/001/environment.json");
+    assert!(command.contains("train"), "{command}");
+}
+
+/// The program on a terminal of its own, and what that showed.
+fn on_a_terminal(lab: &Lab, arguments: &[&str]) -> Option<String> {
+    let script = "import os, pty, sys\nsys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
+    let output = Command::new("python3")
+        .args(["-c", script, env!("CARGO_BIN_EXE_hatchery")])
+        .args(arguments)
+        .current_dir(lab.path(""))
+        .env("HATCHERY_PLUGINS", "")
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::null())
+        .output()
+        .ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Would catch: a sample, or a name, that clears the screen of whoever looks at it, or reorders what was printed.
+#[test]
+fn terminals_do_not_obey() {
+    let text = "\u{1b}[2Jab\u{202e}cd\u{200b}ef\n".repeat(40);
+    let lab = Lab::new().with("bad.txt", text).with("bad.toml", TINY.replace("\"dinosaurs\"", "\"bad.txt\""));
+    lab.ok("train bad.toml --quiet --set train.steps=300 --set train.report-every=300 --set cell.hidden=32");
+    // Into a pipe the text is exact: it is the product.
+    let exact = lab.ok("sample --count 3 --length 20 --temperature 0");
+    assert!(exact.contains('\u{1b}') && exact.contains('\u{202e}'), "{exact:?}");
+    let Some(shown) = on_a_terminal(&lab, &["sample", "--count", "3", "--length", "20", "--temperature", "0"]) else {
+        eprintln!("skipped: there is no python3 to make a terminal");
+        return;
+    };
+    assert!(shown.contains(r"\u{1b}[2Jab\u{202e}cd\u{200b}ef"), "{shown:?}");
+    let hidden = |text: &str| text.chars().any(|it| it.is_control() && !"\r\n\t".contains(it) || it == '\u{202e}');
+    for arguments in [
+        &["sample", "--count", "3"][..],
+        &["sample", "--count", "1"],
+        &["runs", "show"],
+        &["data", "show", "bad.txt"],
+        &["eval"],
+    ] {
+        let shown = on_a_terminal(&lab, arguments).unwrap();
+        assert!(!hidden(&shown), "{arguments:?}: {shown:?}");
+    }
+    let raw =
+        on_a_terminal(&lab, &["sample", "--raw", "--count", "3", "--length", "20", "--temperature", "0"]).unwrap();
+    assert!(raw.contains("\u{1b}[2Jab\u{202e}"), "{raw:?}");
+    let told = lab.refused("sample \u{1b}[2J\u{202e}");
+    assert!(!hidden(&told) && told.contains(r"\u{1b}[2J"), "{told:?}");
+}
+
+/// Would catch: a training that ends, with an error, because an old checkpoint cannot be removed.
+#[test]
+fn an_old_checkpoint_that_cannot_be_removed_is_a_warning() {
+    let lab = interrupted();
+    let run = RunDirectory::open(&lab.path("runs/tiny/001")).unwrap();
+    let checkpoint = hatchery::run::checkpoint::read(&run.checkpoint()).unwrap();
+    fs::create_dir(run.path().join("checkpoint-1.safetensors")).unwrap();
+    let warnings = keep::write(&run, &checkpoint, None, 1).unwrap();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].message.contains("checkpoint-1.safetensors"), "{warnings:?}");
+}
+
+/// Would catch: a comparison that works for minutes and finds then that its picture has no folder.
+#[test]
+fn a_comparison_makes_the_folder_of_its_picture() {
+    let lab = interrupted();
+    lab.ok("runs compare tiny tiny --picture some/where/compare.svg");
+    assert!(lab.path("some/where/compare.svg").exists());
+    // What cannot be made is reported before anything is read.
+    fs::write(lab.path("plain"), "a file").unwrap();
+    fs::write(lab.path("runs/tiny/001/metrics.jsonl"), "no row\n").unwrap();
+    let told = lab.refused("runs compare tiny tiny --picture plain/compare.svg");
+    assert!(told.contains("cannot create `plain`"), "{told}");
+}
+
+/// Would catch: a digit that changed in a log and is shown by every table and picture from then on.
+#[test]
+fn a_log_that_was_changed_is_reported_on_resume() {
+    for (name, old, new) in [
+        ("metrics.jsonl", "\"loss\":", "\"loss\":1"),
+        ("metrics.jsonl", "{\"step\":0", "{\"step\":1"),
+        ("samples.jsonl", "\"text\":\"", "\"text\":\"x"),
+    ] {
+        let lab = interrupted();
+        let path = format!("runs/tiny/001/{name}");
+        let changed = lab.text(&path).replacen(old, new, 1);
+        assert_ne!(changed, lab.text(&path), "{name}");
+        fs::write(lab.path(&path), changed).unwrap();
+        let outcome = lab.run("train --resume runs/tiny/001 --set train.steps=6");
+        assert_eq!(outcome.code, Some(0), "{outcome:?}");
+        assert!(outcome.stderr.contains("is no longer what the training wrote"), "{name}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains(name), "{}", outcome.stderr);
+    }
+    let lab = interrupted();
+    let outcome = lab.run("train --resume runs/tiny/001 --set train.steps=6");
+    assert!(!outcome.stderr.contains("no longer what"), "{}", outcome.stderr);
+}
