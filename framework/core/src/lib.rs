@@ -9,7 +9,7 @@
 //! #     //! The two plugins that the experiment names; a program takes them from the crates of plugins that it is linked with.
 //! #     use hatchery_plugin::prelude::*;
 //! #     /// One example a line.
-//! #     #[derive(Serialize, Deserialize, JsonSchema)]
+//! #     #[plugin(dataset = "lines")]
 //! #     pub struct Lines {}
 //! #     impl Dataset for Lines {
 //! #         fn documents(&self, source: &Source<'_>) -> Result<Documents, PluginError> {
@@ -20,25 +20,23 @@
 //! #         }
 //! #     }
 //! #     /// h' = tanh(Wx x + Wh h + b)
-//! #     #[derive(Serialize, Deserialize, JsonSchema)]
-//! #     pub struct Elman { hidden: usize }
+//! #     #[plugin(cell = "elman")]
+//! #     pub struct Elman {
+//! #         /// Width of the hidden state.
+//! #         hidden: usize,
+//! #     }
 //! #     impl Cell for Elman {
 //! #         fn params(&self, inputs: usize) -> Vec<ParamSpec> {
-//! #             vec![
-//! #                 ParamSpec::new("wx", [self.hidden, inputs], Initializer::XavierUniform),
-//! #                 ParamSpec::new("wh", [self.hidden, self.hidden], Initializer::Orthogonal),
-//! #                 ParamSpec::new("b", [1, self.hidden], Initializer::Zeros),
-//! #             ]
+//! #             vec![weight("wx", [self.hidden, inputs]), recurrent("wh", self.hidden), bias("b", self.hidden)]
 //! #         }
-//! #         fn state(&self) -> Vec<StateSpec> { vec![StateSpec::new("h", self.hidden)] }
-//! #         fn outputs(&self) -> usize { self.hidden }
+//! #         fn state(&self) -> Vec<StateSpec> { vec![zeros("h", self.hidden)] }
 //! #         fn step(&self, params: &Params, x: Tensor<2>, state: State) -> (Tensor<2>, State) {
-//! #             let recurrent = project(state.get("h"), params.get("wh"));
-//! #             let h = (linear(x, params.get("wx"), params.get("b")) + recurrent).tanh();
+//! #             let [wx, wh, b] = params.get(["wx", "wh", "b"]);
+//! #             let h = (linear(x, wx, b) + linear_no_bias(state.get("h"), wh)).tanh();
 //! #             (h.clone(), State::from([("h", h)]))
 //! #         }
 //! #     }
-//! #     hatchery_plugin::export! { dataset "lines" => Lines, cell "elman" => Elman, }
+//! #     library![Lines, Elman];
 //! # }
 //! # use example::plugins;
 //! use hatchery::{Data, Network, Registry, RunDirectory, Training, read};

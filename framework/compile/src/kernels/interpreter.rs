@@ -1,23 +1,21 @@
 //! Runs fused element-wise kernels: every instruction over a tile of rows that fits L1.
 
 use super::{
-    elementwise,
+    Kernels,
     matrix::{Dims, MatrixMut, MatrixRef},
-    simd::Lanes,
 };
 use crate::plan::fused_kernel::{FusedKernel, Operand};
 
 /// Runs a kernel over `rows` rows.
 ///
 /// # Safety
-/// The instruction set of `V` is enabled; the frame's pointers are valid for what the instructions read and write, and
-/// the scratch memory for [`FusedKernel::scratch`] elements.
-#[expect(clippy::inline_always, reason = "the instruction set is enabled where this is inlined")]
-#[inline(always)]
-pub(crate) unsafe fn run<V: Lanes>(
+/// The processor has the instruction set of the kernels; the frame's pointers are valid for what the instructions read and
+/// write, and the scratch memory for [`FusedKernel::scratch`] elements.
+pub(crate) unsafe fn run<T: Copy>(
+    kernels: &Kernels<T>,
     kernel: &FusedKernel,
-    frame: &[*mut V::Element],
-    scratch: *mut V::Element,
+    frame: &[*mut T],
+    scratch: *mut T,
     rows: usize,
 ) {
     let tile = kernel.tile;
@@ -40,7 +38,7 @@ pub(crate) unsafe fn run<V: Lanes>(
                 let [a, b, c] = instruction.padded_operands();
                 let to = MatrixMut { ptr: address(&instruction.to), row_stride: instruction.to.row_stride };
                 let dims = Dims { rows: here, columns: instruction.width };
-                elementwise::execute::<V>(instruction.opcode, dims, to, [source(a), source(b), source(c)]);
+                (kernels.execute)(instruction.opcode, dims, to, [source(a), source(b), source(c)]);
             }
             row += here;
         }

@@ -223,14 +223,15 @@ unsafe fn row_tile<V: Lanes>(
             3 => wide::<V, 3, 4, 3>(product, prefetch, row, panels),
             4 if V::ROWS >= 8 => wide::<V, 4, 4, 3>(product, prefetch, row, panels),
             4 => wide::<V, 4, 2, 1>(product, prefetch, row, panels),
-            5 => wide::<V, 5, 2, 1>(product, prefetch, row, panels),
-            6 => wide::<V, 6, 2, 1>(product, prefetch, row, panels),
-            7 => wide::<V, 7, 2, 1>(product, prefetch, row, panels),
-            8 => wide::<V, 8, 2, 1>(product, prefetch, row, panels),
-            9 => wide::<V, 9, 2, 1>(product, prefetch, row, panels),
-            10 => wide::<V, 10, 2, 1>(product, prefetch, row, panels),
-            11 => wide::<V, 11, 2, 1>(product, prefetch, row, panels),
-            _ => wide::<V, 12, 2, 1>(product, prefetch, row, panels),
+            5 if V::ROWS >= 5 => wide::<V, 5, 2, 1>(product, prefetch, row, panels),
+            6 if V::ROWS >= 6 => wide::<V, 6, 2, 1>(product, prefetch, row, panels),
+            7 if V::ROWS >= 7 => wide::<V, 7, 2, 1>(product, prefetch, row, panels),
+            8 if V::ROWS >= 8 => wide::<V, 8, 2, 1>(product, prefetch, row, panels),
+            9 if V::ROWS >= 9 => wide::<V, 9, 2, 1>(product, prefetch, row, panels),
+            10 if V::ROWS >= 10 => wide::<V, 10, 2, 1>(product, prefetch, row, panels),
+            11 if V::ROWS >= 11 => wide::<V, 11, 2, 1>(product, prefetch, row, panels),
+            12 if V::ROWS >= 12 => wide::<V, 12, 2, 1>(product, prefetch, row, panels),
+            _ => unreachable!("a tile has at most `V::ROWS` rows"),
         }
     }
 }

@@ -5,7 +5,7 @@
 
 pub(crate) mod elementwise;
 mod functions;
-mod interpreter;
+pub(crate) mod interpreter;
 mod loss;
 mod math;
 pub(crate) mod matmul;
@@ -28,7 +28,7 @@ pub(crate) use update::{Rule, Slots};
 use crate::{
     ir::op::Unary,
     model::{Dtype, Totals},
-    plan::fused_kernel::{FusedKernel, Opcode},
+    plan::fused_kernel::Opcode,
 };
 
 /// The instructions that the inner loops are compiled for.
@@ -62,8 +62,6 @@ impl InstructionSet {
 
 /// The inner loops of one instruction set. All are unsafe to call: pointers must be valid as each describes.
 pub(crate) struct Kernels<T: 'static> {
-    /// Runs a fused kernel over rows.
-    pub(crate) run: unsafe fn(&FusedKernel, &[*mut T], *mut T, usize),
     /// Computes one element-wise operation.
     pub(crate) execute: unsafe fn(Opcode, Dims, MatrixMut<T>, [MatrixRef<T>; 3]),
     /// Computes a product.
@@ -87,11 +85,6 @@ macro_rules! kernels {
         mod $name {
             use super::*;
 
-            $(#[$feature])?
-            unsafe fn run(kernel: &FusedKernel, frame: &[*mut $element], scratch: *mut $element, rows: usize) {
-                // SAFETY: the instruction set is enabled here; the rest is the contract of this pointer, kept by its caller.
-                unsafe { interpreter::run::<$vector>(kernel, frame, scratch, rows) }
-            }
             $(#[$feature])?
             unsafe fn execute(opcode: Opcode, dims: Dims, to: MatrixMut<$element>, from: [MatrixRef<$element>; 3]) {
                 // SAFETY: the instruction set is enabled here; the rest is the contract of this pointer, kept by its caller.
@@ -129,13 +122,13 @@ macro_rules! kernels {
             }
 
             pub(super) static KERNELS: Kernels<$element> =
-                Kernels { run, execute, multiply, outer, pack, transpose, loss, update, panel: matmul::panel::<$vector>() };
+                Kernels { execute, multiply, outer, pack, transpose, loss, update, panel: matmul::panel::<$vector>() };
         }
     };
 }
 
-kernels!(portable32, simd::Portable<f32, 8>, f32,);
-kernels!(portable64, simd::Portable<f64, 4>, f64,);
+kernels!(portable32, simd::Portable<f32, 4>, f32,);
+kernels!(portable64, simd::Portable<f64, 2>, f64,);
 #[cfg(target_arch = "x86_64")]
 kernels!(avx2_32, std::arch::x86_64::__m256, f32, #[target_feature(enable = "avx2,fma")]);
 #[cfg(target_arch = "x86_64")]

@@ -311,5 +311,5 @@ macro_rules! portable {
     };
 }
 
-portable!(f32, 8, 23);
-portable!(f64, 4, 52);
+portable!(f32, 4, 23);
+portable!(f64, 2, 52);

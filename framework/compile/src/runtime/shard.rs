@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     id::{BufferId, WeightId},
-    kernels::{Dims, Float, Kernels, MatrixMut, MatrixRef, Panels, Product},
+    kernels::{Dims, Float, Kernels, MatrixMut, MatrixRef, Panels, Product, interpreter},
     model::{BatchView, Totals},
     plan::{
         fused_kernel::Address,
@@ -253,7 +253,7 @@ impl<T: Float> ShardRunner<'_, T> {
             for (index, task) in schedule.tasks.iter().enumerate() {
                 match task {
                     Task::Fused(kernel) => {
-                        (self.kernels.run)(kernel, &workspace.frame, workspace.scratch.as_mut_ptr(), rows);
+                        interpreter::run(self.kernels, kernel, &workspace.frame, workspace.scratch.as_mut_ptr(), rows);
                     }
                     Task::Multiply(multiply) => {
                         workspace.prefetch.clear();
