@@ -86,10 +86,10 @@ fn pipes_and_devices_are_refused_at_once() {
         fifo(&lab.path("runs/tiny/001").join(name));
         for line in ["runs list", "runs show", "sample", "train --resume runs/tiny/001 --quiet --set train.steps=6"] {
             let output = soon(&lab, line);
-            let told = String::from_utf8_lossy(&output.stderr).into_owned();
-            assert!(matches!(output.status.code(), Some(0 | 2)), "{name}, {line}: {told}");
+            let reported = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(matches!(output.status.code(), Some(0 | 2)), "{name}, {line}: {reported}");
             if output.status.code() == Some(2) {
-                assert!(told.contains("it is a pipe, not a file"), "{name}, {line}: {told}");
+                assert!(reported.contains("it is a pipe, not a file"), "{name}, {line}: {reported}");
             }
         }
     }
@@ -104,9 +104,9 @@ fn pipes_and_devices_are_refused_at_once() {
         ("data show pipe.txt", "pipe"),
     ] {
         let output = soon(&lab, line);
-        let told = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(2), "{line}: {told}");
-        assert!(told.contains(&format!("it is a {what}, not a file")), "{line}: {told}");
+        let reported = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{line}: {reported}");
+        assert!(reported.contains(&format!("it is a {what}, not a file")), "{line}: {reported}");
     }
 }
 
@@ -121,8 +121,8 @@ fn files_that_are_far_too_large_are_refused_at_once() {
         File::options().write(true).open(&path).unwrap().set_len(1 << 40).unwrap();
         for line in ["runs list", "runs show", "sample"] {
             let output = soon(&lab, line);
-            let told = String::from_utf8_lossy(&output.stderr).into_owned();
-            assert!(matches!(output.status.code(), Some(0 | 2)), "{name}, {line}: {told}");
+            let reported = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(matches!(output.status.code(), Some(0 | 2)), "{name}, {line}: {reported}");
         }
         fs::write(&path, kept).unwrap();
     }
@@ -134,12 +134,12 @@ fn sizes_are_judged_before_anything_is_made_of_them() {
     let lab = Lab::new();
     for width in [(1_u64 << 63) - 1, 1 << 62, 1 << 40, 1 << 36] {
         for cell in ["lstm", "gru", "vanilla"] {
-            let told = lab.refused(&format!("train tiny.toml --set cell.type={cell} --set cell.hidden={width}"));
-            assert!(told.contains("does not fit the memory"), "{cell} {width}: {told}");
+            let reported = lab.refused(&format!("train tiny.toml --set cell.type={cell} --set cell.hidden={width}"));
+            assert!(reported.contains("does not fit the memory"), "{cell} {width}: {reported}");
         }
         for key in ["model.embedding", "dataset.length"] {
-            let told = lab.refused(&format!("train tiny.toml --set {key}={width}"));
-            assert!(told.contains("does not fit the memory"), "{key} {width}: {told}");
+            let reported = lab.refused(&format!("train tiny.toml --set {key}={width}"));
+            assert!(reported.contains("does not fit the memory"), "{key} {width}: {reported}");
         }
     }
     assert!(lab.has_no_run());
@@ -159,8 +159,8 @@ fn paths_need_not_be_text() {
     fs::write(folder.join("names.txt"), "anna\nbob\ncarla\ndora\nemil\nfrida\n".repeat(4)).unwrap();
     let run = |arguments: &[&std::ffi::OsStr]| {
         let output = lab.command(&[]).args(arguments).output().unwrap();
-        let told = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(0), "{told}");
+        let reported = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{reported}");
     };
     let of = |text: &'static str| std::ffi::OsStr::new(text);
     run(&[of("train"), of("-q"), folder.join("tiny.toml").as_os_str()]);
@@ -215,8 +215,8 @@ fn terminals_do_not_obey() {
     let raw =
         on_a_terminal(&lab, &["sample", "--raw", "--count", "3", "--length", "20", "--temperature", "0"]).unwrap();
     assert!(raw.contains("\u{1b}[2Jab\u{202e}"), "{raw:?}");
-    let told = lab.refused("sample \u{1b}[2J\u{202e}");
-    assert!(!hidden(&told) && told.contains(r"\u{1b}[2J"), "{told:?}");
+    let reported = lab.refused("sample \u{1b}[2J\u{202e}");
+    assert!(!hidden(&reported) && reported.contains(r"\u{1b}[2J"), "{reported:?}");
 }
 
 /// Would catch: a training that ends, with an error, because an old checkpoint cannot be removed.
@@ -240,8 +240,8 @@ fn a_comparison_makes_the_folder_of_its_picture() {
     // What cannot be made is reported before anything is read.
     fs::write(lab.path("plain"), "a file").unwrap();
     fs::write(lab.path("runs/tiny/001/metrics.jsonl"), "no row\n").unwrap();
-    let told = lab.refused("runs compare tiny tiny --picture plain/compare.svg");
-    assert!(told.contains("cannot create `plain`"), "{told}");
+    let reported = lab.refused("runs compare tiny tiny --picture plain/compare.svg");
+    assert!(reported.contains("cannot create `plain`"), "{reported}");
 }
 
 /// Would catch: a digit that changed in a log and is shown by every table and picture from then on.

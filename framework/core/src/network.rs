@@ -128,7 +128,10 @@ impl Network {
 
 /// Why an experiment's model is not compiled.
 fn uncompiled(experiment: &Experiment, refusal: &hatchery_compile::Unsupported) -> String {
-    format!("the cell `{}` runs on Burn and not compiled: {refusal}", experiment.cell.name)
+    format!(
+        "the cell `{}` runs on Burn and not compiled: {refusal} (`cargo build --profile full` makes Burn faster)",
+        experiment.cell.name
+    )
 }
 
 fn clippers(experiment: &Experiment, registry: &Registry, model: &Model) -> Result<Vec<Box<dyn HostClipper>>> {

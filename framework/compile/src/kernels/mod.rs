@@ -128,7 +128,7 @@ macro_rules! kernels {
 }
 
 kernels!(portable32, simd::Portable<f32, 4>, f32,);
-kernels!(portable64, simd::Portable<f64, 2>, f64,);
+kernels!(portable64, simd::Portable<f64, 4>, f64,);
 #[cfg(target_arch = "x86_64")]
 kernels!(avx2_32, std::arch::x86_64::__m256, f32, #[target_feature(enable = "avx2,fma")]);
 #[cfg(target_arch = "x86_64")]

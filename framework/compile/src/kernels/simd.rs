@@ -312,4 +312,4 @@ macro_rules! portable {
 }
 
 portable!(f32, 4, 23);
-portable!(f64, 2, 52);
+portable!(f64, 4, 52);

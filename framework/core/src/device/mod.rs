@@ -56,7 +56,7 @@ pub const DEVICES: [DeviceKind; 5] = [
     },
     DeviceKind {
         name: "flex",
-        doc: "all cores of this machine, by Burn",
+        doc: "all cores of this machine, by Burn; four times as fast in a build with `--profile full`",
         feature: "flex",
         built: cfg!(feature = "flex"),
         several: false,
