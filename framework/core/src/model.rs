@@ -26,7 +26,7 @@ pub struct Model {
     pub dropout: f64,
     /// Whether that holds for the last layer too.
     pub dropout_last: bool,
-    initialiser: Option<Initializer>,
+    initializer: Option<Initializer>,
 }
 
 /// One cell of the stack.
@@ -76,11 +76,11 @@ impl Model {
             layers,
             dropout: experiment.dropout,
             dropout_last: experiment.dropout_last,
-            initialiser: experiment.initializer.clone(),
+            initializer: experiment.initializer.clone(),
         })
     }
 
-    /// Every parameter with its full name, in the order of initialisation: embedding, layers, head.
+    /// Every parameter with its full name, in the order of initialization: embedding, layers, head.
     // ANCHOR: params
     pub fn params(&self) -> Vec<ParamSpec> {
         let mut params = Vec::new();
@@ -96,8 +96,8 @@ impl Model {
         params.push(ParamSpec::new(HEAD_WEIGHTS, [self.vocabulary, self.outputs()], Initializer::XavierUniform));
         params.push(ParamSpec::new(HEAD_BIAS, [1, self.vocabulary], Initializer::Zeros));
         for spec in &mut params {
-            if let Some(initialiser) = self.initialiser.as_ref().filter(|_| !spec.initializer.is_fixed()) {
-                spec.initializer = initialiser.clone();
+            if let Some(initializer) = self.initializer.as_ref().filter(|_| !spec.initializer.is_fixed()) {
+                spec.initializer = initializer.clone();
             }
         }
         params

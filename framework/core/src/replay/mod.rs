@@ -204,7 +204,7 @@ fn computes(operation: &OperationIr) -> bool {
     !matches!(operation, OperationIr::Init(_) | OperationIr::Drop(_))
 }
 
-/// Marks the reading of a tensor after which nobody needs it. The marks of the recording are not trusted.
+/// Marks the reading of a tensor after which it is not needed. The marks of the recording are not trusted.
 fn mark_last_uses(operations: &mut [OperationIr], outputs: &[usize]) {
     struct Mark<'a> {
         needed: &'a mut Vec<usize>,

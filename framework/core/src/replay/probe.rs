@@ -19,8 +19,8 @@ const ROWS: [usize; 4] = [1, 2, 3, 7];
 /// Width of the input.
 const INPUTS: usize = 3;
 
-/// Adds a line to a report on a cell: its step, called and replayed, with several numbers of rows and both widths of
-/// numbers.
+/// Adds a line to a report on a cell: its step, called and replayed, with several numbers of rows and both
+/// dtypes.
 pub fn probe(variant: &Variant, keys: &Value, report: &mut Report) {
     let Build::Cell(build) = &variant.build else { return };
     let result = match build(keys.clone()) {
