@@ -21,7 +21,7 @@ enum Fallback {
     /// `default`: the type's own.
     OfType,
     /// `default = 1.0`.
-    Value(Expr),
+    Value(Box<Expr>),
 }
 
 /// Replaces the `#[plugin(…)]` of a field by what serde and schemars understand. `owner` is the type; returned is the
@@ -82,7 +82,9 @@ fn option(meta: &ParseNestedMeta<'_>, options: &mut Options) -> Result<()> {
         "min" => options.min.replace(value()?).is_none(),
         "max" => options.max.replace(value()?).is_none(),
         "above" => options.above.replace(value()?).is_none(),
-        "default" if meta.input.peek(Token![=]) => options.default.replace(Fallback::Value(value()?)).is_none(),
+        "default" if meta.input.peek(Token![=]) => {
+            options.default.replace(Fallback::Value(Box::new(value()?))).is_none()
+        }
         "default" => options.default.replace(Fallback::OfType).is_none(),
         _ => return Err(meta.error("unknown: a key has `min`, `max`, `above` and `default`")),
     };

@@ -78,9 +78,9 @@ pub(crate) fn compare(compared: &[PathBuf], picture: Option<&Path>, root: &Path,
     }
     let drawn = loss_curve(&series, "runs compared", "nats per character");
     if picture.is_some() {
-        replace::output(&path, &drawn)?
+        replace::output(&path, &drawn)?;
     } else {
-        replace::text(&path, &drawn)?
+        replace::text(&path, &drawn)?;
     }
     if json {
         rows.iter().enumerate().for_each(|(index, row)| out!("{}", row.json(&varying, index)));
