@@ -32,11 +32,17 @@ fn target() -> PathBuf {
     test.ancestors().nth(3).unwrap().to_owned() // …/target/release/deps/hatchery-…
 }
 
-/// `cargo` on a manifest, with what is built on the way kept in the target folder of the tests.
+/// Where the dependencies of plugins are built, once for all of them. The program's own folder it must not be: another
+/// workspace builds the macros anew there, and what the program's crates were built with is gone.
+fn dependencies() -> PathBuf {
+    target().join("plugins")
+}
+
+/// `cargo` on a manifest, with what is built on the way kept from run to run.
 fn cargo(arguments: &[&str], manifest: &Path, output: &Path) -> Output {
     let mut command = Command::new(env!("CARGO"));
     command.args(arguments).arg("--release").arg("--manifest-path").arg(manifest);
-    command.env("CARGO_TARGET_DIR", output).env("CARGO_BUILD_BUILD_DIR", target());
+    command.env("CARGO_TARGET_DIR", output).env("CARGO_BUILD_BUILD_DIR", dependencies());
     let done = command.output().unwrap();
     assert!(done.status.success(), "cargo {arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
     done

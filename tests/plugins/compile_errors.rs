@@ -2,7 +2,7 @@
 
 use std::{fs, process::Command};
 
-use super::{built, root, target};
+use super::{built, dependencies, root};
 
 /// Checks a crate of that source and returns the compiler's errors, a line each: `src/lib.rs:5:10: error: …`.
 fn errors(name: &str, source: &str) -> String {
@@ -19,7 +19,10 @@ fn errors(name: &str, source: &str) -> String {
     fs::write(folder.join("src/lib.rs"), source).unwrap();
     let mut command = Command::new(env!("CARGO"));
     command.args(["check", "--release", "--offline", "--message-format", "short", "--manifest-path"]);
-    command.arg(folder.join("Cargo.toml")).env("CARGO_TARGET_DIR", built()).env("CARGO_BUILD_BUILD_DIR", target());
+    command
+        .arg(folder.join("Cargo.toml"))
+        .env("CARGO_TARGET_DIR", built())
+        .env("CARGO_BUILD_BUILD_DIR", dependencies());
     let done = command.output().unwrap();
     let errors = String::from_utf8_lossy(&done.stderr).into_owned();
     assert!(!done.status.success(), "it compiles: {errors}");

@@ -70,7 +70,7 @@ fn the_library_is_where_it_says() {
         let library = errors.split_once("plugins check ").and_then(|(_, rest)| rest.lines().next()).unwrap();
         let mut command = Command::new(env!("CARGO"));
         command.args(["build", "--release", "--offline"]).current_dir(&folder);
-        command.env("CARGO_BUILD_BUILD_DIR", super::target());
+        command.env("CARGO_BUILD_BUILD_DIR", super::dependencies());
         place(&mut command);
         let done = command.output().unwrap();
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));

@@ -38,7 +38,7 @@ debug = false
 [workspace]
 "#;
 
-const CONFIG: &str = r#"# The dependencies are built in Hatchery's own target folder, once for all plugins.
+const CONFIG: &str = r#"# The dependencies are built in Hatchery's target folder, once for all plugins.
 [build]
 build-dir = "@target@"
 "#;
@@ -65,7 +65,7 @@ fn beside(new: &New, hatchery: &Path) -> Result<()> {
             .into());
     }
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
-    let shared = if target.is_absolute() { target.clone() } else { hatchery.join("target") };
+    let shared = if target.is_absolute() { target.clone() } else { hatchery.join("target") }.join("plugins");
     let type_name = names::type_name(new.kind, &new.name, |_| false);
     let fill = |text: &str| {
         filled(text, &new.name, &type_name)
