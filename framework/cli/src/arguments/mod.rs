@@ -12,12 +12,14 @@ mod experiment;
 mod model;
 mod plugins;
 mod record;
+mod sweep;
 mod train;
 
 pub(crate) use experiment::{Bench, Check, Drift};
 pub(crate) use model::{Baseline, Eval, Gradients, Sample, Split};
 pub(crate) use plugins::{New, Plugins};
 pub(crate) use record::{Data, Import, ImportTarget, Runs};
+pub(crate) use sweep::{Sweep, TableForm};
 pub(crate) use train::{Form, Progress, ResumeTest, Train};
 
 /// Experiments with recurrent character language models.
@@ -78,6 +80,9 @@ pub(crate) enum Command {
     /// List, show, compare and reproduce runs
     #[command(subcommand)]
     Runs(Runs),
+    /// Train many variants of an experiment and compare them
+    #[command(subcommand)]
+    Sweep(Sweep),
     /// List, fetch and describe texts
     #[command(subcommand)]
     Data(Data),

@@ -7,6 +7,7 @@ mod writer;
 
 use std::time::Instant;
 
+pub(crate) use self::divergence::DIVERGED;
 use self::writer::Writer;
 use crate::{
     data::Data,
