@@ -273,7 +273,8 @@ fn verdict(plan: &Plan, stands: &Standing, row: &Row, at: usize) -> String {
             None => String::new(),
         },
     };
-    if row.failed == 0 { verdict } else { format!("{verdict}; {} failed", row.failed) }
+    let failed = (row.failed > 0).then(|| format!("{} failed", row.failed));
+    [verdict].into_iter().chain(failed).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
 fn object(plan: &Plan, row: &Row) -> serde_json::Value {

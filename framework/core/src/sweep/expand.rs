@@ -183,11 +183,14 @@ fn scattered(draws: u32, seed: u64, dimension: &mut u32) -> Vec<f64> {
 /// A number to four digits, as TOML.
 fn short(value: f64) -> String {
     let rounded: f64 = format!("{value:.3e}").parse().unwrap_or(value);
-    let plain = format!("{rounded}");
-    if plain.contains('.') { plain } else { format!("{plain}.0") }
+    format!("{rounded:?}")
 }
 
 fn toml(node: &Node) -> String {
+    if let Value::Float(number) = node.value {
+        // As short as it can be read again.
+        return format!("{number:?}");
+    }
     toml::Value::try_from(node.to_json()).map_or_else(|_| String::new(), |value| value.to_string())
 }
 

@@ -122,11 +122,16 @@ impl Folder {
             }
             Err(error) => return Err(failure("read", &path, error)),
         };
-        serde_json::from_str(&text).map_err(|error| {
-            Problem::new(format!("the plan `{}` cannot be read: {error}", path.display()))
-                .hint("write it anew with `hatchery sweep run FILE`: what is trained is kept")
-                .into()
-        })
+        let damaged = |why: &str| {
+            Problem::new(format!("the plan `{}` cannot be read: {why}", path.display()))
+                .hint("delete it and write it anew with `hatchery sweep plan FILE`: what is trained is kept")
+        };
+        let plan: Plan = serde_json::from_str(&text).map_err(|error| damaged(&error.to_string()))?;
+        if plan.is_sound() {
+            Ok(plan)
+        } else {
+            Err(damaged("its trials are not those of its variants and seeds").into())
+        }
     }
 
     /// Writes the plan, or adds to the one that is there.

@@ -17,7 +17,7 @@ mod table;
 mod worker;
 
 pub use self::{
-    file::{Search, Sweep},
+    file::{Budget, Chosen, Objective, ObjectiveSplit, Repeat, Search, Size, Sweep},
     folder::{Folder, Outcome, State},
     plan::{Plan, Trial, Variant},
     standing::{Standing, Task, Verdict, standing},

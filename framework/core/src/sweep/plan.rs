@@ -1,6 +1,9 @@
 //! The plan: every trial of a sweep, resolved.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::{HashMap, HashSet},
+    path::{Path, PathBuf},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -131,12 +134,12 @@ impl Plan {
         };
         let variant = self.variants.len();
         self.variants.push(Variant { settings, parameters });
+        let mut resolved = session.recorded_as(&base.resolve(&changes)?).0;
         for at in 0..u64::from(base.written.sweep.repeat.seeds) {
-            let seed = base.seed.wrapping_add(at);
-            let resolved = base.resolve(&[changes.as_slice(), &[format!("seed={seed}")]].concat())?;
-            let experiment = session.recorded_as(&resolved).0.to_toml();
+            resolved.seed = base.seed.wrapping_add(at);
+            let experiment = resolved.to_toml();
             let id = sha256_hex(experiment.as_bytes())[..12].to_owned();
-            self.trials.push(Trial { id, variant, seed, experiment });
+            self.trials.push(Trial { id, variant, seed: resolved.seed, experiment });
         }
         Ok(())
     }
@@ -144,9 +147,10 @@ impl Plan {
     /// # Errors
     /// When two variants are the same experiment.
     fn distinct(&self) -> Result<()> {
-        for (at, trial) in self.trials.iter().enumerate() {
-            if let Some(same) = self.trials[..at].iter().find(|other| other.id == trial.id) {
-                let [one, other] = [same, trial].map(|trial| self.variants[trial.variant].label());
+        let mut known = HashMap::new();
+        for trial in &self.trials {
+            if let Some(same) = known.insert(&*trial.id, trial.variant) {
+                let [one, other] = [same, trial.variant].map(|variant| self.variants[variant].label());
                 return Err(Problem::new("two variants are the same experiment")
                     .note(format!("`{one}` and `{other}`"))
                     .hint("take one of the two values out")
@@ -181,7 +185,18 @@ impl Plan {
 
     /// The trials of a variant, in the order of the seeds.
     pub fn of_variant(&self, variant: usize) -> impl Iterator<Item = (usize, &Trial)> {
-        self.trials.iter().enumerate().filter(move |(_, trial)| trial.variant == variant)
+        let seeds = self.sweep.repeat.seeds as usize;
+        self.trials.iter().enumerate().skip(variant * seeds).take(seeds)
+    }
+
+    /// Whether a plan that was read is one that this program writes: every variant has every seed, and an id is no path.
+    pub(super) fn is_sound(&self) -> bool {
+        let is_id = |id: &str| id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let seeds = self.sweep.repeat.seeds as usize;
+        let mut trials = self.trials.iter().enumerate();
+        seeds > 0
+            && self.trials.len() == self.variants.len() * seeds
+            && trials.all(|(at, trial)| trial.variant == at / seeds && is_id(&trial.id))
     }
 
     /// What `other` lacks or has otherwise, so that it does not continue this plan; empty if it only adds.
@@ -196,7 +211,8 @@ impl Plan {
         if self.sweep.search != other.sweep.search || self.sweep.objective != other.sweep.objective {
             found.push("the search or the objective is another".to_owned());
         }
-        let gone = self.trials.iter().filter(|trial| !other.trials.iter().any(|it| it.id == trial.id));
+        let kept: HashSet<_> = other.trials.iter().map(|trial| &*trial.id).collect();
+        let gone = self.trials.iter().filter(|trial| !kept.contains(&*trial.id));
         let gone: Vec<_> =
             gone.map(|trial| format!("{} (seed {})", self.variants[trial.variant].label(), trial.seed)).collect();
         if let Some(first) = gone.first() {
