@@ -32,13 +32,13 @@ fn lab(more: &str) -> Lab {
 }
 
 fn table(lab: &Lab) -> String {
-    lab.ok("sweep table cells --format json")
+    lab.ok("sweep table sweeps/cells --format json")
 }
 
 /// The bytes of the checkpoints of all trials, by their names.
 fn checkpoints(lab: &Lab) -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(lab.path("cells/trials")).unwrap() {
+    for entry in fs::read_dir(lab.path("sweeps/cells/trials")).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         found.extend(fs::read(path.join("checkpoint.safetensors")).ok().map(|bytes| (name, bytes)));
@@ -61,8 +61,9 @@ fn the_table_depends_neither_on_the_workers_nor_on_their_order() {
 
         let programs = lab(more);
         programs.ok("sweep plan cells.toml");
-        let work =
-            |order: &str| programs.command(&["sweep", "work", "cells", "--order", order]).stderr(Stdio::null()).spawn();
+        let work = |order: &str| {
+            programs.command(&["sweep", "work", "sweeps/cells", "--order", order]).stderr(Stdio::null()).spawn()
+        };
         let workers: Vec<_> = ["1", "2", "3"].map(|order| work(order).unwrap()).into();
         for mut worker in workers {
             assert!(worker.wait().unwrap().success());
@@ -80,12 +81,12 @@ fn kills_leave_no_trace_in_the_table() {
         let killed = lab(more);
         killed.ok("sweep plan cells.toml");
         for after in [15, 40, 70, 25, 90, 55, 120, 35] {
-            let mut worker = killed.command(&["sweep", "work", "cells"]).stderr(Stdio::null()).spawn().unwrap();
+            let mut worker = killed.command(&["sweep", "work", "sweeps/cells"]).stderr(Stdio::null()).spawn().unwrap();
             thread::sleep(Duration::from_millis(after));
             worker.kill().unwrap();
             worker.wait().unwrap();
         }
-        killed.ok("sweep work cells");
+        killed.ok("sweep work sweeps/cells");
         assert_eq!((table(&killed), checkpoints(&killed)), (table(&undisturbed), checkpoints(&undisturbed)), "{more}");
     }
 }
@@ -99,7 +100,7 @@ fn halving_trains_what_it_promises_and_nothing_twice() {
     // One task a call: the updates that it added are those of the checkpoint less those before.
     loop {
         let before = updates(&lab);
-        lab.ok("sweep work cells --one");
+        lab.ok("sweep work sweeps/cells --one");
         let after = updates(&lab);
         if before == after {
             break;
@@ -108,7 +109,7 @@ fn halving_trains_what_it_promises_and_nothing_twice() {
     }
     // Four variants of two seeds for 10 updates, two go on to 20, 1 to 40 and to 60.
     assert_eq!(trained, 8 * 10 + 4 * 10 + 2 * 20 + 2 * 20);
-    let left: Vec<_> = lab.ok("sweep table cells --format csv").lines().skip(1).map(str::to_owned).collect();
+    let left: Vec<_> = lab.ok("sweep table sweeps/cells --format csv").lines().skip(1).map(str::to_owned).collect();
     let ends = |part: &str| left.iter().filter(|row| row.contains(part)).count();
     assert_eq!((ends("after 10 updates"), ends("after 20 updates"), ends("lowest mean")), (2, 1, 1), "{left:#?}");
 }
@@ -117,7 +118,7 @@ fn halving_trains_what_it_promises_and_nothing_twice() {
 fn updates(lab: &Lab) -> u64 {
     let last =
         |row: &serde_json::Value| row["measured"].as_object().and_then(|it| it.keys().next_back()?.parse::<u64>().ok());
-    let rows = lab.ok("sweep status cells --json");
+    let rows = lab.ok("sweep status sweeps/cells --json");
     rows.lines().filter_map(|row| last(&serde_json::from_str(row).unwrap())).sum()
 }
 
@@ -126,14 +127,14 @@ fn updates(lab: &Lab) -> u64 {
 fn a_trial_is_a_run_and_its_number_that_of_eval() {
     let lab = lab("");
     lab.ok("sweep run cells.toml");
-    let rows = lab.ok("sweep status cells --json");
+    let rows = lab.ok("sweep status sweeps/cells --json");
     let row: serde_json::Value = serde_json::from_str(rows.lines().next().unwrap()).unwrap();
     assert_eq!(
         (&row["state"], &row["variant"]),
         (&"completed".into(), &"cell.type=gru optimizer.learning-rate=0.01".into())
     );
     let nats = row["measured"]["60"].as_f64().unwrap();
-    let run = format!("cells/trials/{}", row["trial"].as_str().unwrap());
+    let run = format!("sweeps/cells/trials/{}", row["trial"].as_str().unwrap());
     let evaluated: serde_json::Value = serde_json::from_str(&lab.ok(&format!("eval {run} --json"))).unwrap();
     assert_eq!(evaluated["nats_per_character"].as_f64(), Some(nats), "{evaluated}");
 }
@@ -164,11 +165,26 @@ fn a_trial_that_diverges_is_an_outcome() {
     let wild = SWEEP.replace("[0.01, 0.001]", "[0.01, 1e300]").replace(r#""gru", "lstm""#, r#""vanilla""#);
     let lab = Lab::new().with("cells.toml", wild);
     lab.ok("sweep run cells.toml");
-    let status = lab.ok("sweep status cells");
+    let status = lab.ok("sweep status sweeps/cells");
     assert!(status.contains("2 completed") && status.contains("2 diverged"), "{status}");
-    let rows = lab.ok("sweep table cells --format csv");
+    let rows = lab.ok("sweep table sweeps/cells --format csv");
     let last = rows.lines().last().unwrap();
     assert!(last.contains("1e300") && last.contains("2 failed"), "{rows}");
+}
+
+/// Would catch: an absolute path in the folder, and a text that is looked for from the wrong folder.
+#[test]
+fn a_sweep_is_moved_with_its_text() {
+    let names = "anna\nbert\ncora\ndora\nemil\nfritz\ngerda\nhans\nida\njan\n".repeat(3);
+    let lab =
+        lab("").with("tiny.toml", crate::lab::TINY.replace("\"dinosaurs\"", "\"names.txt\"")).with("names.txt", names);
+    lab.ok("sweep plan cells.toml");
+    fs::create_dir(lab.path("moved")).unwrap();
+    for name in ["sweeps", "names.txt"] {
+        fs::rename(lab.path(name), lab.path("moved").join(name)).unwrap();
+    }
+    lab.ok("sweep work moved/sweeps/cells");
+    assert!(lab.ok("sweep status moved/sweeps/cells").contains("8 completed"));
 }
 
 /// Would catch: parameters of the solved width that are not those asked for.
@@ -188,9 +204,9 @@ fn ten_thousand_trials_are_counted_and_compared_at_once() {
         SWEEP.replace("[0.01, 0.001]", "{ linear = [0.001, 0.1], points = 50 }").replace("seeds = 2", "seeds = 100");
     let lab = Lab::new().with("cells.toml", many);
     lab.ok("sweep plan cells.toml");
-    let plan: serde_json::Value = serde_json::from_str(&lab.text("cells/plan.json")).unwrap();
+    let plan: serde_json::Value = serde_json::from_str(&lab.text("sweeps/cells/plan.json")).unwrap();
     for (at, trial) in plan["trials"].as_array().unwrap().iter().enumerate() {
-        let folder = lab.path("cells/trials").join(trial["id"].as_str().unwrap());
+        let folder = lab.path("sweeps/cells/trials").join(trial["id"].as_str().unwrap());
         fs::create_dir(&folder).unwrap();
         fs::write(
             folder.join("objective.json"),
@@ -199,8 +215,8 @@ fn ten_thousand_trials_are_counted_and_compared_at_once() {
         .unwrap();
     }
     let begun = std::time::Instant::now();
-    assert!(lab.ok("sweep status cells").contains("10000 completed"));
-    assert_eq!(lab.ok("sweep table cells --format csv").lines().count(), 101);
+    assert!(lab.ok("sweep status sweeps/cells").contains("10000 completed"));
+    assert_eq!(lab.ok("sweep table sweeps/cells --format csv").lines().count(), 101);
     // Each takes a third of a second on two idle cores; the limit leaves room for busy ones.
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
 }

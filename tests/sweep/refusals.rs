@@ -55,7 +55,7 @@ fn a_wrong_plan_is_refused_at_its_line() {
         for part in said {
             assert!(refused.contains(part), "{new}: `{part}` is missing:\n{refused}");
         }
-        assert!(!lab.path("cells").exists(), "{new}: nothing is begun");
+        assert!(!lab.path("sweeps").exists(), "{new}: nothing is begun");
     }
 }
 
@@ -75,7 +75,7 @@ fn a_changed_text_ends_the_work() {
         lab("").with("tiny.toml", crate::lab::TINY.replace("\"dinosaurs\"", "\"names.txt\"")).with("names.txt", &names);
     lab.ok("sweep plan cells.toml");
     let lab = lab.with("names.txt", format!("{names}karl\n"));
-    let refused = lab.refused("sweep work cells");
+    let refused = lab.refused("sweep work sweeps/cells");
     assert!(refused.contains("the text is no longer that of the plan"), "{refused}");
 }
 
@@ -84,23 +84,23 @@ fn a_changed_text_ends_the_work() {
 fn a_damaged_plan_is_refused_and_can_be_written_anew() {
     let lab = lab("");
     lab.ok("sweep run cells.toml");
-    let (plan, table) = (lab.text("cells/plan.json"), lab.ok("sweep table cells"));
+    let (plan, table) = (lab.text("sweeps/cells/plan.json"), lab.ok("sweep table sweeps/cells"));
     let first = plan.split("\"id\":\"").nth(1).unwrap()[..12].to_owned();
     for damaged in [
         plan.replace(&first, "../../../tmp"),
         plan.replace("\"seeds\":2", "\"seeds\":3"),
         plan[..plan.len() / 2].to_owned(),
     ] {
-        std::fs::write(lab.path("cells/plan.json"), damaged).unwrap();
-        let refused = lab.refused("sweep work cells");
+        std::fs::write(lab.path("sweeps/cells/plan.json"), damaged).unwrap();
+        let refused = lab.refused("sweep work sweeps/cells");
         assert!(
-            refused.contains("cells/plan.json` cannot be read") && refused.contains("what is trained is kept"),
+            refused.contains("sweeps/cells/plan.json` cannot be read") && refused.contains("what is trained is kept"),
             "{refused}"
         );
     }
-    std::fs::remove_file(lab.path("cells/plan.json")).unwrap();
+    std::fs::remove_file(lab.path("sweeps/cells/plan.json")).unwrap();
     lab.ok("sweep plan cells.toml");
-    assert_eq!(lab.ok("sweep table cells"), table);
+    assert_eq!(lab.ok("sweep table sweeps/cells"), table);
 }
 
 /// Would catch: a message about a folder that is none of a sweep which does not say how to get one.

@@ -9,12 +9,14 @@ use super::Libraries;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Sweep {
     /// Resolve every trial of a sweep file, and write the plan into the sweep's folder
-    #[command(after_help = "Example:\n  hatchery sweep plan sweeps/cells.toml\n  hatchery sweep work sweeps/cells\n\n\
-        The folder is that of the file's `name`, beside the file. Workers on any machine that sees it may work on it at once.")]
+    #[command(
+        after_help = "Example:\n  hatchery sweep plan experiments/sweeps/cells.toml\n  hatchery sweep work sweeps/cells\n\n\
+        Workers on any machine that sees the sweep's folder may work on it at once."
+    )]
     Plan {
         /// The sweep file
         file: PathBuf,
-        /// The sweep's folder; by default that of its name, beside the file
+        /// The sweep's folder; by default `sweeps` and the sweep's name
         #[arg(long, value_name = "DIR")]
         folder: Option<PathBuf>,
         /// Print one command for each trial, for GNU parallel or xargs
@@ -24,13 +26,13 @@ pub(crate) enum Sweep {
         libraries: Libraries,
     },
     /// Plan a sweep, train its trials, and print the table
-    #[command(after_help = "Example:\n  hatchery sweep run sweeps/cells.toml -j 2\n\n\
+    #[command(after_help = "Example:\n  hatchery sweep run experiments/sweeps/cells.toml -j 2\n\n\
         After Ctrl-C or TERM every worker writes a checkpoint; the same command goes on. A variant or a seed that is added \
         to the file is added to the sweep, and what is trained is kept.")]
     Run {
         /// The sweep file
         file: PathBuf,
-        /// The sweep's folder; by default that of its name, beside the file
+        /// The sweep's folder; by default `sweeps` and the sweep's name
         #[arg(long, value_name = "DIR")]
         folder: Option<PathBuf>,
         /// Trials that are trained at once; the processor's threads are shared among them

@@ -214,8 +214,7 @@ fn mean_curve(curves: &[Vec<(u64, f64)>]) -> Vec<(f64, f64)> {
 
 fn planned(file: &Path, folder: Option<&Path>, libraries: &Libraries) -> Result<(Folder, Plan)> {
     let (plan, paths) = Plan::of(file, &super::options(libraries, Vec::new()))?;
-    let beside = || file.parent().unwrap_or(Path::new("")).join(&plan.sweep.name);
-    let folder = Folder::new(folder.map_or_else(beside, PathBuf::from));
+    let folder = Folder::new(folder.map_or_else(|| Path::new("sweeps").join(&plan.sweep.name), PathBuf::from));
     folder.write(&plan, &paths)?;
     Ok((folder, plan))
 }

@@ -18,7 +18,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Sweep {
-    /// Name of the sweep, and of its folder below `sweeps`.
+    /// Name of the sweep, and of its folder in `sweeps`.
     #[schemars(length(min = 1))]
     pub name: String,
     /// The experiment file, relative to this file.
@@ -162,6 +162,13 @@ fn twentieth() -> f64 {
     0.05
 }
 
+impl Sweep {
+    /// The JSON schema of sweep files.
+    pub fn schema() -> Json {
+        schema_for!(Self).to_value()
+    }
+}
+
 /// A sweep file and its values with their places.
 pub(super) struct Written {
     pub(super) sweep: Sweep,
@@ -176,7 +183,7 @@ pub(super) struct Written {
 /// Everything that is wrong with it by itself.
 pub(super) fn read(path: &Path) -> Result<Written> {
     let source = load(path)?;
-    let schema = schema_for!(Sweep).to_value();
+    let schema = Sweep::schema();
     let tables = ["vary", "size", "repeat", "search", "budget", "objective"];
     let (node, mut problems, usable) = source.parse(&tables);
     if usable {

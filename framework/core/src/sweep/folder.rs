@@ -16,7 +16,10 @@ use crate::{
     error::{Error, Problem, Result},
     files,
     run::{checkpoint::Progress, directory::RunDirectory, failure, replace},
-    train::{DIVERGED, origin::Origin},
+    train::{
+        DIVERGED,
+        origin::{Origin, seen_from},
+    },
 };
 
 /// The largest plan that is read: a hundred thousand trials.
@@ -106,6 +109,11 @@ impl Folder {
         self.path.join("plan.json")
     }
 
+    /// The file with the folder, relative to this one, from which the paths in the experiments start.
+    fn paths_file(&self) -> PathBuf {
+        self.path.join("paths.txt")
+    }
+
     /// Reads the plan.
     ///
     /// # Errors
@@ -153,11 +161,13 @@ impl Folder {
         }
         let trials = self.path.join("trials");
         fs::create_dir_all(&trials).map_err(|error| failure("create", &trials, error))?;
-        // The folder that relative paths of the experiments start from stands in each trial's origin, written when it
-        // begins; here it is kept for them.
         let text = serde_json::to_string(plan).map_err(|error| Error::internal("cannot write the plan down", error))?;
-        let seen = fs::canonicalize(paths).map_err(|error| failure("read", paths, error))?;
-        replace::text(&self.path.join("paths.txt"), &format!("{}\n", seen.display()))?;
+        let seen = seen_from(paths, &self.path).map_err(|error| failure("read", paths, error))?;
+        let Some(seen) = seen.to_str() else {
+            let what = format!("the path of `{}` from the sweep's folder is not UTF-8", paths.display());
+            return Err(Problem::new(what).hint("run the sweep from a folder with another name").into());
+        };
+        replace::text(&self.paths_file(), &format!("{seen}\n"))?;
         replace::text(&self.plan_file(), &text)
     }
 
@@ -173,9 +183,9 @@ impl Folder {
         }
         let run = RunDirectory::open(&path)?;
         if !run.origin().exists() {
-            let noted = self.path.join("paths.txt");
+            let noted = self.paths_file();
             let folder = files::read_text(&noted, LARGEST_OUTCOME).map_err(|error| failure("read", &noted, error))?;
-            Origin::write(&run, Path::new(folder.trim_end_matches('\n')), None)?;
+            Origin::write(&run, &self.path.join(folder.trim_end_matches('\n')), None)?;
         }
         Ok(run)
     }
