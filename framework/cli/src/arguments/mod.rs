@@ -28,7 +28,7 @@ pub(crate) use train::{Form, Progress, ResumeTest, Train};
 #[command(
     after_help = "First commands:\n  hatchery train experiments/dinosaurs.toml\n  hatchery sample\n  hatchery eval\n\n\
     Exit status: 0 after success; 2 after an error that you can fix; 1 after an internal error or\n\
-    one of the system; 130 if Ctrl-C or TERM stopped a training, which then wrote a checkpoint.\n\
+    one of the system; 130 if a signal stopped a training, which then wrote a checkpoint.\n\
     On a terminal, control and invisible characters are shown as escapes; --raw shows them as they are."
 )]
 pub(crate) struct Arguments {
