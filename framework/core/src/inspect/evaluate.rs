@@ -10,7 +10,7 @@ use crate::{
 /// The batch size; the result does not depend on it.
 const ROWS: usize = 64;
 
-/// The cross-entropy of a whole split.
+/// The cross-entropy and accuracy of a whole split.
 ///
 /// # Errors
 /// When the device fails.
@@ -24,7 +24,7 @@ pub fn evaluate(executor: &mut dyn Executor, split: &Sequences) -> Result<Evalua
 }
 // ANCHOR_END: evaluate
 
-/// The means: nats, bits and perplexity per character.
+/// Nats, bits, perplexity and accuracy per character, from the totals.
 pub fn evaluation(totals: Totals) -> Evaluation {
     let characters = totals.characters as f64;
     let nats = totals.nats / characters;
