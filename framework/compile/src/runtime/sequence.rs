@@ -159,7 +159,7 @@ impl<T: Float> ShardRunner<'_, T> {
         &batch.inputs[step * batch.rows + self.shard.first_row..][..self.shard.rows]
     }
 
-    /// Copies the rows of tables that tokens select, of their columns one of so many pieces.
+    /// Copies the rows of tables that tokens select: one piece of their columns.
     pub(super) unsafe fn gather(&self, layer: &Layer, tokens: &[u32], step: usize, (piece, pieces): (usize, usize)) {
         for gather in &layer.gathers {
             let Some(to) = gather.to else { continue };
