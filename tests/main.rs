@@ -18,6 +18,7 @@ mod divergence;
 mod experiment;
 mod experiments;
 mod fetch;
+mod first_inputs;
 mod first_spelling;
 mod fuzz;
 mod golden_cells;

@@ -77,7 +77,7 @@ fn run(arguments: &Arguments) -> Result<u8> {
         Command::Runs(Runs::Compare { compared, picture, runs, json }) => {
             commands::compare::compare(compared, picture.as_deref(), runs, *json)
         }
-        Command::Runs(Runs::Table { experiments, runs }) => commands::compare::table(experiments, runs),
+        Command::Runs(Runs::Table { experiments, runs }) => commands::table::table(experiments, runs),
         Command::Data(Data::List) => {
             commands::data::list();
             Ok(())

@@ -105,7 +105,9 @@ impl Display {
             Ending::Early => {
                 let patience = training.network.experiment.train.patience.unwrap_or_default();
                 say!("\nended after {updates} steps in {seconds:.1} s: no better validation in {patience} reports.");
-                say!("{} Next:", better_before(training).trim_start());
+                let more = patience.max(training.progress.stale) * 2;
+                say!("{}", better_before(training).trim_start());
+                say!("To continue: hatchery train --resume {folder} --set train.patience={more}\nNext:");
             }
             Ending::Stopped => {
                 say!(
@@ -114,7 +116,8 @@ impl Display {
                 return;
             }
         }
-        say!("  hatchery sample {folder} --count 10\n  hatchery eval {folder}");
+        let best = if better_before(training).is_empty() { "" } else { " --best" };
+        say!("  hatchery sample {folder}{best} --count 10\n  hatchery eval {folder}{best}");
     }
 
     fn say(&self, text: &str) {

@@ -109,6 +109,12 @@ pub(crate) struct ModelArguments {
     /// The folder of all runs
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub(crate) runs: PathBuf,
+    /// Use the run's best checkpoint, that with the lowest validation
+    #[arg(long)]
+    pub(crate) best: bool,
+    /// Use the run's last checkpoint, as without --best
+    #[arg(long, overrides_with = "best")]
+    pub(crate) last: bool,
     /// Accept plugins that differ from those of the checkpoint
     #[arg(long)]
     pub(crate) allow_plugin_drift: bool,

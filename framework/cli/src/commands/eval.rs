@@ -21,7 +21,7 @@ pub(crate) fn run(arguments: &Eval) -> Result<()> {
         let (name, sequences) = chosen(&data, arguments.split)?;
         return baselines(arguments, &data, (name, sequences));
     }
-    let session = super::open_model(arguments.run.as_deref(), &arguments.place, &seed)?;
+    let (session, checkpoint) = super::open_model(arguments.run.as_deref(), &arguments.place, &seed)?;
     let (mut network, progress) = super::restore(&session)?;
     let data = session.data()?;
     super::warn_of_another_text(&session, &data);
@@ -29,9 +29,17 @@ pub(crate) fn run(arguments: &Eval) -> Result<()> {
     let (name, sequences) = chosen(&data, arguments.split)?;
     let result = evaluate(network.executor.as_mut(), sequences)?;
     if arguments.json {
-        out!("{}", json(&result, json!({ "split": name, "updates": progress.updates })));
+        let (checkpoint, other) = (checkpoint.name(), checkpoint.other());
+        let subject = json!({
+            "split": name,
+            "checkpoint": checkpoint,
+            "updates": progress.updates,
+            "other_checkpoint_updates": other,
+        });
+        out!("{}", json(&result, subject));
     } else {
         out!("split                {name}, {} characters", result.characters);
+        out!("checkpoint           {}", checkpoint.described(progress.updates));
         out!("updates              {}", progress.updates);
         out!("nats per character   {:.6}", result.nats_per_character);
         out!("bits per character   {:.6}", result.bits_per_character);

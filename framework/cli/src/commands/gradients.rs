@@ -54,10 +54,17 @@ pub(crate) fn run(arguments: &Gradients) -> Result<()> {
 
 /// One curve for each state vector of the model.
 fn by_distance(run: Option<&Path>, arguments: &Gradients) -> Result<Vec<Curve>> {
-    let session = super::open_model(run, &arguments.place, &[])?;
+    let (session, checkpoint) = super::open_model(run, &arguments.place, &[])?;
     let data = session.data()?;
-    let network =
-        if arguments.untrained { session.network(Arc::clone(&data.vocabulary))? } else { session.restore()?.0 };
+    let network = if arguments.untrained {
+        session.network(Arc::clone(&data.vocabulary))?
+    } else {
+        let (network, progress) = session.restore()?;
+        if let Some(remark) = checkpoint.remark(progress.updates) {
+            say!("{}, {remark}", network.experiment.name);
+        }
+        network
+    };
     let split = data.valid.as_ref().unwrap_or(&data.train);
     let Some(batch) = split.evaluation(SEQUENCES).next() else { return Ok(Vec::new()) };
     let flows = flow(&network, &batch, &session.registry)?;

@@ -2,6 +2,7 @@
 
 pub(crate) mod bench;
 pub(crate) mod check;
+pub(crate) mod checkpoint;
 pub(crate) mod compare;
 pub(crate) mod data;
 pub(crate) mod devices;
@@ -16,6 +17,7 @@ pub(crate) mod reproduce;
 pub(crate) mod resume_test;
 pub(crate) mod runs;
 pub(crate) mod sample;
+pub(crate) mod table;
 pub(crate) mod train;
 
 use std::{
@@ -29,10 +31,11 @@ use hatchery::{
     error::{Error, Problem, Result},
     network::Network,
     plugins::Registry,
-    run::{checkpoint::Progress, directory},
+    run::checkpoint::Progress,
     session::{self, Options, Session, Source},
 };
 
+use self::checkpoint::Chosen;
 use crate::arguments::{Arguments, Libraries, ModelArguments};
 
 /// Prints a completion script.
@@ -53,11 +56,12 @@ pub(crate) fn open_file(file: &Path, libraries: &Libraries, overrides: Vec<Strin
     Session::open(Source::File(file), &options(libraries, overrides))
 }
 
-/// The session of a run or checkpoint, by default the newest run.
-pub(crate) fn open_model(run: Option<&Path>, place: &ModelArguments, set: &[String]) -> Result<Session> {
-    let run = directory::resolve(run, &place.runs)?;
+/// The session of a run's checkpoint or of a checkpoint file, by default of the newest run, and which one that is.
+pub(crate) fn open_model(run: Option<&Path>, place: &ModelArguments, set: &[String]) -> Result<(Session, Chosen)> {
+    let chosen = Chosen::find(run, &place.runs, place.best && !place.last)?;
     let options = options(&place.libraries, overrides(set, place.device.as_deref()));
-    Session::open(Source::Checkpoint(&run), &Options { allow_plugin_drift: place.allow_plugin_drift, ..options })
+    let options = Options { allow_plugin_drift: place.allow_plugin_drift, ..options };
+    Ok((Session::open(Source::Checkpoint(&chosen.run), &options)?, chosen))
 }
 
 /// The network of a session's checkpoint; prints why if it is not compiled.

@@ -12,7 +12,10 @@ use hatchery::{
         log::{self, Metric},
     },
     session::{Options, Session, Source},
-    train::{Observer, Training, origin::Start},
+    train::{
+        Observer, Training,
+        origin::{Origin, Start},
+    },
 };
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -33,6 +36,12 @@ pub(crate) fn run(run: Option<&Path>, root: &Path, from: Option<&Path>, librarie
         ))
         .hint("it was made by an earlier version: train it again")
         .into());
+    }
+    let changes = Origin::read(&run)?.map_or_else(Vec::new, |origin| origin.changes);
+    if let Some(change) = changes.first() {
+        let what = format!("`{}` cannot be reproduced: values changed when it was resumed", run.path().display());
+        let when = format!("after {} updates: {}", change.updates, change.keys.join("; "));
+        return Err(Problem::new(what).note(when).into());
     }
     let vocabulary = start.as_ref().map(|start| start.vocabulary(&session.experiment)).transpose()?;
     let data = session.data_with(vocabulary)?;

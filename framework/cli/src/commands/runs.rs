@@ -7,6 +7,7 @@ use hatchery::{
     plot::chart,
     run::{
         directory::{self, RunDirectory, RunRef, Summary, Validation, diverged},
+        environment::End,
         log::{self, Metric, SampleRow},
     },
 };
@@ -60,12 +61,13 @@ fn name(run: &Summary) -> String {
 
 fn state(run: &Summary) -> String {
     let is_locked = || RunDirectory::open(&run.path).is_ok_and(|directory| directory.is_locked());
-    let state = if run.finished {
-        "finished"
-    } else if is_locked() {
-        "training"
-    } else {
-        "interrupted"
+    let state = match run.ending {
+        _ if is_locked() => "training",
+        Some(End::Patience) => "finished by patience",
+        _ if run.finished => "finished",
+        Some(End::Stopped) => "interrupted by a signal",
+        Some(End::Diverged | End::Failed) => "interrupted by an error",
+        _ => "interrupted",
     };
     if run.diverged { format!("{state}, diverged") } else { state.to_owned() }
 }

@@ -18,8 +18,11 @@ use crate::{arguments::Sample, show};
 
 pub(crate) fn run(arguments: &Sample) -> Result<()> {
     let samplers: Vec<_> = chain(&arguments.sampler)?.into_iter().collect();
-    let session = super::open_model(arguments.run.as_deref(), &arguments.place, &samplers)?;
-    let (mut network, _) = super::restore(&session)?;
+    let (session, checkpoint) = super::open_model(arguments.run.as_deref(), &arguments.place, &samplers)?;
+    let (mut network, progress) = super::restore(&session)?;
+    if let Some(remark) = checkpoint.remark(progress.updates) {
+        say!("{remark}");
+    }
 
     let defaults = network.experiment.sample.clone();
     if let Some(count) = arguments.next {

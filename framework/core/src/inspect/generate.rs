@@ -109,10 +109,13 @@ fn generated(network: &Network, tokens: Vec<Token>, capitalize: bool) -> Generat
     GeneratedText { text, tokens }
 }
 
-/// What the model sees before and between the characters that it generates.
+/// What the model sees before and between the characters that it generates: what it saw in training.
 struct Context {
     /// The first input of every sequence.
     start: Token,
+    /// Whether a prefix takes the place of the first input. Training on running text begins with a symbol of the text,
+    /// never with a vector of zeros.
+    prefix_is_start: bool,
     /// The symbol that ends a sequence.
     end: Option<Token>,
     /// Models trained on the character after a window see exactly one window for every character, filled up on the
@@ -127,12 +130,16 @@ impl Context {
         match *framing {
             // Where documents have no end symbol, the padding that follows them says that they are over.
             Framing::Documents { start, end, padding, .. } => {
-                Self { start: token(start).unwrap_or(none), end: token(end.or(Some(padding))), window: None }
+                let (start, end) = (token(start).unwrap_or(none), token(end.or(Some(padding))));
+                Self { start, prefix_is_start: false, end, window: None }
             }
             Framing::Windows { length, predict: Predict::Last, .. } => {
-                Self { start: none, end: None, window: Some(length) }
+                Self { start: none, prefix_is_start: false, end: None, window: Some(length) }
             }
-            Framing::Windows { .. } | Framing::Stream { .. } => Self { start: none, end: None, window: None },
+            Framing::Windows { .. } | Framing::Stream { .. } => {
+                let start = token(Some('\n')).or(token(Some(' '))).unwrap_or(0);
+                Self { start, prefix_is_start: true, end: None, window: None }
+            }
         }
     }
 
@@ -141,7 +148,10 @@ impl Context {
         executor.begin(sequences.len());
         let length = sequences.first().map_or(0, Vec::len);
         let Some(window) = self.window else {
-            let mut logits = executor.advance(&vec![self.start; sequences.len()])?;
+            let mut logits = Vec::new();
+            if length == 0 || !self.prefix_is_start {
+                logits = executor.advance(&vec![self.start; sequences.len()])?;
+            }
             for position in 0..length {
                 logits = executor.advance(&column(sequences, position))?;
             }

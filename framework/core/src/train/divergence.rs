@@ -101,7 +101,8 @@ impl Training<'_> {
         Ok(event)
     }
 
-    fn diverged(&self, event: &Event, tried: &str) -> Problem {
+    fn diverged(&mut self, event: &Event, tried: &str) -> Problem {
+        self.has_diverged = true;
         let Event { step, loss, gradient_norm, .. } = event;
         let what = if loss.is_finite() {
             format!("a gradient or a parameter is not finite after step {step}")

@@ -89,6 +89,8 @@ pub struct Training<'a> {
     pending: Vec<PendingLoss>,
     /// Updates of the newest checkpoint of the run, if it has one.
     saved: Option<u64>,
+    /// Whether it ended because a number was not finite.
+    pub has_diverged: bool,
     /// SHA-256 of the text, for the checkpoints.
     digest: String,
     writer: Writer,
@@ -258,7 +260,8 @@ impl Training<'_> {
         Ok(metric)
     }
 
-    fn is_out_of_patience(&self) -> bool {
+    /// Whether the validation has not become better for as many reports as `train.patience` says.
+    pub fn is_out_of_patience(&self) -> bool {
         self.network.experiment.train.patience.is_some_and(|patience| self.progress.stale >= patience)
     }
 
@@ -349,6 +352,7 @@ impl<'a> Training<'a> {
             samples,
             pending: Vec::new(),
             saved,
+            has_diverged: false,
             digest: data.digest(),
             writer: Writer::default(),
         })

@@ -13,7 +13,7 @@ use super::{LIST, RunDirectory, entries, is_run};
 use crate::{
     error::{Error, Problem, Result},
     run::{
-        environment::Environment,
+        environment::{End, Environment},
         log::{self, Metric},
     },
 };
@@ -48,6 +48,8 @@ pub struct Summary {
     pub diverged: bool,
     /// Whether training came to its end.
     pub finished: bool,
+    /// How it last ended, if that is recorded.
+    pub ending: Option<End>,
     /// When it was created.
     pub created: SystemTime,
 }
@@ -178,6 +180,7 @@ impl RunDirectory {
         let last = metrics.last();
         let (valid, best) = Validation::of(&metrics);
         let environment = Environment::read(&self.environment()).ok();
+        let ending = environment.as_ref().and_then(|environment| environment.ending);
         let logged = last.map_or(0, |row| row.step.saturating_add(1));
         Summary {
             path: self.path.clone(),
@@ -187,8 +190,9 @@ impl RunDirectory {
             loss: last.map(Metric::nats),
             valid,
             best,
-            diverged: diverged(&metrics),
+            diverged: diverged(&metrics) || ending == Some(End::Diverged),
             finished: environment.is_some_and(|environment| environment.finished),
+            ending,
             created: self.created(),
         }
     }
