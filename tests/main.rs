@@ -24,6 +24,7 @@ mod fuzz;
 mod golden_cells;
 mod golden_runs;
 mod gradients;
+mod hints;
 mod import;
 mod lab;
 mod notebook_commands;
@@ -34,6 +35,8 @@ mod resume;
 mod run_directory;
 mod runs;
 mod samplers;
+mod schema;
+mod score;
 mod strangers;
 mod text;
 #[cfg(feature = "wgpu")]

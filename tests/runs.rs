@@ -1,6 +1,7 @@
 //! Lists and comparisons of runs: what they show of the losses, and in what runs differ.
 
 mod endings;
+mod keeping;
 mod table;
 
 use serde_json::Value;

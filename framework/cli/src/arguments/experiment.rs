@@ -7,7 +7,8 @@ use clap::Args;
 use super::Libraries;
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  hatchery check experiments/dinosaurs.toml --set cell.hidden=64")]
+#[command(after_help = "Examples:\n  hatchery check experiments/dinosaurs.toml --set cell.hidden=64\n  \
+    hatchery check experiments/shakespeare.toml --no-data")]
 pub(crate) struct Check {
     /// The experiment file
     pub(crate) experiment: PathBuf,
@@ -17,6 +18,9 @@ pub(crate) struct Check {
     /// First rewrite keys with names of earlier versions in the file
     #[arg(long)]
     pub(crate) fix: bool,
+    /// Check the file alone: not its text, nor what depends on the text
+    #[arg(long)]
+    pub(crate) no_data: bool,
     #[command(flatten)]
     pub(crate) libraries: Libraries,
 }

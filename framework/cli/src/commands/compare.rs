@@ -6,15 +6,15 @@ use std::{
 };
 
 use hatchery::{
-    error::{Problem, Result},
+    error::Result,
     experiment::{
         Experiment,
         compare::{DifferingKey, varying},
     },
     model::Model,
-    plot::{Series, charts, loss_curve},
+    plot::{Series, charts, compared_curves},
     run::{
-        directory::{self, RunDirectory, RunRef, Validation, diverged},
+        directory::{RunDirectory, RunRef, Validation, diverged},
         environment::Environment,
         failure,
         log::{self, Metric},
@@ -25,7 +25,10 @@ use hatchery::{
 
 use serde_json::{Map, Value, json};
 
-use super::runs::{LOSSES, loss};
+use super::{
+    picture,
+    runs::{LOSSES, folder, loss},
+};
 use crate::{
     arguments::Libraries,
     show::{self, Column},
@@ -54,10 +57,10 @@ const WIDTH: usize = 120;
 const IN_CELL: [&str; 3] = ["cell.type", "cell.hidden", "model.layers"];
 
 /// Prints a table of the runs and their training losses, and writes a picture of the curves.
-pub(crate) fn compare(compared: &[PathBuf], picture: Option<&Path>, root: &Path, json: bool) -> Result<()> {
-    let runs = compared.iter().map(|argument| folder(argument, root)).collect::<Result<Vec<_>>>()?;
+pub(crate) fn compare(compared: &[PathBuf], to: Option<&Path>, root: &Path, json: bool) -> Result<()> {
+    let runs = compared.iter().map(|argument| folder(Some(argument), root)).collect::<Result<Vec<_>>>()?;
     // Whether the picture has a place is not to be found out after the work.
-    let path = picture.map_or_else(|| root.join("compare.svg"), Path::to_owned);
+    let path = to.map_or_else(|| free(root), Path::to_owned);
     make_folder_of(&path)?;
     let rows = runs.iter().map(Row::of).collect::<Result<Vec<_>>>()?;
     let varying = varying(&rows.iter().map(|row| &row.experiment).collect::<Vec<_>>());
@@ -73,11 +76,12 @@ pub(crate) fn compare(compared: &[PathBuf], picture: Option<&Path>, root: &Path,
             label: format!("{letter} {}{}", row.label, values.collect::<String>()),
             points: row.curve.clone(),
             held_out: row.held_out.clone(),
+            ..Series::default()
         });
     }
-    let drawn = loss_curve(&series, "runs compared", "nats per character");
-    if picture.is_some() {
-        replace::output(&path, &drawn)?;
+    let drawn = compared_curves(&series, "runs compared", "nats per character");
+    if to.is_some() {
+        picture::write(&path, &drawn)?;
     } else {
         replace::text(&path, &drawn)?;
     }
@@ -88,6 +92,15 @@ pub(crate) fn compare(compared: &[PathBuf], picture: Option<&Path>, root: &Path,
         out!("{}", path.display());
     }
     Ok(())
+}
+
+/// `compare.svg`, or `compare-2.svg` and so on where there is one: another comparison is not written over.
+fn free(root: &Path) -> PathBuf {
+    let numbered = |number: u32| match number {
+        1 => root.join("compare.svg"),
+        _ => root.join(format!("compare-{number}.svg")),
+    };
+    (1..).map(numbered).find(|path| !path.exists()).unwrap_or_default()
 }
 
 /// Makes the folder of a file, unless it is there.
@@ -207,17 +220,6 @@ pub(super) fn cell(experiment: &Experiment) -> String {
 fn parameters(session: &Session) -> Option<usize> {
     let data = session.data().ok()?;
     Some(Model::new(&session.experiment, &session.registry, data.vocabulary.len()).ok()?.size())
-}
-
-fn folder(argument: &Path, root: &Path) -> Result<RunDirectory> {
-    match directory::resolve(Some(argument), root)? {
-        RunRef::Run(run) => Ok(run),
-        RunRef::Checkpoint(path) => {
-            Err(Problem::new(format!("`{}` is a checkpoint, not a run's folder", path.display()))
-                .hint("name the folder that it lies in")
-                .into())
-        }
-    }
 }
 
 fn letters() -> impl Iterator<Item = char> {

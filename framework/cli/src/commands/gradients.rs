@@ -9,7 +9,6 @@ use hatchery::{
     run::{
         directory::{self, RunRef},
         log::{self, Metric},
-        replace,
     },
 };
 use serde_json::json;
@@ -47,7 +46,7 @@ pub(crate) fn run(arguments: &Gradients) -> Result<()> {
             .map(|curve| Series { label: curve.label.clone(), points: logarithms(&curve.points), ..Series::default() })
             .collect();
         let picture = curves_svg(&series, title, (across, "log10 of the norm"));
-        replace::output(path, &picture)?;
+        super::picture::write(path, &picture)?;
     }
     Ok(())
 }

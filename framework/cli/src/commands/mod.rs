@@ -10,13 +10,18 @@ pub(crate) mod drift;
 pub(crate) mod eval;
 pub(crate) mod gradients;
 pub(crate) mod import;
+pub(crate) mod keeping;
 pub(crate) mod library;
+pub(crate) mod list;
 pub(crate) mod new;
+pub(crate) mod picture;
 pub(crate) mod plugins;
 pub(crate) mod reproduce;
 pub(crate) mod resume_test;
 pub(crate) mod runs;
 pub(crate) mod sample;
+pub(crate) mod schema;
+pub(crate) mod score;
 pub(crate) mod table;
 pub(crate) mod train;
 

@@ -7,8 +7,9 @@ use hatchery::{
     error::{Problem, Result},
     experiment::{Experiment, reading},
     plot::{Histogram, Series, histogram_svg, loss_curve},
+    plugins::Registry,
     run::{
-        directory::{self, RunDirectory, RunRef, Summary, diverged},
+        directory::{self, RunDirectory, RunRef, Summary, Validation, diverged},
         environment::{End, Environment},
         log::{self, Metric},
         replace,
@@ -23,7 +24,7 @@ use hatchery::{
 };
 use hatchery_cli::interrupt::Interrupt;
 
-use super::checkpoint::Chosen;
+use super::{checkpoint::Chosen, schema};
 use crate::{arguments::Train, progress::Display, show::loss};
 
 /// Trains, and returns the exit status.
@@ -68,7 +69,7 @@ fn begin(arguments: &Train, file: &Path) -> Result<u8> {
             // could not be resumed.
             training.save()?;
         }
-        train(training, environment_of, &mut display)
+        train(training, environment_of, &session.registry, &mut display)
     });
     drop(lock);
     if trained.is_err() && !directory.checkpoint().exists() {
@@ -122,7 +123,8 @@ fn resume(arguments: &Train, file: Option<&Path>, run: Option<&Path>) -> Result<
     }
     let mut display = Display::new(&arguments.progress, &training.network, &data, interrupt);
     let before = Environment::read(&directory.environment()).ok();
-    let trained = train(training, |experiment| environment_of(experiment).after(before), &mut display);
+    let trained =
+        train(training, |experiment| environment_of(experiment).after(before), &session.registry, &mut display);
     drop(lock);
     trained
 }
@@ -186,6 +188,7 @@ fn jump(training: &Training<'_>, then: &Experiment) {
 fn train(
     mut training: Training<'_>,
     environment: impl FnOnce(&Experiment) -> Environment,
+    registry: &Registry,
     display: &mut Display,
 ) -> Result<u8> {
     let directory = training.directory;
@@ -207,6 +210,9 @@ fn train(
     draw(directory, &experiment)?;
     draw_lengths(directory, &experiment, training.data)?;
     let ending = ending?;
+    if let Some(root) = directory.path().parent().and_then(Path::parent) {
+        schema::write(root, registry)?;
+    }
     display.finished(&training, ending, seconds);
     warn_of_divergence(directory)?;
     out!("{}", directory.path().display());
@@ -259,7 +265,14 @@ fn draw(directory: &RunDirectory, experiment: &Experiment) -> Result<()> {
         .collect();
     let mut series = vec![Series { label: "training".to_owned(), points: train, ..Series::default() }];
     if !valid.is_empty() {
-        series.push(Series { label: "validation".to_owned(), points: valid, ..Series::default() });
+        let best = Validation::of(&metrics).1;
+        let best = best.map_or(String::new(), |best| format!(", best {} at step {}", loss(best.nats, 4), best.step));
+        series.push(Series {
+            label: format!("validation{best}"),
+            points: valid,
+            is_measured: true,
+            ..Series::default()
+        });
     }
     let picture = loss_curve(&series, &experiment.name, "nats per character");
     replace::text(&directory.picture(), &picture)

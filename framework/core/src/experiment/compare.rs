@@ -24,9 +24,13 @@ impl DifferingKey {
 /// training is reported and kept, and keys that one plugin has and another, in its place, has not.
 pub fn varying(experiments: &[&Experiment]) -> Vec<DifferingKey> {
     let values = experiments.iter().map(|experiment| serde_json::to_value(experiment).unwrap_or_default());
-    let values: Vec<_> = values.map(Some).collect();
+    varying_values(&values.map(Some).collect::<Vec<_>>())
+}
+
+/// The same of experiments as they are recorded; nothing stands for one that cannot be read.
+pub fn varying_values(experiments: &[Option<Value>]) -> Vec<DifferingKey> {
     let mut found = Vec::new();
-    vary("", &values, &mut found);
+    vary("", experiments, &mut found);
     found.retain(|varying| !BESIDE.iter().any(|beside| varying.key.starts_with(beside)));
     found
 }

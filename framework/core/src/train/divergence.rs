@@ -85,6 +85,7 @@ impl Training<'_> {
         self.samples.flush()?;
         resume::put_in_order(self.directory, updates, events)?;
         (self.metrics, self.samples) = (Log::open(self.directory.metrics())?, Log::open(self.directory.samples())?);
+        self.times = Log::open(self.directory.times())?;
         self.saved = Some(updates);
         let rate_factor = self.progress.rate_factor;
         let event = self.note(Event { action: Action::Rewind, back_to: Some(updates), rate_factor, ..event })?;

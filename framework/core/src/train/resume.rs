@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use super::{Training, fits, origin::Origin};
+use super::{Training, fits, origin::Origin, record};
 use crate::{
     data::{Data, Vocabulary},
     error::{Error, Problem, Result},
@@ -17,8 +17,7 @@ use crate::{
         directory::{RunDirectory, RunRef},
         keep::{self, Search},
         lock::Lock,
-        log::{self, Event, Metric, SampleRow},
-        replace,
+        log::{self, Event, Metric, SampleRow, Time},
     },
 };
 
@@ -115,7 +114,7 @@ impl Plan {
     pub fn start<'a>(self, data: &'a Data, directory: &'a RunDirectory, registry: &Registry) -> Result<Training<'a>> {
         let Some(checkpoint) = self.checkpoint else {
             put_in_order(directory, 0, 0)?;
-            replace::text(&directory.experiment(), &self.experiment.to_toml())?;
+            record(directory, &self.experiment)?;
             return Training::begin(Network::new(self.experiment, data.vocabulary.clone(), registry)?, data, directory);
         };
         let progress = checkpoint.meta.progress.clone();
@@ -136,7 +135,7 @@ impl Plan {
         if !self.announced.is_empty() {
             Origin::note_changes(directory, progress.updates, self.announced)?;
         }
-        replace::text(&directory.experiment(), &network.experiment.to_toml())?;
+        record(directory, &network.experiment)?;
         let saved = newest.exists();
         Training::of(network, data, progress.clone(), directory, saved.then_some(progress.updates))
     }
@@ -168,6 +167,7 @@ fn changed_logs(directory: &RunDirectory, checkpoint: &Checkpoint) -> Result<Vec
 pub fn put_in_order(directory: &RunDirectory, updates: u64, events: u64) -> Result<()> {
     log::truncate_after::<Metric>(&directory.metrics(), updates)?;
     log::truncate_after::<SampleRow>(&directory.samples(), updates)?;
+    log::truncate_after::<Time>(&directory.times(), updates)?;
     log::truncate_to::<Event>(&directory.events(), events)?;
     keep::sweep(directory)
 }

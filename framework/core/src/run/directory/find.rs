@@ -52,6 +52,10 @@ pub struct Summary {
     pub ending: Option<End>,
     /// When it was created.
     pub created: SystemTime,
+    /// When it was begun, as in RFC 3339, in UTC, if that is recorded.
+    pub started: Option<String>,
+    /// Seconds of training, if they are recorded.
+    pub seconds: Option<f64>,
 }
 
 /// What a validation measured.
@@ -191,8 +195,10 @@ impl RunDirectory {
             valid,
             best,
             diverged: diverged(&metrics) || ending == Some(End::Diverged),
-            finished: environment.is_some_and(|environment| environment.finished),
+            finished: environment.as_ref().is_some_and(|environment| environment.finished),
             ending,
+            seconds: environment.as_ref().map(|environment| environment.wall_seconds),
+            started: environment.map(|environment| environment.start),
             created: self.created(),
         }
     }
