@@ -4,11 +4,17 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use hatchery::experiment::reading::bundled;
+
 use super::Libraries;
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  hatchery check experiments/dinosaurs.toml --set cell.hidden=64\n  \
-    hatchery check experiments/shakespeare.toml --no-data")]
+#[command(after_help = format!(
+    "Examples:\n  hatchery check experiments/dinosaurs.toml --set cell.hidden=64\n  \
+    hatchery check experiments/shakespeare.toml --no-data\n\n\
+    These experiments come with the program and are read where no such file is:\n  {}",
+    bundled::names().collect::<Vec<_>>().join("\n  ")
+))]
 pub(crate) struct Check {
     /// The experiment file
     pub(crate) experiment: PathBuf,

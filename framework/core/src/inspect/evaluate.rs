@@ -13,7 +13,7 @@ use crate::{
 /// The batch size; the result does not depend on it.
 const ROWS: usize = 64;
 
-/// The cross-entropy of a whole split.
+/// The cross-entropy and accuracy of a whole split.
 ///
 /// # Errors
 /// When the device fails.
@@ -53,7 +53,7 @@ pub fn evaluate_dynamically(
     Ok(evaluation(totals))
 }
 
-/// The means: nats, bits and perplexity per character.
+/// Nats, bits, perplexity and accuracy per character, from the totals.
 pub fn evaluation(totals: Totals) -> Evaluation {
     let characters = totals.characters as f64;
     let nats = totals.nats / characters;
