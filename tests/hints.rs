@@ -2,7 +2,7 @@
 
 mod sources;
 
-use crate::lab::{Lab, TINY};
+use crate::lab::{Lab, TINY, root};
 
 /// What was asked for, a part of the hint, and what a reader of the hint asks for then.
 struct Case {
@@ -75,7 +75,7 @@ const COMMANDS: &[Case] = &[
     case(
         "check tiny.toml --set backend.device=\"wgpu:\"",
         "write \"wgpu\", or \"wgpu:0\"",
-        "check tiny.toml --set backend.device=\"wgpu:0\"",
+        "check tiny.toml --no-data --set backend.device=\"wgpu:0\"",
     ),
     case(
         "check tiny.toml --set backend.device=\"cpu:1\"",
@@ -105,11 +105,11 @@ const COMMANDS: &[Case] = &[
     ),
     case(
         "check tiny.toml --set sample.prefix=Rex",
-        "begin samples with \"rex\"",
+        "the training text is in small letters: begin samples with \"rex\"",
         "check tiny.toml --set sample.prefix=rex",
     ),
     case(
-        "check tiny.toml --set sample.prefix=42",
+        "check tiny.toml --set sample.prefix=\"42\"",
         "begin samples with characters of the training text",
         "check tiny.toml --set sample.prefix=a",
     ),
@@ -118,7 +118,7 @@ const COMMANDS: &[Case] = &[
     case("check experiments", "name one of them: `experiments/own.toml`", "check experiments/own.toml"),
     case(
         "check words.txt",
-        "under [dataset]: corpus = \"words.txt\"",
+        "to train on it, name it in an experiment file, under [dataset]: corpus = \"words.txt\"",
         "check tiny.toml --set dataset.corpus=words.txt",
     ),
     case(
@@ -151,7 +151,7 @@ const COMMANDS: &[Case] = &[
     ),
     case(
         "check tiny.toml --set dataset.corpus=folder",
-        "corpus = { glob = \"folder/*.txt\" }",
+        "name a file, or all files of the folder: corpus = { glob = \"folder/*.txt\" }",
         "check tiny.toml --set dataset.corpus={glob=\"folder/*.txt\"}",
     ),
     case(
@@ -195,14 +195,19 @@ const COMMANDS: &[Case] = &[
         "check stream.toml --set train.batch=4",
     ),
     case(
-        "check stream.toml --set dataset={type=\"windows\",length=4000}",
+        "check windows.toml --set dataset.length=4000",
         "set a smaller `length`",
-        "check stream.toml --set dataset={type=\"windows\",length=20}",
+        "check windows.toml --set dataset.length=20",
     ),
     case(
-        "check tiny.toml --set dataset.length=1",
-        "set the key of [dataset] to a larger number",
-        "check tiny.toml --set dataset.length=10",
+        "check tiny.toml --set dataset.corpus=blank.txt",
+        "check the corpus and the keys of [dataset]",
+        "check tiny.toml --set dataset.corpus=words.txt",
+    ),
+    case(
+        "check stream.toml --set split.valid=0.0001",
+        "change the shares in [split], or use a larger corpus",
+        "check stream.toml --set split.valid=0.1",
     ),
     case(
         "check long-line.toml",
@@ -263,7 +268,7 @@ const COMMANDS: &[Case] = &[
     ),
     case(
         "sample runs/tiny/001/metrics.jsonl",
-        "take another checkpoint",
+        "name a checkpoint that `hatchery train` wrote",
         "sample runs/tiny/001/checkpoint.safetensors",
     ),
     case("runs show runs/tiny/001/best.safetensors", "name the folder that it lies in", "runs show runs/tiny/001"),
@@ -311,7 +316,24 @@ const COMMANDS: &[Case] = &[
     // Plugins.
     case("plugins show cell gruu", "did you mean `gru`?", "plugins show cell gru"),
     case("plugins show sampler greedy --program", "only cells are compiled", "plugins show cell gru --program"),
-    case("check tiny.toml --set cell.type=xlstm9", "is it in a library? name that with --plugin", "check tiny.toml"),
+    case("plugins show cell qqq", "`hatchery plugins list` says what each is", "plugins list"),
+    case(
+        "check tiny.toml --set plugins=[\"nowhere.so\"]",
+        "build it, or correct the path, which is relative to this file",
+        "check tiny.toml --set plugins=[]",
+    ),
+    case(
+        "new cell mine --hatchery ROOT",
+        "choose another name, or another place with --path",
+        "new cell mine --path elsewhere --hatchery ROOT",
+    ),
+    case(
+        "new cell Mine --hatchery ROOT",
+        "use lower-case words with hyphens between them",
+        "new cell layer-norm-lstm --hatchery ROOT",
+    ),
+    case("new cell self --hatchery ROOT", "add a word: `self-cell`", "new cell self-cell --hatchery ROOT"),
+    case("new cell gru --hatchery ROOT", "choose another name", "new cell other --hatchery ROOT"),
 ];
 
 fn lab() -> Lab {
@@ -333,6 +355,7 @@ fn lab() -> Lab {
         .with("running.txt", "to be or not to be\n".repeat(40))
         .with("capitals.txt", "Anna\n")
         .with("empty.txt", "")
+        .with("blank.txt", "\n\n\n")
         .with("empty/nothing.txt", "")
         .with("huge.txt", "abcdefgh\n".repeat(200_000))
         .with("line.txt", "a".repeat(30_000) + "\nbb\n")
@@ -350,37 +373,47 @@ fn lab() -> Lab {
             "copied.toml",
             with(
                 "type = \"lines\"\ncorpus = \"dinosaurs\"",
-                "type = \"copy\"\ncorpus = \"none\"\nlength = 4\ndocuments = 200",
+                "type = \"copy\"\ncorpus = \"none\"\nlength = 4\nletters = 3\ndocuments = 200",
             )
             .replace("\"tiny\"", "\"copied\""),
         )
         .with("foreign.toml", with("\"dinosaurs\"", "\"words.txt\"").replace("\"tiny\"", "\"foreign\""))
         .with("stream.toml", running("stream", "type = \"stream\"\nsteps = 10"))
-        .with("windows.toml", running("windows", "type = \"windows\"\nlength = 10"))
+        .with("windows.toml", running("windows", "type = \"windows\"\nlength = 10\nstride = 3"))
         .with("experiments/own.toml", TINY)
         .with("steep.toml", steep);
+    lab.ok(&format!("new cell mine --hatchery {}", root().display()));
     for name in ["bare", "copied", "foreign", "windows", "tiny"] {
         lab.ok(&format!("train {name}.toml --quiet"));
     }
     lab
 }
 
-/// The words of a command line; `''` is an empty one.
-fn words(line: &str) -> Vec<&str> {
-    line.split_whitespace().map(|word| if word == "''" { "" } else { word }).collect()
+/// The words of a command line; `''` is an empty one, and `ROOT` the checkout.
+fn words(line: &str) -> Vec<String> {
+    let word = |word: &str| match word {
+        "''" => String::new(),
+        "ROOT" => root().display().to_string(),
+        word => word.to_owned(),
+    };
+    line.split_whitespace().map(word).collect()
 }
 
 /// Would catch: a hint that leads to the same or to another refusal.
 #[test]
 fn hints_on_the_command_line_lead_on() {
     let lab = lab();
+    let run = |line: &str| {
+        let words = words(line);
+        lab.run_with(&words.iter().map(String::as_str).collect::<Vec<_>>())
+    };
     let mut wrong = Vec::new();
     for Case { refused, hint, followed } in COMMANDS {
-        let said = lab.run_with(&words(refused)).stderr;
+        let said = run(refused).stderr;
         if !said.contains(hint) {
             wrong.push(format!("{refused}: no `{hint}` in:\n{said}"));
         }
-        let outcome = lab.run_with(&words(followed));
+        let outcome = run(followed);
         if outcome.code != Some(0) {
             wrong.push(format!("{followed}: the hint `{hint}` leads to:\n{}", outcome.stderr));
         }

@@ -12,6 +12,21 @@ const FOLLOWED: &[(&str, &str)] = &[
     ("hatchery data fetch {}", "a_fetched_text_can_be_trained_on"),
     ("undo the change, or begin a new run", "what_may_not_change_has_another_way"),
     ("wait until it ends, or stop it", "a_second_program_is_refused"),
+    ("take it out of the folder, or see what repairs it", "a_broken_library_is_reported_and_breaks_nothing_else"),
+    ("its best is there: name {}", "a_run_without_a_checkpoint_says_so"),
+    ("train on: hatchery train --resume {}", "a_run_without_a_checkpoint_says_so"),
+    ("the one before is used", "a_damaged_checkpoint_is_skipped_and_the_run_is_the_same"),
+    ("set cell.gate-activation", "a_small_model_of_keras_is_imported"),
+    ("set cell.type", "a_small_model_of_keras_is_imported"),
+    ("set model.embedding", "a_small_model_of_keras_is_imported"),
+    ("set model.layers", "a_small_model_of_keras_is_imported"),
+    ("give cell, embedding and vocabulary the sizes", "a_small_model_of_keras_is_imported"),
+    ("add: [parameters.", "a_state_dict_becomes_the_network_it_came_from"),
+    ("name every block once", "a_state_dict_becomes_the_network_it_came_from"),
+    ("is it in a library? name that with --plugin", "what_lies_there_no_longer_can_be_named"),
+    ("cd into the checkout, or name it", "in_tree_is_only_where_one_is"),
+    ("leave out --key", "a_state_dict_becomes_the_network_it_came_from"),
+    ("name the dictionary that holds the tensors", "a_file_of_torch_has_the_loss_that_pytorch_has"),
     (
         "use the plugin of then, or accept this one: --allow-plugin-drift",
         "a_run_of_loaded_parts_is_recorded_and_guarded",
@@ -24,6 +39,14 @@ const OUTSIDE: &[(&str, &str)] = &[
     ("write it with other operations", AUTHOR),
     ("each FAILED line above", AUTHOR),
     ("give one of them another name", AUTHOR),
+    ("see what differs: hatchery plugins doctor FILE", AUTHOR),
+    ("set the key of [dataset] to a larger number", AUTHOR),
+    ("name it: --hatchery PATH", "a program that lies outside of its checkout"),
+    ("set HATCHERY_PLUGINS to folders", SYSTEM),
+    ("it begins with https://", NETWORK),
+    ("name the file in it that ends in", CALLER),
+    ("use letters, digits, `.`, `_` and `-`", CALLER),
+    ("set train.order = \\\"random\\\"", "a text of more windows than can be put in order"),
     ("a Rust plugin has them by", AUTHOR),
     ("add the plugin there by hand", AUTHOR),
     ("its own message is above", "what is printed above"),
@@ -67,6 +90,7 @@ const OUTSIDE: &[(&str, &str)] = &[
 ];
 
 const AUTHOR: &str = "the source of a plugin";
+const CALLER: &str = "a program that calls the library: the commands refuse it earlier";
 const EARLIER: &str = "a run of an earlier version";
 const ANOTHER: &str = "another program, which converts the file";
 const SYSTEM: &str = "the system";
@@ -127,13 +151,13 @@ fn literals(code: &str) -> Vec<String> {
         .collect()
 }
 
-/// Whether a case follows a hint of the sources, whose places of values fit anything.
+/// Whether a case follows a hint of the sources: it shows a part of it that is long enough to be this hint's.
 fn is_followed(hint: &str) -> bool {
     let written = hint.replace("\\\"", "\"").replace("{{", "\u{1}").replace("}}", "\u{2}");
-    let parts: Vec<_> = Regex::new(r"\{[^}]*\}").unwrap().split(&written).map(regex::escape).collect();
-    let pattern = parts.join(".*").replace('\u{1}', r"\{").replace('\u{2}', r"\}");
-    let whole = Regex::new(&format!("^{pattern}$")).unwrap();
-    COMMANDS.iter().any(|case| written.contains(case.hint) || whole.is_match(case.hint))
+    let values = Regex::new(r"\{[^}]*\}").unwrap();
+    let parts: Vec<_> = values.split(&written).map(|part| part.replace('\u{1}', "{").replace('\u{2}', "}")).collect();
+    let longest = parts.iter().max_by_key(|part| part.len()).unwrap();
+    COMMANDS.iter().any(|case| longest.contains(case.hint) || case.hint.contains(longest.as_str()))
 }
 
 /// Would catch: a hint that no one has ever followed.

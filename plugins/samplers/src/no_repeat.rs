@@ -5,7 +5,7 @@ use hatchery_plugin::prelude::*;
 /// Rules out every token that would end a sequence of n tokens which the text holds already.
 ///
 /// Paulus et al. (2018), section 2.5, who block trigrams in beam search. If that would rule out every token, nothing is
-/// changed.
+/// changed: put it before samplers that rule out others.
 ///
 /// ```toml
 /// [[sampler]]
