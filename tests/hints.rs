@@ -379,7 +379,7 @@ fn lab() -> Lab {
         )
         .with("foreign.toml", with("\"dinosaurs\"", "\"words.txt\"").replace("\"tiny\"", "\"foreign\""))
         .with("stream.toml", running("stream", "type = \"stream\"\nsteps = 10"))
-        .with("windows.toml", running("windows", "type = \"windows\"\nlength = 10\nstride = 3"))
+        .with("windows.toml", running("windows", "type = \"windows\"\nlength = 10\nstride = 3\npredict = \"all\""))
         .with("experiments/own.toml", TINY)
         .with("steep.toml", steep);
     lab.ok(&format!("new cell mine --hatchery {}", root().display()));

@@ -152,12 +152,12 @@ fn mention_interrupted(root: &Path, name: &str) -> Result<()> {
 
 /// Prints with which checkpoint the run begins, and how to begin with the other.
 fn mention_start(from: &Chosen, updates: u64) {
-    let other = match (&from.run, from.other().filter(|other| *other != updates)) {
-        (RunRef::Run(run), Some(best)) => {
-            format!("; the best is after {best}: --from {}", run.best().display())
-        }
-        _ => String::new(),
+    let RunRef::Run(run) = &from.run else {
+        return say!("beginning with {}, after {updates} updates", from.name());
     };
+    let other = from.other().filter(|other| *other != updates);
+    let other =
+        other.map_or(String::new(), |best| format!("; the best is after {best}: --from {}", run.best().display()));
     say!("beginning with the {} checkpoint, after {updates} updates{other}", from.name());
 }
 
