@@ -15,8 +15,15 @@ fn home(name: &str) -> TempDir {
     fs::write(folder.path().join("experiment.toml"), EXPERIMENT).unwrap();
     let plugins = folder.path().join("hatchery/plugins");
     fs::create_dir_all(&plugins).unwrap();
-    fs::copy(c_library(name, &elman()), plugins.join(format!("elman{DLL_SUFFIX}"))).unwrap();
+    let library = plugins.join(format!("elman{DLL_SUFFIX}"));
+    fs::copy(c_library(name, &elman()), &library).unwrap();
+    trust(folder.path(), &library);
     folder
+}
+
+fn trust(folder: &Path, library: &Path) {
+    let (status, _, errors) = searching(folder, &["plugins", "trust", &library.display().to_string()]);
+    assert_eq!((status, errors.as_str()), (0, ""));
 }
 
 /// The command with `hatchery/plugins` as its search folder.
@@ -82,6 +89,7 @@ fn a_broken_library_is_reported_and_breaks_nothing_else() {
     let home = home("beside-broken");
     let broken = home.path().join("hatchery/plugins").join(format!("broken{DLL_SUFFIX}"));
     fs::write(&broken, "not a library").unwrap();
+    trust(home.path(), &broken);
     let words = ["warning: ", "is not a library that can be loaded", "left out: ", "hatchery plugins doctor"];
     for command in [
         &["check", "experiment.toml"][..],

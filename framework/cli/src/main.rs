@@ -69,6 +69,7 @@ fn run(arguments: &Arguments) -> Result<u8> {
         }
         Command::Plugins(Plugins::Check { library }) => commands::library::check(library),
         Command::Plugins(Plugins::Doctor { library }) => commands::library::doctor(library),
+        Command::Plugins(Plugins::Trust(trust)) => commands::library::trust(trust),
         Command::New(new) => commands::new::run(new),
         Command::Runs(Runs::List(list)) => commands::list::list(list),
         Command::Runs(Runs::Metrics { run, runs, json }) => commands::runs::metrics(run.as_deref(), runs, *json),

@@ -18,7 +18,7 @@ use hatchery::{
         directory::{self, RunDirectory, Summary},
         failure,
     },
-    session::Session,
+    session::{Session, Source},
 };
 
 use super::{
@@ -40,7 +40,7 @@ pub(crate) fn table(experiments: &Path, root: &Path) -> Result<()> {
     out!("| experiment | question | cell | parameters | updates | seconds | training | best validation |");
     out!("| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |");
     for path in files(experiments)? {
-        let session = super::open_file(&path, &Libraries::default(), Vec::new())?;
+        let session = Session::open(Source::Listed(&path), &super::options(&Libraries::default(), Vec::new()))?;
         let shown = path.strip_prefix(experiments).unwrap_or(&path).display().to_string();
         let head = format!("| [{shown}]({shown}) | {} | {} |", question(&path)?, cell(&session.experiment));
         let wanted = comparable(&session);

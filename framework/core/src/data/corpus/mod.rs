@@ -89,16 +89,16 @@ pub fn open_from(corpus: &Corpus, folder: &Path, places: &TextFolders) -> Result
 /// A corpus as it is called from the current folder, whatever `folder` its experiment file lies in: a checkpoint is used
 /// without that file. From the root nothing is called, for a run may be passed on: such a corpus is called from `folder`.
 /// Returned with it is the folder from which it is called. A name that is not UTF-8 cannot stand in an experiment: then
-/// too the corpus is called from `folder`.
+/// too the corpus is called from `folder`, unless it lies in the current folder.
 pub fn seen_from_here(corpus: &Corpus, folder: &Path) -> (Corpus, PathBuf) {
     let here = std::env::current_dir().unwrap_or_default();
     let below = folder.strip_prefix(&here).ok().or(if folder.is_absolute() { None } else { Some(folder) });
     let Some(below) = below.filter(|below| below.to_str().is_some()) else {
-        let is_beside = match corpus {
-            Corpus::Glob { .. } => true,
-            Corpus::Name(name) => fs::exists(folder.join(name)).unwrap_or(false),
+        let is_here = match corpus {
+            Corpus::Glob { .. } => false,
+            Corpus::Name(name) => !fs::exists(folder.join(name)).unwrap_or(false) && fs::exists(name).unwrap_or(false),
         };
-        return (corpus.clone(), if is_beside { folder.to_owned() } else { here });
+        return (corpus.clone(), if is_here { here } else { folder.to_owned() });
     };
     (called_from_above(corpus, below), here)
 }
