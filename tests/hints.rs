@@ -226,8 +226,18 @@ const COMMANDS: &[Case] = &[
     ),
     case(
         "eval tiny --text capitals.txt",
+        "--skip-unknown leaves such characters out and counts them",
+        "eval tiny --text capitals.txt --skip-unknown",
+    ),
+    case(
+        "score tiny Anna",
+        "--skip-unknown leaves such characters out and counts them",
+        "score tiny Anna --skip-unknown",
+    ),
+    case(
+        "train capitals.toml --from tiny/1",
         "set vocabulary.unknown = \"skip\" to leave such characters out",
-        "check tiny.toml --set vocabulary.unknown=skip",
+        "train capitals.toml --from tiny/1 --quiet --set vocabulary.unknown=skip",
     ),
     // Models and runs.
     case(
@@ -353,7 +363,8 @@ fn lab() -> Lab {
         .with("folder/b.txt", "dora\nemil\n".repeat(9))
         .with("words.txt", "anna\nbob\ncarla\ndora\n".repeat(9))
         .with("running.txt", "to be or not to be\n".repeat(40))
-        .with("capitals.txt", "Anna\n")
+        .with("capitals.txt", "Anna\nBob\n".repeat(20))
+        .with("capitals.toml", with("\"dinosaurs\"", "\"capitals.txt\"").replace("\"tiny\"", "\"capitals\""))
         .with("empty.txt", "")
         .with("blank.txt", "\n\n\n")
         .with("empty/nothing.txt", "")

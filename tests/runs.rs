@@ -2,6 +2,7 @@
 
 mod endings;
 mod keeping;
+mod pictures;
 mod table;
 
 use serde_json::Value;

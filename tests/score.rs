@@ -118,6 +118,13 @@ fn unknown_characters_are_counted() {
     }
     lab.ok("train tiny.toml --quiet");
     assert!(lab.refused("eval --text names.txt").contains("no `T`"));
+    let shown = lab.ok("eval --text names.txt --skip-unknown");
+    assert!(shown.contains("\nunknown              3 characters that the vocabulary lacks: left out\n"), "{shown}");
+    let scored = lab.run("score tiny T-rex --skip-unknown");
+    assert!(
+        scored.stderr.contains("the vocabulary lacks 2 characters of the text") && scored.stdout.contains("  rex\n"),
+        "{scored:?}"
+    );
 }
 
 /// Would catch: dynamic evaluation that trains on what it is about to predict, that changes the checkpoint, or that does

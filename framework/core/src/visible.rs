@@ -32,7 +32,7 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// A character alone, where it could not be seen or told from another: a space as `␣`, a line end as `\n`.
+/// A character alone, where it could not be seen: a space as `␣`, a line end as `\n`.
 ///
 /// ```
 /// use hatchery::visible::symbol;

@@ -85,6 +85,9 @@ pub(crate) struct Eval {
     /// Evaluate on another text, a file or the name of a corpus, in place of a split
     #[arg(long, value_name = "FILE", conflicts_with_all = ["split", "seed", "experiment"])]
     pub(crate) text: Option<String>,
+    /// Leave out characters of --text that the vocabulary lacks, and count them
+    #[arg(long, requires = "text")]
+    pub(crate) skip_unknown: bool,
     /// Train on each sequence after it has been predicted, with SGD at this rate; the checkpoint stays as it is
     #[arg(long, value_name = "RATE", num_args = 0..=1, default_missing_value = "0.1", allow_negative_numbers = true, conflicts_with = "experiment")]
     pub(crate) dynamic: Option<f64>,
@@ -110,6 +113,9 @@ pub(crate) struct Score {
     /// The text, or `-` for standard input
     #[arg(allow_hyphen_values = true)]
     pub(crate) text: String,
+    /// Leave out characters that the vocabulary lacks, and count them
+    #[arg(long)]
+    pub(crate) skip_unknown: bool,
     /// Sort the lines, the most surprising first, by bits per character
     #[arg(long)]
     pub(crate) rank: bool,

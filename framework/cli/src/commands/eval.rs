@@ -13,7 +13,7 @@ use hatchery::{
 };
 use serde_json::{Value, json};
 
-use super::checkpoint::Chosen;
+use super::{SKIP_UNKNOWN, checkpoint::Chosen};
 use crate::arguments::{self, Eval, Split};
 
 pub(crate) fn run(arguments: &Eval) -> Result<()> {
@@ -24,7 +24,8 @@ pub(crate) fn run(arguments: &Eval) -> Result<()> {
         return baselines(arguments, &data, (name, sequences));
     }
     let rate = arguments.dynamic.map(dynamic).transpose()?;
-    let set: Vec<_> = seed.into_iter().chain(rate.iter().flat_map(|(_, set)| set.clone())).collect();
+    let skip = arguments.skip_unknown.then(|| SKIP_UNKNOWN.to_owned());
+    let set: Vec<_> = seed.into_iter().chain(skip).chain(rate.iter().flat_map(|(_, set)| set.clone())).collect();
     let (mut session, checkpoint) = super::open_model(arguments.run.as_deref(), &arguments.place, &set)?;
     if let (Some(checkpoint), Some(_)) = (&mut session.checkpoint, &rate) {
         // The state of the optimizer of training is not one of SGD.
@@ -39,7 +40,8 @@ pub(crate) fn run(arguments: &Eval) -> Result<()> {
         super::warn_of_another_text(&session, data);
         warn_of_another_seed(arguments, &session);
     }
-    let text = arguments.text.as_ref().map(|text| session.text(text, &network.vocabulary)).transpose()?;
+    let text = arguments.text.as_ref().map(|text| session.text(text, &network.vocabulary)).transpose();
+    let text = text.map_err(super::offering_to_skip)?;
     let (name, sequences) = match (&arguments.text, &text, &data) {
         (Some(name), Some(text), _) => (name.as_str(), &text.sequences),
         (_, _, Some(data)) => chosen(data, arguments.split)?,

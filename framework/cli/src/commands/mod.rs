@@ -124,6 +124,19 @@ pub(crate) fn warn_of_another_text(session: &Session, data: &Data) {
     }
 }
 
+/// What --skip-unknown changes of a recorded experiment.
+pub(crate) const SKIP_UNKNOWN: &str = "vocabulary.unknown=skip";
+
+/// A refusal of a text for a character that the vocabulary lacks, with what can be done about it here: the experiment, of
+/// which its hint speaks, is recorded and cannot be changed.
+pub(crate) fn offering_to_skip(error: Error) -> Error {
+    let Error::User(mut problems) = error else { return error };
+    for problem in problems.iter_mut().filter(|problem| problem.message.starts_with("the vocabulary has no")) {
+        problem.hint = Some("--skip-unknown leaves such characters out and counts them".to_owned());
+    }
+    Error::User(problems)
+}
+
 /// Prints why a model is not compiled.
 pub(crate) fn remark(network: &Network) {
     if let Some(remark) = &network.remark {

@@ -10,20 +10,21 @@ use hatchery::{
 };
 use serde_json::json;
 
-use super::picture;
+use super::{SKIP_UNKNOWN, picture};
 use crate::{
     arguments::Score,
     show::{self, Column},
 };
 
 pub(crate) fn run(arguments: &Score) -> Result<()> {
-    let (session, checkpoint) = super::open_model(Some(&arguments.run), &arguments.place, &[])?;
+    let skip: Vec<_> = arguments.skip_unknown.then(|| SKIP_UNKNOWN.to_owned()).into_iter().collect();
+    let (session, checkpoint) = super::open_model(Some(&arguments.run), &arguments.place, &skip)?;
     let (mut network, progress) = super::restore(&session)?;
     if let Some(remark) = checkpoint.remark(progress.updates) {
         say!("{remark}");
     }
     let text = text(arguments)?;
-    let lines = score(&mut network, &text)?;
+    let lines = score(&mut network, &text).map_err(super::offering_to_skip)?;
     let unknown: usize = lines.iter().map(|line| line.unknown).sum();
     if unknown > 0 {
         say!("note: the vocabulary lacks {unknown} characters of the text, which are not scored as themselves");
