@@ -54,7 +54,6 @@ if begin dinosaurs; then
     part use
     show 'hatchery sample --prefix tri --count 5'
     show 'hatchery eval'
-    show 'hatchery runs list'
     part temperatures
     show 'hatchery sample dinosaurs --temperature 0.3,0.8,1.5 --count 4'
     part ''

@@ -87,6 +87,7 @@ impl Training<'_> {
         self.samples.flush()?;
         resume::put_in_order(self.directory, updates, events)?;
         (self.metrics, self.samples) = (Log::open(self.directory.metrics())?, Log::open(self.directory.samples())?);
+        self.times = Log::open(self.directory.times())?;
         self.saved = Some(updates);
         let rate_factor = self.progress.rate_factor;
         let event = self.note(Event { action: Action::Rewind, back_to: Some(updates), rate_factor, ..event })?;
@@ -103,7 +104,8 @@ impl Training<'_> {
         Ok(event)
     }
 
-    fn diverged(&self, event: &Event, tried: &str) -> Problem {
+    fn diverged(&mut self, event: &Event, tried: &str) -> Problem {
+        self.has_diverged = true;
         let Event { step, loss, gradient_norm, .. } = event;
         let what = if loss.is_finite() {
             format!("a gradient or a parameter is not finite after step {step}")

@@ -12,7 +12,7 @@ macro_rules! file {
 }
 
 /// Every file below `experiments`, by its path; `tests/experiments.rs` holds the list against the folder.
-pub(super) const ALL: [(&str, &str); 24] = [
+pub(super) const ALL: &[(&str, &str)] = &[
     file!("experiments/brackets.toml"),
     file!("experiments/char-rnn-tinyshakespeare.toml"),
     file!("experiments/copy.toml"),
@@ -25,6 +25,7 @@ pub(super) const ALL: [(&str, &str); 24] = [
     file!("experiments/makemore-names.toml"),
     file!("experiments/min-char-rnn.toml"),
     file!("experiments/most-likely.toml"),
+    file!("experiments/no-repeat.toml"),
     file!("experiments/notebooks/coursera-dinos.toml"),
     file!("experiments/notebooks/hse-names-dynamic.toml"),
     file!("experiments/notebooks/hse-names-gru.toml"),
