@@ -120,12 +120,20 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
         .map_err(failed)?;
     paths.sort();
     let (folders, others): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| path.is_dir());
-    let mut found: Vec<_> =
-        others.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "toml")).collect();
+    let is_experiment =
+        |path: &PathBuf| path.extension().is_some_and(|extension| extension == "toml") && !is_sweep(path);
+    let mut found: Vec<_> = others.into_iter().filter(is_experiment).collect();
     for folder in folders {
         found.extend(files(&folder)?);
     }
     Ok(found)
+}
+
+/// Whether a file names an experiment that it varies. A file that cannot be read is reported as the experiment that it is
+/// not.
+fn is_sweep(path: &Path) -> bool {
+    let table = fs::read_to_string(path).ok().and_then(|text| text.parse::<toml::Table>().ok());
+    table.is_some_and(|table| table.contains_key("vary") && table.contains_key("experiment"))
 }
 
 /// The question in a file's first comment, up to its question mark.
