@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, fs};
 use hatchery::experiment::{Experiment, reading};
 use hatchery_plugin::Kind;
 
-use crate::lab::{files, root};
+use crate::lab::{self, files, root};
 
 /// Crates of plugins, by folder.
 const PLUGINS: [&str; 4] = ["cells", "clippers", "datasets", "samplers"];
@@ -160,7 +160,7 @@ fn readme_shows_the_first_experiment_and_the_devices() {
 /// Every shipped experiment, by its path.
 fn experiments() -> Vec<(String, Experiment)> {
     let registry = hatchery_cli::registry().unwrap();
-    let experiments = files("experiments", "toml").into_iter().map(|path| {
+    let experiments = lab::experiments().into_iter().map(|path| {
         let read = reading::read(&root().join(&path), &[], &registry);
         (path, read.unwrap_or_else(|error| panic!("{error}")))
     });

@@ -1,8 +1,10 @@
 //! The program as people and scripts meet it: what it prints where, and what it says when it cannot.
 
+mod check;
 mod outputs;
 mod passes;
 mod refusals;
+mod sampling;
 
 use std::{io::Read, process::Stdio, thread};
 

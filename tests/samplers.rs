@@ -61,6 +61,10 @@ fn draws_follow_the_distribution_that_each_sampler_defines() {
         ("min-p", json!({ "p": 0.4 }), [0.0, 0.0, 0.0, 4.0, 5.0, 6.0, 7.0, 8.0]),
         // In quarters: the negative logit of 1/4 doubles, that of 1 stays 0, that of 8/4 is halved.
         ("repetition-penalty", json!({ "penalty": 2.0 }), [0.0625, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0_f64.sqrt()]),
+        // The entropy is 1.94 nats; closest to it are ln(36/5), ln(36/6), ln(36/4) and ln(36/7): 22 of 36.
+        ("typical", json!({ "mass": 0.5 }), [0.0, 0.0, 0.0, 4.0, 5.0, 6.0, 7.0, 0.0]),
+        // After 0 there was 7.
+        ("no-repeat", json!({ "n": 2 }), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 0.0]),
     ];
     for (name, keys, expected) in cases {
         let (statistic, critical) = chi_square(&processed(name, keys.clone(), &logits, &history), &expected);
@@ -83,6 +87,9 @@ fn at_its_limit_a_sampler_changes_nothing() {
         ("top-p", json!({ "p": 1.0 })),
         ("min-p", json!({ "p": 5e-324 })),
         ("repetition-penalty", json!({ "penalty": 1.0 })),
+        ("typical", json!({ "mass": 1.0 })),
+        ("no-repeat", json!({ "n": 5 })),
+        ("no-repeat", json!({ "n": 6 })),
     ];
     for (name, keys) in cases {
         let after = processed(name, keys.clone(), &logits, &[0, 1, 2, 7]);
@@ -139,6 +146,21 @@ fn a_repetition_counts_once_and_within_the_window() {
     assert_eq!(penalty(json!({ "penalty": 2.0, "window": 5 })), [2.0, -4.0, 2.0, RULED_OUT]);
 }
 
+/// Catches a sequence that comes twice, one that is blocked too early, and a sampler that leaves nothing to draw.
+#[test]
+fn no_sequence_comes_twice() {
+    let remaining = |n: usize, history: &[Token]| -> Vec<usize> {
+        let after = processed("no-repeat", json!({ "n": n }), &[0.0; 3], history);
+        (0..3).filter(|&token| after[token] > RULED_OUT).collect()
+    };
+    assert_eq!(remaining(3, &[0, 1, 2, 0, 1]), [0, 1], "0 1 2 was there");
+    assert_eq!(remaining(4, &[0, 1, 2, 0, 1]), [0, 1, 2]);
+    assert_eq!(remaining(2, &[1, 0, 1, 2, 1]), [1], "1 0 and 1 2 were there");
+    assert_eq!(remaining(1, &[0, 2]), [1]);
+    assert_eq!(remaining(1, &[0, 1, 2]), [0, 1, 2], "nothing would be left");
+    assert_eq!(remaining(3, &[]), [0, 1, 2]);
+}
+
 /// Catches NaN, `+inf` and a result without any token, for every triple of extreme logits, each sampler alone and the
 /// chain of all.
 #[test]
@@ -155,6 +177,8 @@ fn extreme_logits_leave_a_distribution() {
         ("min-p", json!({ "p": 5e-324 })),
         ("min-p", json!({ "p": 1.0 })),
         ("repetition-penalty", json!({ "penalty": f64::MAX })),
+        ("typical", json!({ "mass": 5e-324 })),
+        ("no-repeat", json!({ "n": 1 })),
     ]
     .map(|part| vec![part])
     .into();
@@ -229,6 +253,8 @@ fn ranges_are_declared() {
         ("min-p", "p", json!([0.0, null, 1.0])),
         ("repetition-penalty", "penalty", json!([null, 1.0, null])),
         ("repetition-penalty", "window", json!([null, 1, null])),
+        ("typical", "mass", json!([0.0, null, 1.0])),
+        ("no-repeat", "n", json!([null, 1, null])),
     ];
     for (name, key, expected) in cases {
         let variant = provider.find(Kind::Sampler, name).expect("it is exported");

@@ -27,9 +27,9 @@ mod terminal;
 use std::io::{IsTerminal, Write};
 
 use clap::Parser;
-use hatchery::error::Result;
+use hatchery::{error::Result, sweep::Folder};
 
-use arguments::{Arguments, Command, Data, Import, Plugins, Runs};
+use arguments::{Arguments, Command, Data, Import, Plugins, Runs, Sweep};
 
 fn main() {
     end_without_an_output();
@@ -54,6 +54,7 @@ fn run(arguments: &Arguments) -> Result<u8> {
         Command::ResumeTest(test) => commands::resume_test::run(test),
         Command::Sample(sample) => commands::sample::run(sample),
         Command::Eval(eval) => commands::eval::run(eval),
+        Command::Score(score) => commands::score::run(score),
         Command::Gradients(gradients) => commands::gradients::run(gradients),
         Command::Check(check) => commands::check::run(check),
         Command::Bench(bench) => commands::bench::run(bench),
@@ -70,7 +71,10 @@ fn run(arguments: &Arguments) -> Result<u8> {
         Command::Plugins(Plugins::Doctor { library }) => commands::library::doctor(library),
         Command::Plugins(Plugins::Trust(trust)) => commands::library::trust(trust),
         Command::New(new) => commands::new::run(new),
-        Command::Runs(Runs::List { runs, json }) => commands::runs::list(runs, *json),
+        Command::Runs(Runs::List(list)) => commands::list::list(list),
+        Command::Runs(Runs::Metrics { run, runs, json }) => commands::runs::metrics(run.as_deref(), runs, *json),
+        Command::Runs(Runs::Note { run, text, runs }) => commands::keeping::note(run, text, runs),
+        Command::Runs(Runs::Delete { deleted, yes, runs }) => commands::keeping::delete(deleted, *yes, runs),
         Command::Runs(Runs::Reproduce { run, from, runs, libraries }) => {
             commands::reproduce::run(run.as_deref(), runs, from.as_deref(), libraries)
         }
@@ -78,7 +82,8 @@ fn run(arguments: &Arguments) -> Result<u8> {
         Command::Runs(Runs::Compare { compared, picture, runs, json }) => {
             commands::compare::compare(compared, picture.as_deref(), runs, *json)
         }
-        Command::Runs(Runs::Table { experiments, runs }) => commands::compare::table(experiments, runs),
+        Command::Runs(Runs::Table { experiments, runs }) => commands::table::table(experiments, runs),
+        Command::Sweep(sweep) => return run_sweep(sweep),
         Command::Data(Data::List) => {
             commands::data::list();
             Ok(())
@@ -91,12 +96,26 @@ fn run(arguments: &Arguments) -> Result<u8> {
         Command::Import(Import::Pytorch { model, key, mapping, into }) => {
             commands::import::pytorch(model, key.as_deref(), mapping, into)
         }
+        Command::Schema { libraries } => commands::schema::run(libraries),
         Command::Completions { shell } => {
             commands::completions(*shell);
             Ok(())
         }
     }?;
     Ok(0)
+}
+
+fn run_sweep(sweep: &Sweep) -> Result<u8> {
+    match sweep {
+        Sweep::Run { file, folder, jobs, libraries } => commands::sweep::run(file, folder.as_deref(), *jobs, libraries),
+        Sweep::Work { folder, one, order, libraries } => commands::sweep::work_on(folder, *one, *order, libraries),
+        Sweep::Plan { file, folder, commands, libraries } => {
+            commands::sweep::plan(file, folder.as_deref(), *commands, libraries).map(|()| 0)
+        }
+        Sweep::Status { folder, json } => commands::sweep::status(folder, *json).map(|()| 0),
+        Sweep::Table { folder, format } => commands::sweep::print(&Folder::new(folder), *format).map(|()| 0),
+        Sweep::Picture { folder, picture } => commands::sweep::picture(folder, picture.as_deref()).map(|()| 0),
+    }
 }
 
 /// Ends the program when standard output cannot be written: silently if the pipe was closed, as in `hatchery … | head`,

@@ -9,11 +9,13 @@ use std::{
     sync::Arc,
 };
 
+use hatchery_plugin::Framing;
+
 use crate::{
-    data::{Data, Vocabulary, corpus},
+    data::{Data, Sequences, Vocabulary, corpus},
     error::{Problem, Result},
     experiment::{
-        Experiment,
+        Corpus, Experiment,
         reading::{self, ExperimentLibrary},
     },
     files,
@@ -39,6 +41,15 @@ pub struct Session {
     pub checkpoint: Option<Checkpoint>,
     text: Text,
     overrides: Vec<String>,
+}
+
+/// A text on which a model is evaluated and that its experiment does not name.
+#[derive(Debug)]
+pub struct OtherText {
+    /// The whole text, framed as the experiment frames its own.
+    pub sequences: Sequences,
+    /// Characters that the vocabulary lacks: they are left out, or read as the unknown symbol.
+    pub unknown: usize,
 }
 
 /// The source of an experiment.
@@ -132,7 +143,12 @@ impl Session {
     /// The experiment as a run records it, and the folder to which its paths are then relative. For the experiment of a
     /// file that is the current folder where possible, so that the corpus is found without the file.
     pub fn recorded(&self) -> (Experiment, PathBuf) {
-        let mut experiment = self.experiment.clone();
+        self.recorded_as(&self.experiment)
+    }
+
+    /// Another experiment of the same source, as a run records it.
+    pub(crate) fn recorded_as(&self, experiment: &Experiment) -> (Experiment, PathBuf) {
+        let mut experiment = experiment.clone();
         match self.text {
             Text::Recorded { .. } => (experiment, self.folder.clone()),
             Text::File(_) => {
@@ -157,6 +173,29 @@ impl Session {
     /// Those of [`Data::open`].
     pub fn data_with(&self, vocabulary: Option<Vocabulary>) -> Result<Data> {
         Data::open(&self.experiment, &self.folder, &self.registry, vocabulary)
+    }
+
+    /// Another text than that of the experiment, to evaluate a model with these symbols on. Its path is relative to the
+    /// current folder.
+    ///
+    /// # Errors
+    /// When the dataset makes its own text, and those of [`Sequences::whole`].
+    pub fn text(&self, corpus: &str, vocabulary: &Arc<Vocabulary>) -> Result<OtherText> {
+        let part = &self.experiment.dataset.part;
+        if self.experiment.dataset.corpus == Corpus::Name(corpus::NO_TEXT.to_owned()) {
+            return Err(Problem::new(format!("the dataset `{}` makes its own text", part.name))
+                .hint("leave out --text: `hatchery eval` evaluates what it made")
+                .into());
+        }
+        let (dataset, _) = self.registry.dataset(part)?;
+        let text = corpus::open(&Corpus::Name(corpus.to_owned()), Path::new("."))?;
+        let sequences = Sequences::whole(dataset.as_ref(), &text, &self.experiment, vocabulary)?;
+        // Line ends stand between documents and are no part of them.
+        let is_content =
+            |symbol: &char| !(matches!(dataset.framing(), Framing::Documents { .. }) && matches!(symbol, '\n' | '\r'));
+        let symbols = text.as_str().chars().filter(is_content);
+        let unknown = symbols.filter(|symbol| !vocabulary.knows(*symbol)).count();
+        Ok(OtherText { sequences, unknown })
     }
 
     /// The symbols of the checkpoint, if there is one.

@@ -2,6 +2,7 @@
 
 pub(crate) mod bench;
 pub(crate) mod check;
+pub(crate) mod checkpoint;
 pub(crate) mod compare;
 pub(crate) mod data;
 pub(crate) mod devices;
@@ -9,13 +10,20 @@ pub(crate) mod drift;
 pub(crate) mod eval;
 pub(crate) mod gradients;
 pub(crate) mod import;
+pub(crate) mod keeping;
 pub(crate) mod library;
+pub(crate) mod list;
 pub(crate) mod new;
+pub(crate) mod picture;
 pub(crate) mod plugins;
 pub(crate) mod reproduce;
 pub(crate) mod resume_test;
 pub(crate) mod runs;
 pub(crate) mod sample;
+pub(crate) mod schema;
+pub(crate) mod score;
+pub(crate) mod sweep;
+pub(crate) mod table;
 pub(crate) mod train;
 
 use std::{
@@ -29,10 +37,11 @@ use hatchery::{
     error::{Error, Problem, Result},
     network::Network,
     plugins::{Registry, TrustList},
-    run::{checkpoint::Progress, directory},
+    run::checkpoint::Progress,
     session::{self, Options, Session, Source},
 };
 
+use self::checkpoint::Chosen;
 use crate::arguments::{Arguments, Libraries, ModelArguments};
 
 /// Prints a completion script.
@@ -60,11 +69,12 @@ pub(crate) fn open_file(file: &Path, libraries: &Libraries, overrides: Vec<Strin
     Session::open(Source::File(file), &options(libraries, overrides))
 }
 
-/// The session of a run or checkpoint, by default the newest run.
-pub(crate) fn open_model(run: Option<&Path>, place: &ModelArguments, set: &[String]) -> Result<Session> {
-    let run = directory::resolve(run, &place.runs)?;
+/// The session of a run's checkpoint or of a checkpoint file, by default of the newest run, and which one that is.
+pub(crate) fn open_model(run: Option<&Path>, place: &ModelArguments, set: &[String]) -> Result<(Session, Chosen)> {
+    let chosen = Chosen::find(run, &place.runs, place.best && !place.last)?;
     let options = options(&place.libraries, overrides(set, place.device.as_deref()));
-    Session::open(Source::Checkpoint(&run), &Options { allow_plugin_drift: place.allow_plugin_drift, ..options })
+    let options = Options { allow_plugin_drift: place.allow_plugin_drift, ..options };
+    Ok((Session::open(Source::Checkpoint(&chosen.run), &options)?, chosen))
 }
 
 /// The network of a session's checkpoint; prints why if it is not compiled.
@@ -113,6 +123,19 @@ pub(crate) fn warn_of_another_text(session: &Session, data: &Data) {
                 .note("the held-out part may contain text that the model was trained on"),
         );
     }
+}
+
+/// What --skip-unknown changes of a recorded experiment.
+pub(crate) const SKIP_UNKNOWN: &str = "vocabulary.unknown=skip";
+
+/// A refusal of a text for a character that the vocabulary lacks, with what can be done about it here: the experiment, of
+/// which its hint speaks, is recorded and cannot be changed.
+pub(crate) fn offering_to_skip(error: Error) -> Error {
+    let Error::User(mut problems) = error else { return error };
+    for problem in problems.iter_mut().filter(|problem| problem.message.starts_with("the vocabulary has no")) {
+        problem.hint = Some("--skip-unknown leaves such characters out and counts them".to_owned());
+    }
+    Error::User(problems)
 }
 
 /// Prints why a model is not compiled.

@@ -143,11 +143,13 @@ impl BurnExecutor {
         let mut ends = State::with_capacity(state.len());
         for (index, layer) in self.model.layers.iter().enumerate() {
             let own = within(params, &layer.prefix);
+            // ANCHOR: over-time
             let mut carried = within(state, &layer.prefix);
             for x in &mut sequence {
                 let (output, next) = layer.cell.step(&own, x.clone(), carried)?;
                 (*x, carried) = (output, next); // [rows, outputs]
             }
+            // ANCHOR_END: over-time
             for (name, vector) in carried {
                 ends.push(format!("{}{name}", layer.prefix), vector);
             }
@@ -174,16 +176,21 @@ impl BurnExecutor {
         }
     }
 
+    // ANCHOR: head
     /// Logits of the rows of `outputs`: `[rows, vocabulary]`.
     fn head(params: &Params, outputs: Tensor<2>) -> Tensor<2> {
         hatchery_plugin::linear(outputs, params.get(HEAD_WEIGHTS), params.get(HEAD_BIAS))
     }
+    // ANCHOR_END: head
 
     // ANCHOR: cross-entropy
     /// Cross-entropy summed over the counted characters, in nats: `[1]`. `logits` holds the rows of the counted steps.
     fn cross_entropy(&self, logits: Tensor<2>, counted: &LossMask) -> Tensor<1> {
+        // ANCHOR: picked
         let targets = self.indices(&counted.targets);
-        let picked = activation::log_softmax(logits, 1).gather(1, targets.unsqueeze_dim(1)); // [counted rows, 1]
+        let logs = activation::log_softmax(logits, 1); // [counted rows, vocabulary]
+        let picked = logs.gather(1, targets.unsqueeze_dim(1)); // [counted rows, 1]
+        // ANCHOR_END: picked
         let picked = match &counted.mask {
             Some(mask) => {
                 let mask = TensorData::new(mask.clone(), [mask.len(), 1]);
@@ -213,6 +220,7 @@ impl Executor for BurnExecutor {
             self.forward(&tracked, (&batch.inputs, batch.rows), &state, &counted.steps, Some(dropout))?;
         let nats = self.cross_entropy(Self::head(&tracked, outputs), &counted); // [1]
 
+        // ANCHOR: backward
         // A product, because Burn 0.22 computes the gradient of a division by a scalar in f32.
         let mut all = (nats.clone() * (1.0 / batch.divisor)).backward();
         let gradients: Gradients = tracked
@@ -222,6 +230,7 @@ impl Executor for BurnExecutor {
                 (name.to_owned(), gradient.unwrap_or_else(|| matrix.clone().inner().zeros_like()))
             })
             .collect();
+        // ANCHOR_END: backward
         let clipped = self.clippers.iter().try_fold(gradients.clone(), |gradients, clipper| clipper.clip(gradients))?;
 
         let optimizer = &mut self.optimizer;

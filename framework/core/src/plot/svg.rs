@@ -27,6 +27,8 @@ pub struct Series {
     pub points: Vec<(f64, f64)>,
     /// The points of held-out data, drawn dashed in the same color; may be empty.
     pub held_out: Vec<(f64, f64)>,
+    /// Whether the points are few measurements, each to be seen as one, with a ring around the lowest.
+    pub is_measured: bool,
 }
 
 const SIZE: (u32, u32) = (800, 450);
@@ -68,7 +70,12 @@ pub fn curves_svg(series: &[Series], title: &str, labels: (&str, &str)) -> Strin
     };
     let curves: Vec<_> = series
         .iter()
-        .map(|Series { label, points, held_out }| Curve { label, points: finite(points), held_out: finite(held_out) })
+        .map(|Series { label, points, held_out, is_measured }| Curve {
+            label,
+            points: finite(points),
+            held_out: finite(held_out),
+            is_measured: *is_measured,
+        })
         .collect();
     let all = || curves.iter().flat_map(|curve| curve.points.iter().chain(&curve.held_out));
     let x = across(|| all().map(|(x, _)| *x));
@@ -76,11 +83,42 @@ pub fn curves_svg(series: &[Series], title: &str, labels: (&str, &str)) -> Strin
     svg(|out| draw_curves(out, &curves, (&x, &y), title, labels))
 }
 
+/// Curves of several runs over training steps, on an axis that shows their differences: losses before the first tenth of
+/// the steps, where all fall, are cut off.
+pub fn compared_curves(series: &[Series], title: &str, y_label: &str) -> String {
+    let all = || series.iter().flat_map(|series| series.points.iter().chain(&series.held_out));
+    let last = all().map(|(x, _)| *x).fold(0.0, f64::max);
+    let later = all().filter(|(x, y)| *x >= last / 10.0 && y.is_finite()).map(|(_, y)| *y);
+    let most = later.fold(f64::NEG_INFINITY, f64::max);
+    let highest = all().map(|(_, y)| *y).filter(|y| y.is_finite()).fold(f64::NEG_INFINITY, f64::max);
+    if !most.is_finite() || most >= highest {
+        return loss_curve(series, title, y_label);
+    }
+    let cut = |points: &[(f64, f64)]| below(points, most);
+    let cut: Vec<_> = series
+        .iter()
+        .map(|series| Series { points: cut(&series.points), held_out: cut(&series.held_out), ..series.clone() })
+        .collect();
+    loss_curve(&cut, title, &format!("{y_label}, cut off above {most:.2}"))
+}
+
+/// A curve from where it first comes down to a value; what rises above it later lies at that value.
+fn below(points: &[(f64, f64)], most: f64) -> Vec<(f64, f64)> {
+    let Some(first) = points.iter().position(|(_, y)| *y <= most) else { return Vec::new() };
+    let entry = first.checked_sub(1).map(|before| {
+        let ((x0, y0), (x1, y1)) = (points[before], points[first]);
+        let share = if y0.is_finite() && y0 > y1 { (y0 - most) / (y0 - y1) } else { 0.0 };
+        (x0 + share * (x1 - x0), most)
+    });
+    entry.into_iter().chain(points[first..].iter().map(|(x, y)| (*x, y.min(most)))).collect()
+}
+
 /// A series without the points that are not finite.
 struct Curve<'a> {
     label: &'a str,
     points: Vec<(f64, f64)>,
     held_out: Vec<(f64, f64)>,
+    is_measured: bool,
 }
 
 /// A histogram.
@@ -116,14 +154,31 @@ fn draw_curves(
             chart.draw_series([Circle::new(*point, 4, line.filled())])?;
         }
         chart.draw_series(LineSeries::new(thin(&curve.points, axes.0), line))?;
+        if curve.is_measured {
+            mark(&mut chart, &curve.points, index)?;
+        }
     }
     // Drawn last, over all training curves: they have few points.
     for (index, curve) in curves.iter().enumerate() {
         let points = thin(&curve.held_out, axes.0);
         chart.draw_series(DashedLineSeries::new(points, DASH.0, DASH.1, self::line(index, 1.0)))?;
+        mark(&mut chart, &curve.held_out, index)?;
     }
     legend.draw(&below)?;
     area.present()?;
+    Ok(())
+}
+
+/// Measurements that are marked one by one; of more, the lowest alone.
+const MOST_MARKED: usize = 60;
+
+/// Marks measurements, between which a line says nothing, and the lowest of them with a ring.
+fn mark(chart: &mut Chart<'_, '_>, points: &[(f64, f64)], index: usize) -> DrawResult {
+    if points.len() <= MOST_MARKED {
+        chart.draw_series(points.iter().map(|point| Circle::new(*point, 3, line(index, 1.0).filled())))?;
+    }
+    let lowest = points.iter().min_by(|one, other| one.1.total_cmp(&other.1));
+    chart.draw_series(lowest.map(|point| Circle::new(*point, 7, line(index, 1.0))))?;
     Ok(())
 }
 
@@ -150,7 +205,7 @@ impl Legend {
             entries.extend(curves.iter().enumerate().map(|(index, curve)| (Self::short(curve.label), Some(index))));
         }
         if curves.iter().any(|curve| !curve.held_out.is_empty()) {
-            entries.push(("dashed: validation".to_owned(), None));
+            entries.push(("dashed: validation, a ring at the lowest".to_owned(), None));
         }
         let widest = entries.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
         // Letters of 13 pixels are about 7 pixels wide; before them is the line.

@@ -33,6 +33,14 @@ pub fn output(path: &Path, text: &str) -> Result<()> {
     output_file(path, |file| file.write_all(text.as_bytes()))
 }
 
+/// Replaces the bytes of a file that the user named.
+///
+/// # Errors
+/// Those of [`text()`].
+pub fn output_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
+    output_file(path, |file| file.write_all(bytes))
+}
+
 /// Replaces a file of a run's own by what `write` writes.
 ///
 /// # Errors

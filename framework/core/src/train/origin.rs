@@ -35,6 +35,19 @@ pub struct Origin {
     pub folder: PathBuf,
     /// The checkpoint that it began with; none if it began with new parameters.
     pub from: Option<StartRecord>,
+    /// Values that were changed when the run was resumed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
+}
+
+/// Values that were changed when a run was resumed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Change {
+    /// The updates of the checkpoint from which it was resumed.
+    pub updates: u64,
+    /// Each key with both values, in words.
+    pub keys: Vec<String>,
 }
 
 /// The checkpoint that a run began with.
@@ -65,6 +78,11 @@ impl Start {
         let checkpoint = checkpoint::read(path)?;
         let bytes = files::read(path, u64::MAX - 1).map_err(|error| failure("read", path, error))?;
         Ok(Self { checkpoint, path: path.to_owned(), sha256: sha256_hex(&bytes) })
+    }
+
+    /// The updates after which the checkpoint was written.
+    pub fn updates(&self) -> u64 {
+        self.checkpoint.meta.progress.updates
     }
 
     /// The vocabulary of the checkpoint, to which its parameters belong.
@@ -129,9 +147,25 @@ impl Origin {
             Some(start) => Some(StartRecord { path: seen(&start.path)?, sha256: start.sha256.clone() }),
             None => None,
         };
-        let text = serde_json::to_string_pretty(&Self { folder: seen(folder)?, from })
+        Self { folder: seen(folder)?, from, changes: Vec::new() }.write_to(run)
+    }
+
+    fn write_to(&self, run: &RunDirectory) -> Result<()> {
+        let text = serde_json::to_string_pretty(self)
             .map_err(|error| Error::internal("cannot write down where a run comes from", error))?;
         replace::text(&run.origin(), &(text + "\n"))
+    }
+
+    /// Notes that a run is resumed after that many updates with other values of these keys. For a run of an earlier
+    /// version, which has no origin, they are not noted.
+    ///
+    /// # Errors
+    /// When the origin cannot be read or written.
+    pub fn note_changes(run: &RunDirectory, updates: u64, keys: Vec<String>) -> Result<()> {
+        let Some(mut origin) = Self::read(run)? else { return Ok(()) };
+        origin.changes.retain(|change| change.updates < updates);
+        origin.changes.push(Change { updates, keys });
+        origin.write_to(run)
     }
 
     /// Reads the origin of a run; `None` if none was written, as by earlier versions.
@@ -174,7 +208,7 @@ fn from_here(path: &Path) -> PathBuf {
 
 /// A path relative to a folder; both must exist. It is absolute only where there is no relative path, as from one drive
 /// of Windows to another.
-fn seen_from(path: &Path, folder: &Path) -> io::Result<PathBuf> {
+pub(crate) fn seen_from(path: &Path, folder: &Path) -> io::Result<PathBuf> {
     let (path, folder) = (fs::canonicalize(path)?, fs::canonicalize(folder)?);
     let (mut to, mut from) = (path.components().peekable(), folder.components().peekable());
     while to.peek().is_some() && to.peek() == from.peek() {

@@ -229,9 +229,14 @@ fn open_glob(pattern: &str, folder: &Path) -> Result<Text> {
         }
     }
     if paths.is_empty() {
-        return Err(Problem::new(format!("no file matches `{pattern}`"))
-            .note(format!("looked in: {}", shown(folder)))
-            .into());
+        let problem =
+            Problem::new(format!("no file matches `{pattern}`")).note(format!("looked in: {}", shown(folder)));
+        let hint = if folder.join(pattern).is_dir() {
+            format!("it is a folder; its texts are \"{}/*.txt\"", pattern.trim_end_matches('/'))
+        } else {
+            "`*` stands for any part of a name, `**` for any folders".to_owned()
+        };
+        return Err(problem.hint(hint).into());
     }
     paths.sort();
     let mut all = String::new();
@@ -256,6 +261,11 @@ fn unknown(name: &str, folder: &Path) -> Problem {
     let problem = Problem::new(format!("there is no corpus and no file `{name}`"))
         .note(format!("known corpora: {}", known.join(", ")))
         .note(format!("files are looked for in: {}", shown(folder)));
+    // "C:\texts\new.txt" has a tab and a line end where the path had backslashes.
+    if name.contains(['\t', '\n', '\r', '\u{8}', '\u{c}', '\u{1b}']) {
+        return problem
+            .hint("in double quotes a backslash begins an escape: write the path with `/`, or in single quotes");
+    }
     match nearest {
         Some((_, nearest)) => problem.hint(format!("did you mean `{nearest}`?")),
         None => problem.hint("give one of these names, or the path of a text file"),

@@ -141,7 +141,7 @@ fn put_item(
         return Err(Problem::new(format!("`{key}` is not the index of an entry in a list"))
             .at(place.clone())
             .note(format!("the list has {entries}, counted from 0"))
-            .hint("name the entry first, as in `clipper.0.limit`"));
+            .hint(format!("name the entry first: `{}`", numbered(place))));
     };
     if index > count {
         return Err(Problem::new(format!("there is no entry {index}"))
@@ -152,6 +152,12 @@ fn put_item(
         items.push(Node { value: Value::Table(Table::default()), place: place.clone() });
     }
     put(&mut items[index], rest, value)
+}
+
+/// The argument with the number of the first entry before the key at a place: `clipper.0.limit=1`.
+fn numbered(place: &Place) -> String {
+    let (before, after) = place.text.split_at(place.span.start);
+    format!("{}0.{after}", before.strip_prefix(FLAG).unwrap_or(before).trim_start())
 }
 
 fn drop_from_file(experiment: &mut Node, key: &str) {

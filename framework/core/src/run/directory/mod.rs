@@ -8,7 +8,11 @@ use std::{
 };
 
 pub use self::find::{RunRef, Summary, Validation, diverged, list, newest, resolve};
-use super::{LARGEST_PAGE, failure, lock};
+use super::{
+    LARGEST_PAGE, failure,
+    lock::{self, Lock},
+    replace,
+};
 use crate::{
     error::{Problem, Result},
     experiment::renamed::rename,
@@ -22,6 +26,9 @@ pub struct RunDirectory {
     name: String,
     id: String,
 }
+
+/// The file of the user's note.
+const NOTE: &str = "note.txt";
 
 const LIST: &str = "`hatchery runs list` lists the runs";
 
@@ -86,20 +93,10 @@ impl RunDirectory {
         if started {
             return Ok(());
         }
-        let written = [self.experiment(), self.environment(), self.origin(), self.metrics(), self.samples()];
-        for path in written.into_iter().chain([self.path.join(lock::FILE)]) {
-            if let Err(error) = fs::remove_file(&path)
-                && error.kind() != io::ErrorKind::NotFound
-            {
-                return Err(failure("remove", &path, error));
-            }
-        }
-        fs::remove_dir(&self.path).map_err(|error| failure("remove", &self.path, error))?;
-        // The folder of the name is removed if this was its only run; otherwise it is not empty, and `remove_dir` fails.
-        if let Some(parent) = self.path.parent() {
-            let _ = fs::remove_dir(parent);
-        }
-        Ok(())
+        let written =
+            [self.experiment(), self.environment(), self.origin(), self.metrics(), self.samples(), self.times()];
+        written.into_iter().chain([self.path.join(lock::FILE)]).try_for_each(|path| remove(&path))?;
+        self.remove_folder()
     }
 
     /// The folder.
@@ -135,6 +132,60 @@ impl RunDirectory {
     /// The log of metrics.
     pub fn metrics(&self) -> PathBuf {
         self.path.join("metrics.jsonl")
+    }
+
+    /// The seconds at which the lines of the log of numbers were written.
+    pub fn times(&self) -> PathBuf {
+        self.path.join("times.jsonl")
+    }
+
+    /// The user's note, if there is one.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn note(&self) -> Result<Option<String>> {
+        let path = self.path.join(NOTE);
+        match files::read_text(&path, LARGEST_PAGE) {
+            Ok(note) => Ok(Some(note.trim_end().to_owned()).filter(|note| !note.is_empty())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failure("read", &path, error)),
+        }
+    }
+
+    /// Writes the user's note, or removes it if it is empty.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn set_note(&self, note: &str) -> Result<()> {
+        let path = self.path.join(NOTE);
+        if note.is_empty() { remove(&path) } else { replace::text(&path, &format!("{note}\n")) }
+    }
+
+    /// Deletes the run, whose lock the caller holds: all files that a run writes, and the folder. Returns files that no run
+    /// writes; they stay, and so does the folder.
+    ///
+    /// # Errors
+    /// When a file cannot be removed.
+    pub fn delete(self, lock: Lock) -> Result<Vec<PathBuf>> {
+        // The experiment goes last: until then the folder is known as that of a run.
+        let (own, kept): (Vec<_>, Vec<_>) = entries(&self.path)?.into_iter().partition(|path| is_own(&name_of(path)));
+        let (last, own): (Vec<_>, Vec<_>) = own.into_iter().partition(|path| *path == self.experiment());
+        own.iter().chain(&last).try_for_each(|path| remove(path))?;
+        drop(lock);
+        if kept.is_empty() {
+            self.remove_folder()?;
+        }
+        Ok(kept)
+    }
+
+    /// Removes the empty folder of the run, and that of its name if it was the only one there.
+    fn remove_folder(&self) -> Result<()> {
+        fs::remove_dir(&self.path).map_err(|error| failure("remove", &self.path, error))?;
+        if let Some(parent) = self.path.parent() {
+            // If there are other runs, this is refused, rightly.
+            let _ = fs::remove_dir(parent);
+        }
+        Ok(())
     }
 
     /// The log of samples.
@@ -177,6 +228,34 @@ impl fmt::Display for RunDirectory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.name, self.id)
     }
+}
+
+/// Removes a file, if it is there.
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failure("remove", path, error)),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a run writes a file of this name.
+fn is_own(name: &str) -> bool {
+    const OWN: [&str; 11] = [
+        "experiment.toml",
+        "environment.json",
+        "origin.json",
+        "metrics.jsonl",
+        "times.jsonl",
+        "samples.jsonl",
+        "events.jsonl",
+        "best.safetensors",
+        "loss.svg",
+        "lengths.svg",
+        NOTE,
+    ];
+    let is_checkpoint = name.starts_with("checkpoint.") || name.starts_with("checkpoint-");
+    let is_partial = name.starts_with('.') && name.ends_with(".partial");
+    OWN.contains(&name) || name == lock::FILE || is_checkpoint || is_partial
 }
 
 fn is_run(path: &Path) -> bool {
