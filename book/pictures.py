@@ -300,6 +300,18 @@ def temperatures():
     return p
 
 
+def temperature():
+    """Bars that page.js redraws as a slider moves: each knows its logit."""
+    found = values("dinosaurs")["temperatures"]["1.0"]
+    order = sorted(range(27), key=lambda i: -found[i])
+    p = Picture(140, "The probabilities of all letters after tri at the chosen temperature")
+    for place, i in enumerate(order):
+        x, height = 8 + 16.5 * place, 100 * found[i]
+        p.rect(x, 110 - height, 13, height, "c2 fill", f' data-logit="{math.log(found[i]):.4f}"')
+        p.text(x + 6.5, 126, LETTERS[i], size=12)
+    return p
+
+
 def overfitting():
     p, found = Picture(262, "Training loss falls to 0.7 while validation loss turns at update 750 and rises to 2.7"), values("overfitting")["overfit"]
     axes = Axes(p, (0, 6000), (0.5, 3.4))
@@ -491,7 +503,7 @@ def stages():
 
 
 PICTURES = [first_run, lengths, shifted, bigram, one_hot, unrolled, surprise, smoothed, cliff, sampling, temperatures,
-            overfitting, dropout, lstm, gru, mask, states, cells, gradients_scale, gradients_before, gradients_after,
+            temperature,             overfitting, dropout, lstm, gru, mask, states, cells, gradients_scale, gradients_before, gradients_after,
             gradients_clipped]
 
 if __name__ == "__main__":

@@ -142,6 +142,15 @@ fn exercises_have_answers_and_quizzes_one_right_option() {
     }
 }
 
+/// Would catch: a work that is named without a place where it can be read. Three are on paper only.
+#[test]
+fn works_have_addresses() {
+    let text = fs::read_to_string(source().join("literature.md")).unwrap();
+    let works: Vec<_> = text.split("\n* ").skip(1).collect();
+    let linked = works.iter().filter(|work| work.contains("*](https://")).count();
+    assert!(works.len() >= 33 && linked + 3 >= works.len(), "{linked} of {}", works.len());
+}
+
 /// Each part has three exercises or more in which a function is written, and the grader knows each of them.
 #[test]
 fn functions_are_asked_for_and_graded() {
