@@ -66,7 +66,7 @@ pub(crate) fn train(experiment: &Experiment, data: &Data, start: Option<&Checkpo
 
 /// The experiment files, relative to `experiments/`.
 fn files() -> Vec<String> {
-    let all = super::lab::files("experiments", "toml");
+    let all = super::lab::experiments();
     all.iter().map(|file| file.strip_prefix("experiments/").unwrap().to_owned()).collect()
 }
 

@@ -60,6 +60,11 @@ pub(crate) fn files(folder: &str, ending: &str) -> Vec<String> {
     found
 }
 
+/// Every experiment file of the repository, sweeps left out.
+pub(crate) fn experiments() -> Vec<String> {
+    files("experiments", "toml").into_iter().filter(|path| !path.starts_with("experiments/sweeps/")).collect()
+}
+
 /// A temporary folder, and the program run in it.
 pub(crate) struct Lab {
     folder: TempDir,

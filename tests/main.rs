@@ -34,6 +34,7 @@ mod run_directory;
 mod runs;
 mod samplers;
 mod strangers;
+mod sweep;
 mod text;
 #[cfg(feature = "wgpu")]
 mod wgpu;

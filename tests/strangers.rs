@@ -276,7 +276,7 @@ fn a_comparison_makes_the_folder_of_its_picture() {
 
 /// Would catch: a digit that changed in a log and is shown by every table and picture from then on.
 #[test]
-fn a_log_that_was_changed_is_reported_on_resume() {
+fn a_log_that_was_changed_is_reported_on_resume_and_where_it_is_shown() {
     for (name, old, new) in [
         ("metrics.jsonl", "\"loss\":", "\"loss\":1"),
         ("metrics.jsonl", "{\"step\":0", "{\"step\":1"),
@@ -287,12 +287,27 @@ fn a_log_that_was_changed_is_reported_on_resume() {
         let changed = lab.text(&path).replacen(old, new, 1);
         assert_ne!(changed, lab.text(&path), "{name}");
         fs::write(lab.path(&path), changed).unwrap();
-        let outcome = lab.run("train --resume runs/tiny/001 --set train.steps=6");
-        assert_eq!(outcome.code, Some(0), "{outcome:?}");
-        assert!(outcome.stderr.contains("is no longer what the training wrote"), "{name}: {}", outcome.stderr);
-        assert!(outcome.stderr.contains(name), "{}", outcome.stderr);
+        for line in ["runs show", "runs compare tiny tiny", "train --resume runs/tiny/001 --set train.steps=6"] {
+            let outcome = lab.run(line);
+            assert_eq!(outcome.code, Some(0), "{outcome:?}");
+            assert!(outcome.stderr.contains("is no longer what the training wrote"), "{name}: {}", outcome.stderr);
+            assert!(outcome.stderr.contains(name), "{}", outcome.stderr);
+            if line == "runs show" {
+                assert!(lab.ok("runs list").contains("log changed"), "{name}");
+            }
+        }
     }
     let lab = interrupted();
-    let outcome = lab.run("train --resume runs/tiny/001 --set train.steps=6");
-    assert!(!outcome.stderr.contains("no longer what"), "{}", outcome.stderr);
+    for line in ["runs show", "runs compare tiny tiny", "train --resume runs/tiny/001 --set train.steps=6"] {
+        let outcome = lab.run(line);
+        assert!(!outcome.stderr.contains("no longer what"), "{}", outcome.stderr);
+    }
+    assert!(!lab.ok("runs list").contains("changed"));
+    // A checkpoint whose header changed is no reason to accuse a log.
+    let path = lab.path("runs/tiny/001/checkpoint.safetensors");
+    let mut bytes = fs::read(&path).unwrap();
+    let at = bytes.windows(13).position(|bytes| bytes == b"hatchery.logs").unwrap() + 35;
+    bytes[at] = if bytes[at] == b'0' { b'1' } else { b'0' };
+    fs::write(&path, bytes).unwrap();
+    assert!(!lab.ok("runs list").contains("changed") && !lab.run("runs show").stderr.contains("no longer"));
 }

@@ -3,7 +3,10 @@
 use hatchery_compile::{Dtype, Options};
 use hatchery_plugin::{
     Cell, Initializer, ParamSpec, Params, State, StateSpec,
-    burn::{Tensor, tensor::activation},
+    burn::{
+        Tensor,
+        tensor::{activation, module},
+    },
     host::HostCell,
     linear, linear_no_bias,
 };
@@ -49,7 +52,7 @@ impl Cell for Random {
         let mut values = vec![both.clone().narrow(1, 0, h), both.narrow(1, h, h), state.get("h"), state.get("c")];
         for &(operation, first, second) in &self.operations {
             let (a, b) = (values[first % values.len()].clone(), values[second % values.len()].clone());
-            values.push(match operation % 22 {
+            values.push(match operation % 32 {
                 0 => a + b,
                 1 => a - b,
                 2 => a * b,
@@ -71,6 +74,16 @@ impl Cell for Random {
                 18 => a.tanh().sin() + b.cos(),
                 19 => linear(a, params.get("wh") * params.get("s"), params.get("b").narrow(1, 0, h) + params.get("p")),
                 20 => activation::silu(a),
+                21 => a.clone().tanh() * a.max_dim(1),
+                22 => a.cumsum(1) * 0.3,
+                23 => (a * 3.0).floor() * 0.2 + b,
+                24 => (a * 3.0).round() * 0.2 * b,
+                25 => a.remainder_scalar(0.7) + b.clone().remainder(b.abs() + 1.1),
+                26 => (a * 0.7).erf() + b,
+                27 => activation::log_sigmoid(a) * 0.3,
+                28 => module::layer_norm(a, params.get("p").reshape([h]), Some(params.get("p").reshape([h])), 1e-3),
+                29 => a.clone() / (a.powi_scalar(2).mean_dim(1) + 1e-2).sqrt() * params.get("p"),
+                30 => activation::log_softmax(a, 1) * 0.1,
                 _ => (a.tanh() + 1.5).log() - b.powi_scalar(2).neg() * 0.1,
             });
         }
@@ -153,7 +166,7 @@ impl Cell for Unknown {
     }
 
     fn step(&self, params: &Params, x: Tensor<2>, state: State) -> (Tensor<2>, State) {
-        let h = (linear_no_bias(x, params.get("w")) + state.get("h")).cumsum(1);
+        let h = (linear_no_bias(x, params.get("w")) + state.get("h")).cumprod(1);
         (h.clone(), State::from([("h", h)]))
     }
 }
@@ -193,7 +206,7 @@ fn what_is_not_known_is_refused_by_name() {
         let result = hatchery_compile::compile(&description(&case), Dtype::F32, Options::default());
         result.err().expect("it is refused").to_string()
     };
-    assert_eq!(refusal(Box::new(Unknown)), "operation `CumSum`");
+    assert_eq!(refusal(Box::new(Unknown)), "operation `CumProd`");
     assert!(refusal(Box::new(Wrong(true))).contains("cannot be recorded"));
     let text = refusal(Box::new(Wrong(false)));
     assert!(text.contains("cannot be recorded") && text.to_lowercase().contains("matmul"), "{text}");

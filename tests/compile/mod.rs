@@ -1,6 +1,8 @@
 //! The compiled executor against a reference on Burn's tensors: losses, gradients, weights.
 
 mod generated;
+mod matrix;
+pub(crate) mod recurrences;
 mod reference;
 mod speed;
 

@@ -27,9 +27,9 @@ mod terminal;
 use std::io::{IsTerminal, Write};
 
 use clap::Parser;
-use hatchery::error::Result;
+use hatchery::{error::Result, sweep::Folder};
 
-use arguments::{Arguments, Command, Data, Import, Plugins, Runs};
+use arguments::{Arguments, Command, Data, Import, Plugins, Runs, Sweep};
 
 fn main() {
     end_without_an_output();
@@ -79,6 +79,7 @@ fn run(arguments: &Arguments) -> Result<u8> {
             commands::compare::compare(compared, picture.as_deref(), runs, *json)
         }
         Command::Runs(Runs::Table { experiments, runs }) => commands::compare::table(experiments, runs),
+        Command::Sweep(sweep) => return run_sweep(sweep),
         Command::Data(Data::List) => {
             commands::data::list();
             Ok(())
@@ -97,6 +98,19 @@ fn run(arguments: &Arguments) -> Result<u8> {
         }
     }?;
     Ok(0)
+}
+
+fn run_sweep(sweep: &Sweep) -> Result<u8> {
+    match sweep {
+        Sweep::Run { file, folder, jobs, libraries } => commands::sweep::run(file, folder.as_deref(), *jobs, libraries),
+        Sweep::Work { folder, one, order, libraries } => commands::sweep::work_on(folder, *one, *order, libraries),
+        Sweep::Plan { file, folder, commands, libraries } => {
+            commands::sweep::plan(file, folder.as_deref(), *commands, libraries).map(|()| 0)
+        }
+        Sweep::Status { folder, json } => commands::sweep::status(folder, *json).map(|()| 0),
+        Sweep::Table { folder, format } => commands::sweep::print(&Folder::new(folder), *format).map(|()| 0),
+        Sweep::Picture { folder, picture } => commands::sweep::picture(folder, picture.as_deref()).map(|()| 0),
+    }
 }
 
 /// Ends the program when standard output cannot be written: silently if the pipe was closed, as in `hatchery … | head`,

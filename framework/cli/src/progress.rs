@@ -181,6 +181,10 @@ impl Observer for Display {
         self.interrupted.is_asked()
     }
 
+    fn wants_checkpoint(&self) -> bool {
+        self.interrupted.take_save()
+    }
+
     fn warned(&mut self, warning: &Problem) {
         self.bar.suspend(|| warn(warning));
     }

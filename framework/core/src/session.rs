@@ -132,7 +132,12 @@ impl Session {
     /// The experiment as a run records it, and the folder to which its paths are then relative. For the experiment of a
     /// file that is the current folder where possible, so that the corpus is found without the file.
     pub fn recorded(&self) -> (Experiment, PathBuf) {
-        let mut experiment = self.experiment.clone();
+        self.recorded_as(&self.experiment)
+    }
+
+    /// Another experiment of the same source, as a run records it.
+    pub(crate) fn recorded_as(&self, experiment: &Experiment) -> (Experiment, PathBuf) {
+        let mut experiment = experiment.clone();
         match self.text {
             Text::Recorded { .. } => (experiment, self.folder.clone()),
             Text::File(_) => {

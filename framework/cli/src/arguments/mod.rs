@@ -12,12 +12,14 @@ mod experiment;
 mod model;
 mod plugins;
 mod record;
+mod sweep;
 mod train;
 
 pub(crate) use experiment::{Bench, Check, Drift};
 pub(crate) use model::{Baseline, Eval, Gradients, Sample, Split};
 pub(crate) use plugins::{New, Plugins, Trust};
 pub(crate) use record::{Data, Import, ImportTarget, Runs};
+pub(crate) use sweep::{Sweep, TableForm};
 pub(crate) use train::{Form, Progress, ResumeTest, Train};
 
 /// Experiments with recurrent character language models.
@@ -26,7 +28,7 @@ pub(crate) use train::{Form, Progress, ResumeTest, Train};
 #[command(
     after_help = "First commands:\n  hatchery train experiments/dinosaurs.toml\n  hatchery sample\n  hatchery eval\n\n\
     Exit status: 0 after success; 2 after an error that you can fix; 1 after an internal error or\n\
-    one of the system; 130 if Ctrl-C or TERM stopped a training, which then wrote a checkpoint.\n\
+    one of the system; 130 if a signal stopped a training, which then wrote a checkpoint.\n\
     On a terminal, control and invisible characters are shown as escapes; --raw shows them as they are."
 )]
 pub(crate) struct Arguments {
@@ -78,6 +80,9 @@ pub(crate) enum Command {
     /// List, show, compare and reproduce runs
     #[command(subcommand)]
     Runs(Runs),
+    /// Train many variants of an experiment and compare them
+    #[command(subcommand)]
+    Sweep(Sweep),
     /// List, fetch and describe texts
     #[command(subcommand)]
     Data(Data),

@@ -18,7 +18,7 @@ use hatchery::{
         environment::Environment,
         failure,
         log::{self, Metric},
-        replace,
+        replace, seal,
     },
     session::{Session, Source},
 };
@@ -181,6 +181,7 @@ impl Row {
         let session =
             Session::open(Source::Run(&RunRef::Run(run.clone())), &super::options(&Libraries::default(), Vec::new()))?;
         let metrics: Vec<Metric> = log::read(&run.metrics())?;
+        seal::changed_since_checkpoint(run).iter().for_each(super::warn);
         let held_out: Vec<_> = metrics
             .iter()
             .filter_map(|metric| Some((metric.step as f64, metric.valid.as_ref()?.nats_per_character)))

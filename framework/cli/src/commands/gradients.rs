@@ -9,7 +9,7 @@ use hatchery::{
     run::{
         directory::{self, RunRef},
         log::{self, Metric},
-        replace,
+        replace, seal,
     },
 };
 use serde_json::json;
@@ -78,6 +78,7 @@ fn by_update(run: Option<&Path>, arguments: &Gradients) -> Result<Vec<Curve>> {
             .into());
     };
     let metrics: Vec<Metric> = log::read(&run.metrics())?;
+    seal::changed_since_checkpoint(&run).iter().for_each(super::warn);
     let curve = |label: &str, norm: fn(&Metric) -> f64| Curve {
         label: format!("{}: {label}", run.name()),
         points: metrics.iter().map(|metric| (metric.step as f64, norm(metric))).collect(),

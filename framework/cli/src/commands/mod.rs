@@ -16,6 +16,7 @@ pub(crate) mod reproduce;
 pub(crate) mod resume_test;
 pub(crate) mod runs;
 pub(crate) mod sample;
+pub(crate) mod sweep;
 pub(crate) mod train;
 
 use std::{

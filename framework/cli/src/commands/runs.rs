@@ -8,6 +8,7 @@ use hatchery::{
     run::{
         directory::{self, RunDirectory, RunRef, Summary, Validation, diverged},
         log::{self, Metric, SampleRow},
+        seal,
     },
 };
 use serde_json::json;
@@ -67,7 +68,9 @@ fn state(run: &Summary) -> String {
     } else {
         "interrupted"
     };
-    if run.diverged { format!("{state}, diverged") } else { state.to_owned() }
+    let diverged = if run.diverged { ", diverged" } else { "" };
+    let changed = if run.changed { ", log changed" } else { "" };
+    format!("{state}{diverged}{changed}")
 }
 
 /// A loss in a table.
@@ -87,6 +90,7 @@ pub(crate) fn show(run: Option<&Path>, root: &Path, json: bool) -> Result<()> {
     };
     let experiment = run.recorded_experiment()?;
     let metrics: Vec<Metric> = log::read(&run.metrics())?;
+    seal::changed_since_checkpoint(&run).iter().for_each(super::warn);
     let mut samples: Vec<SampleRow> = log::read(&run.samples())?;
     if let Some(last) = samples.last().map(|sample| sample.step) {
         samples.retain(|sample| sample.step == last);

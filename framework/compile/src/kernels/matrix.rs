@@ -27,6 +27,15 @@ impl<T> MatrixRef<T> {
         Self::rows(ptr, 0)
     }
 
+    /// The start of a row.
+    ///
+    /// # Safety
+    /// The matrix has that row.
+    pub(crate) unsafe fn row_at(&self, row: usize) -> *const T {
+        // SAFETY: see above.
+        unsafe { self.ptr.add(row * self.row_stride) }
+    }
+
     /// Whether the matrix is one column, broadcast to all columns.
     #[expect(clippy::inline_always, reason = "it is called in kernels, which are inlined into one function each")]
     #[inline(always)]
@@ -46,6 +55,15 @@ impl<T> MatrixMut<T> {
     /// One row, to which all rows are added.
     pub(crate) fn row(ptr: *mut T) -> Self {
         Self { ptr, row_stride: 0 }
+    }
+
+    /// The start of a row.
+    ///
+    /// # Safety
+    /// The matrix has that row.
+    pub(crate) unsafe fn row_at(&self, row: usize) -> *mut T {
+        // SAFETY: see above.
+        unsafe { self.ptr.add(row * self.row_stride) }
     }
 
     /// The same matrix, to be read.

@@ -133,7 +133,7 @@ fn merge_pair(graph: &mut Graph, product: NodeId, other: NodeId, is_other_own: b
     let init = match (init, second) {
         (Some(a), Some(b)) if !graph.is_batch(a) && !graph.is_batch(b) => Some(graph.zip(Binary::Add, a, b)),
         (Some(_), Some(_)) => return None,
-        (a, b) => a.or(b),
+        (a, b) => a.or(b).map(|init| graph.in_memory(init)),
     };
     terms.extend(more);
     Some(graph.add(Op::Linear { terms, init }, shape))

@@ -11,7 +11,7 @@ mod optimizer;
 
 pub use self::{
     burn::BurnExecutor,
-    compiled::{CompiledExecutor, passes, program, program_after},
+    compiled::{CompiledExecutor, limit_threads, passes, program, program_after},
 };
 
 pub use hatchery_compile::{Products, Totals};

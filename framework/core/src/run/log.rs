@@ -271,6 +271,16 @@ pub fn digest_after<R: Row>(path: &Path, updates: u64) -> Result<String> {
     Ok(hash::sha256_hex(&text.as_bytes()[..kept]))
 }
 
+/// The SHA-256 of the first `rows` rows, as [`Log::digest`] gave it then.
+///
+/// # Errors
+/// Those of [`truncate_after`].
+pub fn digest_of<R: Row>(path: &Path, rows: u64) -> Result<String> {
+    let text = contents(path)?.unwrap_or_default();
+    let kept = kept_by::<R>(path, &text, |index, _| (index as u64) < rows)?;
+    Ok(hash::sha256_hex(&text.as_bytes()[..kept]))
+}
+
 /// Cuts off the rows that were written later than after `updates` updates, and a last line that is only half written.
 /// A run that is resumed from a checkpoint of that many updates then appends what belongs there. The log is another file
 /// afterwards: a [`Log`] that is open has to be opened again.

@@ -13,6 +13,8 @@ use crate::{
 
 /// How often training is taken back before it is given up: the learning rate is then a thousandth.
 const REWINDS: u64 = 10;
+/// The end of the message of a training that has diverged.
+pub(crate) const DIVERGED: &str = "the training has diverged";
 /// How many updates in a row are dropped before training is given up.
 const SKIPS: u64 = 100;
 
@@ -114,7 +116,7 @@ impl Training<'_> {
         } else {
             "no checkpoint had been written yet (train.checkpoint-every sets how often)".to_owned()
         };
-        let problem = Problem::new(format!("{what}: the training has diverged"))
+        let problem = Problem::new(format!("{what}: {DIVERGED}"))
             .note(format!("norm of the gradients before clipping: {gradient_norm:e}"))
             .note(kept);
         let problem = if tried.is_empty() { problem } else { problem.note(tried) };

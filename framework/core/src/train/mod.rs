@@ -7,6 +7,7 @@ mod writer;
 
 use std::time::Instant;
 
+pub(crate) use self::divergence::DIVERGED;
 use self::writer::Writer;
 use crate::{
     data::Data,
@@ -25,7 +26,7 @@ use crate::{
         checkpoint::{self, Best, Checkpoint, Interval, LogDigests, Progress},
         directory::RunDirectory,
         keep,
-        log::{Event, Log, Metric, SampleRow},
+        log::{self, Event, Log, Metric, SampleRow},
         replace,
     },
     schedule,
@@ -41,6 +42,10 @@ pub trait Observer {
     fn sampled(&mut self, step: u64, samples: &[GeneratedText]);
     /// Whether to end after this update, with a checkpoint.
     fn wants_to_stop(&self) -> bool;
+    /// Whether to write a checkpoint after this update and continue.
+    fn wants_checkpoint(&self) -> bool {
+        false
+    }
     /// A number was not finite, and training went on all the same.
     fn recovered(&mut self, _event: &Event) {}
     /// Something went wrong that does no harm to the training.
@@ -144,7 +149,8 @@ impl Training<'_> {
             let (last, stop) = (step + 1 == total, observer.wants_to_stop());
             let report = step.is_multiple_of(train.report_every) || last;
             let overdue = train.checkpoint_minutes.is_some_and(|most| saved.elapsed().as_secs_f64() >= 60.0 * most);
-            let due = (step + 1).is_multiple_of(train.checkpoint_every) || overdue || last || stop;
+            let asked = stop || observer.wants_checkpoint();
+            let due = (step + 1).is_multiple_of(train.checkpoint_every) || overdue || last || asked;
             let log = step.is_multiple_of(train.log_every) || report;
             if (log || due || self.reads_at_once())
                 && let Some(event) = self.read_losses(report || due)?
@@ -312,7 +318,9 @@ impl Training<'_> {
         let mut checkpoint = self.network.checkpoint(&self.progress)?;
         checkpoint.meta.data = Some(self.digest.clone());
         let (metrics, samples) = (self.metrics.digest(), self.samples.digest());
-        checkpoint.meta.logs = Some(LogDigests { metrics, samples });
+        let rows = self.progress.events;
+        let events = (rows > 0).then(|| log::digest_of::<Event>(&self.directory.events(), rows)).transpose()?;
+        checkpoint.meta.logs = Some(LogDigests { metrics, samples, events });
         Ok(checkpoint)
     }
 }

@@ -174,7 +174,7 @@ fn from_here(path: &Path) -> PathBuf {
 
 /// A path relative to a folder; both must exist. It is absolute only where there is no relative path, as from one drive
 /// of Windows to another.
-fn seen_from(path: &Path, folder: &Path) -> io::Result<PathBuf> {
+pub(crate) fn seen_from(path: &Path, folder: &Path) -> io::Result<PathBuf> {
     let (path, folder) = (fs::canonicalize(path)?, fs::canonicalize(folder)?);
     let (mut to, mut from) = (path.components().peekable(), folder.components().peekable());
     while to.peek().is_some() && to.peek() == from.peek() {

@@ -18,7 +18,7 @@ use crate::{
         keep::{self, Search},
         lock::Lock,
         log::{self, Event, Metric, SampleRow},
-        replace,
+        replace, seal,
     },
 };
 
@@ -80,7 +80,7 @@ impl Plan {
             }
         }
         if let Some(checkpoint) = &search.checkpoint {
-            search.reports.extend(changed_logs(&directory, checkpoint)?);
+            search.reports.extend(seal::changed(&directory, &checkpoint.meta)?);
         }
         let chosen = matches!(run, RunRef::Checkpoint(path) if path.file_name() != directory.checkpoint().file_name());
         let Search { checkpoint, reports, damaged } = search;
@@ -126,25 +126,6 @@ impl Plan {
         let saved = newest.exists();
         Training::of(network, data, progress.clone(), directory, saved.then_some(progress.updates))
     }
-}
-
-/// A warning for each log of which the part that belongs to the checkpoint is no longer as it was written. Training does
-/// not depend on it; tables and pictures do.
-fn changed_logs(directory: &RunDirectory, checkpoint: &Checkpoint) -> Result<Vec<Problem>> {
-    let Some(then) = &checkpoint.meta.logs else { return Ok(Vec::new()) };
-    let updates = checkpoint.meta.progress.updates;
-    let (metrics, samples) = (directory.metrics(), directory.samples());
-    let logs = [
-        (log::digest_after::<Metric>(&metrics, updates)?, &then.metrics, metrics),
-        (log::digest_after::<SampleRow>(&samples, updates)?, &then.samples, samples),
-    ];
-    let changed = logs.into_iter().filter(|(now, then, _)| now != *then);
-    let warning = |(_, _, path): (_, _, PathBuf)| {
-        Problem::new(format!("`{}` is no longer what the training wrote", path.display()))
-            .note(format!("its part up to the checkpoint after {updates} updates was changed, or lines are missing"))
-            .hint("take it from a copy: tables and pictures show what stands in it; the training does not depend on it")
-    };
-    Ok(changed.map(warning).collect())
 }
 
 /// Cuts what is newer than the checkpoint off, and what was half written.

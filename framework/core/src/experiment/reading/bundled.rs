@@ -1,7 +1,7 @@
 //! The experiments that come with the program, read where no such file is there: so the first commands of the
 //! documentation work in every folder. A file on disk comes first.
 
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use crate::suggest::nearest;
 
@@ -12,7 +12,7 @@ macro_rules! file {
 }
 
 /// Every file below `experiments`, by its path; `tests/experiments.rs` holds the list against the folder.
-pub(super) const ALL: [(&str, &str); 23] = [
+pub(super) const ALL: [(&str, &str); 24] = [
     file!("experiments/brackets.toml"),
     file!("experiments/char-rnn-tinyshakespeare.toml"),
     file!("experiments/copy.toml"),
@@ -35,12 +35,28 @@ pub(super) const ALL: [(&str, &str); 23] = [
     file!("experiments/own-source.toml"),
     file!("experiments/shakespeare.toml"),
     file!("experiments/sonnets-small.toml"),
+    file!("experiments/sweeps/cells.toml"),
     file!("experiments/unclipped.toml"),
 ];
 
 /// The text of the experiment of that path.
 pub(super) fn find(path: &Path) -> Option<&'static str> {
+    let path = plain(path)?;
     ALL.iter().find(|(known, _)| Path::new(known) == path).map(|(_, text)| *text)
+}
+
+/// A path without `.` and `..`; none if it leads out of the current folder.
+fn plain(path: &Path) -> Option<PathBuf> {
+    let mut plain = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::Normal(name) => plain.push(name),
+            Component::CurDir => {}
+            Component::ParentDir if plain.pop() => {}
+            _ => return None,
+        }
+    }
+    Some(plain)
 }
 
 /// The experiments with that path or nearly that path, and those whose name alone is meant (`dinosaurs`).

@@ -6,7 +6,7 @@
 //! all steps that could run come together.
 
 pub mod bundled;
-mod files;
+pub(crate) mod files;
 pub(crate) mod overrides;
 pub(crate) mod spanned;
 

@@ -15,6 +15,7 @@ use crate::{
     run::{
         environment::Environment,
         log::{self, Metric},
+        seal,
     },
 };
 
@@ -48,6 +49,8 @@ pub struct Summary {
     pub diverged: bool,
     /// Whether training came to its end.
     pub finished: bool,
+    /// Whether a log is no longer what the training wrote.
+    pub changed: bool,
     /// When it was created.
     pub created: SystemTime,
 }
@@ -189,6 +192,7 @@ impl RunDirectory {
             best,
             diverged: diverged(&metrics),
             finished: environment.is_some_and(|environment| environment.finished),
+            changed: !seal::changed_since_checkpoint(self).is_empty(),
             created: self.created(),
         }
     }
