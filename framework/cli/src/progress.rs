@@ -17,7 +17,7 @@ use serde_json::json;
 
 use crate::{
     arguments::{Form, Progress},
-    commands::warn,
+    commands::{notes, warn},
     show::{loss, samples as shown},
 };
 
@@ -27,6 +27,8 @@ pub(crate) struct Display {
     bar: ProgressBar,
     start: Instant,
     report_every: u64,
+    /// What a symbol is.
+    unit: &'static str,
     done: u64,
     total: u64,
     interrupted: Interrupt,
@@ -59,6 +61,7 @@ impl Display {
             bar,
             start: Instant::now(),
             report_every: network.experiment.train.report_every,
+            unit: network.vocabulary.unit().word(),
             done: 0,
             total: 0,
             interrupted,
@@ -79,6 +82,7 @@ impl Display {
                 network.size,
                 device,
             );
+            notes(data);
             let (wanted, most) = (experiment.train.batch, data.train.count());
             if most < wanted {
                 say!("note: each step trains on {most} sequences, as there are no more: train.batch is {wanted}");
@@ -153,9 +157,10 @@ impl Observer for Display {
                     .as_ref()
                     .map_or(String::new(), |valid| format!(", validation {}", loss(valid.nats_per_character, 4)));
                 self.say(&format!(
-                    "\nstep {}  loss {} nats per character{valid}, smoothed {}  ({elapsed})",
+                    "\nstep {}  loss {} nats per {}{valid}, smoothed {}  ({elapsed})",
                     metric.step,
                     loss(nats, 4),
+                    self.unit,
                     loss(metric.smoothed_loss, 6),
                 ));
             }
@@ -207,8 +212,9 @@ fn better_before(training: &Training<'_>) -> String {
     let progress = &training.progress;
     let Some(best) = progress.best.filter(|best| best.updates < progress.updates) else { return String::new() };
     format!(
-        "\nThe best validation, {} nats per character, was at step {}: {}.",
+        "\nThe best validation, {} nats per {}, was at step {}: {}.",
         loss(best.nats, 4),
+        training.network.vocabulary.unit().word(),
         best.updates - 1,
         training.directory.best().display()
     )

@@ -12,7 +12,7 @@ use std::{
 use crate::{
     data::{Data, Vocabulary, corpus},
     error::{Problem, Result},
-    experiment::{Experiment, reading},
+    experiment::{Experiment, HeldOut, reading},
     network::Network,
     plugins::{Registry, check_drift, complete},
     run::{
@@ -124,8 +124,13 @@ impl Session {
         match self.text {
             Text::Recorded { .. } => (experiment, self.folder.clone()),
             Text::File(_) => {
-                let (corpus, folder) = corpus::seen_from_here(&experiment.dataset.corpus, &self.folder);
-                experiment.dataset.corpus = corpus;
+                let mut named = vec![&mut experiment.dataset.corpus];
+                for held_out in [&mut experiment.split.valid, &mut experiment.split.test] {
+                    if let HeldOut::Text(corpus) = held_out {
+                        named.push(corpus);
+                    }
+                }
+                let folder = corpus::seen_from_here(&mut named, &self.folder);
                 (experiment, folder)
             }
         }
@@ -145,6 +150,17 @@ impl Session {
     /// Those of [`Data::open`].
     pub fn data_with(&self, vocabulary: Option<Vocabulary>) -> Result<Data> {
         Data::open(&self.experiment, &self.folder, &self.registry, vocabulary)
+    }
+
+    /// The data of the experiment, to train from a checkpoint if one is given: with its symbols, and those that the text
+    /// has besides where the experiment asks for that.
+    ///
+    /// # Errors
+    /// Those of [`Data::open`].
+    pub fn data_from(&self, start: Option<&origin::Start>) -> Result<Data> {
+        let Some(start) = start else { return self.data_with(None) };
+        let vocabulary = start.vocabulary(&self.experiment)?;
+        Data::open_from(&self.experiment, &self.folder, &self.registry, vocabulary)
     }
 
     /// The symbols of the checkpoint, if there is one.

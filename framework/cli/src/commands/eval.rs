@@ -5,7 +5,7 @@ use hatchery::{
     error::{Problem, Result},
     inspect::{
         baseline::{Baseline, Counts},
-        evaluate::evaluate,
+        evaluate::{Precision, measure},
     },
     run::log::Evaluation,
     session::Session,
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::arguments::{self, Eval, Split};
 
 pub(crate) fn run(arguments: &Eval) -> Result<()> {
-    let seed: Vec<_> = arguments.seed.iter().map(|seed| format!("seed={seed}")).collect();
+    let seed: Vec<_> = arguments.seed.iter().map(|seed| format!("split.seed={seed}")).collect();
     if let Some(path) = &arguments.experiment {
         let data = super::open_file(path, &arguments.place.libraries, seed)?.data()?;
         let (name, sequences) = chosen(&data, arguments.split)?;
@@ -27,18 +27,31 @@ pub(crate) fn run(arguments: &Eval) -> Result<()> {
     super::warn_of_another_text(&session, &data);
     warn_of_another_seed(arguments, &session);
     let (name, sequences) = chosen(&data, arguments.split)?;
-    let result = evaluate(network.executor.as_mut(), sequences)?;
+    super::notes(&data);
+    let (result, precision) = measure(network.executor.as_mut(), sequences)?;
+    let error = precision.map(|Precision { standard_error, .. }| standard_error);
     if arguments.json {
-        out!("{}", json(&result, json!({ "split": name, "updates": progress.updates })));
+        let subject = json!({ "split": name, "updates": progress.updates, "standard_error": error });
+        out!("{}", json(&result, subject));
     } else {
-        out!("split                {name}, {} characters", result.characters);
+        let unit = data.vocabulary.unit().word();
+        let error = error.map_or(String::new(), |error| format!(" ± {error:.4}"));
+        out!("split                {name}, {}", extent(sequences, result.characters, unit));
         out!("updates              {}", progress.updates);
-        out!("nats per character   {:.6}", result.nats_per_character);
-        out!("bits per character   {:.6}", result.bits_per_character);
+        out!("{:<20} {:.6}{error}", format!("nats per {unit}"), result.nats_per_character);
+        out!("{:<20} {:.6}", format!("bits per {unit}"), result.bits_per_character);
         out!("perplexity           {:.4}", result.perplexity);
         out!("accuracy             {:.4}", result.accuracy);
     }
     baselines(arguments, &data, (name, sequences))
+}
+
+/// How much was measured: `120 sequences, 1474 characters`.
+fn extent(sequences: &Sequences, predictions: u64, unit: &str) -> String {
+    let plural = |count: u64| if count == 1 { "" } else { "s" };
+    let count = sequences.count() as u64;
+    let of = if sequences.has_documents() { format!("{count} sequence{}, ", plural(count)) } else { String::new() };
+    format!("{of}{predictions} {unit}{}", plural(predictions))
 }
 
 /// The result as JSON, appended to the keys of `subject`.
@@ -54,7 +67,9 @@ fn json(result: &Evaluation, mut subject: Value) -> Value {
 /// Warns if the text is split by another seed than in training.
 fn warn_of_another_seed(arguments: &Eval, session: &Session) {
     let recorded = session.checkpoint.as_ref().map(|checkpoint| checkpoint.meta.experiment.as_str());
-    let trained = recorded.and_then(|text| text.parse::<toml::Table>().ok()?.get("seed")?.as_integer());
+    let recorded = recorded.and_then(|text| text.parse::<toml::Table>().ok());
+    let trained = recorded
+        .and_then(|table| table.get("split").and_then(|split| split.get("seed")).or(table.get("seed"))?.as_integer());
     if arguments.seed.is_some_and(|seed| i64::try_from(seed).ok() != trained) {
         super::warn(
             &Problem::new("this seed splits the text differently than in training")

@@ -108,6 +108,13 @@ pub(crate) fn warn_of_another_text(session: &Session, data: &Data) {
     }
 }
 
+/// Prints what should be known beside the numbers that are measured on the data.
+pub(crate) fn notes(data: &Data) {
+    for note in &data.notes {
+        say!("note: {note}");
+    }
+}
+
 /// Prints why a model is not compiled.
 pub(crate) fn remark(network: &Network) {
     if let Some(remark) = &network.remark {

@@ -27,7 +27,25 @@ pub enum Corpus {
     Glob {
         /// The pattern, relative to the experiment file.
         glob: String,
+        /// What stands between two files; a newline where the one before has none at its end, unless given.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        separator: Option<String>,
     },
+}
+
+impl Corpus {
+    /// The corpus that a value of an experiment stands for.
+    pub(super) fn from_value(value: Value) -> Result<Self, serde_json::Error> {
+        match value {
+            Value::String(name) => Ok(Self::Name(name)),
+            Value::Object(mut table) => {
+                let glob = take_string(&mut table, "glob")?;
+                let separator = table.contains_key("separator").then(|| take_string(&mut table, "separator"));
+                Ok(Self::Glob { glob, separator: separator.transpose()? })
+            }
+            _ => Err(serde_json::Error::custom("a text is a name, a path, or a table with `glob`")),
+        }
+    }
 }
 
 /// How a token becomes the input of the first layer.
@@ -55,11 +73,7 @@ impl<'de> Deserialize<'de> for DatasetPart {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut keys = Map::deserialize(deserializer)?;
         let name = take_string(&mut keys, "type")?;
-        let corpus = match keys.remove("corpus") {
-            Some(Value::String(name)) => Corpus::Name(name),
-            Some(Value::Object(mut table)) => Corpus::Glob { glob: take_string(&mut table, "glob")? },
-            _ => return Err(D::Error::custom("`corpus` is a name, a path, or a table with `glob`")),
-        };
+        let corpus = Corpus::from_value(keys.remove("corpus").unwrap_or_default()).map_err(D::Error::custom)?;
         Ok(Self { corpus, part: Part { name, keys } })
     }
 }
@@ -109,7 +123,10 @@ impl JsonSchema for Corpus {
                 { "type": "string", "minLength": 1 },
                 {
                     "type": "object",
-                    "properties": { "glob": { "type": "string", "minLength": 1, "description": "Pattern, relative to the experiment file." } },
+                    "properties": {
+                        "glob": { "type": "string", "minLength": 1, "description": "Pattern, relative to the experiment file." },
+                        "separator": { "type": "string", "minLength": 1, "description": "What stands between two files; a newline unless given." }
+                    },
                     "required": ["glob"],
                     "additionalProperties": false
                 }

@@ -24,6 +24,45 @@ pub fn evaluate(executor: &mut dyn Executor, split: &Sequences) -> Result<Evalua
 }
 // ANCHOR_END: evaluate
 
+/// How far an evaluation can be trusted as a measure of other text of the same kind.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Precision {
+    /// The standard error of the nats per character.
+    pub standard_error: f64,
+    /// Groups of sequences whose means it follows from.
+    pub groups: usize,
+}
+
+/// Groups of sequences at least, where there are as many sequences.
+const GROUPS: usize = 64;
+
+/// The cross-entropy of a whole split and its precision, if it has more than one group of sequences. Sequences are groups
+/// of their own where there are few; those of a running text are its batches.
+///
+/// # Errors
+/// When the device fails.
+pub fn measure(executor: &mut dyn Executor, split: &Sequences) -> Result<(Evaluation, Option<Precision>)> {
+    let rows = (split.count() / GROUPS).clamp(1, ROWS);
+    let mut groups: Vec<Totals> = Vec::new();
+    for batch in split.evaluation(rows) {
+        groups.push(executor.evaluate(&batch)?);
+    }
+    let mut totals = Totals::default();
+    groups.iter().for_each(|group| totals += *group);
+    let precision =
+        (groups.len() > 1).then(|| Precision { standard_error: standard_error(&groups), groups: groups.len() });
+    Ok((evaluation(totals), precision))
+}
+
+/// The standard error of the ratio of two sums over groups (Cochran 1977, equation 6.13): nats and characters.
+fn standard_error(groups: &[Totals]) -> f64 {
+    let count = groups.len() as f64;
+    let characters: f64 = groups.iter().map(|group| group.characters as f64).sum();
+    let mean = groups.iter().map(|group| group.nats).sum::<f64>() / characters;
+    let squares = groups.iter().map(|group| (group.nats - mean * group.characters as f64).powi(2)).sum::<f64>();
+    (count / (count - 1.0) * squares).sqrt() / characters
+}
+
 /// The means: nats, bits and perplexity per character.
 pub fn evaluation(totals: Totals) -> Evaluation {
     let characters = totals.characters as f64;

@@ -52,6 +52,8 @@ pub fn generate(
     let mut generators = Generators::new(network, request);
     let mut sequences = vec![prefix.clone(); request.count];
     let mut ended = vec![false; request.count];
+    // Where symbols are bytes, a character is shown when it is complete.
+    let mut shown = vec![prefix.len(); request.count];
 
     let mut logits = context.read(network.executor.as_mut(), &sequences)?; // [count × vocabulary]
     for position in 0..request.length {
@@ -68,7 +70,11 @@ pub fn generate(
                 ended[row] = true;
             } else {
                 sequences[row].push(token);
-                watch(row, network.vocabulary.symbol(token));
+                let new = &sequences[row][shown[row]..];
+                if network.vocabulary.is_whole(new) {
+                    network.vocabulary.decode(new).chars().for_each(|symbol| watch(row, symbol));
+                    shown[row] = sequences[row].len();
+                }
             }
         }
         if ended.iter().all(|&ended| ended) || position + 1 == request.length {

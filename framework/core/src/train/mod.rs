@@ -1,6 +1,7 @@
 //! Training: the loop, readable from top to bottom, and what it reports on the way.
 
 mod divergence;
+mod grow;
 pub mod origin;
 pub mod resume;
 mod writer;
