@@ -32,6 +32,13 @@ pub(crate) fn experiment(file: &str, overrides: &[&str]) -> Experiment {
     reading::read(&folder().join(file), &overrides, &registry()).unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// Would catch: a new experiment that is not in the program, and so is found in the clone alone.
+#[test]
+fn every_experiment_comes_with_the_program() {
+    let known: Vec<_> = reading::bundled::names().collect();
+    assert_eq!(known, super::lab::files("experiments", "toml"));
+}
+
 /// An observer that ignores everything.
 struct Unwatched;
 

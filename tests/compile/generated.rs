@@ -1,4 +1,4 @@
-//! Random cells: graphs of the operations that a cell may use, against Burn and finite differences.
+//! Random cells: graphs of the operations that a cell may use, compared with Burn and with finite differences.
 
 use hatchery_compile::{Dtype, Options};
 use hatchery_plugin::{
@@ -14,11 +14,11 @@ use super::{
     reference::{Batch, Case, Noise},
 };
 
-/// A cell whose step is made of the operations that its numbers choose.
+/// A cell whose step is a random sequence of operations.
 #[derive(Clone, Debug)]
 struct Random {
     hidden: usize,
-    /// Each an operation and which earlier values it uses.
+    /// Each an operation and the indices of the two earlier values that it may use.
     operations: Vec<(u8, usize, usize)>,
 }
 
@@ -107,7 +107,7 @@ proptest! {
         compare(Dtype::F64, &case, &[(rows, steps), (1, 3)], 4, 1e-9);
     }
 
-    /// The gradient of one entry of every parameter is the slope of the loss.
+    /// The gradient of one element of every parameter is the slope of the loss.
     #[test]
     fn gradients_are_slopes(cell in any_cell(), entry in any::<usize>()) {
         let case = Case::new(5, vec![Box::new(cell)]);
@@ -126,8 +126,8 @@ proptest! {
             let (left, here, right) = (loss(-1e-6), loss(0.0), loss(1e-6));
             let fine = (right - left) / 2e-6;
             let tolerance = 1e-5 * (1.0 + fine.abs());
-            // At a kink (clamp, relu, a choice) there are two slopes. Half of what they differ by is all that the mean
-            // of both can be off, so that nothing else is let pass.
+            // At a kink (clamp, relu, mask) the slopes on both sides differ, and the central difference, their mean, is
+            // off by at most half of that. Only elements at which they differ by the tolerance or more are skipped.
             if (right - 2.0 * here + left).abs() / 1e-6 < tolerance {
                 let (name, _) = &case.params()[index];
                 prop_assert!((gradient[entry] - fine).abs() < tolerance, "{name}: {} {fine}", gradient[entry]);
@@ -158,7 +158,7 @@ impl Cell for Unknown {
     }
 }
 
-/// A cell that looks at its numbers, and one whose shapes do not fit.
+/// A cell that reads a value back, or one whose shapes do not fit.
 struct Wrong(bool);
 
 impl Cell for Wrong {
@@ -199,8 +199,8 @@ fn what_is_not_known_is_refused_by_name() {
     assert!(text.contains("cannot be recorded") && text.to_lowercase().contains("matmul"), "{text}");
 }
 
-/// Found by the random cells: a gradient that is passed to the step before and is also that of a product outside of the
-/// loop was overwritten before the loop was over.
+/// Would catch a bug that the random cells found: a gradient that is passed to the step before and is also that of a
+/// product outside of the loop was overwritten before the loop was over.
 #[test]
 fn gradients_that_are_passed_on_last() {
     let cells: [&[(u8, usize, usize)]; 3] = [
@@ -215,7 +215,8 @@ fn gradients_that_are_passed_on_last() {
     compare(Dtype::F64, &Case::new(6, vec![Box::new(Late), Box::new(Late)]), &[(2, 5), (9, 7)], 4, 1e-10);
 }
 
-/// A cell whose state is a product as it stands, and whose output is the state before.
+/// A cell of which one state vector is a product without an activation, and whose output depends on the state before
+/// alone.
 struct Late;
 
 impl Cell for Late {

@@ -8,12 +8,12 @@ macro_rules! say {
     }};
 }
 
-/// A line on standard output, for results.
+/// Prints a line of results to standard output.
 macro_rules! out {
     ($($words:tt)*) => { println!("{}", crate::terminal::for_stdout(&format!($($words)*))) };
 }
 
-/// A part of a line on standard output.
+/// Prints a part of a line to standard output.
 macro_rules! put {
     ($($words:tt)*) => { print!("{}", crate::terminal::for_stdout(&format!($($words)*))) };
 }
@@ -37,7 +37,7 @@ fn main() {
     terminal::set_raw(arguments.raw);
     let status = run(&arguments).unwrap_or_else(|error| {
         let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        // It has escaped what came from outside, and colors the rest.
+        // Not by `say!`, which would escape the colors: `render` has already escaped text from outside the program.
         let _ = writeln!(std::io::stderr(), "{}", error.render(color));
         error.exit_code()
     });

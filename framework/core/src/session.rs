@@ -1,6 +1,6 @@
 //! The start of every command: an experiment, the plugins that it names, and the folder that its paths are relative to.
 //!
-//! An experiment stands in a file, in the folder of a run, or in a checkpoint. [`Session::open`] finds the libraries that
+//! An experiment is in a file, in the folder of a run, or in a checkpoint. [`Session::open`] finds the libraries that
 //! it names, loads their plugins beside those that the program is linked with, and reads it; [`Session::data`],
 //! [`Session::network`] and [`Session::restore`] are the next steps.
 
@@ -22,7 +22,7 @@ use crate::{
     train::origin,
 };
 
-/// An experiment and what belongs to it.
+/// An experiment with its plugins, its folder and, if it was opened from one, its checkpoint.
 #[derive(Debug)]
 pub struct Session {
     /// The plugins: those linked in, those of the experiment's libraries and of the search folders.
@@ -37,18 +37,18 @@ pub struct Session {
     overrides: Vec<String>,
 }
 
-/// Where an experiment stands.
+/// The source of an experiment.
 #[derive(Clone, Copy, Debug)]
 pub enum Source<'a> {
     /// A file.
     File(&'a Path),
-    /// A checkpoint, alone or as the newest of a run.
+    /// A checkpoint: a file, or that of a run.
     Checkpoint(&'a RunRef),
-    /// The folder of a run, which need not have a checkpoint, or that in which a checkpoint lies.
+    /// The folder of a run, which need not have a checkpoint, or the folder of a checkpoint.
     Run(&'a RunRef),
 }
 
-/// How a session is opened.
+/// The options of [`Session::open`].
 pub struct Options<'a> {
     /// The plugins that the program is linked with.
     pub linked: fn() -> Result<Registry>,
@@ -75,8 +75,8 @@ impl Session {
     /// Reads an experiment with the plugins that it names.
     ///
     /// # Errors
-    /// When the file, run or checkpoint cannot be read; when a library is refused; when a plugin is another than that of
-    /// the checkpoint; and everything that is wrong with the experiment.
+    /// When the file, run or checkpoint cannot be read; when a library is refused; when a plugin differs from that of
+    /// the checkpoint; and all problems of the experiment.
     pub fn open(source: Source<'_>, options: &Options<'_>) -> Result<Self> {
         let overrides = options.overrides.clone();
         match source {
@@ -112,13 +112,13 @@ impl Session {
     /// The experiment with one more override.
     ///
     /// # Errors
-    /// Everything that is wrong with it then.
+    /// All problems of the changed experiment.
     pub fn experiment_with(&self, change: String) -> Result<Experiment> {
         self.text.read(&[self.overrides.as_slice(), &[change]].concat(), &self.registry)
     }
 
-    /// The experiment as a run records it, and the folder that its paths are then relative to: the corpus of a file is
-    /// named as seen from the current folder, so that it is found without the file.
+    /// The experiment as a run records it, and the folder to which its paths are then relative. For the experiment of a
+    /// file that is the current folder where possible, so that the corpus is found without the file.
     pub fn recorded(&self) -> (Experiment, PathBuf) {
         let mut experiment = self.experiment.clone();
         match self.text {
@@ -180,7 +180,7 @@ impl Session {
         Network::new(self.recorded().0, vocabulary, &self.registry)
     }
 
-    /// The network of the checkpoint, and how far its training was.
+    /// The network of the checkpoint, and the progress of its training.
     ///
     /// # Errors
     /// When no checkpoint was opened, and those of [`Network::with_checkpoint`].

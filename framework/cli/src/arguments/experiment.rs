@@ -4,10 +4,16 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use hatchery::experiment::reading::bundled;
+
 use super::Libraries;
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  hatchery check experiments/dinosaurs.toml --set cell.hidden=64")]
+#[command(after_help = format!(
+    "Example:\n  hatchery check experiments/dinosaurs.toml --set cell.hidden=64\n\n\
+    These experiments come with the program and are read where no such file is:\n  {}",
+    bundled::names().collect::<Vec<_>>().join("\n  ")
+))]
 pub(crate) struct Check {
     /// The experiment file
     pub(crate) experiment: PathBuf,

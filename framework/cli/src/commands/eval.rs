@@ -5,7 +5,7 @@ use hatchery::{
     error::{Problem, Result},
     inspect::{
         baseline::{Baseline, Counts},
-        evaluate::{Precision, measure},
+        evaluate::measure,
     },
     run::log::Evaluation,
     session::Session,
@@ -28,8 +28,7 @@ pub(crate) fn run(arguments: &Eval) -> Result<()> {
     warn_of_another_seed(arguments, &session);
     let (name, sequences) = chosen(&data, arguments.split)?;
     super::notes(&data);
-    let (result, precision) = measure(network.executor.as_mut(), sequences)?;
-    let error = precision.map(|Precision { standard_error, .. }| standard_error);
+    let (result, error) = measure(network.executor.as_mut(), sequences)?;
     if arguments.json {
         let subject = json!({ "split": name, "updates": progress.updates, "standard_error": error });
         out!("{}", json(&result, subject));

@@ -1,6 +1,6 @@
 //! The reference executor: the cells' `step` called over time on Burn's tensors, gradients by Burn's autodiff.
 //!
-//! It runs on every device that Burn has. One training step reads from top to bottom in [`BurnExecutor::train`].
+//! It runs on every device that Burn has. [`BurnExecutor::train`] is one update, from top to bottom.
 
 use burn::{
     Tensor,
@@ -32,7 +32,7 @@ pub struct BurnExecutor {
     device: Device,
     is_async: bool,
     dtype: DType,
-    /// The identity over the symbols and a row of zeros, when inputs are one-hot: `[vocabulary + 1, vocabulary]`.
+    /// For one-hot inputs, the identity matrix with a row of zeros below it: `[vocabulary + 1, vocabulary]`.
     one_hot: Option<Tensor<2>>,
     /// All parameters under their full names, without gradient tracking.
     params: Matrices,
@@ -90,13 +90,13 @@ impl BurnExecutor {
         }
     }
 
-    /// Every carried vector of all layers at its starting value.
+    /// The starting state of all layers.
     fn start(&self, rows: usize) -> State {
         let start = |width, value| Tensor::full([rows, width], value, (&self.device, self.dtype));
         self.model.state().into_iter().map(|spec| (spec.name, start(spec.width, spec.start))).collect()
     }
 
-    /// The state with which a batch begins: that after the one before, or the starting one.
+    /// The initial state of a batch: the final state of the batch before, or the starting state.
     fn initial_state(&self, before: Option<State>, batch: &Batch) -> State {
         match before.filter(|state| batch.continues && rows(state) == Some(batch.rows)) {
             Some(state) => state,
@@ -104,13 +104,13 @@ impl BurnExecutor {
         }
     }
 
-    /// Indices on the device.
+    /// Tokens as indices on the device.
     fn indices(&self, tokens: &[Token]) -> Tensor<1, Int> {
         let tokens: Vec<i32> = tokens.iter().map(|token| token.cast_signed()).collect();
         Tensor::from_data(TensorData::from(tokens.as_slice()), &self.device)
     }
 
-    /// What the first layer sees at every time step: each `[rows, inputs]`.
+    /// The input of the first layer at every time step, each `[rows, inputs]`.
     fn inputs(&self, params: &Params, tokens: &[Token], rows: usize) -> Vec<Tensor<2>> {
         let indices = self.indices(tokens); // [steps × rows]
         let steps = tokens.len() / rows;
@@ -118,7 +118,8 @@ impl BurnExecutor {
             let all = table.clone().select(0, indices); // [steps × rows, vocabulary]
             return (0..steps).map(|step| all.clone().narrow(0, step * rows, rows)).collect();
         }
-        // Rows are picked step by step: the gradient of one pick is as large as the table, not as the sequence.
+        // One `select` a time step: its gradient is as large as the table. The gradient of a `narrow` of one `select`
+        // for all steps would be as large as the sequence.
         let zero = Tensor::zeros([1, self.model.embedding.unwrap_or_default()], (&self.device, self.dtype));
         let learned = params.get(EMBEDDING);
         let zero = if learned.is_autodiff() { zero.autodiff() } else { zero };
@@ -127,8 +128,8 @@ impl BurnExecutor {
     }
 
     // ANCHOR: forward
-    /// Runs all layers over time. Returns the last layer's output of every step in `wanted`, one below the other, and
-    /// the state after the last step.
+    /// Runs all layers over time. Returns the last layer's outputs at the time steps in `wanted`, concatenated by rows,
+    /// and the state after the last time step.
     fn forward(
         &self,
         params: &Params,
@@ -159,7 +160,7 @@ impl BurnExecutor {
     }
     // ANCHOR_END: forward
 
-    /// Sets a share of the outputs to zero and scales the others up, so that their expectation stays.
+    /// Dropout: sets a share of the outputs to zero and scales the others up, so that the expectation is unchanged.
     fn drop_out(&self, sequence: &mut [Tensor<2>], stream: &mut Stream) {
         let keep = 1.0 - self.model.dropout;
         let [rows, width] = sequence[0].dims();
@@ -212,7 +213,7 @@ impl Executor for BurnExecutor {
             self.forward(&tracked, (&batch.inputs, batch.rows), &state, &counted.steps, Some(dropout))?;
         let nats = self.cross_entropy(Self::head(&tracked, outputs), &counted); // [1]
 
-        // Not divided: Burn 0.22 differentiates a division by a number in 32 bits.
+        // A product, because Burn 0.22 computes the gradient of a division by a scalar in f32.
         let mut all = (nats.clone() * (1.0 / batch.divisor)).backward();
         let gradients: Gradients = tracked
             .iter()
@@ -336,7 +337,7 @@ struct LossMask {
     steps: Vec<usize>,
     /// Targets of those steps: `[steps × rows]`.
     targets: Vec<Token>,
-    /// 1 where a row counts and 0 where not; nothing when all do.
+    /// 1 where a row counts and 0 where not; `None` when all count.
     mask: Option<Vec<f64>>,
 }
 
@@ -360,7 +361,7 @@ fn identity(size: usize, device: &Device, dtype: DType) -> Tensor<2> {
     Tensor::from_data(TensorData::new(values, [size + 1, size]), (device, dtype))
 }
 
-/// The matrices whose names begin with `prefix`, without it.
+/// The matrices whose names begin with `prefix`, under their names without it.
 fn within(matrices: &Matrices, prefix: &str) -> Matrices {
     matrices.iter().filter_map(|(name, matrix)| Some((name.strip_prefix(prefix)?.to_owned(), matrix.clone()))).collect()
 }

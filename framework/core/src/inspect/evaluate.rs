@@ -10,7 +10,7 @@ use crate::{
 /// The batch size; the result does not depend on it.
 const ROWS: usize = 64;
 
-/// The cross-entropy of a whole split.
+/// The cross-entropy and accuracy of a whole split.
 ///
 /// # Errors
 /// When the device fails.
@@ -24,24 +24,16 @@ pub fn evaluate(executor: &mut dyn Executor, split: &Sequences) -> Result<Evalua
 }
 // ANCHOR_END: evaluate
 
-/// How far an evaluation can be trusted as a measure of other text of the same kind.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Precision {
-    /// The standard error of the nats per character.
-    pub standard_error: f64,
-    /// Groups of sequences whose means it follows from.
-    pub groups: usize,
-}
-
 /// Groups of sequences at least, where there are as many sequences.
 const GROUPS: usize = 64;
 
-/// The cross-entropy of a whole split and its precision, if it has more than one group of sequences. Sequences are groups
-/// of their own where there are few; those of a running text are its batches.
+/// The cross-entropy of a whole split, and the standard error of its nats per character: how far they would differ on other
+/// text of the same kind. It follows from the means of groups: sequences where there are few, else batches of them; those
+/// of a running text are its batches. One group has none.
 ///
 /// # Errors
 /// When the device fails.
-pub fn measure(executor: &mut dyn Executor, split: &Sequences) -> Result<(Evaluation, Option<Precision>)> {
+pub fn measure(executor: &mut dyn Executor, split: &Sequences) -> Result<(Evaluation, Option<f64>)> {
     let rows = (split.count() / GROUPS).clamp(1, ROWS);
     let mut groups: Vec<Totals> = Vec::new();
     for batch in split.evaluation(rows) {
@@ -49,9 +41,7 @@ pub fn measure(executor: &mut dyn Executor, split: &Sequences) -> Result<(Evalua
     }
     let mut totals = Totals::default();
     groups.iter().for_each(|group| totals += *group);
-    let precision =
-        (groups.len() > 1).then(|| Precision { standard_error: standard_error(&groups), groups: groups.len() });
-    Ok((evaluation(totals), precision))
+    Ok((evaluation(totals), (groups.len() > 1).then(|| standard_error(&groups))))
 }
 
 /// The standard error of the ratio of two sums over groups (Cochran 1977, equation 6.13): nats and characters.
@@ -63,7 +53,7 @@ fn standard_error(groups: &[Totals]) -> f64 {
     (count / (count - 1.0) * squares).sqrt() / characters
 }
 
-/// The means: nats, bits and perplexity per character.
+/// Nats, bits, perplexity and accuracy per character, from the totals.
 pub fn evaluation(totals: Totals) -> Evaluation {
     let characters = totals.characters as f64;
     let nats = totals.nats / characters;

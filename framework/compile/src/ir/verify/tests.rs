@@ -1,4 +1,5 @@
-//! Every kind of fault, planted into a graph without one, is found. A rule that the verifier lost would be missed here.
+//! Tests of the verifier: each kind of fault is put into a sound graph and must be found. Would catch: a rule that the
+//! verifier no longer checks.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -44,7 +45,7 @@ fn check(plant: impl FnOnce(&mut Graph), expected: &str) {
     assert!(fault.contains(expected), "{fault}");
 }
 
-/// Appends a node as it is.
+/// Appends a node, valid or not.
 fn push(graph: &mut Graph, op: Op, shape: Shape) {
     graph.nodes.push(Node { op, shape });
 }

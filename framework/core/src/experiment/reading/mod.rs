@@ -5,6 +5,7 @@
 //! check the result along the schema and against the rules, let every plugin read its keys, deserialize. Problems of
 //! all steps that could run come together.
 
+pub mod bundled;
 mod files;
 pub(crate) mod overrides;
 pub(crate) mod spanned;

@@ -26,8 +26,8 @@ pub struct RunDirectory {
 const LIST: &str = "`hatchery runs list` lists the runs";
 
 impl RunDirectory {
-    /// Makes the folder of a new run under `root`. Its id is one more than the largest there; two programs that do this
-    /// at the same time never get the same one.
+    /// Makes the folder of a new run under `root`. Its id is one more than the largest id of the experiment's runs; two
+    /// processes never get the same id.
     ///
     /// # Errors
     /// When the folder cannot be made, or the experiment's name cannot be the name of a folder.
@@ -43,11 +43,11 @@ impl RunDirectory {
             number += 1;
             let id = format!("{number:03}");
             let path = parent.join(&id);
-            // The operating system makes a folder for one program only; the other gets an error and takes the next number.
+            // `create_dir` succeeds for one process only; the others get an error and try the next number.
             match fs::create_dir_all(&parent).and_then(|()| fs::create_dir(&path)) {
                 Ok(()) => return Ok(Self { path, name: experiment_name.to_owned(), id }),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.exists() => {}
-                // Another program discarded the last run of the name meanwhile.
+                // Meanwhile another process discarded the last run of this name, and `parent` with it.
                 Err(error) if error.kind() == io::ErrorKind::NotFound && root.is_dir() => number -= 1,
                 Err(error) => return Err(failure("create", &path, error)),
             }
@@ -69,17 +69,17 @@ impl RunDirectory {
                 .hint(LIST)
                 .into());
         }
-        // The path may be `.` or end in `..`: what the folders are called, the file system knows.
+        // The path may be `.` or end in `..`; the canonical path has the names of the folders.
         let whole = fs::canonicalize(path).map_err(|error| failure("read", path, error))?;
         let part = |path: Option<&Path>| path.map_or_else(String::new, name_of);
         Ok(Self { path: path.to_owned(), name: part(whole.parent()), id: part(Some(&whole)) })
     }
 
-    /// Removes the folder of a run that never got anything: what was written before training began, and the folder.
-    /// A run that logged, drew or saved something is left alone.
+    /// Removes the folder of a run that stopped before its first update was logged, with the files that were written
+    /// before training began. A run with log lines, a loss curve or a checkpoint is kept.
     ///
     /// # Errors
-    /// When something stands in the way.
+    /// When a file or the folder cannot be removed.
     pub fn discard(self) -> Result<()> {
         let started = [self.checkpoint(), self.picture()].iter().any(|path| path.exists())
             || [self.metrics(), self.samples()].iter().any(|path| fs::metadata(path).is_ok_and(|file| file.len() > 0));
@@ -95,7 +95,7 @@ impl RunDirectory {
             }
         }
         fs::remove_dir(&self.path).map_err(|error| failure("remove", &self.path, error))?;
-        // If it was the only run of its name, the folder of the name goes too; if not, this is refused, rightly.
+        // The folder of the name is removed if this was its only run; otherwise it is not empty, and `remove_dir` fails.
         if let Some(parent) = self.path.parent() {
             let _ = fs::remove_dir(parent);
         }
@@ -122,7 +122,7 @@ impl RunDirectory {
         self.path.join("experiment.toml")
     }
 
-    /// The text of the resolved experiment, with the present names of keys that an earlier version called otherwise.
+    /// The text of the resolved experiment, with the keys of earlier versions replaced by their present names.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -132,7 +132,7 @@ impl RunDirectory {
         Ok(rename(&text).0)
     }
 
-    /// The log of numbers.
+    /// The log of metrics.
     pub fn metrics(&self) -> PathBuf {
         self.path.join("metrics.jsonl")
     }
@@ -142,7 +142,7 @@ impl RunDirectory {
         self.path.join("samples.jsonl")
     }
 
-    /// The log of what was done about numbers that were not finite; there only if there were any.
+    /// The log of losses and gradients that were not finite, and of what was done; exists only if there were any.
     pub fn events(&self) -> PathBuf {
         self.path.join("events.jsonl")
     }
@@ -152,7 +152,7 @@ impl RunDirectory {
         self.path.join("checkpoint.safetensors")
     }
 
-    /// The checkpoint with the best validation; there only if something is held out.
+    /// The checkpoint with the lowest validation loss; exists only if there is a validation split.
     pub fn best(&self) -> PathBuf {
         self.path.join("best.safetensors")
     }
@@ -162,12 +162,12 @@ impl RunDirectory {
         self.path.join("loss.svg")
     }
 
-    /// On what the run was made.
+    /// The record of versions, processor, device and command line.
     pub fn environment(&self) -> PathBuf {
         self.path.join("environment.json")
     }
 
-    /// Where it comes from.
+    /// The paths of the text and of the first checkpoint.
     pub fn origin(&self) -> PathBuf {
         self.path.join("origin.json")
     }
@@ -183,12 +183,12 @@ fn is_run(path: &Path) -> bool {
     path.join("experiment.toml").is_file()
 }
 
-/// The numbers that are taken, by whatever has such a name.
+/// The ids in use: every number that is the name of an entry, of a run or not.
 fn ids(parent: &Path) -> Result<Vec<u64>> {
     Ok(entries(parent)?.iter().filter_map(|path| name_of(path).parse::<u32>().ok()).map(u64::from).collect())
 }
 
-/// What is in a folder; nothing if there is no such folder.
+/// The sorted entries of a folder; none if there is no such folder.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let read = |entries: fs::ReadDir| entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>();
     match fs::read_dir(folder).and_then(read) {
