@@ -314,7 +314,7 @@ proptest! {
         experiment.sample.prefix = prefix;
         experiment.seed = seed;
         experiment.optimizer = Optimizer::Sgd { learning_rate: rate, momentum: 0.5 };
-        experiment.dataset.corpus = Corpus::Glob { glob, separator: None };
+        experiment.dataset.corpus = Corpus::Glob { glob, column: None, separator: None };
         prop_assert_eq!(read(&experiment.to_toml()).unwrap(), experiment);
     }
 

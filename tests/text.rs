@@ -181,7 +181,7 @@ fn a_pattern_joins_files_in_order() {
     fs::write(inner.join("b.txt"), "bert\n").unwrap();
     fs::write(inner.join("a.txt"), "anna").unwrap();
     fs::write(inner.join("d.md"), "no").unwrap();
-    let glob = |pattern: &str| open(&Corpus::Glob { glob: pattern.to_owned(), separator: None }, &inner);
+    let glob = |pattern: &str| open(&Corpus::Glob { glob: pattern.to_owned(), column: None, separator: None }, &inner);
     assert_eq!(glob("*.txt").unwrap().as_str(), "anna\nbert\n");
     has(&message(glob("*.rs")), &["no file matches `*.rs`", "[odd]"]);
     has(&message(glob("a[")), &["`a[` is not a pattern"]);

@@ -9,7 +9,7 @@ use crate::lab::{Lab, TINY};
 fn carriage_returns_alone_are_recognized() {
     let lab = on(lines(40).replace('\n', "\r"));
     let refused = lab.refused("train tiny.toml");
-    has(&refused, &["nothing is left for", "carriage returns alone", "set vocabulary.newlines = \"fold\""]);
+    has(&refused, &["nothing is left for", "end with carriage returns, and it is read as one", "set vocabulary.newlines = \"fold\""]);
     has(&said(&lab, "train tiny.toml --set vocabulary.newlines=fold"), &["tiny: 36 sequences, 4 held out"]);
     // Without a split nothing fails; then it is mentioned.
     let whole = said(&lab, "train tiny.toml --set split.valid=0");

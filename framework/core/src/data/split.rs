@@ -160,9 +160,9 @@ impl DocumentRanges {
         let problem = Problem::new(format!("nothing is left for {role}"))
             .note(format!("its share: {share:.6} of {count} {unit} of `{}`", self.text.name()));
         let all = self.text.as_str();
-        if has_documents && count == 1 && all.contains('\r') && !all.contains('\n') {
+        if has_documents && count == 1 && all.contains('\r') {
             return problem
-                .note("its lines end with carriage returns alone, so that it is read as one line")
+                .note("its lines end with carriage returns, and it is read as one document")
                 .hint("set vocabulary.newlines = \"fold\"");
         }
         let splits = 1 + shares.iter().filter(|share| **share > 0.0).count();

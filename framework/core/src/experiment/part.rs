@@ -27,7 +27,10 @@ pub enum Corpus {
     Glob {
         /// The pattern, relative to the experiment file.
         glob: String,
-        /// What stands between two files; a newline where the one before has none at its end, unless given.
+        /// A column of these files, which are tables.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        column: Option<String>,
+        /// What stands behind each file or value; a newline where there is none, unless given.
         #[serde(skip_serializing_if = "Option::is_none")]
         separator: Option<String>,
     },
@@ -40,8 +43,8 @@ impl Corpus {
             Value::String(name) => Ok(Self::Name(name)),
             Value::Object(mut table) => {
                 let glob = take_string(&mut table, "glob")?;
-                let separator = table.contains_key("separator").then(|| take_string(&mut table, "separator"));
-                Ok(Self::Glob { glob, separator: separator.transpose()? })
+                let mut take = |key| table.contains_key(key).then(|| take_string(&mut table, key)).transpose();
+                Ok(Self::Glob { glob, column: take("column")?, separator: take("separator")? })
             }
             _ => Err(serde_json::Error::custom("a text is a name, a path, or a table with `glob`")),
         }
@@ -125,7 +128,8 @@ impl JsonSchema for Corpus {
                     "type": "object",
                     "properties": {
                         "glob": { "type": "string", "minLength": 1, "description": "Pattern, relative to the experiment file." },
-                        "separator": { "type": "string", "minLength": 1, "description": "What stands between two files; a newline unless given." }
+                        "column": { "type": "string", "minLength": 1, "description": "A column of these files, which are tables: CSV, TSV, JSON lines." },
+                        "separator": { "type": "string", "minLength": 1, "description": "What stands behind each file or value; a newline unless given." }
                     },
                     "required": ["glob"],
                     "additionalProperties": false

@@ -6,6 +6,7 @@
 pub mod catalogue;
 pub mod fetch;
 mod mapped;
+mod table;
 
 use std::{
     borrow::Cow,
@@ -70,7 +71,9 @@ pub fn open(corpus: &Corpus, folder: &Path) -> Result<Text> {
 pub fn open_from(corpus: &Corpus, folder: &Path, places: &TextFolders) -> Result<Text> {
     let name = match corpus {
         Corpus::Name(name) => name,
-        Corpus::Glob { glob, separator } => return open_glob(glob, separator.as_deref(), folder),
+        Corpus::Glob { glob, column, separator } => {
+            return open_glob(glob, column.as_deref(), separator.as_deref(), folder);
+        }
     };
     match name.as_str() {
         NO_TEXT => return Ok(Text::new(name, "")),
@@ -116,7 +119,9 @@ pub fn seen_from_here(named: &mut [&mut Corpus], folder: &Path) -> PathBuf {
 fn called_from_above(corpus: &Corpus, folder: &Path) -> Corpus {
     let beside = |name: &str| folder.join(name).display().to_string();
     match corpus {
-        Corpus::Glob { glob, separator } => Corpus::Glob { glob: beside(glob), separator: separator.clone() },
+        Corpus::Glob { glob, column, separator } => {
+            Corpus::Glob { glob: beside(glob), column: column.clone(), separator: separator.clone() }
+        }
         Corpus::Name(name) if [NO_TEXT, STANDARD_INPUT].contains(&name.as_str()) => corpus.clone(),
         Corpus::Name(name) if catalogue::names().any(|known| known == name) => corpus.clone(),
         Corpus::Name(name) if fs::exists(folder.join(name)).unwrap_or(false) => Corpus::Name(beside(name)),
@@ -264,9 +269,9 @@ impl fmt::Debug for Text {
     }
 }
 
-/// Every file that the pattern matches, in the order of their paths, with the separator between them; without one, a file
-/// that does not end a line gets a newline.
-fn open_glob(pattern: &str, separator: Option<&str>, folder: &Path) -> Result<Text> {
+/// Every file that the pattern matches, in the order of their paths, or a column of each, with the separator between files
+/// and values; without one, what does not end a line gets a newline.
+fn open_glob(pattern: &str, column: Option<&str>, separator: Option<&str>, folder: &Path) -> Result<Text> {
     let full = Path::new(&glob::Pattern::escape(&folder.to_string_lossy())).join(pattern);
     let matches = glob::glob(&full.to_string_lossy()).map_err(|error| {
         Problem::new(format!("`{pattern}` is not a pattern: {}", error.msg))
@@ -286,24 +291,37 @@ fn open_glob(pattern: &str, separator: Option<&str>, folder: &Path) -> Result<Te
     }
     paths.sort();
     let mut all = String::new();
-    for (number, path) in paths.iter().enumerate() {
-        let name = path.strip_prefix(folder).unwrap_or(path).display().to_string();
-        let part = Text::read(&name, path)?;
-        if let Some(separator) = separator {
-            if let Some(offset) = part.as_str().find(separator) {
-                let line = part.line(offset);
-                return Err(Problem::new(format!("`{name}` contains the separator of files, in line {line}"))
-                    .hint("set a `separator` that stands in no file, for example \"\\u001C\"")
-                    .into());
+    for path in paths {
+        let name = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
+        let file = Text::read(&name, &path)?;
+        match column {
+            Some(column) => {
+                let separator = separator.unwrap_or("\n");
+                for value in table::column(&name, file.as_str(), column)? {
+                    append(&mut all, &value, Some(separator), &name)?;
+                }
             }
-            all.push_str(if number > 0 { separator } else { "" });
-        }
-        all.push_str(part.as_str());
-        if separator.is_none() && !all.ends_with('\n') {
-            all.push('\n');
+            None => append(&mut all, file.as_str(), separator, &name)?,
         }
     }
     Ok(Text::new(pattern, all))
+}
+
+/// Appends a part of a text and what separates it from the next. Without a separator that is a newline, unless it has one.
+fn append(all: &mut String, part: &str, separator: Option<&str>, name: &str) -> Result<()> {
+    if let Some(offset) = separator.and_then(|separator| part.find(separator)) {
+        let line = line(part.as_bytes(), offset);
+        return Err(Problem::new(format!("a text of `{name}` contains what separates it from the next, in its line {line}"))
+            .hint("set a `separator` that is in none, for example \"\\u001E\", and [dataset] type = \"documents\" with it as `delimiter`")
+            .into());
+    }
+    all.push_str(part);
+    match separator {
+        Some(separator) => all.push_str(separator),
+        None if !all.ends_with('\n') => all.push('\n'),
+        None => {}
+    }
+    Ok(())
 }
 
 fn unknown(name: &str, folder: &Path) -> Problem {
