@@ -9,7 +9,14 @@ use crate::lab::{Lab, TINY};
 fn carriage_returns_alone_are_recognized() {
     let lab = on(lines(40).replace('\n', "\r"));
     let refused = lab.refused("train tiny.toml");
-    has(&refused, &["nothing is left for", "end with carriage returns, and it is read as one", "set vocabulary.newlines = \"fold\""]);
+    has(
+        &refused,
+        &[
+            "nothing is left for",
+            "end with carriage returns, and it is read as one",
+            "set vocabulary.newlines = \"fold\"",
+        ],
+    );
     has(&said(&lab, "train tiny.toml --set vocabulary.newlines=fold"), &["tiny: 36 sequences, 4 held out"]);
     // Without a split nothing fails; then it is mentioned.
     let whole = said(&lab, "train tiny.toml --set split.valid=0");
@@ -173,4 +180,119 @@ fn a_text_may_come_from_standard_input() {
     let mut again = lab.command(&["eval", "tiny/001"]);
     again.stdin(std::fs::File::open(lab.path("text.txt")).unwrap());
     assert_eq!(again.output().unwrap().status.code(), Some(0));
+}
+
+/// Would catch: documents cut at every newline, values of a table read as lines, rows that disappear.
+#[test]
+fn documents_have_several_lines() {
+    let poems: String =
+        (0..30).map(|number| format!("{}  and\nfell\n\n", lines(30).lines().nth(number).unwrap())).collect();
+    let documents = TINY.replace("type = \"lines\"", "type = \"documents\"").replace("\"dinosaurs\"", "\"text.txt\"");
+    let lab = on(poems).with("tiny.toml", &documents);
+    has(&said(&lab, "train tiny.toml"), &["27 sequences, 3 held out, the longest of 14 symbols"]);
+    has(&lab.ok("sample --count 2"), &[""]);
+
+    // A table: quotes, commas and newlines within a value.
+    let csv = "id,text\n1,\"a, b\nc\"\n2,\"he said \"\"no\"\"\"\n3,abn\n".to_owned() + &"4,ban\n".repeat(20);
+    let jsonl = "{\"text\": \"a, b\\nc\"}\n{\"text\": \"he said \\\"no\\\"\"}\n{\"text\": \"abn\"}\n".to_owned()
+        + &"{\"text\":\"ban\"}\n".repeat(20);
+    let lab = lab
+        .with("t.csv", &csv)
+        .with(
+            "t.tsv",
+            csv.replacen("id,text", "id\ttext", 1)
+                .replace("1,", "1\t")
+                .replace("2,", "2\t")
+                .replace("3,", "3\t")
+                .replace("4,", "4\t"),
+        )
+        .with("t.jsonl", jsonl);
+    let mut shown = Vec::new();
+    for file in ["t.csv", "t.tsv", "t.jsonl"] {
+        let corpus = format!("{{ glob = \"{file}\", column = \"text\", separator = \"\\u001E\" }}");
+        let table = documents.replace("\"text.txt\"", &corpus).replace("steps = 6", "steps = 1");
+        let table = table.replace("type = \"documents\"", "type = \"documents\"\ndelimiter = \"\\u001E\"");
+        let lab = Lab::new().with(file, lab.bytes(file)).with("table.toml", &table);
+        has(&said(&lab, "train table.toml"), &["20 sequences, 3 held out, the longest of 13 symbols"]);
+        shown.push(lab.ok("data show --experiment table.toml"));
+    }
+    assert!(shown.windows(2).all(|pair| pair[0] == pair[1]), "{shown:?}");
+}
+
+/// Would catch: a column that is not there, a value that would be cut in two, a row without text, each as a panic or silence.
+#[test]
+fn tables_are_refused_with_their_place() {
+    let lab = Lab::new()
+        .with("t.csv", "id,name\n1,anna\n2,\"be\nrt\"\n")
+        .with("t.jsonl", "{\"name\": \"a\"}\n\n{\"nom\": \"b\"}\n{\"name\": 3}\n");
+    let lab = lab.with("t.txt", "name\nanna\n");
+    let refused = |corpus: &str| {
+        let set = format!("dataset.corpus={corpus}");
+        let outcome = lab.run_with(&["train", "tiny.toml", "--set", &set]);
+        assert_eq!(outcome.code, Some(2), "{outcome:?}");
+        outcome.stderr
+    };
+    has(
+        &refused("{ glob = \"t.csv\", column = \"nam\" }"),
+        &["has no column `nam`", "id, name", "did you mean `name`?"],
+    );
+    has(
+        &refused("{ glob = \"t.csv\", column = \"name\" }"),
+        &["a text of `t.csv` contains what separates it from the next", "separator"],
+    );
+    has(&refused("{ glob = \"t.jsonl\", column = \"name\" }"), &["line 3 of `t.jsonl` has no `name`", "it has: nom"]);
+    has(&refused("{ glob = \"t.txt\", column = \"name\" }"), &["not known to be a table", ".csv"]);
+    // The hint, followed.
+    let whole = "{ glob = \"t.csv\", column = \"name\", separator = \"\\u001E\" }";
+    let set = [
+        "--set",
+        &format!("dataset.corpus={whole}"),
+        "--set",
+        "dataset.type=documents",
+        "--set",
+        "dataset.delimiter=\"\\u001E\"",
+        "--set",
+        "split.valid=0",
+    ];
+    let outcome = lab.run_with(&[&["train", "tiny.toml"][..], &set].concat());
+    has(&outcome.stderr, &["tiny: 2 sequences,"]);
+}
+
+/// Would catch: files of a folder run together, or cut where one of them has the separator.
+#[test]
+fn the_files_of_a_folder_are_documents() {
+    let mut lab = Lab::new();
+    for number in 0..20 {
+        lab = lab.with(&format!("poems/{number:02}.txt"), format!("poem\n\n{number}\n"));
+    }
+    let folder = TINY
+        .replace("type = \"lines\"", "type = \"documents\"\ndelimiter = \"\\u001E\"")
+        .replace("\"dinosaurs\"", "{ glob = \"poems/*.txt\", separator = \"\\u001E\" }");
+    let lab = lab.with("folder.toml", folder);
+    has(&said(&lab, "train folder.toml"), &["18 sequences, 2 held out, the longest of 9 symbols"]);
+    let lab = lab.with("poems/20.txt", "a\u{1E}b");
+    has(&lab.refused("train folder.toml"), &["`poems/20.txt` contains what separates it from the next, in its line 1"]);
+}
+
+/// Would catch: a sample that goes on behind its end, ends too early, or has what was forbidden.
+#[test]
+fn samples_end_and_avoid_as_asked() {
+    let lab = on(lines(52));
+    lab.ok("train tiny.toml --quiet --set train.steps=60");
+    let sample = |line: &str| lab.ok(&format!("sample --count 30 --seed 3 --length 12 {line}"));
+    for text in sample("--min-length 6").lines() {
+        assert!(text.chars().count() >= 6, "{text}");
+    }
+    let stopped = sample("--stop n --stop b");
+    for text in stopped.lines().filter(|text| text.contains(['n', 'b'])) {
+        assert_eq!(text.find(['n', 'b']), Some(text.len() - 1), "{text}");
+    }
+    assert!(stopped.lines().any(|text| text.ends_with('n')));
+    assert!(sample("").contains('n') && !sample("--forbid nxyz").contains(['n', 'x', 'y', 'z']));
+    // The prefix is no part of it.
+    assert!(lab.ok("sample --prefix nn --stop nn --count 5").lines().any(|text| text.len() > 2));
+    let all = lab.run_with(&["sample", "--forbid", "abcdefghijklmnopqrstuvwxyz", "--min-length", "2"]);
+    assert_eq!(all.code, Some(2));
+    has(&all.stderr, &["every symbol is forbidden"]);
+    has(&lab.refused("sample --stop 7"), &["the vocabulary has no `7`"]);
 }

@@ -16,7 +16,7 @@ use crate::{
     experiment::{Experiment, OnNonfinite, Smoothing},
     inspect::{
         evaluate::evaluate,
-        generate::{GeneratedText, Request, generate},
+        generate::{GeneratedText, Limits, Request, generate},
     },
     model::Model,
     network::Network,
@@ -273,6 +273,7 @@ impl Training<'_> {
             seed: self.network.sample_seed(),
             occasion: format!("report {step}"),
             capitalize: sample.capitalize,
+            limits: Limits::default(),
         };
         let generated = generate(&mut self.network, &request, &mut |_, _| ())?;
         for (index, sample) in generated.iter().enumerate() {
