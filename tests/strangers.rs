@@ -14,7 +14,10 @@ use std::{
 
 use hatchery::run::{directory::RunDirectory, keep};
 
-use crate::lab::{Lab, TINY};
+use crate::{
+    lab::{Lab, TINY},
+    plugins::{c_library, elman},
+};
 
 /// A lab with a run that was interrupted after three of six steps.
 fn interrupted() -> Lab {
@@ -170,6 +173,33 @@ fn paths_need_not_be_text() {
     assert!(folder.join("norms.svg").exists());
     let command = lab.text("runs/tiny/001/environment.json");
     assert!(command.contains("train"), "{command}");
+}
+
+/// Would catch: a library that is looked for beside a file whose path was written down with other characters, and a run
+/// that records its path so.
+#[test]
+fn a_library_s_path_need_not_be_text() {
+    let lab = Lab::new();
+    let folder = lab.path("").join(std::ffi::OsStr::from_bytes(b"n\xe4mes"));
+    if fs::create_dir_all(folder.join("below")).is_err() {
+        eprintln!("skipped: this file system takes only names in UTF-8");
+        return;
+    }
+    let experiment = TINY.replace("\n[dataset]", "plugins = [\"below/cell.so\"]\n[dataset]").replace("gru", "elman-c");
+    fs::write(folder.join("tiny.toml"), experiment).unwrap();
+    fs::write(folder.join("based.toml"), "base = \"tiny.toml\"\nname = \"based\"\n").unwrap();
+    fs::copy(c_library("not_text", &elman()), folder.join("below/cell.so")).unwrap();
+    for file in ["tiny.toml", "based.toml"] {
+        for arguments in [&["check"][..], &["train", "-q"]] {
+            let output = lab.command(arguments).arg(folder.join(file)).output().unwrap();
+            assert!(output.status.success(), "{arguments:?} {file}: {output:?}");
+        }
+        for line in ["sample", "eval", "runs reproduce"] {
+            lab.ok(line);
+        }
+        let name = file.trim_end_matches(".toml");
+        lab.ok(&format!("train -q --resume runs/{name}/001 --set train.steps=9"));
+    }
 }
 
 /// The program on a terminal of its own, and what that showed.

@@ -103,7 +103,8 @@ fn run(command: &str, folder: &Path) -> String {
         .args(["-c", &format!("exec 2>&1\n{command}")])
         .current_dir(folder)
         .env("PATH", path)
-        .env("HATCHERY_PLUGINS", "");
+        .env("HATCHERY_PLUGINS", "")
+        .env("XDG_STATE_HOME", folder.join(".state"));
     if let Ok(data) = std::env::var("HATCHERY_DATA") {
         // The folder may be named from where cargo runs.
         shell.env("HATCHERY_DATA", fs::canonicalize(root().join(&data)).unwrap_or_else(|_| data.into()));

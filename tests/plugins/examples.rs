@@ -61,7 +61,12 @@ fn a_run_of_loaded_parts_is_recorded_and_guarded() {
     // The same plugin, another file.
     let mut bytes = std::fs::read(folder.path().join("cell.so")).unwrap();
     bytes.extend(b"\n");
+    bytes.extend(folder.path().display().to_string().into_bytes());
     std::fs::write(folder.path().join("cell.so"), bytes).unwrap();
+    // Its bytes are trusted no more than a stranger's; trusted, it is still another one.
+    let (status, _, errors) = hatchery(folder.path(), &["sample", run.trim()]);
+    assert!(status == 2 && errors.contains("`cell.so` is not trusted"), "{errors}");
+    assert_eq!(hatchery(folder.path(), &["plugins", "trust", "cell.so"]).0, 0);
     let (status, _, errors) = hatchery(folder.path(), &["sample", run.trim()]);
     assert_eq!(status, 2, "{errors}");
     assert!(errors.contains("the cell `mgu` is not the one that the checkpoint was made with"), "{errors}");

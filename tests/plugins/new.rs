@@ -127,6 +127,9 @@ fn in_tree_it_is_built_with_the_others() {
     let copied = built().join("in-tree");
     replace(folder.path(), &copied);
     for (kind, _) in kinds {
+        // Crates of one name share a file in the folder of the dependencies: what was built last may be another's.
+        let list = copied.join(format!("plugins/{kind}s/src/lib.rs"));
+        std::fs::write(&list, std::fs::read(&list).unwrap()).unwrap();
         let package = format!("hatchery-{kind}s");
         let arguments = ["rustc", "-p", &package, "--lib", "--features", "library", "--crate-type", "cdylib"];
         cargo(&arguments, &copied.join("Cargo.toml"), &built().join("in-tree-target"));

@@ -257,7 +257,8 @@ fn soak(kills: u32, arguments: &[&str], expected: &str) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/soak.sh");
     let mut command = Command::new("bash");
     command.arg(script).arg(kills.to_string()).args(arguments).env("HATCHERY", env!("CARGO_BIN_EXE_hatchery"));
-    command.env("HATCHERY_PLUGINS", "");
+    let state = tempdir().unwrap();
+    command.env("HATCHERY_PLUGINS", "").env("XDG_STATE_HOME", state.path());
     // A kill asks nothing of the disk; where there is a faster place, the wait for it is saved.
     if Path::new("/dev/shm").is_dir() {
         command.env("TMPDIR", "/dev/shm");

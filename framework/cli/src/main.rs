@@ -68,6 +68,7 @@ fn run(arguments: &Arguments) -> Result<u8> {
         }
         Command::Plugins(Plugins::Check { library }) => commands::library::check(library),
         Command::Plugins(Plugins::Doctor { library }) => commands::library::doctor(library),
+        Command::Plugins(Plugins::Trust(trust)) => commands::library::trust(trust),
         Command::New(new) => commands::new::run(new),
         Command::Runs(Runs::List { runs, json }) => commands::runs::list(runs, *json),
         Command::Runs(Runs::Reproduce { run, from, runs, libraries }) => {

@@ -12,12 +12,16 @@ use std::{
 use crate::{
     data::{Data, Vocabulary, corpus},
     error::{Problem, Result},
-    experiment::{Experiment, HeldOut, reading},
+    experiment::{
+        Experiment, HeldOut,
+        reading::{self, ExperimentLibrary},
+    },
+    files,
     network::Network,
-    plugins::{Registry, check_drift, complete},
+    plugins::{NamedBy, NamedLibrary, Registry, TrustList, check_drift, complete},
     run::{
         checkpoint::{self, Checkpoint, Progress},
-        directory::RunRef,
+        directory::{self, RunRef},
     },
     train::origin,
 };
@@ -40,8 +44,10 @@ pub struct Session {
 /// The source of an experiment.
 #[derive(Clone, Copy, Debug)]
 pub enum Source<'a> {
-    /// A file.
+    /// A file that the user named.
     File(&'a Path),
+    /// A file that was found in a folder: the libraries that it names are not trusted for that.
+    Listed(&'a Path),
     /// A checkpoint: a file, or that of a run.
     Checkpoint(&'a RunRef),
     /// The folder of a run, which need not have a checkpoint, or the folder of a checkpoint.
@@ -52,13 +58,15 @@ pub enum Source<'a> {
 pub struct Options<'a> {
     /// The plugins that the program is linked with.
     pub linked: fn() -> Result<Registry>,
-    /// Libraries of plugins beside those that the experiment names.
+    /// Libraries of plugins that the user names, beside those that the experiment names.
     pub libraries: &'a [PathBuf],
+    /// The libraries that the user trusts.
+    pub trusted: TrustList,
     /// Changes of the experiment, each `key=value`.
     pub overrides: Vec<String>,
     /// Whether other versions of the plugins than those of the checkpoint are accepted.
     pub allow_plugin_drift: bool,
-    /// Receives a warning for each library of the search folders that is left out.
+    /// Receives a warning for each library of the search folders that is left out, and if what is trusted cannot be noted.
     pub warn: fn(&Problem),
 }
 
@@ -80,21 +88,25 @@ impl Session {
     pub fn open(source: Source<'_>, options: &Options<'_>) -> Result<Self> {
         let overrides = options.overrides.clone();
         match source {
-            Source::File(path) => {
-                let registry = registry(options, &reading::libraries(path, &overrides)?)?;
+            Source::File(path) | Source::Listed(path) => {
+                let is_named = matches!(source, Source::File(_));
+                let named = reading::libraries(path, &overrides)?.into_iter().map(|library| of_file(library, is_named));
+                let registry = registry(options, named)?;
                 Self::read(Text::File(path.to_owned()), folder_of(path).to_owned(), registry, overrides)
             }
             Source::Run(run) => {
                 let (directory, folder) = (run.directory()?, origin::folder(run));
                 let text = directory.recorded_experiment()?;
-                let registry = registry(options, &reading::recorded_libraries(&text, &folder))?;
+                let registry = registry(options, recorded(&text, &folder, &[]))?;
                 let name = directory.experiment().display().to_string();
                 Self::read(Text::Recorded { text, name }, folder, registry, overrides)
             }
             Source::Checkpoint(run) => {
                 let (checkpoint, folder) = (checkpoint::read(&run.checkpoint())?, origin::folder(run));
                 let text = checkpoint.meta.experiment.clone();
-                let registry = registry(options, &reading::recorded_libraries(&text, &folder))?;
+                let hashes: Vec<_> =
+                    checkpoint.meta.plugins.iter().filter_map(|plugin| plugin.library.clone()).collect();
+                let registry = registry(options, recorded(&text, &folder, &hashes))?;
                 if !options.allow_plugin_drift {
                     check_drift(&checkpoint.meta.plugins, &registry)?;
                 }
@@ -201,15 +213,40 @@ impl Text {
     }
 }
 
-/// The plugins of the program and of libraries: those that the experiment names, those of the options, those of the
+/// The plugins of the program and of libraries: those of the options, those that the experiment names, those of the
 /// search folders.
 ///
 /// # Errors
-/// When a library is refused, or has a plugin whose name is taken.
-pub fn registry(options: &Options<'_>, named: &[PathBuf]) -> Result<Registry> {
+/// When a library is not trusted, is refused, or has a plugin whose name is taken.
+pub fn registry(options: &Options<'_>, named: impl IntoIterator<Item = NamedLibrary>) -> Result<Registry> {
     let mut registry = (options.linked)()?;
-    complete(&mut registry, &[options.libraries, named].concat())?.iter().for_each(options.warn);
+    let by_user = options.libraries.iter().map(|path| NamedLibrary { path: path.clone(), by: NamedBy::User });
+    let libraries: Vec<_> = by_user.chain(named).collect();
+    complete(&mut registry, &libraries, &options.trusted)?.iter().for_each(options.warn);
     Ok(registry)
+}
+
+/// The libraries that a recorded experiment names; a stranger may have written it.
+fn recorded<'a>(text: &str, folder: &Path, hashes: &'a [String]) -> impl Iterator<Item = NamedLibrary> + use<'a> {
+    let paths = reading::recorded_libraries(text, folder);
+    paths.into_iter().map(|path| NamedLibrary { path, by: NamedBy::Record(hashes.to_vec()) })
+}
+
+/// A library that an experiment file names. The user names it only by a file of their own: one that they named, that
+/// belongs to them, and that does not lie in the folder of a run, which may come from anywhere.
+fn of_file(library: ExperimentLibrary, is_named: bool) -> NamedLibrary {
+    let ExperimentLibrary { path, file } = library;
+    let doubt = file.and_then(|file| {
+        let shown = file.display();
+        if directory::holds(&file) {
+            Some(format!("`{shown}` names it, which lies in the folder of a run"))
+        } else if !files::belongs_to_user(&file) {
+            Some(format!("`{shown}` names it, which belongs to another user"))
+        } else {
+            (!is_named).then(|| format!("`{shown}` names it, a file that the command found by itself"))
+        }
+    });
+    NamedLibrary { path, by: doubt.map_or(NamedBy::User, NamedBy::File) }
 }
 
 /// The folder of a file.

@@ -16,7 +16,7 @@ mod train;
 
 pub(crate) use experiment::{Bench, Check, Drift};
 pub(crate) use model::{Baseline, Eval, Gradients, Sample, Split};
-pub(crate) use plugins::{New, Plugins};
+pub(crate) use plugins::{New, Plugins, Trust};
 pub(crate) use record::{Data, Import, ImportTarget, Runs};
 pub(crate) use train::{Form, Progress, ResumeTest, Train};
 
@@ -70,8 +70,8 @@ pub(crate) enum Command {
     /// List, show and check datasets, cells, clippers and samplers
     #[command(subcommand)]
     #[command(after_help = "Libraries in the folder `hatchery/plugins` of the user's data folder (on Linux \
-        ~/.local/share/hatchery/plugins) are loaded without --plugin or a line in the experiment file. HATCHERY_PLUGINS \
-        replaces that folder by others.")]
+        ~/.local/share/hatchery/plugins) are loaded without --plugin or a line in the experiment file, if they are trusted: \
+        `hatchery plugins trust`. HATCHERY_PLUGINS replaces that folder by others.")]
     Plugins(Plugins),
     /// Create a plugin: a crate that builds and passes its checks
     New(New),

@@ -172,7 +172,8 @@ pub(crate) fn table(experiments: &Path, root: &Path) -> Result<()> {
     out!("| experiment | question | cell | parameters | updates | seconds | training | best validation |");
     out!("| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |");
     for path in files(experiments)? {
-        let experiment = super::open_file(&path, &Libraries::default(), Vec::new())?.experiment;
+        let experiment =
+            Session::open(Source::Listed(&path), &super::options(&Libraries::default(), Vec::new()))?.experiment;
         let shown = path.strip_prefix(experiments).unwrap_or(&path).display().to_string();
         let question = question(&path)?;
         let newest = runs.iter().rev().find(|run| run.name == experiment.name && run.finished);

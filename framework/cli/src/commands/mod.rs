@@ -28,7 +28,7 @@ use hatchery::{
     data::Data,
     error::{Error, Problem, Result},
     network::Network,
-    plugins::Registry,
+    plugins::{Registry, TrustList},
     run::{checkpoint::Progress, directory},
     session::{self, Options, Session, Source},
 };
@@ -45,7 +45,14 @@ pub(crate) fn completions(shell: clap_complete::Shell) {
 /// The options of this program's sessions.
 pub(crate) fn options(libraries: &Libraries, overrides: Vec<String>) -> Options<'_> {
     let libraries = &libraries.plugins;
-    Options { linked: hatchery_cli::registry, libraries, overrides, allow_plugin_drift: false, warn: warn_once }
+    Options {
+        linked: hatchery_cli::registry,
+        libraries,
+        trusted: TrustList::of_user(),
+        overrides,
+        allow_plugin_drift: false,
+        warn: warn_once,
+    }
 }
 
 /// The session of an experiment file.
@@ -69,7 +76,7 @@ pub(crate) fn restore(session: &Session) -> Result<(Network, Progress)> {
 
 /// The linked-in plugins and those of libraries, without an experiment.
 pub(crate) fn registry(libraries: &Libraries) -> Result<Registry> {
-    session::registry(&options(libraries, Vec::new()), &[])
+    session::registry(&options(libraries, Vec::new()), [])
 }
 
 /// Prints a problem as a warning.

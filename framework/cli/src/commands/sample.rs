@@ -80,7 +80,7 @@ fn chain(samplers: &[String]) -> Result<Option<String>> {
     Ok((!tables.is_empty()).then(|| format!("sampler=[{}]", tables.join(", "))))
 }
 
-/// The most likely next characters.
+/// Prints the most likely next characters with their probabilities.
 fn next(network: &mut Network, prefix: &str, count: usize, json: bool) -> Result<()> {
     for (symbol, probability) in likely(network, prefix)?.into_iter().take(count) {
         if json {
@@ -126,7 +126,7 @@ fn interact(arguments: &Sample, network: &mut Network, registry: &Registry) -> R
     Ok(())
 }
 
-/// Prints how much of the samples is copied.
+/// Prints the comparison of the samples with the training split.
 fn report(copied: &[NoveltyReport], samples: &[GeneratedText], json: bool) {
     let verbatim = copied.iter().filter(|copied| copied.is_verbatim).count();
     if json {

@@ -1,6 +1,6 @@
 //! Matrices in memory, as the kernels read and write them.
 
-/// Rows and columns.
+/// The numbers of rows and columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Dims {
     pub(crate) rows: usize,
@@ -22,12 +22,12 @@ impl<T> MatrixRef<T> {
         Self { ptr, row_stride, column_stride: 1 }
     }
 
-    /// One row for all rows.
+    /// One row, broadcast to all rows.
     pub(crate) fn row(ptr: *const T) -> Self {
         Self::rows(ptr, 0)
     }
 
-    /// Whether one element a row stands for all columns.
+    /// Whether the matrix is one column, broadcast to all columns.
     #[expect(clippy::inline_always, reason = "it is called in kernels, which are inlined into one function each")]
     #[inline(always)]
     pub(crate) fn is_column(&self) -> bool {

@@ -99,7 +99,7 @@ pub fn open_from(corpus: &Corpus, folder: &Path, places: &TextFolders) -> Result
 /// Renames the texts of an experiment as they are called from the current folder, whatever `folder` its file lies in: a
 /// checkpoint is used without that file. From the root nothing is called, for a run may be passed on: such texts are
 /// called from `folder`. Returned is the folder from which they are called. A name that is not UTF-8 cannot stand in an
-/// experiment: then too they are called from `folder`.
+/// experiment: then too they are called from `folder`, unless they lie in the current folder.
 pub fn seen_from_here(named: &mut [&mut Corpus], folder: &Path) -> PathBuf {
     let here = std::env::current_dir().unwrap_or_default();
     let below = folder.strip_prefix(&here).ok().or(if folder.is_absolute() { None } else { Some(folder) });
@@ -108,7 +108,12 @@ pub fn seen_from_here(named: &mut [&mut Corpus], folder: &Path) -> PathBuf {
             Corpus::Glob { .. } => true,
             Corpus::Name(name) => fs::exists(folder.join(name)).unwrap_or(false),
         };
-        return if named.iter().any(|corpus| is_beside(corpus)) { folder.to_owned() } else { here };
+        let is_here = |corpus: &Corpus| match corpus {
+            Corpus::Glob { .. } => false,
+            Corpus::Name(name) => !is_beside(corpus) && fs::exists(name).unwrap_or(false),
+        };
+        let are_here = named.iter().any(|corpus| is_here(corpus)) && !named.iter().any(|corpus| is_beside(corpus));
+        return if are_here { here } else { folder.to_owned() };
     };
     for corpus in named {
         **corpus = called_from_above(corpus, below);

@@ -33,6 +33,11 @@ impl Chain {
         Self { paths: vec![path.to_owned()] }
     }
 
+    /// The file that messages call by this name, once the chain is read.
+    pub(crate) fn file(&self, name: &str) -> Option<&Path> {
+        self.paths.iter().map(PathBuf::as_path).find(|path| path.to_string_lossy() == name)
+    }
+
     /// Whether a file is in the chain already, whatever way its path is written.
     fn contains(&self, path: &Path) -> bool {
         let same = |a: &Path, b: &Path| match (fs::canonicalize(a), fs::canonicalize(b)) {
@@ -45,7 +50,12 @@ impl Chain {
 
 /// Parses a text and those that it is based on and lays them over each other. None when one of them cannot be read:
 /// what is wrong is in `problems`. `tables` are the names of the tables that there are.
-pub(crate) fn layered(source: &Source, mut chain: Chain, tables: &[&str], problems: &mut Vec<Problem>) -> Option<Node> {
+pub(crate) fn layered(
+    source: &Source,
+    chain: &mut Chain,
+    tables: &[&str],
+    problems: &mut Vec<Problem>,
+) -> Option<Node> {
     let (mut node, faults, usable) = source.parse(tables);
     problems.extend(faults);
     let Value::Table(table) = &mut node.value else { return None };
@@ -53,7 +63,7 @@ pub(crate) fn layered(source: &Source, mut chain: Chain, tables: &[&str], proble
         return None;
     }
     let Some(base) = table.remove("base") else { return Some(node) };
-    match open_base(&base, &mut chain) {
+    match open_base(&base, chain) {
         Ok(below) => {
             if let Value::Table(below) = layered(&below, chain, tables, problems)?.value {
                 *table = merge(below, std::mem::take(table), "");

@@ -183,6 +183,14 @@ fn is_run(path: &Path) -> bool {
     path.join("experiment.toml").is_file()
 }
 
+/// Whether a file lies in the folder of a run, or below it: beside the experiment lies what only a training writes.
+pub fn holds(file: &Path) -> bool {
+    let whole = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
+    let written = ["environment.json", "origin.json", "metrics.jsonl", "checkpoint.safetensors"];
+    let trained = |folder: &Path| written.iter().any(|name| fs::symlink_metadata(folder.join(name)).is_ok());
+    whole.ancestors().skip(1).any(|folder| is_run(folder) && trained(folder))
+}
+
 /// The ids in use: every number that is the name of an entry, of a run or not.
 fn ids(parent: &Path) -> Result<Vec<u64>> {
     Ok(entries(parent)?.iter().filter_map(|path| name_of(path).parse::<u32>().ok()).map(u64::from).collect())
