@@ -12,6 +12,7 @@ mod clippers;
 mod command_line;
 mod compile;
 mod conformance;
+mod data;
 mod determinism;
 mod devices;
 mod divergence;
