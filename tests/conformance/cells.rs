@@ -109,7 +109,7 @@ impl Cell for Tanh {
         params
     }
 
-    fn state(&self) -> Vec<StateSpec> {
+    fn state(&self, _inputs: usize) -> Vec<StateSpec> {
         vec![zeros("h", self.hidden), zeros("mean", self.hidden)]
     }
 

@@ -9,7 +9,7 @@ use hatchery::{
     inspect::generate::{Request, generate},
     network::Network,
     plugins::{Registry, load},
-    random::Stream,
+    random::Streams,
     tensors::Values,
 };
 
@@ -46,7 +46,7 @@ fn trained(cell: &str, loaded: bool) -> (Vec<u64>, Vec<(String, Vec<u64>)>) {
     let mut seen = Vec::new();
     for step in 0..200 {
         let batch = data.train.batch(step);
-        network.executor.train(&batch, Stream::new(1, "dropout", step), 0.01).unwrap();
+        network.executor.train(&batch, &Streams::new(1, step), 0.01).unwrap();
         let (before, after) = network.executor.gradient_norms().unwrap();
         seen.extend(network.executor.losses().unwrap().into_iter().chain([before, after]).map(f64::to_bits));
     }
@@ -96,7 +96,7 @@ fn the_notebook_comes_out_of_the_loaded_cell() {
     let mut smoothed = 7.0 * 27f64.ln();
     for step in 0..=2000u64 {
         let batch = data.train.batch(step);
-        network.executor.train(&batch, Stream::new(1, "dropout", step), 0.01).unwrap();
+        network.executor.train(&batch, &Streams::new(1, step), 0.01).unwrap();
         smoothed = 0.999 * smoothed + 0.001 * network.executor.losses().unwrap()[0];
         if step % 2000 == 0 {
             let report = &golden["transcript"][(step / 2000) as usize];
@@ -148,7 +148,7 @@ fn timed(loaded: bool) -> impl FnMut() -> f64 {
     move || {
         let start = std::time::Instant::now();
         for step in 0..20 {
-            network.executor.train(&data.train.batch(step), Stream::new(1, "dropout", step), 0.001).unwrap();
+            network.executor.train(&data.train.batch(step), &Streams::new(1, step), 0.001).unwrap();
         }
         network.executor.losses().unwrap();
         start.elapsed().as_secs_f64()

@@ -4,7 +4,7 @@
 //! token → embedding (or one-hot) → cell → dropout → cell → … → head → logits
 //! ```
 
-use hatchery_plugin::{Initializer, ParamSpec, StateSpec, host::HostCell};
+use hatchery_plugin::{Declaration, Initializer, ParamSpec, host::HostCell};
 
 use crate::{
     device::{bytes, of_machine},
@@ -22,10 +22,6 @@ pub struct Model {
     pub embedding: Option<usize>,
     /// The stacked cells, the first is fed by the embedding.
     pub layers: Vec<Layer>,
-    /// Share of a layer's outputs that training sets to zero.
-    pub dropout: f64,
-    /// Whether that holds for the last layer too.
-    pub dropout_last: bool,
     initializer: Option<Initializer>,
 }
 
@@ -33,12 +29,16 @@ pub struct Model {
 pub struct Layer {
     /// The equations.
     pub cell: Box<dyn HostCell>,
-    /// Its parameters under their own names.
-    pub params: Vec<ParamSpec>,
+    /// What it declares for inputs of that width, all under its own names.
+    pub declared: Declaration,
     /// Width of its input.
     pub inputs: usize,
     /// What its parameters' names begin with: `layers.0.`.
     pub prefix: String,
+    /// Share of its outputs that training sets to zero.
+    pub dropout: f64,
+    /// The vectors of its state that are added to what training minimizes, each with its weight.
+    pub penalties: Vec<(String, f64)>,
 }
 
 /// The name of the learned embedding, `[vocabulary, width]`.
@@ -62,22 +62,25 @@ impl Model {
         let mut layers = Vec::with_capacity(experiment.model.layers);
         for index in 0..experiment.model.layers {
             let (cell, _) = registry.cell(&experiment.cell)?;
-            judge_width(&*cell, vocabulary)?;
+            judge_width(&cell.widths(inputs)?, vocabulary)?;
             let dtype = experiment.backend.dtype.into();
+            let declared = cell.declare(inputs)?;
+            declared.check()?;
             cell.prepare(inputs, experiment.train.batch, dtype)?;
-            let (params, outputs) = (cell.params(inputs)?, cell.outputs());
-            layers.push(Layer { cell, params, inputs, prefix: format!("layers.{index}.") });
+            let outputs = declared.outputs;
+            let drops = experiment.model.dropout_last || index + 1 < experiment.model.layers;
+            layers.push(Layer {
+                cell,
+                declared,
+                inputs,
+                prefix: format!("layers.{index}."),
+                dropout: if drops { experiment.model.dropout } else { 0.0 },
+                penalties: Vec::new(),
+            });
             inputs = outputs;
         }
         let experiment = &experiment.model;
-        Ok(Self {
-            vocabulary,
-            embedding,
-            layers,
-            dropout: experiment.dropout,
-            dropout_last: experiment.dropout_last,
-            initializer: experiment.initializer.clone(),
-        })
+        Ok(Self { vocabulary, embedding, layers, initializer: experiment.initializer.clone() })
     }
 
     /// Every parameter with its full name, in the order of initialization: embedding, layers, head.
@@ -88,7 +91,7 @@ impl Model {
             params.push(ParamSpec::new(EMBEDDING, [self.vocabulary, width], Initializer::Normal { std: 1.0 }));
         }
         for layer in &self.layers {
-            for spec in &layer.params {
+            for spec in &layer.declared.params {
                 let name = format!("{}{}", layer.prefix, spec.name).into();
                 params.push(ParamSpec { name, ..spec.clone() });
             }
@@ -109,23 +112,9 @@ impl Model {
         self.params().iter().map(|spec| spec.shape[0] * spec.shape[1]).sum()
     }
 
-    /// The carried vectors of all layers with their full names.
-    pub fn state(&self) -> Vec<StateSpec> {
-        let full = |layer: &Layer, spec: StateSpec| StateSpec {
-            name: format!("{}{}", layer.prefix, spec.name).into(),
-            ..spec
-        };
-        self.layers.iter().flat_map(|layer| layer.cell.state().into_iter().map(|spec| full(layer, spec))).collect()
-    }
-
     /// Width of what the head sees.
     pub fn outputs(&self) -> usize {
-        self.layers.last().map_or(0, |layer| layer.cell.outputs())
-    }
-
-    /// Whether dropout stands after that layer.
-    pub fn drops(&self, layer: usize) -> bool {
-        self.dropout > 0.0 && (self.dropout_last || layer + 1 < self.layers.len())
+        self.layers.last().map_or(0, |layer| layer.declared.outputs)
     }
 
     // ANCHOR: initial-values
@@ -151,10 +140,10 @@ impl Model {
 ///
 /// # Errors
 /// When it could not.
-fn judge_width(cell: &dyn HostCell, vocabulary: usize) -> Result<()> {
+fn judge_width(widths: &Declaration, vocabulary: usize) -> Result<()> {
     let memory = of_machine().map_or(ADDRESSABLE, |memory| memory as f64);
-    let outputs = cell.outputs() as f64;
-    let states: f64 = cell.state().iter().map(|state| state.width as f64).sum();
+    let outputs = widths.outputs as f64;
+    let states: f64 = widths.state.iter().map(|state| state.width as f64).sum();
     // A number of 64 bits for its initial value, and as much again for parameter and gradient.
     let least = 16.0 * (outputs * vocabulary as f64 + states);
     if least <= memory {

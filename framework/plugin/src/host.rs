@@ -8,21 +8,29 @@
 
 use burn::{Tensor, tensor::DType};
 
-use crate::{Cell, Clipper, Gradients, Name, ParamSpec, Params, PluginError, Sampler, State, StateSpec, Token};
+use crate::{
+    Cell, Clipper, Declaration, Gradients, Name, Params, PluginError, Sampler, State, Token, capture::with_derived,
+};
 
 /// A [`Cell`] that may come from a library.
 pub trait HostCell: Send + Sync {
-    /// [`Cell::params`].
+    /// All that the cell declares for inputs of that width.
+    ///
+    /// # Errors
+    /// When what it declares cannot be, or the library fails.
+    fn declare(&self, inputs: usize) -> Result<Declaration, PluginError>;
+
+    /// The widths alone, without parameters: their first values may take more memory than there is.
     ///
     /// # Errors
     /// When the library fails.
-    fn params(&self, inputs: usize) -> Result<Vec<ParamSpec>, PluginError>;
+    fn widths(&self, inputs: usize) -> Result<Declaration, PluginError>;
 
-    /// [`Cell::state`].
-    fn state(&self) -> Vec<StateSpec>;
-
-    /// [`Cell::outputs`].
-    fn outputs(&self) -> usize;
+    /// [`Cell::derive`], for inputs of that width.
+    ///
+    /// # Errors
+    /// When the library fails.
+    fn derive(&self, inputs: usize, params: Params) -> Result<Params, PluginError>;
 
     /// [`Cell::step`].
     ///
@@ -68,16 +76,22 @@ pub trait HostSampler: Send + Sync {
 }
 
 impl<C: Cell> HostCell for C {
-    fn params(&self, inputs: usize) -> Result<Vec<ParamSpec>, PluginError> {
-        Ok(Cell::params(self, inputs))
+    fn declare(&self, inputs: usize) -> Result<Declaration, PluginError> {
+        let declared = Declaration {
+            params: self.params(inputs),
+            noise: self.noise(inputs),
+            penalties: self.penalties(inputs),
+            ..self.widths(inputs)?
+        };
+        with_derived(self, inputs, declared)
     }
 
-    fn state(&self) -> Vec<StateSpec> {
-        Cell::state(self)
+    fn widths(&self, inputs: usize) -> Result<Declaration, PluginError> {
+        Ok(Declaration { outputs: self.outputs(inputs), state: self.state(inputs), ..Declaration::default() })
     }
 
-    fn outputs(&self) -> usize {
-        Cell::outputs(self)
+    fn derive(&self, _inputs: usize, params: Params) -> Result<Params, PluginError> {
+        Ok(Cell::derive(self, params))
     }
 
     fn step(&self, params: &Params, x: Tensor<2>, state: State) -> Result<(Tensor<2>, State), PluginError> {

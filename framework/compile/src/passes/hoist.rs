@@ -18,9 +18,10 @@ use crate::{
 /// The time step in two parts.
 pub(crate) fn run(module: &Module) -> Module {
     let graph = &module.step;
+    // What needs noise of a step has a row for each sequence, where the first layer's hoisted values have one for each token.
     let mut depends_on_state = vec![false; graph.len()];
     for id in graph.ids() {
-        depends_on_state[id.index()] = matches!(graph[id].op, Op::Leaf(Leaf::State(_)))
+        depends_on_state[id.index()] = matches!(graph[id].op, Op::Leaf(Leaf::State(_) | Leaf::Noise(_)))
             || graph[id].op.operands().iter().any(|operand| depends_on_state[operand.index()]);
     }
     let mut hoisting = Hoisting {

@@ -10,6 +10,7 @@ use hatchery_plugin::{Gradients, Matrices, Params, State, Token, host::HostClipp
 
 use super::{
     Executor, Totals,
+    layer::{LayerRun, Noise, Place, start, within},
     optimizer::{Saved, Update, optimizer},
     parameter,
 };
@@ -19,7 +20,7 @@ use crate::{
     error::{Error, Result},
     experiment::{Experiment, OnNonfinite},
     model::{EMBEDDING, HEAD_BIAS, HEAD_WEIGHTS, Model},
-    random::Stream,
+    random::{Stream, Streams},
     tensors::NamedTensor,
     tensors::{data, failed, named},
 };
@@ -90,17 +91,16 @@ impl BurnExecutor {
         }
     }
 
-    /// Every carried vector of all layers at its starting value.
-    fn start(&self, rows: usize) -> State {
-        let start = |width, value| Tensor::full([rows, width], value, (&self.device, self.dtype));
-        self.model.state().into_iter().map(|spec| (spec.name, start(spec.width, spec.start))).collect()
+    fn place(&self, is_tracked: bool) -> Place {
+        Place { device: self.device.clone(), dtype: self.dtype, is_tracked }
     }
 
     /// The state with which a batch begins: that after the one before, or the starting one.
-    fn initial_state(&self, before: Option<State>, batch: &Batch) -> State {
+    fn initial_state(&self, before: Option<State>, params: &Params, batch: &Batch, is_tracked: bool) -> State {
         match before.filter(|state| batch.continues && rows(state) == Some(batch.rows)) {
+            Some(state) if is_tracked => state.map(|_, vector| vector.autodiff()),
             Some(state) => state,
-            None => self.start(batch.rows),
+            None => start(&self.model, params, batch.rows, &self.place(is_tracked)),
         }
     }
 
@@ -135,23 +135,26 @@ impl BurnExecutor {
         batch: (&[Token], usize),
         state: &State,
         wanted: &[usize],
-        mut dropout: Option<Stream>,
+        streams: Option<&Streams>,
     ) -> Result<(Tensor<2>, State)> {
         let (tokens, rows) = batch;
+        let place = self.place(streams.is_some());
+        let noise = streams.map_or(Noise::Expected, Noise::Drawn);
+        let mut dropout = streams.map(Streams::dropout);
         let mut sequence = self.inputs(params, tokens, rows);
         let mut ends = State::with_capacity(state.len());
-        for (index, layer) in self.model.layers.iter().enumerate() {
-            let own = within(params, &layer.prefix);
+        for layer in &self.model.layers {
+            let run = LayerRun::new(layer, params, noise, (sequence.len(), rows), &place)?;
             let mut carried = within(state, &layer.prefix);
-            for x in &mut sequence {
-                let (output, next) = layer.cell.step(&own, x.clone(), carried)?;
+            for (step, x) in sequence.iter_mut().enumerate() {
+                let (output, next) = run.step(step, x.clone(), carried)?;
                 (*x, carried) = (output, next); // [rows, outputs]
             }
             for (name, vector) in carried {
                 ends.push(format!("{}{name}", layer.prefix), vector);
             }
-            if let Some(stream) = dropout.as_mut().filter(|_| self.model.drops(index)) {
-                self.drop_out(&mut sequence, stream);
+            if let Some(stream) = dropout.as_mut().filter(|_| layer.dropout > 0.0) {
+                self.drop_out(&mut sequence, 1.0 - layer.dropout, stream);
             }
         }
         let outputs = wanted.iter().map(|&step| sequence[step].clone()).collect();
@@ -160,8 +163,7 @@ impl BurnExecutor {
     // ANCHOR_END: forward
 
     /// Sets a share of the outputs to zero and scales the others up, so that their expectation stays.
-    fn drop_out(&self, sequence: &mut [Tensor<2>], stream: &mut Stream) {
-        let keep = 1.0 - self.model.dropout;
+    fn drop_out(&self, sequence: &mut [Tensor<2>], keep: f64, stream: &mut Stream) {
         let [rows, width] = sequence[0].dims();
         // One upload for all steps: on a graphics card the latency of an upload outweighs its bytes.
         let shape = [sequence.len() * rows, width];
@@ -198,18 +200,18 @@ impl BurnExecutor {
 
 // ANCHOR: train
 impl Executor for BurnExecutor {
-    fn train(&mut self, batch: &Batch, dropout: Stream, learning_rate: f64) -> Result<()> {
+    fn train(&mut self, batch: &Batch, streams: &Streams, learning_rate: f64) -> Result<()> {
         if self.undoable {
             self.before = Some((self.params.clone(), self.carried.clone()));
             self.optimizer.snapshot();
         }
         let tracked = self.params.clone().map(|_, matrix| matrix.autodiff().require_grad());
         let carried = self.carried.take();
-        let state = self.initial_state(carried, batch).map(|_, vector| vector.autodiff());
+        let state = self.initial_state(carried, &tracked, batch, true);
         let counted = LossMask::of(batch);
 
         let (outputs, end) =
-            self.forward(&tracked, (&batch.inputs, batch.rows), &state, &counted.steps, Some(dropout))?;
+            self.forward(&tracked, (&batch.inputs, batch.rows), &state, &counted.steps, Some(streams))?;
         let nats = self.cross_entropy(Self::head(&tracked, outputs), &counted); // [1]
 
         // Not divided: Burn 0.22 differentiates a division by a number in 32 bits.
@@ -268,7 +270,7 @@ impl Executor for BurnExecutor {
 
     fn evaluate(&mut self, batch: &Batch) -> Result<Totals> {
         let evaluated = self.evaluated.take();
-        let state = self.initial_state(evaluated, batch);
+        let state = self.initial_state(evaluated, &self.params, batch, false);
         let counted = LossMask::of(batch);
         let (outputs, end) = self.forward(&self.params, (&batch.inputs, batch.rows), &state, &counted.steps, None)?;
         self.evaluated = Some(end);
@@ -285,7 +287,7 @@ impl Executor for BurnExecutor {
     }
 
     fn begin(&mut self, rows: usize) {
-        self.generated = self.start(rows);
+        self.generated = start(&self.model, &self.params, rows, &self.place(false));
     }
 
     fn advance(&mut self, tokens: &[Token]) -> Result<Vec<f64>> {
@@ -358,11 +360,6 @@ fn identity(size: usize, device: &Device, dtype: DType) -> Tensor<2> {
     let mut values = vec![0.0; (size + 1) * size];
     (0..size).for_each(|index| values[index * size + index] = 1.0);
     Tensor::from_data(TensorData::new(values, [size + 1, size]), (device, dtype))
-}
-
-/// The matrices whose names begin with `prefix`, without it.
-fn within(matrices: &Matrices, prefix: &str) -> Matrices {
-    matrices.iter().filter_map(|(name, matrix)| Some((name.strip_prefix(prefix)?.to_owned(), matrix.clone()))).collect()
 }
 
 /// The number of sequences of a state.

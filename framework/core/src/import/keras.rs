@@ -116,7 +116,7 @@ fn places(layers: &[Layer], model: &Model, experiment: &Experiment, notes: &mut 
                     recurrent += 1;
                     continue;
                 };
-                let names = lstm(layer, experiment, &own.params)?;
+                let names = lstm(layer, experiment, &own.declared.params)?;
                 for (name, (weight, is_transposed)) in
                     names.iter().zip([("kernel", true), ("recurrent_kernel", true), ("bias", false)])
                 {
@@ -152,11 +152,12 @@ fn places(layers: &[Layer], model: &Model, experiment: &Experiment, notes: &mut 
             .hint("set model.embedding = \"one-hot\"")
             .into());
     }
-    let wanted = (0..model.layers.len()).filter(|&layer| model.drops(layer)).count();
-    if drops.len() != wanted || drops.iter().any(|rate| (rate - model.dropout).abs() > 1e-6) {
+    let wanted: Vec<f64> = model.layers.iter().map(|layer| layer.dropout).filter(|rate| *rate > 0.0).collect();
+    if drops.len() != wanted.len() || drops.iter().zip(&wanted).any(|(rate, wanted)| (rate - wanted).abs() > 1e-6) {
         notes.push(format!(
-            "dropout differs: {drops:?} in the file, {} after {wanted} layers in the experiment, which is kept",
-            model.dropout
+            "dropout differs: {drops:?} in the file, {} after {} layers in the experiment, which is kept",
+            experiment.model.dropout,
+            wanted.len()
         ));
     }
     Ok(places)

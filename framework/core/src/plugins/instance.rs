@@ -60,7 +60,7 @@ impl Opener {
     fn build(self) -> Build {
         match self.kind {
             Kind::Cell => Build::Cell(Arc::new(move |keys| {
-                self.open::<dyn HostCell>(keys, |instance, info| Ok(Box::new(LoadedCell::new(instance, info)?)))
+                self.open::<dyn HostCell>(keys, |instance, _| Ok(Box::new(LoadedCell::new(instance))))
             })),
             Kind::Clipper => Build::Clipper(Arc::new(move |keys| {
                 self.open::<dyn HostClipper>(keys, |instance, _| Ok(Box::new(LoadedClipper::new(instance))))

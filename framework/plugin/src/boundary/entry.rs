@@ -10,11 +10,11 @@ use serde_json::Value;
 
 use crate::{
     Build, Dataset, Documents, PluginError, Provider, Source, Token,
-    capture::{capture_clipper, capture_step, catch_panic},
+    capture::{capture_clipper, capture_derive, capture_step, catch_panic},
     host::{HostCell, HostClipper, HostSampler},
     wire::{
-        self, BURN_IR, CaptureRequest, DocumentList, ERROR, Graph, INTERFACE, InstanceInfo, Manifest, OK, OpenRequest,
-        PANICKED, ParamList, PluginEntry,
+        self, BURN_IR, CaptureRequest, DeclareRequest, DocumentList, ERROR, Graph, INTERFACE, InstanceInfo, Manifest,
+        OK, OpenRequest, PANICKED, PluginEntry,
     },
 };
 
@@ -97,10 +97,11 @@ pub fn close(number: u64) {
     let _ = catch_panic(|| drop(taken));
 }
 
-/// The parameters of a cell for an input width.
-pub fn declare(number: u64, inputs: usize) -> Answer {
-    called(number, |instance| match instance {
-        Instance::Cell(cell) => wire::write_json(&ParamList { params: cell.params(inputs)? }),
+/// What a cell declares for an input width.
+pub fn declare(number: u64, request: &[u8]) -> Answer {
+    called(number, |instance| match (asked(request)?, instance) {
+        (DeclareRequest { inputs, params: true }, Instance::Cell(cell)) => wire::write_json(&cell.declare(inputs)?),
+        (DeclareRequest { inputs, params: false }, Instance::Cell(cell)) => wire::write_json(&cell.widths(inputs)?),
         _ => Err(PluginError::new("it is not a cell")),
     })
 }
@@ -111,6 +112,9 @@ pub fn capture(number: u64, request: &[u8]) -> Answer {
         let captured = match (asked(request)?, instance) {
             (CaptureRequest::Cell { inputs, batch, dtype }, Instance::Cell(cell)) => {
                 capture_step(&**cell, inputs, batch, dtype.dtype())?
+            }
+            (CaptureRequest::Derive { inputs, dtype }, Instance::Cell(cell)) => {
+                capture_derive(&**cell, inputs, dtype.dtype())?
             }
             (CaptureRequest::Clipper { gradients, dtype }, Instance::Clipper(clipper)) => {
                 let shapes: Vec<_> = gradients.into_iter().map(|(name, shape)| (name.into(), shape)).collect();
@@ -150,7 +154,7 @@ pub fn documents(number: u64, name: &[u8], text: &[u8]) -> Answer {
 
 fn build(build: &Build, keys: Value) -> Result<(Instance, InstanceInfo), PluginError> {
     let opened = |keys| match keys {
-        Value::Object(keys) => Ok(InstanceInfo { keys, outputs: None, state: None, framing: None }),
+        Value::Object(keys) => Ok(InstanceInfo { keys, framing: None }),
         _ => Err(PluginError::new("its keys are not those of a table")),
     };
     Ok(match build {
@@ -161,8 +165,7 @@ fn build(build: &Build, keys: Value) -> Result<(Instance, InstanceInfo), PluginE
         }
         Build::Cell(build) => {
             let (cell, keys) = build(keys)?;
-            let opened = InstanceInfo { outputs: Some(cell.outputs()), state: Some(cell.state()), ..opened(keys)? };
-            (Instance::Cell(cell.into()), opened)
+            (Instance::Cell(cell.into()), opened(keys)?)
         }
         Build::Clipper(build) => {
             let (clipper, keys) = build(keys)?;

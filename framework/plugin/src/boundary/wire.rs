@@ -14,7 +14,7 @@ pub use hatchery_graph::{Constant, Elements, Graph};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use crate::{Framing, Kind, ParamSpec, PluginError, StateSpec, capture::RecordedGraph};
+use crate::{Framing, Kind, PluginError, capture::RecordedGraph};
 
 /// The version of the C interface. It changes when a function or the meaning of a field does.
 pub const INTERFACE: u32 = 2;
@@ -77,23 +77,19 @@ pub struct OpenRequest {
 pub struct InstanceInfo {
     /// The keys, every default filled in.
     pub keys: Map<String, Value>,
-    /// Of a cell: the width of its output.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub outputs: Option<usize>,
-    /// Of a cell: the vectors that it carries.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub state: Option<Vec<StateSpec>>,
     /// Of a dataset: how documents become sequences.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub framing: Option<Framing>,
 }
 
-/// The parameters of a cell.
+/// The request for what a cell declares. The answer is a [`Declaration`](crate::Declaration).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct ParamList {
-    /// The matrices.
-    pub params: Vec<ParamSpec>,
+pub struct DeclareRequest {
+    /// Width of the input.
+    pub inputs: usize,
+    /// Whether parameters and noise are asked for; otherwise they may be left out.
+    pub params: bool,
 }
 
 /// The request for a graph.
@@ -106,6 +102,13 @@ pub enum CaptureRequest {
         inputs: usize,
         /// Rows.
         batch: usize,
+        /// Element type.
+        dtype: Precision,
+    },
+    /// What a cell computes from its parameters once an update.
+    Derive {
+        /// Width of the input.
+        inputs: usize,
         /// Element type.
         dtype: Precision,
     },
