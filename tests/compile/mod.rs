@@ -1,5 +1,6 @@
 //! The compiled executor against a reference on Burn's tensors: losses, gradients, weights.
 
+mod declared;
 mod generated;
 mod reference;
 mod speed;

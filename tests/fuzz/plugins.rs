@@ -273,6 +273,7 @@ impl Answers {
         let gru = cell("gru", json!({ "hidden": 3 }));
         let opened = InstanceInfo {
             keys: Map::new(),
+            keeps_identity: false,
             framing: Some(Framing::Windows { length: 4, stride: 1, predict: Predict::All }),
         };
         answers.give("manifest", OK, &serde_json::to_vec(&manifest).unwrap());

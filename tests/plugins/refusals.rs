@@ -124,10 +124,10 @@ fn an_answer_of_garbage() {
         [("garbage", "\\x93\\xff\\x00\\xc1zz"), ("text", "{\\\"graph\\\": 3}"), ("deep", "\\x91\\x91\\x91")]
     {
         let body = format!(
-            "writer w = {{0}}; put(&w, \"%s\", \"{garbage}\"); (void)request; return give(w, HATCHERY_OK, out);\n    long inputs ="
+            "writer w = {{0}}; put(&w, \"%s\", \"{garbage}\"); (void)request; return give(w, HATCHERY_OK, out);\n    if (inputs < 1 || batch < 1)"
         );
         refused(
-            &changed(name, "long inputs =", &body),
+            &changed(name, "if (inputs < 1 || batch < 1)", &body),
             "elman-c",
             &["the cell \"elman-c\" of elman-c 0.1.0", "its graph cannot be read"],
         );

@@ -69,13 +69,12 @@ impl Display {
             let device = card(device).map_or(device.clone(), |card| format!("{device} ({card})"));
             let held_out = data.valid.as_ref().map_or(String::new(), |valid| format!(", {} held out", valid.count()));
             say!(
-                "{}: {} sequences{held_out}, the longest of {} symbols; {} different symbols; {} × {}, {} parameters, on {}",
+                "{}: {} sequences{held_out}, the longest of {} symbols; {} different symbols; {}, {} parameters, on {}",
                 experiment.name,
                 data.train.count(),
                 data.train.facts().longest,
                 network.vocabulary.len(),
-                experiment.model.layers,
-                experiment.cell.name,
+                experiment.stack(),
                 network.size,
                 device,
             );

@@ -9,7 +9,7 @@ use hatchery_plugin::{Declaration, Initializer, ParamSpec, host::HostCell};
 use crate::{
     device::{bytes, of_machine},
     error::{Problem, Result},
-    experiment::{Embedding, Experiment, Rng},
+    experiment::{CellPart, Embedding, Experiment, Rng},
     plugins::Registry,
     random::{Stream, numpy::RandomState},
 };
@@ -59,23 +59,26 @@ impl Model {
             Embedding::Learned(width) => Some(width),
         };
         let mut inputs = embedding.unwrap_or(vocabulary);
-        let mut layers = Vec::with_capacity(experiment.model.layers);
-        for index in 0..experiment.model.layers {
-            let (cell, _) = registry.cell(&experiment.cell)?;
+        let mut layers = Vec::new();
+        let parts = experiment.layers();
+        for (index, part) in parts.iter().enumerate() {
+            let (cell, ..) = registry.wrapped(&part.part, &part.wrap)?;
             judge_width(&cell.widths(inputs)?, vocabulary)?;
             let dtype = experiment.backend.dtype.into();
-            let declared = cell.declare(inputs)?;
-            declared.check()?;
+            let declared = cell.declare(inputs).and_then(|declared| declared.check().map(|()| declared));
+            let declared = declared.map_err(|error| error.within(format!("layer {index}, `{}`", part.part.name)))?;
+            penalized(part, &declared)?;
             cell.prepare(inputs, experiment.train.batch, dtype)?;
             let outputs = declared.outputs;
-            let drops = experiment.model.dropout_last || index + 1 < experiment.model.layers;
+            let drops = experiment.model.dropout_last || index + 1 < parts.len();
+            let dropout = if drops { experiment.model.dropout } else { 0.0 };
             layers.push(Layer {
                 cell,
                 declared,
                 inputs,
                 prefix: format!("layers.{index}."),
-                dropout: if drops { experiment.model.dropout } else { 0.0 },
-                penalties: Vec::new(),
+                dropout: part.dropout.unwrap_or(dropout),
+                penalties: part.penalties.iter().map(|(name, weight)| (name.clone(), *weight)).collect(),
             });
             inputs = outputs;
         }
@@ -133,6 +136,20 @@ impl Model {
             .collect()
     }
     // ANCHOR_END: initial-values
+}
+
+/// Makes sure that the vectors to which an experiment gives weights are penalties of the cell.
+///
+/// # Errors
+/// When one is not.
+fn penalized(part: &CellPart, declared: &Declaration) -> Result<()> {
+    let is_known = |name: &&String| declared.penalties.iter().any(|known| known == *name);
+    match part.penalties.keys().find(|name| !is_known(name)) {
+        Some(name) => Err(Problem::new(format!("`{name}` is no penalty of the cell `{}`", part.part.name))
+            .note(format!("its penalties: {}", declared.penalties.join(", ")))
+            .into()),
+        None => Ok(()),
+    }
 }
 
 /// Makes sure that this machine could hold a model of so wide a cell. A cell may list initial values of its parameters:

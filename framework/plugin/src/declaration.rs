@@ -32,6 +32,9 @@ pub struct Declaration {
     /// are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub derived: Option<Vec<NamedShape>>,
+    /// Of a wrapper: what `derive` makes of those of the cell within; none if it leaves them as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub derived_of_cell: Option<Vec<NamedShape>>,
 }
 
 impl Declaration {

@@ -8,8 +8,10 @@
 
 use burn::{Tensor, tensor::DType};
 
+pub use crate::wrapped::WrappedCell;
 use crate::{
-    Cell, Clipper, Declaration, Gradients, Name, Params, PluginError, Sampler, State, Token, capture::with_derived,
+    Cell, CellInfo, Clipper, Declaration, Gradients, Inner, Name, Params, PluginError, Sampler, State, Token, Wrapper,
+    capture::with_derived,
 };
 
 /// A [`Cell`] that may come from a library.
@@ -45,6 +47,59 @@ pub trait HostCell: Send + Sync {
     fn prepare(&self, inputs: usize, batch: usize, dtype: DType) -> Result<(), PluginError> {
         let _ = (inputs, batch, dtype);
         Ok(())
+    }
+}
+
+/// A [`Wrapper`] that may come from a library.
+pub trait HostWrapper: Send + Sync {
+    /// [`Wrapper::cell_inputs`].
+    ///
+    /// # Errors
+    /// When the library fails.
+    fn cell_inputs(&self, inputs: usize) -> Result<usize, PluginError>;
+
+    /// [`Wrapper::declare`].
+    ///
+    /// # Errors
+    /// When it does not fit the cell, or the library fails.
+    fn declare(&self, inputs: usize, cell: &CellInfo) -> Result<Declaration, PluginError>;
+
+    /// [`Wrapper::derive`], around a cell of which that is known.
+    ///
+    /// # Errors
+    /// When the library fails.
+    fn derive(
+        &self,
+        inputs: usize,
+        info: &CellInfo,
+        params: Params,
+        cell: Params,
+    ) -> Result<(Params, Params), PluginError>;
+
+    /// [`Wrapper::step`].
+    ///
+    /// # Errors
+    /// When the library fails.
+    fn step(
+        &self,
+        cell: &mut Inner<'_>,
+        params: &Params,
+        x: Tensor<2>,
+        state: State,
+    ) -> Result<(Tensor<2>, State), PluginError>;
+
+    /// Prepares steps around that cell, of that input width, number of rows and element type, before training begins.
+    ///
+    /// # Errors
+    /// When the wrapper cannot be run there.
+    fn prepare(&self, inputs: usize, cell: &CellInfo, batch: usize, dtype: DType) -> Result<(), PluginError> {
+        let _ = (inputs, cell, batch, dtype);
+        Ok(())
+    }
+
+    /// [`Wrapper::keeps_identity`].
+    fn keeps_identity(&self) -> bool {
+        false
     }
 }
 
@@ -96,6 +151,34 @@ impl<C: Cell> HostCell for C {
 
     fn step(&self, params: &Params, x: Tensor<2>, state: State) -> Result<(Tensor<2>, State), PluginError> {
         Ok(Cell::step(self, params, x, state))
+    }
+}
+
+impl<W: Wrapper> HostWrapper for W {
+    fn cell_inputs(&self, inputs: usize) -> Result<usize, PluginError> {
+        Ok(Wrapper::cell_inputs(self, inputs))
+    }
+
+    fn declare(&self, inputs: usize, cell: &CellInfo) -> Result<Declaration, PluginError> {
+        Wrapper::declare(self, inputs, cell)
+    }
+
+    fn derive(&self, _: usize, _: &CellInfo, params: Params, cell: Params) -> Result<(Params, Params), PluginError> {
+        Ok(Wrapper::derive(self, params, cell))
+    }
+
+    fn step(
+        &self,
+        cell: &mut Inner<'_>,
+        params: &Params,
+        x: Tensor<2>,
+        state: State,
+    ) -> Result<(Tensor<2>, State), PluginError> {
+        Ok(Wrapper::step(self, cell, params, x, state))
+    }
+
+    fn keeps_identity(&self) -> bool {
+        Wrapper::keeps_identity(self)
     }
 }
 

@@ -58,6 +58,8 @@ mod matrices;
 mod noise;
 mod sampler;
 mod variant;
+mod wrapped;
+mod wrapper;
 
 #[doc(hidden)]
 pub use boundary::entry;
@@ -108,7 +110,7 @@ pub use error::PluginError;
 /// # fn main() {}
 /// ```
 ///
-/// On the struct stand its kind (`dataset`, `cell`, `clipper` or `sampler`) and its name. Every field is a key of the
+/// On the struct stand its kind (`dataset`, `cell`, `wrapper`, `clipper` or `sampler`) and its name. Every field is a key of the
 /// experiment's table, in kebab-case; its documentation is the key's help. A key that the table lacks, or one that it has
 /// too many, is an error. On a field may stand
 ///
@@ -129,6 +131,7 @@ pub use matrices::{Gradients, Matrices, Name, Names, Params, State};
 pub use noise::{Distribution, NoiseSpec, Per, mask, normal};
 pub use sampler::{Sampler, Token};
 pub use variant::{Build, Builder, Keys, Plugin, Provider, Variant};
+pub use wrapper::{CellInfo, Inner, Wrapper};
 
 pub use burn;
 pub use schemars;
@@ -138,9 +141,9 @@ pub use serde_json;
 /// What a plugin's source begins with: `use hatchery_plugin::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Cell, Clipper, Dataset, Documents, Framing, Gradients, Initializer, Kind, Name, NoiseSpec, ParamSpec, Params,
-        PluginError, Predict, Sampler, Source, State, StateSpec, Token, bias, chunk, hard_sigmoid, library, linear,
-        linear_no_bias, mask, normal, plugin, recurrent, sigmoid, weight, zeros,
+        Cell, CellInfo, Clipper, Dataset, Declaration, Documents, Framing, Gradients, Initializer, Inner, Kind, Name,
+        NoiseSpec, ParamSpec, Params, PluginError, Predict, Sampler, Source, State, StateSpec, Token, Wrapper, bias,
+        chunk, hard_sigmoid, library, linear, linear_no_bias, mask, normal, plugin, recurrent, sigmoid, weight, zeros,
     };
     pub use burn::Tensor;
 }

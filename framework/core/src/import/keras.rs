@@ -14,7 +14,7 @@ use crate::{
     error::{Problem, Result},
     experiment::{Experiment, Optimizer},
     model::{EMBEDDING, HEAD_BIAS, HEAD_WEIGHTS, Model},
-    plugins::Registry,
+    plugins::{Part, Registry},
     run::checkpoint::{OPTIMIZER, PARAMETERS},
     tensors::{NamedTensor, Values},
 };
@@ -116,7 +116,7 @@ fn places(layers: &[Layer], model: &Model, experiment: &Experiment, notes: &mut 
                     recurrent += 1;
                     continue;
                 };
-                let names = lstm(layer, experiment, &own.declared.params)?;
+                let names = lstm(layer, &experiment.layers()[recurrent].part, &own.declared.params)?;
                 for (name, (weight, is_transposed)) in
                     names.iter().zip([("kernel", true), ("recurrent_kernel", true), ("bias", false)])
                 {
@@ -164,8 +164,7 @@ fn places(layers: &[Layer], model: &Model, experiment: &Experiment, notes: &mut 
 }
 
 /// The names of a cell's matrices for the inputs, for the state and of the bias, if the cell computes what the layer does.
-fn lstm(layer: &Layer, experiment: &Experiment, params: &[hatchery_plugin::ParamSpec]) -> Result<[String; 3]> {
-    let cell = &experiment.cell;
+fn lstm(layer: &Layer, cell: &Part, params: &[hatchery_plugin::ParamSpec]) -> Result<[String; 3]> {
     if cell.name != layer.class.to_lowercase() {
         return Err(Problem::new(format!(
             "the layer `{}` is an LSTM and the experiment's cell a `{}`",

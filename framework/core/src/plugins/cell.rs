@@ -7,7 +7,8 @@ use std::{
 
 use burn::{Tensor, tensor::DType};
 use hatchery_plugin::{
-    Declaration, NamedShape, Params, PluginError, State,
+    Declaration, Params, PluginError, State,
+    capture::RecordedGraph,
     host::HostCell,
     wire::{self, CaptureRequest, DeclareRequest, Graph, Precision},
 };
@@ -34,7 +35,7 @@ impl LoadedCell {
         if let Some(declared) = known.get(&inputs) {
             return Ok(declared.clone());
         }
-        let declared = Arc::new(self.ask(DeclareRequest { inputs, params: true })?);
+        let declared = Arc::new(self.ask(DeclareRequest { inputs, params: true, cell: None })?);
         known.insert(inputs, declared.clone());
         Ok(declared)
     }
@@ -58,36 +59,36 @@ impl LoadedCell {
         }
         let (inputs, rows, dtype) = what;
         let declared = self.declared(inputs)?;
-        let recorded = match rows {
+        let (function, request, arguments, results) = match rows {
             Some(batch) => {
-                let request = |dtype| CaptureRequest::Cell { inputs, batch, dtype };
-                self.record(request, &declared.arguments(inputs, batch), &declared.results(batch), dtype)
+                let request: Request = Box::new(move |dtype| CaptureRequest::Cell { inputs, batch, dtype });
+                ("step", request, declared.arguments(inputs, batch), declared.results(batch))
             }
             None => {
-                let request = |dtype| CaptureRequest::Derive { inputs, dtype };
-                self.record(request, &declared.fixed(), &declared.matrices(), dtype)
+                let request: Request = Box::new(move |dtype| CaptureRequest::Derive { inputs, dtype });
+                ("derive", request, declared.fixed(), declared.matrices())
             }
         };
-        let function = if rows.is_some() { "step" } else { "derive" };
-        let program = Arc::new(recorded.map_err(|error| self.instance.failed(function, error))?);
+        let program = recorded(&self.instance, request, dtype).and_then(|graph| {
+            Program::new(&graph, &arguments, &results, dtype).map_err(|error| error.within("its graph"))
+        });
+        let program = Arc::new(program.map_err(|error| self.instance.failed(function, error))?);
         self.programs.lock().unwrap_or_else(PoisonError::into_inner).insert(what, program.clone());
         Ok(program)
     }
+}
 
-    fn record(
-        &self,
-        request: impl FnOnce(Precision) -> CaptureRequest,
-        arguments: &[NamedShape],
-        results: &[NamedShape],
-        dtype: DType,
-    ) -> Result<Program, PluginError> {
-        let precision =
-            Precision::of(dtype).ok_or_else(|| PluginError::new(format!("it cannot be run on {dtype:?}")))?;
-        let bytes = self.instance.library.capture(self.instance.number, &wire::write_json(&request(precision))?)?;
-        let graph =
-            Graph::read(&bytes).map_err(|error| PluginError::new(format!("its graph cannot be read: {error}")))?;
-        Program::new(&graph.try_into()?, arguments, results, dtype).map_err(|error| error.within("its graph"))
-    }
+type Request = Box<dyn FnOnce(Precision) -> CaptureRequest>;
+
+/// The graph that a library records on request.
+pub(super) fn recorded(
+    instance: &Instance,
+    request: impl FnOnce(Precision) -> CaptureRequest,
+    dtype: DType,
+) -> Result<RecordedGraph, PluginError> {
+    let precision = Precision::of(dtype).ok_or_else(|| PluginError::new(format!("it cannot be run on {dtype:?}")))?;
+    let bytes = instance.library.capture(instance.number, &wire::write_json(&request(precision))?)?;
+    Graph::read(&bytes).map_err(|error| PluginError::new(format!("its graph cannot be read: {error}")))?.try_into()
 }
 
 impl HostCell for LoadedCell {
@@ -96,7 +97,7 @@ impl HostCell for LoadedCell {
     }
 
     fn widths(&self, inputs: usize) -> Result<Declaration, PluginError> {
-        self.ask(DeclareRequest { inputs, params: false })
+        self.ask(DeclareRequest { inputs, params: false, cell: None })
     }
 
     fn derive(&self, inputs: usize, params: Params) -> Result<Params, PluginError> {

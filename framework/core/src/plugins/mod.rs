@@ -22,6 +22,7 @@ mod part;
 mod registry;
 mod sampler;
 mod truncated;
+mod wrapper;
 
 pub(crate) use self::part::take_string;
 

@@ -3,13 +3,15 @@
 //! The schema is composed of those of the types that serde reads and of the plugins, so that parsing, "did you mean",
 //! `plugins show` and the tables of the book come from one definition.
 
+mod cells;
+pub(crate) mod layers;
 pub(crate) mod rules;
 pub(crate) mod schema;
 mod synonyms;
 mod values;
 pub(crate) mod walk;
 
-use hatchery_plugin::{Kind, Variant};
+use hatchery_plugin::{Build, Kind, Variant};
 use schemars::{JsonSchema, SchemaGenerator, schema_for};
 use serde_json::{Map, Value, json};
 
@@ -17,7 +19,7 @@ use self::schema::{Schemas, alternatives, properties, required};
 use super::{Corpus, Experiment, write};
 use crate::{
     error::{Problem, Result},
-    plugins::Registry,
+    plugins::{Entry, Registry},
     suggest,
 };
 
@@ -46,17 +48,17 @@ pub fn schema(registry: &Registry) -> Value {
     let mut schema = schema_for!(Experiment).to_value();
     let defs = &mut schema["$defs"];
     if let Some(defs) = defs.as_object_mut() {
-        defs.retain(|name, _| name != "Part" && name != "DatasetPart");
+        defs.retain(|name, _| name != "Part" && name != "DatasetPart" && name != "CellPart");
         defs.extend(definitions);
     }
     for (kind, table) in tables {
-        let property = &mut schema["properties"][kind.word()];
-        // Either the table itself or the items of a list of such tables.
-        let place = if property.get("items").is_some() { &mut property["items"] } else { property };
-        if let Some(place) = place.as_object_mut() {
-            place.remove("$ref");
-            place.insert("oneOf".to_owned(), table);
+        if kind == Kind::Cell {
+            put_tables(&mut schema["properties"]["layer"], cells::with_dropout(table.clone()));
         }
+        put_tables(&mut schema["properties"][kind.word()], table);
+    }
+    if let Some(required) = schema["required"].as_array_mut() {
+        required.push(json!("cell"));
     }
     schema["properties"]["base"] = json!({
         "type": "string",
@@ -64,6 +66,17 @@ pub fn schema(registry: &Registry) -> Value {
         "description": "Another experiment file, relative to this one, over which this one is laid."
     });
     schema
+}
+
+/// Puts the forms of a table in the place of its schema: either the table itself or the items of a list of such tables.
+fn put_tables(property: &mut Value, tables: Value) {
+    let place = if property.get("items").is_some() { &mut property["items"] } else { property };
+    if let Some(place) = place.as_object_mut() {
+        ["$ref", "anyOf", "default"].into_iter().for_each(|key| {
+            place.remove(key);
+        });
+        place.insert("oneOf".to_owned(), tables);
+    }
 }
 
 /// The keys in the example of a plugin's documentation, without `type` and `corpus`. Empty if there is no example.
@@ -77,6 +90,7 @@ pub fn example(variant: &Variant) -> Result<Value> {
     let Some(text) = variant.doc.split_once("```toml\n").and_then(|(_, rest)| rest.split("```").next()) else {
         return Ok(json!({}));
     };
+    let text = text.to_owned();
     let mut page: toml::Table = text.parse().map_err(|error| broken(format!("{error}")))?;
     let is_own = |table: &toml::Table| table.get("type").and_then(toml::Value::as_str) == Some(name);
     let table = match page.remove(kind.word()) {
@@ -84,10 +98,22 @@ pub fn example(variant: &Variant) -> Result<Value> {
         Some(toml::Value::Array(tables)) => tables.into_iter().filter_map(|table| table.try_into().ok()).find(is_own),
         _ => None,
     };
+    let table = table.or_else(|| matches!(variant.build, Build::Wrapper(_)).then(|| wrap(&text, name)).flatten());
     let mut table = table.ok_or_else(|| broken(format!("it has no {kind} of this name")))?;
     table.remove("type");
     table.remove("corpus");
     serde_json::to_value(table).map_err(|error| broken(error.to_string()).into())
+}
+
+/// The table of a wrapper in an example: an item of `wrap`, in the table of a cell.
+fn wrap(text: &str, name: &str) -> Option<toml::Table> {
+    let page: toml::Table = text.parse().ok()?;
+    let table = |item: &toml::Value| match item {
+        toml::Value::String(word) => (word == name).then(toml::Table::new),
+        toml::Value::Table(table) => (table.get("type")?.as_str() == Some(name)).then(|| table.clone()),
+        _ => None,
+    };
+    page.get("cell")?.get("wrap")?.as_array()?.iter().find_map(table)
 }
 
 /// The keys of a table with this schema, in which `$ref`s are resolved. If the table has several forms, the keys of all.
@@ -147,7 +173,18 @@ fn keys_within(root: &Value, schema: &Value) -> Vec<Key> {
 /// The forms of a table for plugins of this kind. The definitions in their schemas are moved to `definitions`, with the
 /// plugin's name as a prefix.
 fn plugin_tables(kind: Kind, registry: &Registry, corpus: &Value, definitions: &mut Map<String, Value>) -> Value {
-    let tables = registry.of(kind).map(|entry| {
+    let is_wrapper = |entry: &&Entry| matches!(entry.variant.build, Build::Wrapper(_));
+    let (wrappers, others): (Vec<&Entry>, Vec<&Entry>) = registry.of(kind).partition(is_wrapper);
+    let tables = forms(kind, others, corpus, definitions);
+    if kind != Kind::Cell {
+        return tables;
+    }
+    cells::with_wrappers(tables, forms(kind, wrappers, corpus, definitions))
+}
+
+/// The forms of a table for these plugins.
+fn forms(kind: Kind, entries: Vec<&Entry>, corpus: &Value, definitions: &mut Map<String, Value>) -> Value {
+    let tables = entries.into_iter().map(|entry| {
         let name = entry.variant.name;
         let mut table = entry.variant.schema.clone();
         let prefix = format!("{kind}-{name}");

@@ -4,6 +4,8 @@
 //! [`GraphIr`]: what a library loaded at run time hands over, and what the compiled executor
 //! compiles. Shapes are those of the capture, so a batch size is written into slices and constants.
 
+mod wrapper;
+
 use std::{
     any::Any,
     cell::Cell as ThreadCell,
@@ -21,6 +23,8 @@ use burn::{
     tensor::{DType, Device, TensorData},
 };
 
+pub use self::wrapper::{CALL, capture_wrapper, capture_wrapper_derive, wrapper_shapes};
+pub(crate) use self::wrapper::{Call, with_derived as wrapper_with_derived};
 use crate::{
     Declaration, Gradients, Name, NamedShape, Params, PluginError, State,
     host::{HostCell, HostClipper},
@@ -89,15 +93,19 @@ pub fn capture_step(
         let (output, next) = cell.step(&given, x, before)?;
         let mut results = vec![(Name::from("output"), output)];
         results.extend(declared.state.iter().map(|spec| (spec.name.clone(), next.get(&spec.name))));
-        for ((name, tensor), (_, declared)) in results.iter().zip(declared.results(batch)) {
-            let shape = tensor.dims();
-            if shape != declared {
-                let wrong = format!("`{name}` is {shape:?} after the step, declared is {declared:?}");
-                return Err(PluginError::new(wrong));
-            }
-        }
+        check_shapes(&results, &declared.results(batch))?;
         Ok(results)
     })
+}
+
+fn check_shapes(results: &[(Name, Tensor<2>)], declared: &[NamedShape]) -> Result<(), PluginError> {
+    for ((name, tensor), (_, declared)) in results.iter().zip(declared) {
+        let shape = tensor.dims();
+        if shape != *declared {
+            return Err(PluginError::new(format!("`{name}` is {shape:?} after the step, declared is {declared:?}")));
+        }
+    }
+    Ok(())
 }
 
 /// Records what a cell computes from its parameters once an update, from [`Declaration::fixed`] to
