@@ -18,15 +18,15 @@ TEXT = pathlib.Path(__file__).resolve().parent.parent / "framework/core/data/din
 CHARACTERS = 4000
 
 
-def matrices(path):
-    """The parameters of the layer: each a list of rows."""
+def matrices(path, prefix="parameters.layers.0."):
+    """The parameters under a prefix: each a list of rows."""
     data = path.read_bytes()
     (length,) = struct.unpack("<Q", data[:8])
     found = {}
     for name, entry in json.loads(data[8 : 8 + length]).items():
-        if name.startswith("parameters.layers.0."):
+        if name.startswith(prefix):
             begin, end = entry["data_offsets"]
-            values = array.array("f", data[8 + length + begin : 8 + length + end])
+            values = array.array("d" if entry["dtype"] == "F64" else "f", data[8 + length + begin : 8 + length + end])
             columns = entry["shape"][1]
             found[name.rsplit(".", 1)[1]] = [values[i : i + columns] for i in range(0, len(values), columns)]
     return found
@@ -51,18 +51,25 @@ def logistic(a):
     return 1 / (1 + math.exp(-a))
 
 
+def time_step(found, token, state):
+    """The next state, the reset gate r and the update gate z. No token is the vector of zeros."""
+    units = len(state)
+    picked = [0.0 if token is None else row[token] for row in found["wx"]]
+    x = [entry + bias for entry, bias in zip(picked, found["bx"][0])]  # [3 units], the rows r, z, n
+    h = [entry + bias for entry, bias in zip(product(found["wh"], state), found["bh"][0])]
+    r = [logistic(a + b) for a, b in zip(x[:units], h[:units])]
+    z = [logistic(a + b) for a, b in zip(x[units : 2 * units], h[units : 2 * units])]
+    n = [math.tanh(a + gate * b) for a, gate, b in zip(x[2 * units :], r, h[2 * units :])]
+    return [(1 - keep) * new + keep * old for keep, new, old in zip(z, n, state)], r, z
+
+
 def gates(found, tokens):
     """The mean of r and that of z."""
     units = len(found["wh"][0])
     state = [0.0] * units
     sums = [0.0, 0.0]
     for token in tokens:
-        x = [row[token] + bias for row, bias in zip(found["wx"], found["bx"][0])]  # [3 units], the rows r, z, n
-        h = [entry + bias for entry, bias in zip(product(found["wh"], state), found["bh"][0])]
-        r = [logistic(a + b) for a, b in zip(x[:units], h[:units])]
-        z = [logistic(a + b) for a, b in zip(x[units : 2 * units], h[units : 2 * units])]
-        n = [math.tanh(a + gate * b) for a, gate, b in zip(x[2 * units :], r, h[2 * units :])]
-        state = [(1 - keep) * new + keep * old for keep, new, old in zip(z, n, state)]
+        state, r, z = time_step(found, token, state)
         sums = [sums[0] + sum(r) / units, sums[1] + sum(z) / units]
     return [total / len(tokens) for total in sums]
 

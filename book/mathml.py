@@ -8,6 +8,9 @@ import json
 import re
 import sys
 
+# Functions and norms whose names would touch what stands beside them.
+NAMED = re.compile(r"(?<=[\w}])\s*(?=\\(?:ln|log|max|min|tanh)\b)|(?<=\\ln)\s+(?=[\w\\])")
+NORM = {r"\lVert": r"\lVert\,", r"\rVert": r"\,\rVert"}
 CODE = re.compile(r"^(`{3,}|~{3,})[^\n]*\n.*?^\1`*[ ]*$|(?<!`)(`+)(?!`).*?(?<!`)\2(?!`)", re.DOTALL | re.MULTILINE)
 DISPLAYED = re.compile(r"^\$\$\s*(.+?)\s*\$\$$", re.DOTALL | re.MULTILINE)
 INLINE = re.compile(r"\$(?! )([^$\n]+?)(?<! )\$")
@@ -39,11 +42,11 @@ def formulas(text, converter):
     """The text with every formula outside of code replaced."""
 
     def displayed(found):
-        mathml = converter.convert(found[1].replace("\n", " "), display="block")
+        mathml = converter.convert(spaced(found[1].replace("\n", " ")), display="block")
         return f'<div class="formula">{label(mathml, found[1])}</div>'
 
     def inline(found):
-        return label(converter.convert(found[1]), found[1])
+        return label(converter.convert(spaced(found[1])), found[1])
 
     def outside(piece):
         return INLINE.sub(inline, DISPLAYED.sub(displayed, piece))
@@ -53,6 +56,13 @@ def formulas(text, converter):
         pieces += [outside(text[at : code.start()]), code[0]]
         at = code.end()
     return "".join(pieces) + outside(text[at:])
+
+
+def spaced(source):
+    """TeX with the spaces that it leaves to the browser, which sets none."""
+    for plain, wide in NORM.items():
+        source = re.sub(re.escape(plain) + r"(?![A-Za-z])", lambda _: wide, source)
+    return NAMED.sub(lambda _: r"\,", source)
 
 
 def label(mathml, source):

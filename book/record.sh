@@ -2,6 +2,7 @@
 # Records the outputs of the book's longer runs and draws its pictures. Run it when a recording is out of date. It needs the
 # texts of the notebooks (hatchery data fetch dinos names sonnets sonnets-keras, or HATCHERY_DATA). OUTPUT names another
 # folder than book/src, with the folders recorded/ and pictures/.
+# Beside a recording stands a file of the same name with the values of its pictures, which book/pictures.py draws.
 #   book/record.sh               all of them, a quarter of an hour on two cores
 #   book/record.sh dinosaurs     one
 # The recordings of devices need a program with --features ndarray,wgpu (HATCHERY names it) and are skipped without one.
@@ -25,6 +26,7 @@ begin() {
     [ "$wanted" = all ] || [ "$wanted" = "$1" ] || return 1
     out="$output/recorded/$1.txt"
     : > "$out"
+    rm -rf runs
     echo "$1" >&2
 }
 
@@ -41,28 +43,49 @@ show() {
     { bash -c "exec 2>&1; $1" || echo "[status: $?]"; } | sed 's/[[:space:]]*$//' >> "$out"
 }
 
+# values NAME: keeps what the pictures of a recording are drawn from.
+values() {
+    python3 "$root/book/values.py" "$1" > "$output/recorded/$1.json"
+}
+
 if begin dinosaurs; then
     part train
     show 'hatchery train experiments/dinosaurs.toml'
     part use
     show 'hatchery sample --prefix tri --count 5'
     show 'hatchery eval'
-    show 'hatchery runs list'
     part temperatures
     show 'hatchery sample dinosaurs --temperature 0.3,0.8,1.5 --count 4'
     part ''
+    values dinosaurs
     cp runs/dinosaurs/001/loss.svg "$output/pictures/dinosaurs.svg"
 fi
 
 if begin coursera-dinos; then
     part losses
     show 'hatchery train experiments/notebooks/coursera-dinos.toml 2>&1 | grep -E "smoothed|steps in"'
-    part names
-    show 'grep -E "\"step\":(14000|34999)," runs/coursera-dinos/001/samples.jsonl'
-    part show
-    show 'hatchery runs show coursera-dinos | grep -A 14 "nats per character, training"'
     part ''
-    cp runs/coursera-dinos/001/loss.svg "$output/pictures/coursera-dinos.svg"
+    values coursera-dinos
+fi
+
+if begin overfitting; then
+    part train
+    show 'hatchery train experiments/dinosaurs.toml --set name=overfit --set train.steps=6000 --quiet'
+    show 'hatchery runs list'
+    part copied
+    show 'hatchery sample overfit --count 200 --novelty | grep "word for word"'
+    show 'hatchery sample runs/overfit/001/best.safetensors --count 200 --novelty | grep "word for word"'
+    part best
+    show 'hatchery eval runs/overfit/001/best.safetensors'
+    show 'hatchery eval overfit'
+    show 'hatchery eval overfit --split train'
+    part patience
+    show 'hatchery train experiments/dinosaurs.toml --set name=patient --set train.steps=6000 --set train.patience=4 2>&1 | grep -E "^step|^ended|^The best" | sed "s/  ([0-9]* s)//; s/ in [0-9.]* s//"'
+    part dropout
+    show 'for units in 48 192; do for rate in 0 0.5; do hatchery train experiments/dropout.toml --quiet --set cell.hidden=$units --set model.dropout=$rate --set name=drop-$units-$rate --set train.report-every=250; done; done'
+    show 'hatchery runs list | grep -E "^run|drop"'
+    part ''
+    values overfitting
 fi
 
 if begin sonnets; then
@@ -86,12 +109,12 @@ if begin names; then
     show 'hatchery train experiments/notebooks/hse-names-masked.toml 2>&1 | grep -E "^step|steps in"'
     part dynamic
     show 'hatchery train experiments/notebooks/hse-names-dynamic.toml 2>&1 | grep -E "^step|steps in"'
-    part cells
+    part compare
     show 'hatchery train experiments/notebooks/hse-names-lstm.toml --quiet'
     show 'hatchery train experiments/notebooks/hse-names-gru.toml --quiet'
-    show 'hatchery runs compare hse-names-dynamic hse-names-lstm hse-names-gru --picture compare.svg'
+    show 'hatchery runs compare hse-names-dynamic hse-names-lstm hse-names-gru | head -n 4'
     part ''
-    cp compare.svg "$output/pictures/names-cells.svg"
+    values names
 fi
 
 if begin gradients; then
@@ -100,25 +123,23 @@ if begin gradients; then
     show 'hatchery train experiments/gradients.toml --quiet --set cell.type=lstm --set name=gradients-lstm'
     show 'hatchery train experiments/gradients.toml --quiet --set cell.type=gru --set name=gradients-gru'
     part untrained
-    show 'hatchery gradients gradients-vanilla gradients-lstm gradients-gru --untrained --picture before.svg'
+    show 'hatchery gradients gradients-vanilla gradients-lstm gradients-gru --untrained'
     part trained
-    show 'hatchery gradients gradients-vanilla gradients-lstm gradients-gru --picture after.svg'
+    show 'hatchery gradients gradients-vanilla gradients-lstm gradients-gru'
     part gates
     show 'python3 book/gates.py runs/gradients-gru/001/checkpoint.safetensors'
     part scale
     show 'for std in 0.05 0.1 0.15 0.2; do hatchery train experiments/gradients.toml --quiet --set train.steps=1 --set name=std-$std --set "model.initializer={type=\"normal\", std=$std}"; done'
-    show 'hatchery gradients std-0.05 std-0.1 std-0.15 std-0.2 --untrained --picture scale.svg'
+    show 'hatchery gradients std-0.05 std-0.1 std-0.15 std-0.2 --untrained'
     part unclipped
     show "hatchery train experiments/exploding.toml --quiet --set name=unclipped --set 'clipper=[]'"
     show 'hatchery gradients --updates unclipped'
-    part clipped
-    show 'hatchery train experiments/exploding.toml --quiet'
-    show 'hatchery gradients --updates exploding --picture clipped.svg'
-    show 'hatchery eval exploding'
+    part clipped-count
+    show 'hatchery train experiments/exploding.toml --quiet --set name=exploding-all --set train.log-every=1'
+    show 'grep -cE "\"clipped_norm\":(0.9999|1[,.])" runs/exploding-all/001/metrics.jsonl'
+    show 'hatchery eval exploding-all'
     part ''
-    for picture in before after scale clipped; do
-        cp "$picture.svg" "$output/pictures/gradients-$picture.svg"
-    done
+    values gradients
 fi
 
 if ! hatchery devices --json | grep '"wgpu:0"' > /dev/null; then

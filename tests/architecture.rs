@@ -8,19 +8,21 @@ use std::{collections::BTreeSet, fs};
 use hatchery::experiment::{Experiment, reading};
 use hatchery_plugin::Kind;
 
-use crate::lab::{files, root};
+use crate::lab::{self, files, root};
 
 /// Crates of plugins, by folder.
 const PLUGINS: [&str; 4] = ["cells", "clippers", "datasets", "samplers"];
 
 /// The only files with code that the compiler cannot check; each block says why it is sound.
-const UNSAFE: [&str; 23] = [
+const UNSAFE: [&str; 26] = [
+    "framework/compile/src/kernels/batched.rs",
     "framework/compile/src/kernels/elementwise.rs",
     "framework/compile/src/kernels/functions.rs",
     "framework/compile/src/kernels/interpreter.rs",
     "framework/compile/src/kernels/loss.rs",
     "framework/compile/src/kernels/math.rs",
     "framework/compile/src/kernels/matmul.rs",
+    "framework/compile/src/kernels/matrix.rs",
     "framework/compile/src/kernels/mod.rs",
     "framework/compile/src/kernels/outer.rs",
     "framework/compile/src/kernels/simd.rs",
@@ -29,6 +31,7 @@ const UNSAFE: [&str; 23] = [
     "framework/compile/src/kernels/x86.rs",
     "framework/compile/src/runtime/buffers.rs",
     "framework/compile/src/runtime/executable.rs",
+    "framework/compile/src/runtime/few_rows.rs",
     "framework/compile/src/runtime/gradients.rs",
     "framework/compile/src/runtime/parameter_program.rs",
     "framework/compile/src/runtime/prepare.rs",
@@ -159,7 +162,7 @@ fn readme_shows_the_first_experiment_and_the_devices() {
 /// Every shipped experiment, by its path.
 fn experiments() -> Vec<(String, Experiment)> {
     let registry = hatchery_cli::registry().unwrap();
-    let experiments = files("experiments", "toml").into_iter().map(|path| {
+    let experiments = lab::experiments().into_iter().map(|path| {
         let read = reading::read(&root().join(&path), &[], &registry);
         (path, read.unwrap_or_else(|error| panic!("{error}")))
     });

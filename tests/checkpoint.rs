@@ -51,7 +51,7 @@ fn checkpoint() -> Checkpoint {
                 library: None,
             }],
             data: Some("00ff".to_owned()),
-            logs: Some(LogDigests { metrics: "0a".to_owned(), samples: "0b".to_owned() }),
+            logs: Some(LogDigests { metrics: "0a".to_owned(), samples: "0b".to_owned(), events: None }),
         },
     }
 }

@@ -1,14 +1,19 @@
 //! The program as people and scripts meet it: what it prints where, and what it says when it cannot.
 
+mod check;
 mod outputs;
 mod passes;
 mod refusals;
+mod sampling;
 
 use std::{io::Read, process::Stdio, thread};
 
 use serde_json::Value;
 
-use crate::{lab::Lab, text::data_folder};
+use crate::{
+    lab::{Lab, TINY},
+    text::data_folder,
+};
 
 /// The last line of standard output is the contract with scripts: `cd $(hatchery train x.toml)`.
 #[test]
@@ -28,6 +33,20 @@ fn train_prints_the_folder_of_the_run_and_what_to_type_next() {
         assert!(lab.path("runs/tiny/001").join(file).is_file(), "{file}");
     }
     assert_eq!(lab.ok("train tiny.toml --runs elsewhere"), "elsewhere/tiny/001\n");
+}
+
+/// Would catch: the first commands of the documentation failing outside the clone, a file on disk that is passed over, and
+/// a base that is looked for on disk only.
+#[test]
+fn experiments_are_found_from_any_folder() {
+    let lab = Lab::new();
+    lab.ok("train experiments/dinosaurs.toml --set train.steps=1");
+    assert!(lab.ok("check experiments/unclipped.toml").contains("corpus = \"dinosaurs\""));
+    let refused = lab.run("train dinosaurs");
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.contains("did you mean `experiments/dinosaurs.toml`?"), "{}", refused.stderr);
+    let lab = lab.with("experiments/dinosaurs.toml", TINY);
+    assert!(lab.ok("check experiments/dinosaurs.toml").contains("name = \"tiny\""));
 }
 
 /// Would catch: a batch that is silently smaller than the one that was asked for, and is reported on as that.

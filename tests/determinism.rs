@@ -1,4 +1,4 @@
-//! The same seed gives the same bytes, and how many sequences are evaluated at once changes nothing.
+//! The same seed gives the same bytes, and evaluation does not depend on the batch size.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use hatchery::{
 
 use crate::lab::{Lab, TINY};
 
-/// Numbers that depend on the time, on hashes with random keys or on which thread is first would show here.
+/// Would catch: values that depend on the time, on hashes with random keys or on the order of threads.
 #[test]
 fn the_same_seed_gives_the_same_bytes() {
     let lab = Lab::new()
@@ -26,7 +26,7 @@ fn the_same_seed_gives_the_same_bytes() {
     }
 }
 
-/// Padding that counts, or a state that leaks from one sequence into another, changes the sums.
+/// Would catch: padding that counts, or a state that leaks from one sequence into another.
 #[test]
 fn evaluation_does_not_depend_on_how_many_are_evaluated_at_once() {
     let frames = [

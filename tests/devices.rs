@@ -1,11 +1,11 @@
-//! Devices that every build has: what is listed, how two of them part, and models that fit none.
+//! Devices that every build has: their list, the drift between two of them, and models that do not fit their memory.
 
 use hatchery::device::{bytes, of_machine};
 use serde_json::Value;
 
 use crate::lab::Lab;
 
-/// A device that is listed but cannot be named, or one of this build that is left out.
+/// Would catch: a device that is listed but cannot be named, or one of this build that is left out.
 #[test]
 fn what_is_listed_can_be_named() {
     let lab = Lab::new();
@@ -21,8 +21,8 @@ fn what_is_listed_can_be_named() {
     assert!(cfg!(feature = "cuda") || text.contains("--features cuda"), "{text}");
 }
 
-/// Two executors whose numbers are not the same numbers: the drift of one device from itself must be nothing, of the
-/// compiled model from Burn's little and of an experiment with another seed a lot.
+/// Would catch: executors that disagree. The drift of a device from itself must be zero, that of the compiled executor
+/// from the Burn executor small but not zero.
 #[test]
 fn drift_is_nothing_from_itself_and_little_between_executors() {
     let lab = Lab::new();
@@ -47,7 +47,7 @@ fn drift_is_nothing_from_itself_and_little_between_executors() {
     );
 }
 
-/// A process that dies when it asks for memory, or a run directory that is left behind by it.
+/// Would catch: a process that is killed when it allocates memory, or a run directory that it leaves behind.
 #[test]
 fn a_model_that_fits_nowhere_is_refused_before_anything_is_written() {
     let lab = Lab::new();
@@ -55,8 +55,8 @@ fn a_model_that_fits_nowhere_is_refused_before_anything_is_written() {
         println!("skipped: this system does not say how much memory it has");
         return;
     };
-    // A GRU has three square matrices: their numbers take half of the memory, and four times that with everything
-    // that Adam needs beside them.
+    // A GRU has three square matrices: they take half of the memory, and four times that with their gradients and Adam's
+    // moments.
     let half = (memory as f64 * 0.5 / (3.0 * 4.0)).sqrt() as u64;
     for device in ["cpu", "flex"] {
         let refusal = lab.refused(&format!("train tiny.toml --device {device} --set cell.hidden={half}"));
@@ -67,7 +67,7 @@ fn a_model_that_fits_nowhere_is_refused_before_anything_is_written() {
     assert!(!lab.path("runs").exists());
 }
 
-/// Units that are off by a thousand.
+/// Would catch: units that are off by a factor of a thousand.
 #[test]
 fn bytes_are_read_in_units() {
     let texts = [0.0, 999.0, 1000.0, 1_536_000.0, 25e9, 3e15].map(bytes);

@@ -456,7 +456,7 @@ fn collect_keys(table: &DeTable<'_>, keys: &mut BTreeSet<(usize, usize)>) {
 #[test]
 fn every_key_of_the_shipped_experiments_with_a_letter_dropped_is_understood() {
     let registry = hatchery_cli::registry().unwrap();
-    for path in crate::lab::files("experiments", "toml") {
+    for path in crate::lab::experiments() {
         // By its whole path: it may be based on another file.
         let path = crate::lab::root().join(path);
         let text = std::fs::read_to_string(&path).unwrap();

@@ -32,6 +32,13 @@ pub(crate) fn experiment(file: &str, overrides: &[&str]) -> Experiment {
     reading::read(&folder().join(file), &overrides, &registry()).unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// Would catch: a new experiment that is not in the program, and so is found in the clone alone.
+#[test]
+fn every_experiment_comes_with_the_program() {
+    let known: Vec<_> = reading::bundled::names().collect();
+    assert_eq!(known, super::lab::files("experiments", "toml"));
+}
+
 /// An observer that ignores everything.
 struct Unwatched;
 
@@ -59,7 +66,7 @@ pub(crate) fn train(experiment: &Experiment, data: &Data, start: Option<&Checkpo
 
 /// The experiment files, relative to `experiments/`.
 fn files() -> Vec<String> {
-    let all = super::lab::files("experiments", "toml");
+    let all = super::lab::experiments();
     all.iter().map(|file| file.strip_prefix("experiments/").unwrap().to_owned()).collect()
 }
 

@@ -25,7 +25,7 @@ use tempfile::tempdir;
 
 use super::experiments::{experiment, registry, train};
 
-/// The notebook's model, imported, with its experiment and data. Only where the files are.
+/// The notebook's model, imported, with its experiment and data; `None` where the files are not available.
 fn sonnets(test: &str) -> Option<(Experiment, Data, ImportedModel)> {
     let file = super::text::data_folder(test)?.join("model_shakespeare_kiank_350_epoch.h5");
     let experiment = experiment("notebooks/sonnets.toml", &[]);
@@ -38,7 +38,7 @@ fn network(checkpoint: &Checkpoint) -> Network {
     Network::restore(checkpoint, &[], &registry()).unwrap_or_else(|error| panic!("{error}")).0
 }
 
-/// The numbers that Keras gives for the model, recomputed in 64 bits. Would catch: gates in another order or with
+/// The expected values are those of Keras for the model, recomputed in f64. Would catch: gates in another order or with
 /// another sigmoid, a matrix that is not transposed, a window that is cut elsewhere or padded with a symbol.
 #[test]
 fn the_sonnets_model_of_keras_computes_the_same() {
@@ -62,7 +62,7 @@ fn the_sonnets_model_of_keras_computes_the_same() {
 }
 
 /// One more epoch with dropout and the loaded state of Adam: Keras measures 2.5623 and prints 2.5432 and 2.5577; without
-/// that state it is 2.73. Would catch: moments or their count that are lost, mixed up or not transposed.
+/// that state it is 2.73. Would catch: moments or a step count that are lost, mixed up or not transposed.
 #[test]
 fn another_epoch_continues_where_keras_ended() {
     if std::env::var_os("HATCHERY_SLOW_TESTS").is_none() {
@@ -88,8 +88,8 @@ fn small(overrides: &[&str]) -> (Experiment, Vocabulary) {
     (experiment, data.vocabulary.as_ref().clone())
 }
 
-/// A model file as Keras writes it, of two LSTM layers of 3 over `symbols`, after `change` had its way with the layers;
-/// the weights named in `without` are left out.
+/// A model file as Keras writes it, of two LSTM layers of 3 units over `symbols`. `change` edits the layers; the weights
+/// named in `without` are left out.
 pub(super) fn model_file(
     folder: &Path,
     symbols: usize,
@@ -137,7 +137,7 @@ pub(super) fn model_file(
     path
 }
 
-/// Imports such a file and gives the message of the refusal.
+/// Imports such a file, which must fail, and returns the message.
 #[track_caller]
 fn refusal(overrides: &[&str], change: impl FnOnce(&mut Vec<Value>), without: &[&str]) -> String {
     let folder = tempdir().unwrap();
@@ -156,7 +156,7 @@ fn has(message: &str, parts: &[&str]) {
     }
 }
 
-/// Would catch: a sequential model that is not read, entries that are not where the transposed matrix has them.
+/// Would catch: a sequential model that is not read, elements at wrong places of the transposed matrix.
 #[test]
 fn a_small_model_of_keras_is_imported() {
     let folder = tempdir().unwrap();
@@ -175,7 +175,7 @@ fn a_small_model_of_keras_is_imported() {
     assert_eq!(tensor("parameters.head.by").shape, [1, symbols]);
 }
 
-/// Would catch: a difference that is imported silently and computes something else, or a message that names no layer.
+/// Would catch: a model that differs from the experiment and is imported anyway, or a message that names no layer.
 #[test]
 fn what_does_not_fit_is_named() {
     let none = |_: &mut Vec<Value>| {};
@@ -196,7 +196,7 @@ fn what_does_not_fit_is_named() {
     has(&refusal(&[], relu, &[]), &["`lstm_1` (LSTM)", "tanh"]);
 }
 
-/// Would catch: a panic over a file that is something else.
+/// Would catch: a panic on a file that is not a model.
 #[test]
 fn files_that_are_not_models_are_refused() {
     let folder = tempdir().unwrap();
@@ -214,7 +214,7 @@ fn files_that_are_not_models_are_refused() {
     has(&refused(), &["`model_config`", "model.save"]);
 }
 
-/// A state dict: names, shapes and numbers.
+/// A state dict: names, shapes and values.
 type StateDict = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 
 fn save(path: &Path, tensors: &StateDict) {
@@ -247,7 +247,7 @@ from = ["head.weight"]
 from = ["head.bias"]
 "#;
 
-/// A network of one layer, and the state dict that `MAPPING` makes it of again.
+/// A network of one layer, and a state dict that `MAPPING` converts back to it.
 fn network_and_state_dict() -> (Experiment, Vocabulary, Network, StateDict) {
     let (experiment, vocabulary) = small(&["model.layers=1"]);
     let network = Network::new(experiment.clone(), vocabulary.clone().into(), &registry()).unwrap();
@@ -280,7 +280,7 @@ fn network_and_state_dict() -> (Experiment, Vocabulary, Network, StateDict) {
     (experiment, vocabulary, network, state_dict)
 }
 
-/// Would catch: blocks moved the wrong way round, a transposition that only reshapes, biases that are not added.
+/// Would catch: blocks in the wrong order, a transposition that only reshapes, biases that are not added.
 #[test]
 fn a_state_dict_becomes_the_network_it_came_from() {
     let folder = tempdir().unwrap();
@@ -294,7 +294,7 @@ fn a_state_dict_becomes_the_network_it_came_from() {
     assert_eq!(imported.checkpoint.tensors, network.executor.save().unwrap());
 }
 
-/// Would catch: only the first of several mistakes printed, or one that becomes a panic.
+/// Would catch: a message with only the first of several mistakes, or a panic on one of them.
 #[test]
 fn mistakes_in_a_mapping_are_reported_together() {
     let folder = tempdir().unwrap();

@@ -60,6 +60,11 @@ pub(crate) fn files(folder: &str, ending: &str) -> Vec<String> {
     found
 }
 
+/// Every experiment file of the repository, sweeps left out.
+pub(crate) fn experiments() -> Vec<String> {
+    files("experiments", "toml").into_iter().filter(|path| !path.starts_with("experiments/sweeps/")).collect()
+}
+
 /// A temporary folder, and the program run in it.
 pub(crate) struct Lab {
     folder: TempDir,
@@ -104,11 +109,13 @@ impl Lab {
         self.text(name).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// The program, to be started in the folder. Fetched texts go below it, and the user's libraries are out of sight.
+    /// The program, to be started in the folder. Fetched texts and the list of trusted libraries go
+    /// below it, and the user's libraries are out of sight.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hatchery"));
         command.current_dir(self.folder.path()).args(arguments).stdin(Stdio::null());
         command.env("HATCHERY_CACHE", self.path("cache")).env("HATCHERY_PLUGINS", "").env_remove("NO_COLOR");
+        command.env("XDG_STATE_HOME", self.path("state"));
         command
     }
 

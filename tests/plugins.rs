@@ -13,12 +13,18 @@ mod parity;
 mod refusals;
 mod replay;
 mod search;
+mod trust;
 
 use std::{
     env::consts::{DLL_PREFIX, DLL_SUFFIX},
     path::{Path, PathBuf},
     process::{Command, Output},
     sync::OnceLock,
+};
+
+use hatchery::{
+    error::Error,
+    plugins::{LibraryFile, Loaded, NamedBy, TrustList, load},
 };
 
 /// The checkout.
@@ -91,6 +97,14 @@ pub(crate) fn elman() -> String {
     std::fs::read_to_string(root().join("plugins/examples/elman-c/elman.c")).unwrap()
 }
 
+/// A library, loaded into the tests themselves.
+pub(crate) fn loaded(path: &Path) -> Result<Loaded, Error> {
+    let list = TrustList::in_folder(&built().join("state/of-the-tests"));
+    let (library, warning) = list.admit(LibraryFile::read(path)?, &NamedBy::User)?;
+    assert_eq!(warning, None);
+    load(&library)
+}
+
 /// The command, in a folder of its own and without the user's libraries.
 fn hatchery(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
     hatchery_with(folder, arguments, |command| command.env("HATCHERY_PLUGINS", ""))
@@ -104,6 +118,7 @@ fn hatchery_with(
 ) -> (i32, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hatchery"));
     command.args(arguments).current_dir(folder).env("CARGO_TARGET_DIR", target());
+    command.env("XDG_STATE_HOME", built().join("state"));
     let done = change(&mut command).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (done.status.code().unwrap_or(-1), text(&done.stdout), text(&done.stderr))

@@ -1,6 +1,7 @@
 //! An interrupted run continues exactly: the same bits as an uninterrupted one, whatever interrupted it; and what
 //! cannot be continued exactly is refused.
 
+mod changes;
 pub(crate) mod exact;
 mod faults;
 mod nonfinite;

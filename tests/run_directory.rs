@@ -12,7 +12,7 @@ use std::{
 
 use hatchery::run::{
     directory::{RunDirectory, RunRef, list, newest, resolve},
-    environment::{BURN, Environment},
+    environment::{BURN, End, Environment},
     log::{self, Evaluation, Log, Metric, SampleRow},
     replace,
 };
@@ -194,7 +194,7 @@ fn a_list_shows_every_run() {
     }
     drop(log);
     let mut environment = Environment::begin("cpu", "f32", []);
-    environment.end(2000, 1.5, true);
+    environment.end(2000, 1.5, End::Finished);
     environment.write(&done.environment()).unwrap();
     let damaged = run(root.path(), "dinosaurs", 10);
     fs::write(damaged.metrics(), "what?\n").unwrap();
@@ -358,8 +358,8 @@ fn the_environment_tells_what_matters_and_no_more() {
     assert_eq!(environment.command[2], "experiments/names.toml");
     assert_eq!(environment.command[5], "--set=x=[\"a.txt\", \"b/c\"]");
     assert_eq!(environment.command[6..], ["--runs=runs", "a/b=c", "/"]);
-    environment.end(5, 1.5, false);
-    environment.end(9, 2.0, true);
+    environment.end(5, 1.5, End::Stopped);
+    environment.end(9, 2.0, End::Patience);
     assert!((environment.wall_seconds - 3.5).abs() < 1e-12);
     environment.write(&path).unwrap();
     assert_eq!(Environment::read(&path).unwrap(), environment);

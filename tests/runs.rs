@@ -1,5 +1,10 @@
 //! Lists and comparisons of runs: what they show of the losses, and in what runs differ.
 
+mod endings;
+mod keeping;
+mod pictures;
+mod table;
+
 use serde_json::Value;
 
 use crate::lab::{Lab, TINY};

@@ -1,4 +1,4 @@
-//! The samplers: what distribution each leaves, its limits, extreme logits, and the order of a chain.
+//! The samplers: the distribution of each, the limits of its keys, extreme logits, and the order of a chain.
 
 use hatchery::random::{self, Stream};
 use hatchery_plugin::{Build, Kind, Provider, Token, host::HostSampler};
@@ -20,7 +20,7 @@ fn processed(name: &str, keys: Value, logits: &[f64], history: &[Token]) -> Vec<
     logits
 }
 
-/// Critical values of chi-square at p = 0.001, by degrees of freedom; with none, nothing may differ.
+/// Critical values of chi-square at p = 0.001, by degrees of freedom; with zero degrees no difference is allowed.
 const CRITICAL: [f64; 8] = [0.0, 10.828, 13.816, 16.266, 18.467, 20.515, 22.458, 24.322];
 const DRAWS: u32 = 100_000;
 
@@ -41,8 +41,8 @@ fn chi_square(logits: &[f64], weights: &[f64]) -> (f64, f64) {
     (terms.sum(), CRITICAL[weights.iter().filter(|&&weight| weight > 0.0).count() - 1])
 }
 
-/// Catches a sampler that leaves another distribution than its source says. The weights are those of the drawn tokens,
-/// written down from the definitions, not computed as the samplers do.
+/// Catches a sampler whose distribution is not the one that its source defines. The weights of the tokens are derived by
+/// hand from the definitions, not computed as the samplers do.
 #[test]
 fn draws_follow_the_distribution_that_each_sampler_defines() {
     // Probabilities 1/36 … 8/36; the logits of the first three are negative, that of the fourth is zero.
@@ -61,18 +61,22 @@ fn draws_follow_the_distribution_that_each_sampler_defines() {
         ("min-p", json!({ "p": 0.4 }), [0.0, 0.0, 0.0, 4.0, 5.0, 6.0, 7.0, 8.0]),
         // In quarters: the negative logit of 1/4 doubles, that of 1 stays 0, that of 8/4 is halved.
         ("repetition-penalty", json!({ "penalty": 2.0 }), [0.0625, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0_f64.sqrt()]),
+        // The entropy is 1.94 nats; closest to it are ln(36/5), ln(36/6), ln(36/4) and ln(36/7): 22 of 36.
+        ("typical", json!({ "mass": 0.5 }), [0.0, 0.0, 0.0, 4.0, 5.0, 6.0, 7.0, 0.0]),
+        // After 0 there was 7.
+        ("no-repeat", json!({ "n": 2 }), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 0.0]),
     ];
     for (name, keys, expected) in cases {
         let (statistic, critical) = chi_square(&processed(name, keys.clone(), &logits, &history), &expected);
         assert!(statistic <= critical, "{name} {keys}: chi-square {statistic} is above {critical}");
     }
-    // The test can fail: a temperature of 1.05 in place of 1 is noticed.
+    // The test can fail: it detects a temperature of 1.05 in place of 1.
     let (statistic, critical) = chi_square(&logits.map(|logit| logit / 1.05), &weights);
     assert!(statistic > critical, "a wrong distribution passes: {statistic} is not above {critical}");
 }
 
-/// Catches a sampler that acts at the end of its range where it must not: a nucleus of 1 that drops a token because the
-/// sum was rounded, a penalty or a temperature of 1 that moves last bits.
+/// Catches a sampler that changes logits at the limit of its range: a nucleus of 1 that drops a token because the sum was
+/// rounded, a penalty or a temperature of 1 that changes the last bits.
 #[test]
 fn at_its_limit_a_sampler_changes_nothing() {
     let logits = [0.3, -45.0, RULED_OUT, 0.1, 0.3, -0.0, -700.0, 12.5];
@@ -83,6 +87,9 @@ fn at_its_limit_a_sampler_changes_nothing() {
         ("top-p", json!({ "p": 1.0 })),
         ("min-p", json!({ "p": 5e-324 })),
         ("repetition-penalty", json!({ "penalty": 1.0 })),
+        ("typical", json!({ "mass": 1.0 })),
+        ("no-repeat", json!({ "n": 5 })),
+        ("no-repeat", json!({ "n": 6 })),
     ];
     for (name, keys) in cases {
         let after = processed(name, keys.clone(), &logits, &[0, 1, 2, 7]);
@@ -91,7 +98,7 @@ fn at_its_limit_a_sampler_changes_nothing() {
     }
 }
 
-/// Catches samplers that at their other limit do not leave the most likely token alone: all become `greedy`.
+/// Catches samplers that at their other limit keep more than the most likely token, unlike `greedy`.
 #[test]
 fn at_its_other_limit_a_sampler_is_greedy() {
     let logits = [0.3, -45.0, RULED_OUT, 12.25, 12.5];
@@ -110,7 +117,7 @@ fn at_its_other_limit_a_sampler_is_greedy() {
     }
 }
 
-/// Catches a cut that keeps all equally likely tokens, or the last of them; and zeros whose signs make an order.
+/// Catches a truncation that keeps all equally likely tokens, or the last of them; and zeros that are ordered by sign.
 #[test]
 fn of_equally_likely_tokens_the_first_remain() {
     let logits = [0.0, 1.0, -0.0, 1.0, 1.0, 0.0];
@@ -121,14 +128,14 @@ fn of_equally_likely_tokens_the_first_remain() {
     assert_eq!(remaining("greedy", json!({})), [1]);
     assert_eq!(remaining("top-k", json!({ "k": 2 })), [1, 3]);
     assert_eq!(remaining("top-k", json!({ "k": 5 })), [0, 1, 2, 3, 4]);
-    // Three tokens of weight e: two of them hold less than 0.5 of the 11.2, three hold 0.73.
+    // Three tokens of weight e: two of them have less than 0.5 of the total, 11.2, and three have 0.73.
     assert_eq!(remaining("top-p", json!({ "p": 0.4 })), [1, 3]);
     assert_eq!(remaining("top-p", json!({ "p": 0.5 })), [1, 3, 4]);
     assert_eq!(remaining("min-p", json!({ "p": 1.0 })), [1, 3, 4]);
 }
 
-/// Catches a window that looks at the oldest tokens, a penalty paid once for every occurrence, and a token beyond the
-/// vocabulary that ends the program.
+/// Catches a window over the oldest tokens, a penalty that is applied for every occurrence, and a panic on a token beyond
+/// the vocabulary.
 #[test]
 fn a_repetition_counts_once_and_within_the_window() {
     let logits = [2.0, -2.0, 4.0, RULED_OUT];
@@ -139,7 +146,22 @@ fn a_repetition_counts_once_and_within_the_window() {
     assert_eq!(penalty(json!({ "penalty": 2.0, "window": 5 })), [2.0, -4.0, 2.0, RULED_OUT]);
 }
 
-/// Catches NaN, `+inf` and the loss of the last token, for every triple of extreme logits, each sampler alone and the
+/// Catches a sequence that comes twice, one that is blocked too early, and a sampler that leaves nothing to draw.
+#[test]
+fn no_sequence_comes_twice() {
+    let remaining = |n: usize, history: &[Token]| -> Vec<usize> {
+        let after = processed("no-repeat", json!({ "n": n }), &[0.0; 3], history);
+        (0..3).filter(|&token| after[token] > RULED_OUT).collect()
+    };
+    assert_eq!(remaining(3, &[0, 1, 2, 0, 1]), [0, 1], "0 1 2 was there");
+    assert_eq!(remaining(4, &[0, 1, 2, 0, 1]), [0, 1, 2]);
+    assert_eq!(remaining(2, &[1, 0, 1, 2, 1]), [1], "1 0 and 1 2 were there");
+    assert_eq!(remaining(1, &[0, 2]), [1]);
+    assert_eq!(remaining(1, &[0, 1, 2]), [0, 1, 2], "nothing would be left");
+    assert_eq!(remaining(3, &[]), [0, 1, 2]);
+}
+
+/// Catches NaN, `+inf` and a result without any token, for every triple of extreme logits, each sampler alone and the
 /// chain of all.
 #[test]
 fn extreme_logits_leave_a_distribution() {
@@ -155,6 +177,8 @@ fn extreme_logits_leave_a_distribution() {
         ("min-p", json!({ "p": 5e-324 })),
         ("min-p", json!({ "p": 1.0 })),
         ("repetition-penalty", json!({ "penalty": f64::MAX })),
+        ("typical", json!({ "mass": 5e-324 })),
+        ("no-repeat", json!({ "n": 1 })),
     ]
     .map(|part| vec![part])
     .into();
@@ -179,7 +203,8 @@ fn extreme_logits_leave_a_distribution() {
     }
 }
 
-/// Catches a chain that is run backwards: flattened first, three tokens are needed for 0.7; cut first, two are.
+/// Catches a chain in the wrong order: with the temperature first, the nucleus of 0.7 has three tokens; with the nucleus
+/// first, two.
 #[test]
 fn a_chain_runs_in_the_order_of_the_file() {
     let drawn = |chain: &[(&str, Value)]| {
@@ -193,8 +218,8 @@ fn a_chain_runs_in_the_order_of_the_file() {
     assert_eq!(drawn(&[]), 4);
 }
 
-/// Catches a documented example that no longer builds, a plugin under another name than its documentation says, a key
-/// that vanishes, and an unknown key that is taken.
+/// Catches a documented example that no longer builds, a plugin whose name differs from its documentation, a key that is
+/// lost, and an unknown key that is accepted.
 #[test]
 fn documented_examples_build() {
     check_examples(&hatchery_samplers::plugins(), |build, keys| match build {
@@ -203,7 +228,7 @@ fn documented_examples_build() {
     });
 }
 
-/// Builds the example in the documentation of every plugin of a crate, as it is and with a key too many.
+/// Builds the example in the documentation of every plugin of a crate, unchanged and with an unknown key.
 pub(crate) fn check_examples(provider: &Provider, build: impl Fn(Build, Value) -> Result<Value, String>) {
     for variant in &provider.variants {
         let example = variant.doc.split("```toml").nth(1).and_then(|rest| rest.split("```").next());
@@ -217,7 +242,7 @@ pub(crate) fn check_examples(provider: &Provider, build: impl Fn(Build, Value) -
     }
 }
 
-/// Catches a number whose range is not declared: the check of an experiment file relies on the schema alone.
+/// Catches a key whose range is not in the schema, on which alone the check of an experiment file relies.
 #[test]
 fn ranges_are_declared() {
     let provider = hatchery_samplers::plugins();
@@ -228,6 +253,8 @@ fn ranges_are_declared() {
         ("min-p", "p", json!([0.0, null, 1.0])),
         ("repetition-penalty", "penalty", json!([null, 1.0, null])),
         ("repetition-penalty", "window", json!([null, 1, null])),
+        ("typical", "mass", json!([0.0, null, 1.0])),
+        ("no-repeat", "n", json!([null, 1, null])),
     ];
     for (name, key, expected) in cases {
         let variant = provider.find(Kind::Sampler, name).expect("it is exported");

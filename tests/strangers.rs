@@ -14,7 +14,10 @@ use std::{
 
 use hatchery::run::{directory::RunDirectory, keep};
 
-use crate::lab::{Lab, TINY};
+use crate::{
+    lab::{Lab, TINY},
+    plugins::{c_library, elman},
+};
 
 /// A lab with a run that was interrupted after three of six steps.
 fn interrupted() -> Lab {
@@ -172,6 +175,33 @@ fn paths_need_not_be_text() {
     assert!(command.contains("train"), "{command}");
 }
 
+/// Would catch: a library that is looked for beside a file whose path was written down with other characters, and a run
+/// that records its path so.
+#[test]
+fn a_library_s_path_need_not_be_text() {
+    let lab = Lab::new();
+    let folder = lab.path("").join(std::ffi::OsStr::from_bytes(b"n\xe4mes"));
+    if fs::create_dir_all(folder.join("below")).is_err() {
+        eprintln!("skipped: this file system takes only names in UTF-8");
+        return;
+    }
+    let experiment = TINY.replace("\n[dataset]", "plugins = [\"below/cell.so\"]\n[dataset]").replace("gru", "elman-c");
+    fs::write(folder.join("tiny.toml"), experiment).unwrap();
+    fs::write(folder.join("based.toml"), "base = \"tiny.toml\"\nname = \"based\"\n").unwrap();
+    fs::copy(c_library("not_text", &elman()), folder.join("below/cell.so")).unwrap();
+    for file in ["tiny.toml", "based.toml"] {
+        for arguments in [&["check"][..], &["train", "-q"]] {
+            let output = lab.command(arguments).arg(folder.join(file)).output().unwrap();
+            assert!(output.status.success(), "{arguments:?} {file}: {output:?}");
+        }
+        for line in ["sample", "eval", "runs reproduce"] {
+            lab.ok(line);
+        }
+        let name = file.trim_end_matches(".toml");
+        lab.ok(&format!("train -q --resume runs/{name}/001 --set train.steps=9"));
+    }
+}
+
 /// The program on a terminal of its own, and what that showed.
 fn on_a_terminal(lab: &Lab, arguments: &[&str]) -> Option<String> {
     let script = "import os, pty, sys\nsys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
@@ -246,7 +276,7 @@ fn a_comparison_makes_the_folder_of_its_picture() {
 
 /// Would catch: a digit that changed in a log and is shown by every table and picture from then on.
 #[test]
-fn a_log_that_was_changed_is_reported_on_resume() {
+fn a_log_that_was_changed_is_reported_on_resume_and_where_it_is_shown() {
     for (name, old, new) in [
         ("metrics.jsonl", "\"loss\":", "\"loss\":1"),
         ("metrics.jsonl", "{\"step\":0", "{\"step\":1"),
@@ -257,12 +287,27 @@ fn a_log_that_was_changed_is_reported_on_resume() {
         let changed = lab.text(&path).replacen(old, new, 1);
         assert_ne!(changed, lab.text(&path), "{name}");
         fs::write(lab.path(&path), changed).unwrap();
-        let outcome = lab.run("train --resume runs/tiny/001 --set train.steps=6");
-        assert_eq!(outcome.code, Some(0), "{outcome:?}");
-        assert!(outcome.stderr.contains("is no longer what the training wrote"), "{name}: {}", outcome.stderr);
-        assert!(outcome.stderr.contains(name), "{}", outcome.stderr);
+        for line in ["runs show", "runs compare tiny tiny", "train --resume runs/tiny/001 --set train.steps=6"] {
+            let outcome = lab.run(line);
+            assert_eq!(outcome.code, Some(0), "{outcome:?}");
+            assert!(outcome.stderr.contains("is no longer what the training wrote"), "{name}: {}", outcome.stderr);
+            assert!(outcome.stderr.contains(name), "{}", outcome.stderr);
+            if line == "runs show" {
+                assert!(lab.ok("runs list").contains("log changed"), "{name}");
+            }
+        }
     }
     let lab = interrupted();
-    let outcome = lab.run("train --resume runs/tiny/001 --set train.steps=6");
-    assert!(!outcome.stderr.contains("no longer what"), "{}", outcome.stderr);
+    for line in ["runs show", "runs compare tiny tiny", "train --resume runs/tiny/001 --set train.steps=6"] {
+        let outcome = lab.run(line);
+        assert!(!outcome.stderr.contains("no longer what"), "{}", outcome.stderr);
+    }
+    assert!(!lab.ok("runs list").contains("changed"));
+    // A checkpoint whose header changed is no reason to accuse a log.
+    let path = lab.path("runs/tiny/001/checkpoint.safetensors");
+    let mut bytes = fs::read(&path).unwrap();
+    let at = bytes.windows(13).position(|bytes| bytes == b"hatchery.logs").unwrap() + 35;
+    bytes[at] = if bytes[at] == b'0' { b'1' } else { b'0' };
+    fs::write(&path, bytes).unwrap();
+    assert!(!lab.ok("runs list").contains("changed") && !lab.run("runs show").stderr.contains("no longer"));
 }

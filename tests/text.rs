@@ -20,7 +20,7 @@ use hatchery::{
     experiment::{Corpus, Unknown, Vocabulary as Settings},
 };
 
-/// The folder of the notebooks' data, or nothing, said plainly.
+/// The folder of the notebooks' data; `None`, with a message, if there is none.
 pub(crate) fn data_folder(test: &str) -> Option<PathBuf> {
     let folder = std::env::var_os("HATCHERY_DATA").map(PathBuf::from).filter(|folder| folder.is_dir());
     if folder.is_none() {
@@ -82,7 +82,7 @@ fn an_unknown_corpus_names_the_known_ones() {
     assert!(!text.contains("did you mean"), "{text}");
 }
 
-/// Would catch: a catalogue name that is not looked up in both folders, in order, or a file of another size taken for it.
+/// Would catch: a catalogue name that is not looked up in both folders, in order, or a file of another size that is used.
 #[test]
 fn a_fetched_corpus_is_found_in_the_data_folder_then_in_the_cache() {
     let [data, cache] = [(); 2].map(|()| tempfile::tempdir().unwrap());
@@ -146,7 +146,7 @@ fn files_that_are_not_text_are_refused() {
     fs::create_dir(folder.path().join("texts")).unwrap();
     let at = |name: &str| message(open(&named(name), folder.path()));
     has(&at("latin.txt"), &["`latin.txt` is not UTF-8: byte 0xE9 at offset 11, in line 3", "iconv"]);
-    // Would catch: a text of Windows' "Unicode" that comes out as garbage, converted as Latin-1.
+    // Would catch: a UTF-16 text, as Windows writes it, for which a conversion from Latin-1 is suggested.
     for (name, bytes) in [("little.txt", b"\xFF\xFEa\0\n\0"), ("big.txt", b"\xFE\xFF\0a\0\n")] {
         fs::write(folder.path().join(name), bytes).unwrap();
         for said in [at(name), message(Text::map(name, &folder.path().join(name)))] {
@@ -172,7 +172,7 @@ fn a_byte_order_mark_is_not_part_of_the_text() {
     assert_eq!(open(&named("a.txt"), folder.path()).unwrap().as_str(), "anna");
 }
 
-/// Would catch: files in the order of the directory, lines of two files run together, a folder read as a file.
+/// Would catch: files in the order of the directory, two files joined without a line break, a folder read as a file.
 #[test]
 fn a_pattern_joins_files_in_order() {
     let folder = tempfile::tempdir().unwrap();
@@ -189,7 +189,7 @@ fn a_pattern_joins_files_in_order() {
     has(&message(glob("*.txt")), &["`e.txt` is not UTF-8"]);
 }
 
-/// Would catch: a character on the border of two chunks taken for a fault, a fault behind the first chunk missed.
+/// Would catch: a character across two chunks reported as invalid, an invalid byte after the first chunk missed.
 #[test]
 fn a_mapped_file_reads_like_a_file_in_memory() {
     let folder = tempfile::tempdir().unwrap();
@@ -220,7 +220,7 @@ fn a_mapped_file_does_not_stay_in_memory() {
     };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("large.txt");
-    // A file of zeros without blocks on the disk: valid text.
+    // A sparse file of zeros, which is valid text.
     fs::File::create(&path).unwrap().set_len(128 << 20).unwrap();
     let before = resident();
     let text = Text::file("large", &path).unwrap();
@@ -233,7 +233,8 @@ fn settings(lowercase: bool, unknown: Unknown) -> Settings {
     Settings { lowercase, unknown }
 }
 
-/// Would catch: tokens that do not follow the order of code points, framing symbols lost, decoding that is no inverse.
+/// Would catch: tokens that are not in the order of code points, lost framing symbols, decoding that does not invert
+/// encoding.
 #[test]
 fn tokens_are_sorted_code_points() {
     let vocabulary = Vocabulary::new("banana é\n".chars(), &Settings::default()).unwrap();
@@ -267,7 +268,7 @@ fn lower_case_maps_single_characters() {
     assert_eq!(decoded("ς"), "ς");
 }
 
-/// Would catch: a vocabulary with which nothing can be learned, a limit on its size.
+/// Would catch: a vocabulary of fewer than two symbols, a limit on its size.
 #[test]
 fn a_vocabulary_has_from_two_symbols_to_thousands() {
     for (symbols, found) in [("", "there is none"), ("aaa", "there is only `a` (U+0061)")] {
@@ -280,7 +281,7 @@ fn a_vocabulary_has_from_two_symbols_to_thousands() {
     assert_eq!(vocabulary.decode(&vocabulary.encode(&many, 0).unwrap()), many);
 }
 
-/// Would catch: a checkpoint whose vocabulary comes back in another order or with other settings.
+/// Would catch: a vocabulary that is read from a checkpoint in another order or with other settings.
 #[test]
 fn a_vocabulary_survives_as_text() {
     for settings in [settings(false, Unknown::Error), settings(true, Unknown::Token)] {

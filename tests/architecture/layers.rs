@@ -8,7 +8,7 @@ const CRATES: [&str; 6] =
     ["hatchery-graph", "hatchery-plugin-macros", "hatchery-plugin", "hatchery-compile", "hatchery", "hatchery-cli"];
 
 /// The rooms of the core (the modules right below `lib.rs`), from the ground up: each may import those before it.
-const ROOMS: [&str; 25] = [
+const ROOMS: [&str; 26] = [
     "visible",
     "error",
     "files",
@@ -34,6 +34,7 @@ const ROOMS: [&str; 25] = [
     "import",
     "train",
     "session",
+    "sweep",
 ];
 
 /// A circle between rooms begins with one import that goes up.

@@ -1,9 +1,9 @@
-//! In which order sequences become batches, and what one batch hands on to the next.
+//! The order of sequences in batches, and the state that a batch passes to the next.
 
 use super::*;
 
-/// Would catch: an epoch that leaves out or repeats a sequence, a shuffle that shuffles nothing, and epochs that are
-/// alike or differ where they should not.
+/// Would catch: an epoch that leaves out or repeats a sequence, a shuffle that keeps the order, and epochs that are equal
+/// or differ where they should not.
 #[test]
 fn every_epoch_has_every_sequence_once() {
     for order in [Order::Shuffled, Order::ShuffledOnce, Order::Sequential] {
@@ -18,7 +18,7 @@ fn every_epoch_has_every_sequence_once() {
     }
 }
 
-/// Would catch: a batch that depends on which batches were made before it, so that a resumed run goes another way.
+/// Would catch: a batch that depends on the batches made before it, so that a resumed run differs.
 #[test]
 fn a_batch_depends_on_its_step_alone() {
     for order in [Order::Shuffled, Order::ShuffledOnce, Order::Sequential, Order::Random] {
@@ -64,7 +64,7 @@ fn a_random_batch_has_no_repetition() {
     assert_eq!(sorted(texts(&few, &few.train.batch(5))), sorted(names(3)));
 }
 
-/// Would catch: another shuffle than `NumPy`'s.
+/// Would catch: a shuffle that differs from `NumPy`'s.
 ///
 /// ```text
 /// python -c "import numpy; numpy.random.seed(0); l = list(range(10)); numpy.random.shuffle(l); print(l)"
@@ -82,7 +82,7 @@ fn numpy_shuffles_as_numpy_does() {
     assert_eq!(texts(&data, &data.train.batch(23)), [expected[3].clone()], "step s trains on example s % n");
 }
 
-/// Would catch: a state carried into a batch of other rows, into the very first one, or nowhere.
+/// Would catch: a state carried into a batch of other rows, into the first batch, or into none.
 #[test]
 fn the_state_is_carried_between_batches_of_the_same_rows() {
     let carried = |count| {

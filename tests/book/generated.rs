@@ -15,6 +15,7 @@ pub(super) fn pages() -> Vec<(String, String)> {
         ("experiment.md".to_owned(), experiment()),
         ("command-line.md".to_owned(), command_line()),
         ("plugins.md".to_owned(), plugins()),
+        ("sweep.md".to_owned(), sweep()),
         ("conformance.md".to_owned(), conformance()),
     ];
     for kind in Kind::ALL {
@@ -51,6 +52,37 @@ const TABLES: [(&str, &str); 20] = [
     ("model.initializer.normal", "`model.initializer` of type normal"),
     ("model.initializer.uniform", "`model.initializer` of type uniform"),
 ];
+
+/// The tables of a sweep file.
+fn sweep() -> String {
+    let schema = hatchery::sweep::Sweep::schema();
+    let mut page =
+        format!("### Outside of all tables\n\n{}\n", table(&keys(&schema), Place { root: &schema, table: &schema }));
+    for (name, title) in [
+        ("Size", "`[size]`"),
+        ("Repeat", "`[repeat]`"),
+        ("Search", "`[search]`, by its type"),
+        ("Budget", "`[budget]`"),
+        ("Objective", "`[objective]`"),
+    ] {
+        let forms =
+            schema["$defs"][name]["oneOf"].as_array().cloned().unwrap_or_else(|| vec![schema["$defs"][name].clone()]);
+        page.push_str(&format!("### {title}\n\n"));
+        for mut form in forms {
+            let kind = form["properties"]["type"]["const"].as_str().map(str::to_owned);
+            form["$defs"] = schema["$defs"].clone();
+            let doc = form["description"].as_str().unwrap_or_default().replace('\n', " ");
+            if let Some(kind) = kind {
+                page.push_str(&format!("**{kind}**: {doc}\n\n"));
+            }
+            let known: Vec<_> = keys(&form).into_iter().filter(|key| key.name != "type").collect();
+            if !known.is_empty() {
+                page.push_str(&format!("{}\n", table(&known, Place { root: &form, table: &form })));
+            }
+        }
+    }
+    page
+}
 
 fn experiment() -> String {
     let known: Vec<_> = TABLES.iter().map(|(name, _)| name.split('.').next().unwrap_or_default()).collect();
@@ -158,6 +190,7 @@ fn conformance() -> String {
     let files = [
         ("Every plugin", "keys.rs"),
         ("A cell", "cell/mod.rs"),
+        ("A wrapper", "wrapper.rs"),
         ("A clipper", "clipper.rs"),
         ("A sampler", "sampler.rs"),
         ("A dataset", "dataset.rs"),

@@ -61,6 +61,11 @@ fn a_run_without_a_checkpoint_says_so() {
         fs::remove_file(lab.path("runs/tiny/001").join(file)).unwrap();
         let refusal = lab.refused("sample runs/tiny/001");
         assert!(refusal.contains("has no checkpoint") && refusal.contains(hint), "{refusal}");
+        // The hint is followed.
+        match hint {
+            "best.safetensors" => lab.ok("sample runs/tiny/001/best.safetensors --count 1"),
+            _ => lab.ok("train --resume runs/tiny/001 --quiet"),
+        };
     }
     let refusal = lab.refused("sample elsewhere --runs nowhere");
     assert!(refusal.contains("no run or checkpoint `elsewhere`"), "{refusal}");

@@ -1,4 +1,4 @@
-//! What the compiler's passes make of a cell, as `plugins show --program --after` prints it.
+//! The results of the compiler's passes over a cell, as `plugins show --program --after` prints them.
 
 use std::fmt::Write;
 
@@ -6,8 +6,8 @@ use crate::lab::{Lab, root};
 
 const PASSES: [&str; 7] = ["lower", "merge-products", "hoist", "differentiate", "fuse", "assign-buffers", "emit"];
 
-/// Would catch: a pass that leaves the graph as it was, one that is printed under another's name, and one whose result
-/// changed unnoticed.
+/// Would catch: a pass that leaves the graph unchanged, a graph that is printed under the name of another pass, and a
+/// result that changed unnoticed.
 #[test]
 fn every_pass_prints_what_it_makes() {
     let lab = Lab::new();
@@ -27,7 +27,7 @@ fn every_pass_prints_what_it_makes() {
     }
 }
 
-/// Would catch: a misspelled pass that prints the whole program, as if nothing had been asked.
+/// Would catch: a misspelled pass that is ignored, so that the whole program is printed.
 #[test]
 fn an_unknown_pass_is_refused_with_all_passes() {
     let lab = Lab::new();

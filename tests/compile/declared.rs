@@ -19,6 +19,7 @@ struct All {
     hidden: usize,
 }
 
+// ANCHOR: all
 impl Cell for All {
     fn params(&self, inputs: usize) -> Vec<ParamSpec> {
         let h = self.hidden;
@@ -68,6 +69,7 @@ impl Cell for All {
         (h.clone() + c.clone(), State::from([("h", h), ("last", x), ("cost", cost), ("c", c)]))
     }
 }
+// ANCHOR_END: all
 
 /// Losses, gradients before and after clippers, weights and evaluation: equal to rounding, over several batches of which some
 /// continue the one before, and others are of other sizes, so that they begin at the learned start.

@@ -1,9 +1,12 @@
-//! Random cells: graphs of the operations that a cell may use, against Burn and finite differences.
+//! Random cells: graphs of the operations that a cell may use, compared with Burn and with finite differences.
 
 use hatchery_compile::{Dtype, Options};
 use hatchery_plugin::{
     Cell, Initializer, ParamSpec, Params, State, StateSpec,
-    burn::{Tensor, tensor::activation},
+    burn::{
+        Tensor,
+        tensor::{activation, module},
+    },
     host::HostCell,
     linear, linear_no_bias,
 };
@@ -14,11 +17,11 @@ use super::{
     reference::{Batch, Case, Draws, Noise},
 };
 
-/// A cell whose step is made of the operations that its numbers choose.
+/// A cell whose step is a random sequence of operations.
 #[derive(Clone, Debug)]
 struct Random {
     hidden: usize,
-    /// Each an operation and which earlier values it uses.
+    /// Each an operation and the indices of the two earlier values that it may use.
     operations: Vec<(u8, usize, usize)>,
 }
 
@@ -49,7 +52,7 @@ impl Cell for Random {
         let mut values = vec![both.clone().narrow(1, 0, h), both.narrow(1, h, h), state.get("h"), state.get("c")];
         for &(operation, first, second) in &self.operations {
             let (a, b) = (values[first % values.len()].clone(), values[second % values.len()].clone());
-            values.push(match operation % 22 {
+            values.push(match operation % 32 {
                 0 => a + b,
                 1 => a - b,
                 2 => a * b,
@@ -71,6 +74,16 @@ impl Cell for Random {
                 18 => a.tanh().sin() + b.cos(),
                 19 => linear(a, params.get("wh") * params.get("s"), params.get("b").narrow(1, 0, h) + params.get("p")),
                 20 => activation::silu(a),
+                21 => a.clone().tanh() * a.max_dim(1),
+                22 => a.cumsum(1) * 0.3,
+                23 => (a * 3.0).floor() * 0.2 + b,
+                24 => (a * 3.0).round() * 0.2 * b,
+                25 => a.remainder_scalar(0.7) + b.clone().remainder(b.abs() + 1.1),
+                26 => (a * 0.7).erf() + b,
+                27 => activation::log_sigmoid(a) * 0.3,
+                28 => module::layer_norm(a, params.get("p").reshape([h]), Some(params.get("p").reshape([h])), 1e-3),
+                29 => a.clone() / (a.powi_scalar(2).mean_dim(1) + 1e-2).sqrt() * params.get("p"),
+                30 => activation::log_softmax(a, 1) * 0.1,
                 _ => (a.tanh() + 1.5).log() - b.powi_scalar(2).neg() * 0.1,
             });
         }
@@ -107,7 +120,7 @@ proptest! {
         compare(Dtype::F64, &case, &[(rows, steps), (1, 3)], 4, 1e-9);
     }
 
-    /// The gradient of one entry of every parameter is the slope of the loss.
+    /// The gradient of one element of every parameter is the slope of the loss.
     #[test]
     fn gradients_are_slopes(cell in any_cell(), entry in any::<usize>()) {
         let case = Case::new(5, vec![Box::new(cell)]);
@@ -126,8 +139,8 @@ proptest! {
             let (left, here, right) = (loss(-1e-6), loss(0.0), loss(1e-6));
             let fine = (right - left) / 2e-6;
             let tolerance = 1e-5 * (1.0 + fine.abs());
-            // At a kink (clamp, relu, a choice) there are two slopes. Half of what they differ by is all that the mean
-            // of both can be off, so that nothing else is let pass.
+            // At a kink (clamp, relu, mask) the slopes on both sides differ, and the central difference, their mean, is
+            // off by at most half of that. Only elements at which they differ by the tolerance or more are skipped.
             if (right - 2.0 * here + left).abs() / 1e-6 < tolerance {
                 let (name, _) = &case.params()[index];
                 prop_assert!((gradient[entry] - fine).abs() < tolerance, "{name}: {} {fine}", gradient[entry]);
@@ -153,12 +166,12 @@ impl Cell for Unknown {
     }
 
     fn step(&self, params: &Params, x: Tensor<2>, state: State) -> (Tensor<2>, State) {
-        let h = (linear_no_bias(x, params.get("w")) + state.get("h")).cumsum(1);
+        let h = (linear_no_bias(x, params.get("w")) + state.get("h")).cumprod(1);
         (h.clone(), State::from([("h", h)]))
     }
 }
 
-/// A cell that looks at its numbers, and one whose shapes do not fit.
+/// A cell that reads a value back, or one whose shapes do not fit.
 struct Wrong(bool);
 
 impl Cell for Wrong {
@@ -193,14 +206,14 @@ fn what_is_not_known_is_refused_by_name() {
         let result = hatchery_compile::compile(&description(&case), Dtype::F32, Options::default());
         result.err().expect("it is refused").to_string()
     };
-    assert_eq!(refusal(Box::new(Unknown)), "operation `CumSum`");
+    assert_eq!(refusal(Box::new(Unknown)), "operation `CumProd`");
     assert!(refusal(Box::new(Wrong(true))).contains("cannot be recorded"));
     let text = refusal(Box::new(Wrong(false)));
     assert!(text.contains("cannot be recorded") && text.to_lowercase().contains("matmul"), "{text}");
 }
 
-/// Found by the random cells: a gradient that is passed to the step before and is also that of a product outside of the
-/// loop was overwritten before the loop was over.
+/// Would catch a bug that the random cells found: a gradient that is passed to the step before and is also that of a
+/// product outside of the loop was overwritten before the loop was over.
 #[test]
 fn gradients_that_are_passed_on_last() {
     let cells: [&[(u8, usize, usize)]; 3] = [
@@ -215,7 +228,8 @@ fn gradients_that_are_passed_on_last() {
     compare(Dtype::F64, &Case::new(6, vec![Box::new(Late), Box::new(Late)]), &[(2, 5), (9, 7)], 4, 1e-10);
 }
 
-/// A cell whose state is a product as it stands, and whose output is the state before.
+/// A cell of which one state vector is a product without an activation, and whose output depends on the state before
+/// alone.
 struct Late;
 
 impl Cell for Late {

@@ -2,6 +2,8 @@
 
 mod declared;
 mod generated;
+mod matrix;
+pub(crate) mod recurrences;
 mod reference;
 mod speed;
 

@@ -17,7 +17,7 @@ use super::{
 
 /// The median time of a call in milliseconds, of 11 batches of calls, each about as long as `budget` milliseconds; and
 /// the least, which a busy machine disturbs less.
-fn median(budget: f64, mut call: impl FnMut()) -> (f64, f64) {
+pub(super) fn median(budget: f64, mut call: impl FnMut()) -> (f64, f64) {
     call();
     let start = Instant::now();
     call();

@@ -207,5 +207,8 @@ hint: did you mean `hidden`?"#,
         &said(read_with(LEAST, &["train.steps=1", "train.epochs=2"])),
         &["1:13 both `steps` and `epochs` in [train]"],
     );
-    check_headlines(&said(read_with(FULL, &["clipper.limit=1"])), &["1:15 `limit` is no number of an entry in a list"]);
+    check_headlines(
+        &said(read_with(FULL, &["clipper.limit=1"])),
+        &["1:15 `limit` is not the index of an entry in a list"],
+    );
 }

@@ -25,8 +25,9 @@ fn target(overrides: &[&str]) -> (Experiment, Vocabulary) {
     (experiment, data.vocabulary.as_ref().clone())
 }
 
-/// Would catch: a panic within the reader of HDF5, room made for a size that is only claimed, weights that are read where
-/// there are none. One seed is of the oldest form, without checksums, as the notebooks' model is; one of a newer.
+/// Would catch: a panic in the reader of HDF5, an allocation of a size that the file only claims, a read of missing
+/// weights. One seed has the oldest form of HDF5, without checksums, as the notebooks' model has; the other a newer
+/// one.
 #[test]
 fn keras_models() {
     let folder = tempfile::tempdir().unwrap();
@@ -39,7 +40,7 @@ fn keras_models() {
         keras_from_bytes(seeds[seed].clone(), "whole", experiment, vocabulary, &registry)
             .unwrap_or_else(|error| panic!("{error}"))
     };
-    // The seeds are read to the end, the state of Adam among it: else nothing of that would be tried.
+    // The seeds are read completely, with the state of Adam; otherwise that part of the reader would not be fuzzed.
     assert!(whole(0).checkpoint.group(OPTIMIZER).count() > 0 && whole(0).checkpoint.meta.progress.updates == 7);
     assert_eq!(whole(1).checkpoint.meta.progress.updates, 0);
     let words =
@@ -71,7 +72,7 @@ fn state_dict(symbols: usize) -> Vec<u8> {
     safetensors::serialize(shapes.iter().map(view).collect::<Vec<_>>(), None).unwrap()
 }
 
-/// Would catch: a panic on a damaged state dict, on shapes without numbers, on a vector where a matrix is asked for.
+/// Would catch: a panic on a damaged state dict, on shapes without elements, on a vector in place of a matrix.
 #[test]
 fn state_dicts() {
     let (experiment, vocabulary) = target(&["model.layers=1", "cell.hidden=3"]);
@@ -95,7 +96,8 @@ fn state_dicts() {
     assert!(tally.read > 0 && tally.refused > 0);
 }
 
-/// Would catch: a panic in the reader of archives or pickles, a size that is only claimed, a reference without an end.
+/// Would catch: a panic in the reader of archives or pickles, an allocation of a size that the file only claims, an
+/// endless reference.
 #[test]
 fn files_of_torch_save() {
     let lab = torch_files::Lab::new();

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use hatchery::{
     error::Error,
-    plugins::{Part, Registry, load, read_manifest},
+    plugins::{Part, Registry, read_manifest},
     random::Stream,
     replay::Program,
 };
@@ -283,7 +283,7 @@ impl Answers {
         answers.give("process", OK, &[]);
         answers.give("documents", OK, &wire::write_binary(&DocumentList::Ranges(vec![(0, 3), (4, 6)])).unwrap());
         let library = c_library("answers", &source);
-        let loaded = load(&library).unwrap_or_else(|error| panic!("{error}"));
+        let loaded = crate::plugins::loaded(&library).unwrap_or_else(|error| panic!("{error}"));
         answers.registry.add_loaded(loaded, &library).unwrap();
         answers
     }

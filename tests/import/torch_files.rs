@@ -15,7 +15,7 @@ use tempfile::{TempDir, tempdir};
 
 use super::{has, network, registry};
 
-/// What the script writes beside the files.
+/// The values that the script writes beside the files.
 #[derive(Deserialize)]
 struct Golden {
     text: String,
@@ -57,7 +57,7 @@ from = ["head.weight"]
 from = ["head.bias"]
 "#;
 
-/// A folder with the experiment that describes the script's model, and its text.
+/// A folder with the script's text and the experiment that describes its model.
 pub(crate) struct Lab {
     folder: TempDir,
     pub(crate) registry: Registry,
@@ -102,8 +102,8 @@ fn bytes(file: &str) -> Vec<u8> {
     fs::read(golden(file)).unwrap()
 }
 
-/// The loss is `PyTorch`'s own. Would catch: a transposed tensor read in the order in which it is stored, a part of a
-/// larger storage that begins at its start, storages that are mixed up, 64 bits taken for 32.
+/// The loss is that of `PyTorch`. Would catch: ignored strides of a transposed tensor, an ignored storage offset,
+/// storages that are mixed up, f64 read as f32.
 #[test]
 fn a_file_of_torch_has_the_loss_that_pytorch_has() {
     let lab = Lab::new();
@@ -135,7 +135,7 @@ fn a_file_of_torch_without_a_state_dict_is_refused() {
         &[&["`epoch` in the file is no dictionary"], &nested[..]].concat(),
     );
     has(&lab.refusal(&stream, Some("optimizer"), MAPPING), &["no tensors", "it has: lr"]);
-    // One tensor under a number of names that together would not fit into memory.
+    // One tensor under many names: copies of it would be far larger than the file.
     has(
         &lab.refusal(&repeating(&stream, 1_000), Some("model_state_dict"), MAPPING),
         &["far more numbers than the file"],
@@ -148,8 +148,8 @@ fn a_file_of_torch_without_a_state_dict_is_refused() {
     has(&lab.refusal(&empty, Some("model"), MAPPING), &["leave out --key"]);
 }
 
-/// Would catch: integers or half precision read as if they were 32 bits, a missing tensor or a wrong shape that is printed
-/// in other words than for a safetensors file.
+/// Would catch: integers or half precision read as f32, a missing tensor or a wrong shape whose message differs from
+/// that for a safetensors file.
 #[test]
 fn tensors_that_do_not_fit_are_named() {
     let lab = Lab::new();
@@ -164,7 +164,7 @@ fn tensors_that_do_not_fit_are_named() {
 
 /// The stream form with `count` more names for the first tensor of its state dict.
 fn repeating(stream: &[u8], count: u32) -> Vec<u8> {
-    // Before the name of the second tensor the first is put into the memo: `q` and its number there.
+    // Before the name of the second tensor, the first one is put into the pickle's memo: the opcode `q` and its index.
     let second = b"X\x10\x00\x00\x00rnn.weight_hh_l0";
     let place = stream.windows(second.len()).position(|bytes| bytes == second).unwrap();
     let memo = stream[..place].iter().rposition(|byte| *byte == b'q').unwrap();
@@ -178,8 +178,8 @@ fn repeating(stream: &[u8], count: u32) -> Vec<u8> {
     repeated
 }
 
-/// A file that is cut or changed anywhere is read or refused; the mapping is empty, so that nothing is done beyond
-/// reading. Would catch: an index out of bounds, an overflow, a request for more memory than the file has bytes.
+/// A file that is truncated or changed anywhere is read or refused; the mapping is empty, so that nothing is done beyond
+/// reading. Would catch: an index out of bounds, an overflow, an allocation larger than the file.
 #[test]
 fn damaged_files_of_torch_are_refused() {
     let lab = Lab::new();

@@ -1,11 +1,11 @@
 """Runs Hatchery and its peers in turn on the same work and prints the ratios of their times.
 
-    cargo build --release
+    cargo build --release && cargo build --release --manifest-path plugins/examples/Cargo.toml
     python tests/peers/compare.py                     # all of them
     python tests/peers/compare.py notebook lstm --rounds 5 --device cpu,flex --threads 1,2
 
 Ours, theirs, ours, theirs, ...: a machine that gets slower for a while slows both. Each number is the median over the rounds;
-a ratio above 1 says how many times as fast Hatchery is. Needs tests/peers/requirements.txt and the texts `dinos` and
+a ratio above 1 says how many times as fast Hatchery is. `mlstm/step` and `mlstm/loop` are the peer through `torch.compile`. Needs tests/peers/requirements.txt and the texts `dinos` and
 `tinyshakespeare` (HATCHERY_DATA, or `hatchery data fetch dinos tinyshakespeare`).
 """
 
@@ -46,6 +46,17 @@ def training(cell, **shape):
     return shakespeare(cell, **shape), "milliseconds_per_step", lambda threads: torch_step(cell, threads, **shape)
 
 
+EXAMPLES = ROOT / "plugins" / "examples" / "target" / "release" / "libhatchery_recurrences.so"
+
+
+def example(cell, compiled="none"):
+    """A cell of plugins/examples/recurrences, and the same in PyTorch, compiled or not."""
+    command = [*shakespeare(cell), "--plugin", str(EXAMPLES)]
+    shape = ["--cell", cell, "--vocabulary", "65", "--hidden", "128", "--steps", "100", "--batch", "50", "--compile", compiled]
+    return command, "milliseconds_per_step", lambda threads: ["torch_cells.py", *shape, "--threads", threads]
+
+
+CELLS = ["layer-norm-lstm", "min-gru", "slstm", "mlstm", "gated-delta-net"]
 NOTEBOOK = ["experiments/notebooks/coursera-dinos.toml", "--steps", "300", "--repeats", "10"]
 NOTEBOOK_SHAPE = ["--cell", "vanilla", "--vocabulary", "27", "--hidden", "50", "--steps", "12", "--batch", "1", "--dtype", "f64", "--clip", "value"]
 
@@ -58,6 +69,8 @@ WORK = {
     "gru": training("gru"),
     "lstm-2": training("lstm", layers=2),
     "lstm-512": training("lstm", hidden=512, layers=2),
+    **{cell: example(cell) for cell in CELLS},
+    **{f"{cell}/{compiled}": example(cell, compiled) for cell in CELLS for compiled in ("step", "loop")},
     # Both draw from the plain softmax: the experiment's own sampler, which sorts, is left out.
     "generate": ([*shakespeare("lstm"), "--set", "sampler=[]", "--characters", "5000"], "generated_characters_per_second", lambda threads: ["torch_generate.py", "--hidden", "128", "--threads", threads]),
 }
@@ -90,11 +103,13 @@ def main():
     arguments = arguments.parse_args()
     if not Path(arguments.program).is_file():
         sys.exit(f"there is no {arguments.program}: cargo build --release")
+    if any("--plugin" in WORK[name][0] for name in arguments.work or WORK if name in WORK) and not EXAMPLES.is_file():
+        sys.exit(f"there is no {EXAMPLES}: cargo build --release --manifest-path plugins/examples/Cargo.toml")
     unknown = [name for name in arguments.work if name not in WORK]
     if unknown:
         sys.exit(f"unknown: {', '.join(unknown)}; known: {', '.join(WORK)}")
 
-    print(f"{'work':14} {'ours':>18} {'theirs':>22} {'ratio':>7}")
+    print(f"{'work':20} {'ours':>18} {'theirs':>22} {'ratio':>7}")
     for name in arguments.work or WORK:
         command, key, peer = WORK[name]
         times = {}
@@ -108,7 +123,7 @@ def main():
         for (side, device), own in medians.items():
             for (other, threads), peer_time in medians.items():
                 if (side, other) == ("ours", "theirs"):
-                    print(f"{name:14} {device + f' {own:.3f} ms':>18} {f'{label} {threads} thr. {peer_time:.3f} ms':>22} {peer_time / own:7.2f}")
+                    print(f"{name:20} {device + f' {own:.3f} ms':>18} {f'{label} {threads} thr. {peer_time:.3f} ms':>22} {peer_time / own:7.2f}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-//! What the compiler says of a wrong `#[plugin]`: the mistake, at the author's line.
+//! The compiler's errors about a wrong `#[plugin]`: they name the mistake, at the author's line.
 
 use std::{fs, process::Command};
 
@@ -75,7 +75,7 @@ pub enum C {
     same(&errors("wrong-attributes", source), &expected);
 }
 
-/// Would catch: a cell without equations that is reported as a bound of a function which the author has never seen.
+/// Would catch: a cell without equations that is reported as an unsatisfied bound of an internal function.
 #[test]
 fn a_plugin_that_does_nothing_is_named() {
     let source = "//! A cell without equations.

@@ -1,5 +1,5 @@
-//! A plugin of a library that fails in the middle of the work: an error of the user's, status 2, that names the library, the
-//! plugin and the function, and no panic.
+//! Plugins of libraries that fail while a command runs: it ends with status 2 and an error that names the library, the
+//! plugin and the function, without a panic.
 
 use std::{fs, path::Path, path::PathBuf};
 
@@ -7,7 +7,8 @@ use tempfile::TempDir;
 
 use super::{c_library, elman, hatchery};
 
-/// The cell in C, which refuses to record steps of this number of rows, and of the large number that the compiler asks for.
+/// The example cell in C, changed to refuse steps of `rows` rows, and of the large number of rows that the compiler
+/// records.
 fn cell_without(rows: u32) -> PathBuf {
     let check = "if (inputs < 1 || batch < 1)";
     let source = elman();
@@ -29,7 +30,7 @@ fn home(cell: &str, more: &str, batch: u32) -> TempDir {
     folder
 }
 
-/// Runs a command, which fails with these words.
+/// Runs a command, which must fail with a message that contains these words.
 #[track_caller]
 fn fails(folder: &Path, arguments: &[&str], words: &[&str]) {
     let (status, shown, errors) = hatchery(folder, arguments);
@@ -69,7 +70,7 @@ fn a_cell_while_sampling() {
     fails(home.path(), &["sample", run.trim(), "--count", "6", "--plugin", &library], &words);
 }
 
-/// A library with a sampler, a clipper and a dataset that can be opened and then do nothing but fail.
+/// A library with a sampler, a clipper and a dataset that can be opened but fail in every other function.
 const FAILING: &str = r#"
 #include "hatchery_plugin.h"
 #include <string.h>
@@ -138,7 +139,7 @@ fn a_sampler_a_clipper_and_a_dataset() {
         &words("documents", "dataset").iter().map(String::as_str).collect::<Vec<_>>(),
     );
 
-    // The sampler: of a run that was trained without it, and then with it, at the first report.
+    // The sampler: on a run that was trained without it, and in a training, at the first report.
     let home = home("vanilla", "", 4);
     let (status, run, errors) = hatchery(home.path(), &["train", "experiment.toml", "--quiet"]);
     assert_eq!(status, 0, "{errors}");

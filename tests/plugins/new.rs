@@ -1,4 +1,4 @@
-//! `hatchery new`: what it writes is built, checked and trained with.
+//! `hatchery new`: the code that it writes compiles and passes the conformance kit; bad names and folders are refused.
 
 use std::{
     path::{Path, PathBuf},
@@ -18,7 +18,7 @@ fn fresh(name: &str) -> PathBuf {
     folder
 }
 
-/// A new crate of a kind, built; returned is its library.
+/// Makes and builds a new crate of a kind, and returns the path of its library.
 fn make(kind: &str, name: &str, source: Option<&str>) -> PathBuf {
     let folder = fresh(name);
     let (checkout, path) = (root().display().to_string(), folder.display().to_string());
@@ -48,7 +48,7 @@ fn what_it_writes_passes_its_checks_at_once() {
     }
 }
 
-/// Would catch: a path that is printed and at which there is nothing after the commands that are printed with it.
+/// Would catch: a printed path of the library at which there is no file after the printed commands were run.
 #[test]
 fn the_library_is_where_it_says() {
     let elsewhere = built().join("printed-target").display().to_string();
@@ -93,7 +93,7 @@ fn names_that_cannot_be_are_refused() {
     }
 }
 
-/// What `--in-tree` writes, for each kind, is built as the crates of the repository are, offered by them, and conforms.
+/// The plugin that `--in-tree` writes, of each kind, compiles in the repository's crate, is listed by it, and conforms.
 /// Would catch: a template that does not compile there, a module that is not listed, a line in the wrong place.
 #[test]
 fn in_tree_it_is_built_with_the_others() {
@@ -123,10 +123,13 @@ fn in_tree_it_is_built_with_the_others() {
         let again = hatchery(folder.path(), &["new", kind, &name, "--in-tree", "--hatchery", &checkout]);
         assert!(again.0 == 2 && again.2.contains("is there already"), "{}", again.2);
     }
-    // Where it was built the last time: what is the same is not built again.
+    // The folder of the previous build, so that unchanged crates are not built again.
     let copied = built().join("in-tree");
     replace(folder.path(), &copied);
     for (kind, _) in kinds {
+        // Crates of one name share a file in the folder of the dependencies: what was built last may be another's.
+        let list = copied.join(format!("plugins/{kind}s/src/lib.rs"));
+        std::fs::write(&list, std::fs::read(&list).unwrap()).unwrap();
         let package = format!("hatchery-{kind}s");
         let arguments = ["rustc", "-p", &package, "--lib", "--features", "library", "--crate-type", "cdylib"];
         cargo(&arguments, &copied.join("Cargo.toml"), &built().join("in-tree-target"));
@@ -137,7 +140,7 @@ fn in_tree_it_is_built_with_the_others() {
     }
 }
 
-/// Would catch: the checkout that the program was built from, changed from a folder that has nothing to do with it.
+/// Would catch: a command in an unrelated folder that changes the checkout from which the program was built.
 #[test]
 fn in_tree_is_only_where_one_is() {
     let folder = tempfile::tempdir().unwrap();
@@ -149,7 +152,7 @@ fn in_tree_is_only_where_one_is() {
     let (status, _, errors) = hatchery(root(), &["new", "cell", "nowhere", "--in-tree", "--hatchery", "framework"]);
     assert!(status == 2 && errors.contains("`framework` is not a checkout of Hatchery"), "{errors}");
 
-    // From a folder within.
+    // From a folder within a checkout.
     std::fs::create_dir_all(folder.path().join("framework/plugin")).unwrap();
     let within = folder.path().join("plugins/cells/src");
     std::fs::create_dir_all(&within).unwrap();
@@ -176,7 +179,7 @@ fn sources() -> Vec<PathBuf> {
     found
 }
 
-/// Makes one folder as another. A file that is the same keeps its time, by which cargo knows what to build.
+/// Makes `to` a copy of `from`. An unchanged file keeps its modification time, by which cargo decides what to build.
 fn replace(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(to).unwrap() {

@@ -8,7 +8,7 @@ use hatchery::{
     experiment::{Experiment, reading},
     inspect::generate::{Request, generate},
     network::Network,
-    plugins::{Registry, load},
+    plugins::Registry,
     random::Streams,
     tensors::Values,
 };
@@ -20,7 +20,7 @@ fn registry(loaded: bool) -> Registry {
         Registry::new([hatchery_datasets::plugins(), hatchery_clippers::plugins(), hatchery_samplers::plugins()])
             .unwrap();
     if loaded {
-        registry.add_loaded(load(built_in_cells()).unwrap(), built_in_cells()).unwrap();
+        registry.add_loaded(super::loaded(built_in_cells()).unwrap(), built_in_cells()).unwrap();
     } else {
         registry.add(hatchery_cells::plugins()).unwrap();
     }

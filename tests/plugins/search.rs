@@ -1,4 +1,4 @@
-//! The search folders: what lies there is found without being named, and what is broken there breaks nothing else.
+//! The search folders: their libraries are found without being named, and a broken one does not affect the others.
 
 use std::{env::consts::DLL_SUFFIX, fs, path::Path};
 
@@ -15,8 +15,15 @@ fn home(name: &str) -> TempDir {
     fs::write(folder.path().join("experiment.toml"), EXPERIMENT).unwrap();
     let plugins = folder.path().join("hatchery/plugins");
     fs::create_dir_all(&plugins).unwrap();
-    fs::copy(c_library(name, &elman()), plugins.join(format!("elman{DLL_SUFFIX}"))).unwrap();
+    let library = plugins.join(format!("elman{DLL_SUFFIX}"));
+    fs::copy(c_library(name, &elman()), &library).unwrap();
+    trust(folder.path(), &library);
     folder
+}
+
+fn trust(folder: &Path, library: &Path) {
+    let (status, _, errors) = searching(folder, &["plugins", "trust", &library.display().to_string()]);
+    assert_eq!((status, errors.as_str()), (0, ""));
 }
 
 /// The command with `hatchery/plugins` as its search folder.
@@ -24,7 +31,7 @@ fn searching(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
     hatchery_with(folder, arguments, |command| command.env("HATCHERY_PLUGINS", folder.join("hatchery/plugins")))
 }
 
-/// Would catch: a search folder that is documented but not looked into, by one of the commands or at all.
+/// Would catch: a search folder that is documented but not searched, by one of the commands or by all.
 #[test]
 fn what_lies_there_need_not_be_named() {
     let home = home("found");
@@ -39,7 +46,7 @@ fn what_lies_there_need_not_be_named() {
     assert_eq!(nowhere.0, 2, "{}", nowhere.2);
 }
 
-/// Would catch: a command on a finished run that cannot be given the place of a library.
+/// Would catch: a command on a finished run without an option for the path of a library.
 #[test]
 fn what_lies_there_no_longer_can_be_named() {
     let home = home("named");
@@ -76,12 +83,13 @@ fn by_default_it_is_in_the_data_folder_of_the_user() {
     assert!(help.contains("hatchery/plugins") && help.contains("HATCHERY_PLUGINS"), "{help}");
 }
 
-/// Would catch: one bad file in the folder that stops every command, or that is passed over in silence.
+/// Would catch: one bad file in the folder that stops every command, or that is skipped without a warning.
 #[test]
 fn a_broken_library_is_reported_and_breaks_nothing_else() {
     let home = home("beside-broken");
     let broken = home.path().join("hatchery/plugins").join(format!("broken{DLL_SUFFIX}"));
     fs::write(&broken, "not a library").unwrap();
+    trust(home.path(), &broken);
     let words = ["warning: ", "is not a library that can be loaded", "left out: ", "hatchery plugins doctor"];
     for command in [
         &["check", "experiment.toml"][..],
@@ -98,13 +106,13 @@ fn a_broken_library_is_reported_and_breaks_nothing_else() {
             assert_eq!(errors.matches(word).count(), 1, "{command:?}, `{word}`: {errors}");
         }
     }
-    // Who names it wants it.
+    // A library that is named must load: an error, not a warning.
     let named = broken.display().to_string();
     let (status, _, errors) = searching(home.path(), &["check", "experiment.toml", "--plugin", &named]);
     assert!(status == 2 && errors.contains("error: ") && !errors.contains("warning"), "{errors}");
 }
 
-/// Would catch: a library that cannot be replaced by a newer one, because an older one lies in the folder; and half of a
+/// Would catch: a library that cannot be replaced by a newer one, because an older one is in the folder; and some of a
 /// refused library's plugins among the others.
 #[test]
 fn a_named_library_comes_before_one_that_lies_about() {
@@ -114,7 +122,7 @@ fn a_named_library_comes_before_one_that_lies_about() {
     assert_eq!(status, 0, "{errors}");
     assert!(shown.contains("from elman-c 0.2.0"), "{shown}");
     assert!(errors.contains("warning: there are two cells named `elman-c`"), "{errors}");
-    // The same file twice is one.
+    // The same file, named and found, is loaded once.
     let same = home.path().join("hatchery/plugins").join(format!("elman{DLL_SUFFIX}")).display().to_string();
     let (status, _, errors) = searching(home.path(), &["check", "experiment.toml", "--plugin", &same]);
     assert_eq!((status, errors.as_str()), (0, ""));

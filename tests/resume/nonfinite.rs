@@ -12,6 +12,7 @@ use hatchery::{
         compare::differences,
         directory::RunDirectory,
         log::{self, Action, Event, Metric},
+        seal,
     },
     tensors::{NamedTensor, Values},
     train::{Ending, Training},
@@ -153,6 +154,12 @@ fn a_rewind_restores_the_last_good_checkpoint() {
         assert_eq!((checkpoint.diverged(), checkpoint.meta.progress.rewinds), (None, 1));
         let rates: Vec<_> = log::read::<Metric>(&run.metrics()).unwrap().iter().map(|row| row.learning_rate).collect();
         assert_eq!((rates[4], rates[5]), (0.01, 0.005), "half the rate from there on, and not before");
+        // The checkpoint knows its events: one that is changed is found.
+        assert_eq!(seal::changed_since_checkpoint(&run), []);
+        let changed = std::fs::read_to_string(run.events()).unwrap().replace("\"back_to\":10", "\"back_to\":11");
+        std::fs::write(run.events(), changed).unwrap();
+        let reported = seal::changed_since_checkpoint(&run);
+        assert!(reported.len() == 1 && reported[0].message.contains("events.jsonl"), "{reported:?}");
     }
 }
 

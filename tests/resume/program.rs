@@ -121,6 +121,64 @@ fn signals_stop_with_a_checkpoint() {
     }
 }
 
+/// Would catch: a training that a closed terminal, a limit of processor time or a batch system ends without a checkpoint, or
+/// that ends at once because such a signal comes every second.
+#[test]
+fn signals_of_terminals_and_batch_systems_stop_with_a_checkpoint() {
+    for name in ["-HUP", "-XCPU", "-USR2"] {
+        let (_folder, folder) = folder();
+        let slow = ["cell.hidden=400", "train.batch=500", "split.valid=0.0", "train.log-every=1"];
+        let (mut child, mut printed) = started(&folder, &slow, 3);
+        signal(&child, name);
+        signal(&child, name);
+        std::io::copy(&mut printed, &mut std::io::sink()).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{name}");
+        assert!(folder.join("runs/small/001/checkpoint.safetensors").exists(), "{name}");
+    }
+}
+
+/// Would catch: a training that does not survive its terminal although it was begun by `nohup`.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_program_that_ignores_hup_continues() {
+    let (_folder, folder) = folder();
+    let mut command = Command::new("nohup");
+    command.arg(env!("CARGO_BIN_EXE_hatchery")).current_dir(&folder).env("HATCHERY_PLUGINS", "");
+    command.args(["train", "small.toml", "--progress", "json", "--set", "train.steps=1000000"]);
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut next = |count| lines.by_ref().take(count).filter(|line| line.is_ok()).count();
+    assert_eq!(next(5), 5);
+    signal(&child, "-HUP");
+    assert_eq!(next(50), 50);
+    signal(&child, "-TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
+/// Would catch: USR1 that ends a training, writes nothing, or changes what it computes.
+#[test]
+fn usr1_writes_a_checkpoint_and_the_training_continues() {
+    let (_folder, folder) = folder();
+    let set = ["train.checkpoint-every=1000000", "train.steps=6000"];
+    let (mut child, mut printed) = started(&folder, &set, 5);
+    let path = folder.join("runs/small/001/checkpoint.safetensors");
+    assert!(!path.exists());
+    signal(&child, "-USR1");
+    let mut line = String::new();
+    while !path.exists() {
+        line.clear();
+        assert!(printed.read_line(&mut line).unwrap() > 0, "it ended without a checkpoint");
+    }
+    let then = checkpoint::read(&path).unwrap().meta.progress.updates;
+    assert!(then < 6000, "{then}");
+    std::io::copy(&mut printed, &mut std::io::sink()).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let alone = ["train", "small.toml", "-q", "--set", set[0], "--set", set[1]];
+    assert_eq!(output(hatchery(&folder).args(alone)).0, 0);
+    let run = |id: &str| RunDirectory::open(&folder.join("runs/small").join(id)).unwrap();
+    assert_eq!(differences(&run("001"), &run("002"), u64::MAX).unwrap(), Vec::<String>::new());
+}
+
 /// `timeout` signals the program, and then its group. Would catch: the second of these taken for impatience, and nothing
 /// saved.
 #[test]
@@ -257,7 +315,8 @@ fn soak(kills: u32, arguments: &[&str], expected: &str) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/soak.sh");
     let mut command = Command::new("bash");
     command.arg(script).arg(kills.to_string()).args(arguments).env("HATCHERY", env!("CARGO_BIN_EXE_hatchery"));
-    command.env("HATCHERY_PLUGINS", "");
+    let state = tempdir().unwrap();
+    command.env("HATCHERY_PLUGINS", "").env("XDG_STATE_HOME", state.path());
     // A kill asks nothing of the disk; where there is a faster place, the wait for it is saved.
     if Path::new("/dev/shm").is_dir() {
         command.env("TMPDIR", "/dev/shm");

@@ -1,7 +1,10 @@
-//! SIGINT and SIGTERM: after the first signal a training finishes its update and writes a checkpoint; the second signal
-//! ends the program immediately.
+//! Signals to a training. INT, TERM, HUP, XCPU and USR2: it finishes its update, writes a checkpoint and ends. USR1: it
+//! writes a checkpoint and continues. A second INT or TERM ends the program immediately.
 //!
-//! `timeout` sends SIGTERM twice, to the program and to its process group. So signals within a second count as one.
+//! A closed terminal sends HUP, a limit of processor time XCPU, and batch systems what they are asked for; Grid Engine sends
+//! USR1 before it suspends a job and USR2 before it kills one. A program begun by `nohup` ignores HUP, and so does this.
+//!
+//! `timeout` sends TERM twice, to the program and to its process group. So signals within a second count as one.
 
 use std::{
     sync::{
@@ -18,9 +21,12 @@ use signal_hook::{
     flag,
 };
 
-/// A flag that SIGINT and SIGTERM set.
+/// Flags that signals set.
 #[derive(Clone, Debug, Default)]
-pub struct Interrupt(Arc<AtomicBool>);
+pub struct Interrupt {
+    stop: Arc<AtomicBool>,
+    save: Arc<AtomicBool>,
+}
 
 /// Signals within this time of the first are duplicates of it.
 const DUPLICATE_WITHIN: Duration = Duration::from_secs(1);
@@ -42,14 +48,24 @@ impl Interrupt {
     /// # Errors
     /// If the system does not support these signals.
     pub fn watch() -> Result<Self> {
-        let (asked, again) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let failed = |error| Error::internal("cannot watch for signals", error);
+        let (interrupt, again) = (Self::default(), Arc::new(AtomicBool::new(false)));
         for signal in [SIGINT, SIGTERM] {
             // The handler itself ends the program, even within a long update.
             flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&again))
-                .and_then(|_| flag::register(signal, Arc::clone(&asked)))
-                .map_err(|error| Error::internal("cannot watch for Ctrl-C", error))?;
+                .and_then(|_| flag::register(signal, Arc::clone(&interrupt.stop)))
+                .map_err(failed)?;
         }
-        let interrupt = Self(asked);
+        #[cfg(unix)]
+        {
+            use signal_hook::consts::{SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU};
+            // These come more than once by themselves, XCPU every second: they end nothing immediately.
+            for signal in [SIGHUP, SIGXCPU, SIGUSR2].into_iter().filter(|signal| *signal != SIGHUP || !ignores(SIGHUP))
+            {
+                flag::register(signal, Arc::clone(&interrupt.stop)).map_err(failed)?;
+            }
+            flag::register(SIGUSR1, Arc::clone(&interrupt.save)).map_err(failed)?;
+        }
         let watched = interrupt.clone();
         thread::spawn(move || {
             let mut first = None;
@@ -62,8 +78,23 @@ impl Interrupt {
         Ok(interrupt)
     }
 
-    /// Whether a signal was received.
+    /// Whether a signal to end was received.
     pub fn is_asked(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.stop.load(Ordering::Relaxed)
     }
+
+    /// Whether a signal to write a checkpoint was received since the last call.
+    pub fn take_save(&self) -> bool {
+        self.save.swap(false, Ordering::Relaxed)
+    }
+}
+
+/// Whether the program was started with this signal ignored. Where the system does not say, as it does on Linux, it counts
+/// as ignored.
+#[cfg(unix)]
+fn ignores(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_none_or(|mask| mask >> (signal - 1) & 1 == 1)
 }

@@ -8,12 +8,12 @@ macro_rules! say {
     }};
 }
 
-/// A line on standard output, for results.
+/// Prints a line of results to standard output.
 macro_rules! out {
     ($($words:tt)*) => { println!("{}", crate::terminal::for_stdout(&format!($($words)*))) };
 }
 
-/// A part of a line on standard output.
+/// Prints a part of a line to standard output.
 macro_rules! put {
     ($($words:tt)*) => { print!("{}", crate::terminal::for_stdout(&format!($($words)*))) };
 }
@@ -27,9 +27,9 @@ mod terminal;
 use std::io::{IsTerminal, Write};
 
 use clap::Parser;
-use hatchery::error::Result;
+use hatchery::{error::Result, sweep::Folder};
 
-use arguments::{Arguments, Command, Data, Import, Plugins, Runs};
+use arguments::{Arguments, Command, Data, Import, Plugins, Runs, Sweep};
 
 fn main() {
     end_without_an_output();
@@ -37,7 +37,7 @@ fn main() {
     terminal::set_raw(arguments.raw);
     let status = run(&arguments).unwrap_or_else(|error| {
         let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        // It has escaped what came from outside, and colors the rest.
+        // Not by `say!`, which would escape the colors: `render` has already escaped text from outside the program.
         let _ = writeln!(std::io::stderr(), "{}", error.render(color));
         error.exit_code()
     });
@@ -54,6 +54,7 @@ fn run(arguments: &Arguments) -> Result<u8> {
         Command::ResumeTest(test) => commands::resume_test::run(test),
         Command::Sample(sample) => commands::sample::run(sample),
         Command::Eval(eval) => commands::eval::run(eval),
+        Command::Score(score) => commands::score::run(score),
         Command::Gradients(gradients) => commands::gradients::run(gradients),
         Command::Check(check) => commands::check::run(check),
         Command::Bench(bench) => commands::bench::run(bench),
@@ -68,8 +69,12 @@ fn run(arguments: &Arguments) -> Result<u8> {
         }
         Command::Plugins(Plugins::Check { library }) => commands::library::check(library),
         Command::Plugins(Plugins::Doctor { library }) => commands::library::doctor(library),
+        Command::Plugins(Plugins::Trust(trust)) => commands::library::trust(trust),
         Command::New(new) => commands::new::run(new),
-        Command::Runs(Runs::List { runs, json }) => commands::runs::list(runs, *json),
+        Command::Runs(Runs::List(list)) => commands::list::list(list),
+        Command::Runs(Runs::Metrics { run, runs, json }) => commands::runs::metrics(run.as_deref(), runs, *json),
+        Command::Runs(Runs::Note { run, text, runs }) => commands::keeping::note(run, text, runs),
+        Command::Runs(Runs::Delete { deleted, yes, runs }) => commands::keeping::delete(deleted, *yes, runs),
         Command::Runs(Runs::Reproduce { run, from, runs, libraries }) => {
             commands::reproduce::run(run.as_deref(), runs, from.as_deref(), libraries)
         }
@@ -77,7 +82,8 @@ fn run(arguments: &Arguments) -> Result<u8> {
         Command::Runs(Runs::Compare { compared, picture, runs, json }) => {
             commands::compare::compare(compared, picture.as_deref(), runs, *json)
         }
-        Command::Runs(Runs::Table { experiments, runs }) => commands::compare::table(experiments, runs),
+        Command::Runs(Runs::Table { experiments, runs }) => commands::table::table(experiments, runs),
+        Command::Sweep(sweep) => return run_sweep(sweep),
         Command::Data(Data::List) => {
             commands::data::list();
             Ok(())
@@ -90,12 +96,26 @@ fn run(arguments: &Arguments) -> Result<u8> {
         Command::Import(Import::Pytorch { model, key, mapping, into }) => {
             commands::import::pytorch(model, key.as_deref(), mapping, into)
         }
+        Command::Schema { libraries } => commands::schema::run(libraries),
         Command::Completions { shell } => {
             commands::completions(*shell);
             Ok(())
         }
     }?;
     Ok(0)
+}
+
+fn run_sweep(sweep: &Sweep) -> Result<u8> {
+    match sweep {
+        Sweep::Run { file, folder, jobs, libraries } => commands::sweep::run(file, folder.as_deref(), *jobs, libraries),
+        Sweep::Work { folder, one, order, libraries } => commands::sweep::work_on(folder, *one, *order, libraries),
+        Sweep::Plan { file, folder, commands, libraries } => {
+            commands::sweep::plan(file, folder.as_deref(), *commands, libraries).map(|()| 0)
+        }
+        Sweep::Status { folder, json } => commands::sweep::status(folder, *json).map(|()| 0),
+        Sweep::Table { folder, format } => commands::sweep::print(&Folder::new(folder), *format).map(|()| 0),
+        Sweep::Picture { folder, picture } => commands::sweep::picture(folder, picture.as_deref()).map(|()| 0),
+    }
 }
 
 /// Ends the program when standard output cannot be written: silently if the pipe was closed, as in `hatchery … | head`,

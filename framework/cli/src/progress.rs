@@ -9,9 +9,10 @@ use hatchery::{
     inspect::generate::GeneratedText,
     network::Network,
     run::log::{Event, Metric},
-    train::{Ending, Observer, Training},
+    train::{Ending, Observer, Training, notes},
 };
 use hatchery_cli::interrupt::Interrupt;
+use hatchery_plugin::Framing;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
@@ -67,21 +68,16 @@ impl Display {
             let experiment = &network.experiment;
             let device = &experiment.backend.device;
             let device = card(device).map_or(device.clone(), |card| format!("{device} ({card})"));
-            let held_out = data.valid.as_ref().map_or(String::new(), |valid| format!(", {} held out", valid.count()));
             say!(
-                "{}: {} sequences{held_out}, the longest of {} symbols; {} different symbols; {}, {} parameters, on {}",
+                "{}: {}; {} different symbols; {}, {} parameters, on {}",
                 experiment.name,
-                data.train.count(),
-                data.train.facts().longest,
+                sequences(data),
                 network.vocabulary.len(),
                 experiment.stack(),
                 network.size,
                 device,
             );
-            let (wanted, most) = (experiment.train.batch, data.train.count());
-            if most < wanted {
-                say!("note: each step trains on {most} sequences, as there are no more: train.batch is {wanted}");
-            }
+            notes(experiment, data).iter().for_each(|note| say!("note: {note}"));
         }
         display
     }
@@ -104,7 +100,9 @@ impl Display {
             Ending::Early => {
                 let patience = training.network.experiment.train.patience.unwrap_or_default();
                 say!("\nended after {updates} steps in {seconds:.1} s: no better validation in {patience} reports.");
-                say!("{} Next:", better_before(training).trim_start());
+                let more = patience.max(training.progress.stale) * 2;
+                say!("{}", better_before(training).trim_start());
+                say!("To continue: hatchery train --resume {folder} --set train.patience={more}\nNext:");
             }
             Ending::Stopped => {
                 say!(
@@ -113,7 +111,8 @@ impl Display {
                 return;
             }
         }
-        say!("  hatchery sample {folder} --count 10\n  hatchery eval {folder}");
+        let best = if better_before(training).is_empty() { "" } else { " --best" };
+        say!("  hatchery sample {folder}{best} --count 10\n  hatchery eval {folder}{best}");
     }
 
     fn say(&self, text: &str) {
@@ -180,6 +179,10 @@ impl Observer for Display {
         self.interrupted.is_asked()
     }
 
+    fn wants_checkpoint(&self) -> bool {
+        self.interrupted.take_save()
+    }
+
     fn warned(&mut self, warning: &Problem) {
         self.bar.suspend(|| warn(warning));
     }
@@ -199,6 +202,24 @@ impl Observer for Display {
             )),
         }
     }
+}
+
+/// The size of the data: sequences and those held out; of a stream, whose rows are no sequences of the text, characters.
+fn sequences(data: &Data) -> String {
+    let held_out = [("validation", &data.valid), ("test", &data.test)];
+    if let Framing::Stream { .. } = data.framing {
+        let held_out = held_out.iter().filter_map(|(name, split)| Some((name, split.as_ref()?.facts().characters)));
+        let held_out: String =
+            held_out.map(|(name, characters)| format!(", {characters} held out for {name}")).collect();
+        return format!(
+            "{} characters in {} parallel streams{held_out}",
+            data.train.facts().characters,
+            data.train.count()
+        );
+    }
+    let held_out: usize = held_out.iter().filter_map(|(_, split)| Some(split.as_ref()?.count())).sum();
+    let held_out = if held_out == 0 { String::new() } else { format!(", {held_out} held out") };
+    format!("{} sequences{held_out}, the longest of {} symbols", data.train.count(), data.train.facts().longest)
 }
 
 /// The best checkpoint, if it is not the last.

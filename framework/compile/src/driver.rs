@@ -1,7 +1,7 @@
 //! The compiler's driver: the passes that make a layer of a cell, in their order.
 //!
 //! ```text
-//! lower → merge-products → hoist → differentiate → fuse → assign-buffers → emit
+//! lower → merge-products → linear-recurrences → hoist → differentiate → fuse → assign-buffers → emit
 //! ```
 //!
 //! Each is a function of its input. The verifier runs after each that makes graphs.

@@ -5,7 +5,7 @@
 //! kernels that run over tiles in the cache. Any cell is compiled like this, not only those with kernels of their own.
 //!
 //! ```text
-//! lower → merge-products → hoist → differentiate → fuse → assign-buffers → emit
+//! lower → merge-products → linear-recurrences → hoist → differentiate → fuse → assign-buffers → emit
 //! ```
 //!
 //! An operation that is not compiled is refused by its name, and the caller runs the cell on Burn.

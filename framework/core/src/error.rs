@@ -1,8 +1,8 @@
 //! Errors, reported to the person who has to act on them.
 //!
-//! There are two kinds. A [`Problem`] is something the user can change: it says what is wrong, where, what was known
-//! there and what to do; several come together, and the program ends with status 2. Everything else is our fault or
-//! the machine's: it carries its chain of causes and ends the program with status 1.
+//! There are two kinds. A [`Problem`] is a fault that the user can fix: it says what is wrong, where, what was known
+//! there and what to do; several are reported together, and the program ends with status 2. Everything else is our fault
+//! or the machine's: it has its chain of causes and ends the program with status 1.
 
 use std::{borrow::Cow, fmt, ops::Range, sync::Arc};
 
@@ -11,10 +11,10 @@ use hatchery_plugin::PluginError;
 
 use crate::visible::escape;
 
-/// The result of whatever can fail in Hatchery.
+/// The result of a function of Hatchery that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why something failed.
+/// The user's faults, or an internal one.
 #[derive(Debug)]
 pub enum Error {
     /// Faults that the user can fix: every problem that was found, at least one.
@@ -28,12 +28,12 @@ pub enum Error {
     },
 }
 
-/// Something wrong in what the user gave.
+/// A fault in the user's input.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Problem {
     /// What is wrong, as a lower-case fragment.
     pub message: String,
-    /// Where it stands.
+    /// The place in the user's text, if there is one.
     pub place: Option<Place>,
     /// What was known there: the keys, the names, the limits.
     pub notes: Vec<String>,
@@ -53,7 +53,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// The text as it may be shown, and the range in it.
+    /// The text with control characters escaped, and the range in it.
     fn escaped(&self) -> (Cow<'_, str>, Range<usize>) {
         let text = escape(&self.text);
         let Cow::Owned(_) = text else { return (text, self.span.clone()) };
@@ -69,7 +69,7 @@ impl Problem {
         Self { message: message.into(), place: None, notes: Vec::new(), hint: None }
     }
 
-    /// Says where it stands.
+    /// Sets the place.
     #[must_use]
     pub fn at(mut self, place: Place) -> Self {
         self.place = Some(place);
@@ -126,7 +126,7 @@ impl Error {
         }
     }
 
-    /// The error as text for a terminal, each problem on its own, the chain of causes below ours.
+    /// The error as text for a terminal: all problems, or the internal error with its chain of causes.
     pub fn render(&self, color: bool) -> String {
         match self {
             Self::User(problems) => {

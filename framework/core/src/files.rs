@@ -118,6 +118,53 @@ pub(crate) fn open_own(path: &Path, options: &mut OpenOptions) -> io::Result<Fil
     Ok(file)
 }
 
+/// Replaces a file whole or not at all, and brings it to the disk. A link is replaced as such.
+///
+/// # Errors
+/// When it cannot be written; the file is then what it was.
+pub(crate) fn replace(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".").suffix(".partial");
+    // Temporary files are private by default; this one becomes an ordinary file.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    // From here on every way out but the last removes it: that is what dropping it does.
+    let mut temporary = builder.tempfile_in(folder)?;
+    write(temporary.as_file_mut())?;
+    temporary.as_file().sync_all()?;
+    temporary.persist(path).map_err(|refused| refused.error)?;
+    settle(folder)
+}
+
+/// Brings the new name to the disk. Some file systems know no such thing for folders: there it is left to them.
+fn settle(folder: &Path) -> io::Result<()> {
+    if cfg!(not(unix)) {
+        return Ok(());
+    }
+    match File::open(folder)?.sync_all() {
+        Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
+        result => result,
+    }
+}
+
+/// Whether a file belongs to the user who runs this program, as far as the system says.
+#[cfg(unix)]
+pub(crate) fn belongs_to_user(path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    // On Linux the folder of a process belongs to its user; elsewhere there is no such folder.
+    let Ok(user) = fs::metadata("/proc/self") else { return true };
+    fs::metadata(path).is_ok_and(|file| file.uid() == user.uid())
+}
+
+#[cfg(not(unix))]
+pub(crate) fn belongs_to_user(_path: &Path) -> bool {
+    true
+}
+
 #[derive(Clone, Copy, PartialEq)]
 enum Links {
     Follow,

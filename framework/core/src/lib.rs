@@ -103,6 +103,7 @@ pub mod run;
 pub mod schedule;
 pub mod session;
 pub mod suggest;
+pub mod sweep;
 pub mod tensors;
 pub mod train;
 pub mod visible;

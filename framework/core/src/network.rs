@@ -11,8 +11,8 @@ use hatchery_plugin::{
 use crate::{
     data::{Vocabulary, encode_prefix},
     device,
-    error::Result,
-    executor::{BurnExecutor, CompiledExecutor, Executor, memory},
+    error::{Problem, Result},
+    executor::{AveragedExecutor, BurnExecutor, CompiledExecutor, Executor, memory},
     experiment::{Experiment, reading},
     model::Model,
     plugins::{Part, Registry},
@@ -99,6 +99,27 @@ impl Network {
         let mut network = Self::new(experiment, Arc::new(vocabulary), registry)?;
         network.executor.load(&checkpoint.tensors)?;
         Ok((network, meta.progress.clone()))
+    }
+
+    /// This network with the logits of others averaged into its own. It then only generates.
+    ///
+    /// # Errors
+    /// When one of them has other symbols, or was trained on sequences of another form.
+    pub fn average(mut self, others: Vec<Self>) -> Result<Self> {
+        for other in &others {
+            let what = match other {
+                _ if other.vocabulary.symbols() != self.vocabulary.symbols() => "other symbols",
+                _ if other.framing != self.framing => "sequences of another form",
+                _ => continue,
+            };
+            let [one, two] = [&self, other].map(|network| network.experiment.name.as_str());
+            return Err(Problem::new(format!("`{one}` and `{two}` cannot be averaged: they were trained with {what}"))
+                .hint("average models of one corpus and one [dataset] table; cells and sizes may differ")
+                .into());
+        }
+        let models = std::iter::once(self.executor).chain(others.into_iter().map(|other| other.executor));
+        self.executor = Box::new(AveragedExecutor(models.collect()));
+        Ok(self)
     }
 
     /// The seed of samples for which none was given. The notebooks count theirs from 0.

@@ -23,7 +23,8 @@ pub fn factor(schedule: &Schedule, step: u64, steps: u64, steps_per_epoch: u64) 
     }
 }
 
-/// A linear rise over `warmup` updates, then `fall` of the share of the remaining updates that is done.
+/// The factor of a linear warmup over `warmup` updates, followed by `fall` of the fraction of the other updates that are
+/// done.
 fn after_warmup(step: u64, steps: u64, warmup: u64, fall: impl Fn(f64) -> f64) -> f64 {
     if step < warmup {
         return (step + 1) as f64 / warmup as f64;

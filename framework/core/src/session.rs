@@ -1,6 +1,6 @@
 //! The start of every command: an experiment, the plugins that it names, and the folder that its paths are relative to.
 //!
-//! An experiment stands in a file, in the folder of a run, or in a checkpoint. [`Session::open`] finds the libraries that
+//! An experiment is in a file, in the folder of a run, or in a checkpoint. [`Session::open`] finds the libraries that
 //! it names, loads their plugins beside those that the program is linked with, and reads it; [`Session::data`],
 //! [`Session::network`] and [`Session::restore`] are the next steps.
 
@@ -9,20 +9,26 @@ use std::{
     sync::Arc,
 };
 
+use hatchery_plugin::Framing;
+
 use crate::{
-    data::{Data, Vocabulary, corpus},
+    data::{Data, Sequences, Vocabulary, corpus},
     error::{Problem, Result},
-    experiment::{Experiment, reading},
+    experiment::{
+        Corpus, Experiment,
+        reading::{self, ExperimentLibrary},
+    },
+    files,
     network::Network,
-    plugins::{Registry, check_drift, complete},
+    plugins::{NamedBy, NamedLibrary, Registry, TrustList, check_drift, complete},
     run::{
         checkpoint::{self, Checkpoint, Progress},
-        directory::RunRef,
+        directory::{self, RunRef},
     },
     train::origin,
 };
 
-/// An experiment and what belongs to it.
+/// An experiment with its plugins, its folder and, if it was opened from one, its checkpoint.
 #[derive(Debug)]
 pub struct Session {
     /// The plugins: those linked in, those of the experiment's libraries and of the search folders.
@@ -37,28 +43,41 @@ pub struct Session {
     overrides: Vec<String>,
 }
 
-/// Where an experiment stands.
+/// A text on which a model is evaluated and that its experiment does not name.
+#[derive(Debug)]
+pub struct OtherText {
+    /// The whole text, framed as the experiment frames its own.
+    pub sequences: Sequences,
+    /// Characters that the vocabulary lacks: they are left out, or read as the unknown symbol.
+    pub unknown: usize,
+}
+
+/// The source of an experiment.
 #[derive(Clone, Copy, Debug)]
 pub enum Source<'a> {
-    /// A file.
+    /// A file that the user named.
     File(&'a Path),
-    /// A checkpoint, alone or as the newest of a run.
+    /// A file that was found in a folder: the libraries that it names are not trusted for that.
+    Listed(&'a Path),
+    /// A checkpoint: a file, or that of a run.
     Checkpoint(&'a RunRef),
-    /// The folder of a run, which need not have a checkpoint, or that in which a checkpoint lies.
+    /// The folder of a run, which need not have a checkpoint, or the folder of a checkpoint.
     Run(&'a RunRef),
 }
 
-/// How a session is opened.
+/// The options of [`Session::open`].
 pub struct Options<'a> {
     /// The plugins that the program is linked with.
     pub linked: fn() -> Result<Registry>,
-    /// Libraries of plugins beside those that the experiment names.
+    /// Libraries of plugins that the user names, beside those that the experiment names.
     pub libraries: &'a [PathBuf],
+    /// The libraries that the user trusts.
+    pub trusted: TrustList,
     /// Changes of the experiment, each `key=value`.
     pub overrides: Vec<String>,
     /// Whether other versions of the plugins than those of the checkpoint are accepted.
     pub allow_plugin_drift: bool,
-    /// Receives a warning for each library of the search folders that is left out.
+    /// Receives a warning for each library of the search folders that is left out, and if what is trusted cannot be noted.
     pub warn: fn(&Problem),
 }
 
@@ -75,26 +94,30 @@ impl Session {
     /// Reads an experiment with the plugins that it names.
     ///
     /// # Errors
-    /// When the file, run or checkpoint cannot be read; when a library is refused; when a plugin is another than that of
-    /// the checkpoint; and everything that is wrong with the experiment.
+    /// When the file, run or checkpoint cannot be read; when a library is refused; when a plugin differs from that of
+    /// the checkpoint; and all problems of the experiment.
     pub fn open(source: Source<'_>, options: &Options<'_>) -> Result<Self> {
         let overrides = options.overrides.clone();
         match source {
-            Source::File(path) => {
-                let registry = registry(options, &reading::libraries(path, &overrides)?)?;
+            Source::File(path) | Source::Listed(path) => {
+                let is_named = matches!(source, Source::File(_));
+                let named = reading::libraries(path, &overrides)?.into_iter().map(|library| of_file(library, is_named));
+                let registry = registry(options, named)?;
                 Self::read(Text::File(path.to_owned()), folder_of(path).to_owned(), registry, overrides)
             }
             Source::Run(run) => {
                 let (directory, folder) = (run.directory()?, origin::folder(run));
                 let text = directory.recorded_experiment()?;
-                let registry = registry(options, &reading::recorded_libraries(&text, &folder))?;
+                let registry = registry(options, recorded(&text, &folder, &[]))?;
                 let name = directory.experiment().display().to_string();
                 Self::read(Text::Recorded { text, name }, folder, registry, overrides)
             }
             Source::Checkpoint(run) => {
                 let (checkpoint, folder) = (checkpoint::read(&run.checkpoint())?, origin::folder(run));
                 let text = checkpoint.meta.experiment.clone();
-                let registry = registry(options, &reading::recorded_libraries(&text, &folder))?;
+                let hashes: Vec<_> =
+                    checkpoint.meta.plugins.iter().filter_map(|plugin| plugin.library.clone()).collect();
+                let registry = registry(options, recorded(&text, &folder, &hashes))?;
                 if !options.allow_plugin_drift {
                     check_drift(&checkpoint.meta.plugins, &registry)?;
                 }
@@ -112,15 +135,20 @@ impl Session {
     /// The experiment with one more override.
     ///
     /// # Errors
-    /// Everything that is wrong with it then.
+    /// All problems of the changed experiment.
     pub fn experiment_with(&self, change: String) -> Result<Experiment> {
         self.text.read(&[self.overrides.as_slice(), &[change]].concat(), &self.registry)
     }
 
-    /// The experiment as a run records it, and the folder that its paths are then relative to: the corpus of a file is
-    /// named as seen from the current folder, so that it is found without the file.
+    /// The experiment as a run records it, and the folder to which its paths are then relative. For the experiment of a
+    /// file that is the current folder where possible, so that the corpus is found without the file.
     pub fn recorded(&self) -> (Experiment, PathBuf) {
-        let mut experiment = self.experiment.clone();
+        self.recorded_as(&self.experiment)
+    }
+
+    /// Another experiment of the same source, as a run records it.
+    pub(crate) fn recorded_as(&self, experiment: &Experiment) -> (Experiment, PathBuf) {
+        let mut experiment = experiment.clone();
         match self.text {
             Text::Recorded { .. } => (experiment, self.folder.clone()),
             Text::File(_) => {
@@ -147,6 +175,29 @@ impl Session {
         Data::open(&self.experiment, &self.folder, &self.registry, vocabulary)
     }
 
+    /// Another text than that of the experiment, to evaluate a model with these symbols on. Its path is relative to the
+    /// current folder.
+    ///
+    /// # Errors
+    /// When the dataset makes its own text, and those of [`Sequences::whole`].
+    pub fn text(&self, corpus: &str, vocabulary: &Arc<Vocabulary>) -> Result<OtherText> {
+        let part = &self.experiment.dataset.part;
+        if self.experiment.dataset.corpus == Corpus::Name(corpus::NO_TEXT.to_owned()) {
+            return Err(Problem::new(format!("the dataset `{}` makes its own text", part.name))
+                .hint("leave out --text: `hatchery eval` evaluates what it made")
+                .into());
+        }
+        let (dataset, _) = self.registry.dataset(part)?;
+        let text = corpus::open(&Corpus::Name(corpus.to_owned()), Path::new("."))?;
+        let sequences = Sequences::whole(dataset.as_ref(), &text, &self.experiment, vocabulary)?;
+        // Line ends stand between documents and are no part of them.
+        let is_content =
+            |symbol: &char| !(matches!(dataset.framing(), Framing::Documents { .. }) && matches!(symbol, '\n' | '\r'));
+        let symbols = text.as_str().chars().filter(is_content);
+        let unknown = symbols.filter(|symbol| !vocabulary.knows(*symbol)).count();
+        Ok(OtherText { sequences, unknown })
+    }
+
     /// The symbols of the checkpoint, if there is one.
     ///
     /// # Errors
@@ -164,7 +215,7 @@ impl Session {
         Network::new(self.recorded().0, vocabulary, &self.registry)
     }
 
-    /// The network of the checkpoint, and how far its training was.
+    /// The network of the checkpoint, and the progress of its training.
     ///
     /// # Errors
     /// When no checkpoint was opened, and those of [`Network::with_checkpoint`].
@@ -185,15 +236,40 @@ impl Text {
     }
 }
 
-/// The plugins of the program and of libraries: those that the experiment names, those of the options, those of the
+/// The plugins of the program and of libraries: those of the options, those that the experiment names, those of the
 /// search folders.
 ///
 /// # Errors
-/// When a library is refused, or has a plugin whose name is taken.
-pub fn registry(options: &Options<'_>, named: &[PathBuf]) -> Result<Registry> {
+/// When a library is not trusted, is refused, or has a plugin whose name is taken.
+pub fn registry(options: &Options<'_>, named: impl IntoIterator<Item = NamedLibrary>) -> Result<Registry> {
     let mut registry = (options.linked)()?;
-    complete(&mut registry, &[options.libraries, named].concat())?.iter().for_each(options.warn);
+    let by_user = options.libraries.iter().map(|path| NamedLibrary { path: path.clone(), by: NamedBy::User });
+    let libraries: Vec<_> = by_user.chain(named).collect();
+    complete(&mut registry, &libraries, &options.trusted)?.iter().for_each(options.warn);
     Ok(registry)
+}
+
+/// The libraries that a recorded experiment names; a stranger may have written it.
+fn recorded<'a>(text: &str, folder: &Path, hashes: &'a [String]) -> impl Iterator<Item = NamedLibrary> + use<'a> {
+    let paths = reading::recorded_libraries(text, folder);
+    paths.into_iter().map(|path| NamedLibrary { path, by: NamedBy::Record(hashes.to_vec()) })
+}
+
+/// A library that an experiment file names. The user names it only by a file of their own: one that they named, that
+/// belongs to them, and that does not lie in the folder of a run, which may come from anywhere.
+fn of_file(library: ExperimentLibrary, is_named: bool) -> NamedLibrary {
+    let ExperimentLibrary { path, file } = library;
+    let doubt = file.and_then(|file| {
+        let shown = file.display();
+        if directory::holds(&file) {
+            Some(format!("`{shown}` names it, which lies in the folder of a run"))
+        } else if !files::belongs_to_user(&file) {
+            Some(format!("`{shown}` names it, which belongs to another user"))
+        } else {
+            (!is_named).then(|| format!("`{shown}` names it, a file that the command found by itself"))
+        }
+    });
+    NamedLibrary { path, by: doubt.map_or(NamedBy::User, NamedBy::File) }
 }
 
 /// The folder of a file.

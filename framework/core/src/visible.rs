@@ -32,6 +32,21 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// A character alone, where it could not be seen: a space as `␣`, a line end as `\n`.
+///
+/// ```
+/// use hatchery::visible::symbol;
+///
+/// assert_eq!([' ', '\n', 'a', '\u{a0}'].map(symbol), ["␣", "\\n", "a", "\\u{a0}"]);
+/// ```
+pub fn symbol(symbol: char) -> String {
+    match symbol {
+        ' ' => "␣".to_owned(),
+        '\'' | '"' | '\\' => symbol.to_string(),
+        other => other.escape_debug().to_string(),
+    }
+}
+
 /// Whether a character has no picture of its own, or changes the picture of others.
 fn is_hidden(symbol: char) -> bool {
     matches!(

@@ -1,4 +1,4 @@
-//! What stands between the parentheses of `#[plugin(…)]` on a type.
+//! The arguments of `#[plugin(…)]` on a type.
 
 use proc_macro2::Span;
 use syn::{

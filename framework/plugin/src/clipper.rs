@@ -1,4 +1,4 @@
-//! The clipper: what happens to gradients between the backward pass and the optimizer.
+//! The trait of clippers, which change gradients between the backward pass and the optimizer.
 
 use crate::Gradients;
 
@@ -7,9 +7,9 @@ use crate::Gradients;
     label = "write `impl Clipper for {Self}`"
 )]
 // ANCHOR: trait
-/// Changes gradients before the optimizer sees them. An experiment may chain several.
+/// A clipper: it changes gradients before the optimizer's update. An experiment may chain several.
 pub trait Clipper: Send + Sync {
-    /// All gradients in, all gradients out, under the same names, in the same order and of the same shapes.
+    /// Maps all gradients to all gradients, with the same names, in the same order and of the same shapes.
     ///
     /// The framework measures the global norm before the first and after the last clipper and logs both.
     fn clip(&self, gradients: Gradients) -> Gradients;

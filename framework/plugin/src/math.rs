@@ -21,12 +21,12 @@ pub fn sigmoid(x: Tensor<2>) -> Tensor<2> {
     activation::sigmoid(x)
 }
 
-/// The piecewise linear stand-in for the logistic function, `clip(0.2 x + 0.5, 0, 1)`, as early Keras defines it.
+/// The piecewise linear approximation of the logistic function, `clip(0.2 x + 0.5, 0, 1)`, as in early versions of Keras.
 pub fn hard_sigmoid(x: Tensor<2>) -> Tensor<2> {
     (x * 0.2 + 0.5).clamp(0.0, 1.0)
 }
 
-/// Splits `[batch, PARTS × width]` into `PARTS` matrices `[batch, width]`, from left to right: the gates after a product.
+/// Splits `[batch, PARTS × width]` into `PARTS` matrices `[batch, width]`, from left to right, such as stacked gates.
 /// The number of parts follows from the pattern: `let [r, z, n] = chunk(x)`.
 ///
 /// # Panics

@@ -66,11 +66,13 @@ impl Cell for Gru {
 
 /// Update gate and candidate, the reset gate acting on the product: each `[batch, hidden]`.
 fn after(params: &Params, x: Tensor<2>, h: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+    // ANCHOR: after
     let [wx, wh, bx, bh] = params.get(["wx", "wh", "bx", "bh"]);
     let [xr, xz, xn] = chunk(linear(x, wx, bx)); // each [batch, hidden]
     let [hr, hz, hn] = chunk(linear(h, wh, bh)); // each [batch, hidden]
     let r = sigmoid(xr + hr);
     (sigmoid(xz + hz), (xn + r * hn).tanh())
+    // ANCHOR_END: after
 }
 
 /// Update gate and candidate, the reset gate acting on the state: each `[batch, hidden]`.

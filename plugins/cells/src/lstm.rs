@@ -70,11 +70,13 @@ impl Cell for Lstm {
         let see = |sum: Tensor<2>, peephole: &str, c: &Tensor<2>| {
             if self.peepholes { sum + params.get(peephole) * c.clone() } else { sum }
         };
+        // ANCHOR: gates
         let i = self.gate(see(i, "pi", &c));
         let f = self.gate(see(f, "pf", &c));
         let c = f * c + i * g.tanh(); // [batch, hidden]
         let o = self.gate(see(o, "po", &c));
         let h = o * c.clone().tanh(); // [batch, hidden]
+        // ANCHOR_END: gates
         (h.clone(), State::from([("h", h), ("c", c)]))
     }
 }

@@ -44,6 +44,7 @@ impl Cell for Vanilla {
     }
 
     fn step(&self, params: &Params, x: Tensor<2>, state: State) -> (Tensor<2>, State) {
+        // ANCHOR: equation
         let [wax, waa, b] = params.get(["wax", "waa", "b"]);
         // In the order of the equation: the notebook adds in this order.
         let sum = linear_no_bias(x, wax) + linear_no_bias(state.get("h"), waa) + b; // [batch, hidden]
@@ -52,6 +53,7 @@ impl Cell for Vanilla {
             Activation::Relu => activation::relu(sum),
         };
         (h.clone(), State::from([("h", h)]))
+        // ANCHOR_END: equation
     }
 }
 // ANCHOR_END: cell

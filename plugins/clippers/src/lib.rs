@@ -1,7 +1,7 @@
 //! The clippers that come with Hatchery, one file each.
 //!
-//! All are tensor operations without a look at the values, so that gradients stay on their device and a chain of clippers
-//! can be captured.
+//! All consist of tensor operations and read no values back, so that gradients stay on their device and a chain of
+//! clippers can be recorded.
 
 mod none;
 mod norm;
@@ -21,8 +21,8 @@ hatchery_plugin::plugins![NoClipping, Value, Norm, TensorNorm];
 hatchery_plugin::entry_points!();
 
 // ANCHOR: factor
-/// `min(1, limit / (norm + 10⁻⁶))`, the factor that brings a norm `[1]` down to the limit: `[1, 1]`. `PyTorch` adds the
-/// small number so that a norm of zero divides nothing.
+/// `min(1, limit / (norm + 10⁻⁶))`, the factor that scales a norm `[1]` down to the limit: `[1, 1]`. As in `PyTorch`,
+/// 10⁻⁶ avoids a division by zero.
 fn factor(norm: Tensor<1>, limit: f64) -> Tensor<2> {
     ((norm + 1e-6).recip() * limit).clamp_max(1.0).reshape([1, 1]) // [1, 1]
 }

@@ -5,19 +5,23 @@
 
 mod greedy;
 mod min_p;
+mod no_repeat;
 mod repetition_penalty;
 mod temperature;
 mod top_k;
 mod top_p;
+mod typical;
 
 pub use greedy::Greedy;
 pub use min_p::MinP;
+pub use no_repeat::NoRepeat;
 pub use repetition_penalty::RepetitionPenalty;
 pub use temperature::Temperature;
 pub use top_k::TopK;
 pub use top_p::TopP;
+pub use typical::Typical;
 
-hatchery_plugin::plugins![Greedy, Temperature, TopK, TopP, MinP, RepetitionPenalty];
+hatchery_plugin::plugins![Greedy, Temperature, TopK, TopP, MinP, RepetitionPenalty, Typical, NoRepeat];
 
 #[cfg(feature = "library")]
 hatchery_plugin::entry_points!();

@@ -1,5 +1,5 @@
-//! Any bytes as a model that Keras saved as HDF5: imported or refused, but never a panic.
-//! `tests/golden/keras.h5` is one to begin with.
+//! Fuzzing of the import of Keras's HDF5 files: any bytes are imported or refused, without a panic.
+//! `tests/golden/keras.h5` is a seed.
 #![no_main]
 
 use std::{path::Path, sync::LazyLock};

@@ -1,4 +1,4 @@
-//! Any bytes as each of the logs: rows or a refusal, but never a panic.
+//! Fuzzing of the readers of logs: any bytes give rows or a refusal, without a panic.
 #![no_main]
 
 use std::path::Path;

@@ -4,10 +4,17 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use hatchery::experiment::reading::bundled;
+
 use super::Libraries;
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  hatchery check experiments/dinosaurs.toml --set cell.hidden=64")]
+#[command(after_help = format!(
+    "Examples:\n  hatchery check experiments/dinosaurs.toml --set cell.hidden=64\n  \
+    hatchery check experiments/shakespeare.toml --no-data\n\n\
+    These experiments come with the program and are read where no such file is:\n  {}",
+    bundled::names().collect::<Vec<_>>().join("\n  ")
+))]
 pub(crate) struct Check {
     /// The experiment file
     pub(crate) experiment: PathBuf,
@@ -17,6 +24,9 @@ pub(crate) struct Check {
     /// First rewrite keys with names of earlier versions in the file
     #[arg(long)]
     pub(crate) fix: bool,
+    /// Check the file alone: not its text, nor what depends on the text
+    #[arg(long)]
+    pub(crate) no_data: bool,
     #[command(flatten)]
     pub(crate) libraries: Libraries,
 }

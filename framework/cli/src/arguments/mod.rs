@@ -12,12 +12,14 @@ mod experiment;
 mod model;
 mod plugins;
 mod record;
+mod sweep;
 mod train;
 
 pub(crate) use experiment::{Bench, Check, Drift};
-pub(crate) use model::{Baseline, Eval, Gradients, Sample, Split};
-pub(crate) use plugins::{New, Plugins};
-pub(crate) use record::{Data, Import, ImportTarget, Runs};
+pub(crate) use model::{Baseline, Eval, Gradients, Sample, Score, Split};
+pub(crate) use plugins::{New, Plugins, Trust};
+pub(crate) use record::{Data, Import, ImportTarget, List, Runs, Sort};
+pub(crate) use sweep::{Sweep, TableForm};
 pub(crate) use train::{Form, Progress, ResumeTest, Train};
 
 /// Experiments with recurrent character language models.
@@ -26,7 +28,7 @@ pub(crate) use train::{Form, Progress, ResumeTest, Train};
 #[command(
     after_help = "First commands:\n  hatchery train experiments/dinosaurs.toml\n  hatchery sample\n  hatchery eval\n\n\
     Exit status: 0 after success; 2 after an error that you can fix; 1 after an internal error or\n\
-    one of the system; 130 if Ctrl-C or TERM stopped a training, which then wrote a checkpoint.\n\
+    one of the system; 130 if a signal stopped a training, which then wrote a checkpoint.\n\
     On a terminal, control and invisible characters are shown as escapes; --raw shows them as they are."
 )]
 pub(crate) struct Arguments {
@@ -45,11 +47,13 @@ pub(crate) enum Command {
     ResumeTest(ResumeTest),
     /// Draw samples from a trained model
     Sample(Sample),
-    /// Evaluate a trained model on a held-out split
+    /// Evaluate a trained model on a held-out split or another text
     Eval(Eval),
+    /// Score a text: how surprising each line and character is to a trained model
+    Score(Score),
     /// Measure vanishing, exploding and clipped gradients
     Gradients(Gradients),
-    /// Check an experiment file and print it with all defaults filled in
+    /// Check an experiment file and its text, and print the experiment with all defaults filled in
     Check(Check),
     /// Measure how fast an experiment trains and generates
     Bench(Bench),
@@ -70,20 +74,31 @@ pub(crate) enum Command {
     /// List, show and check datasets, cells, clippers and samplers
     #[command(subcommand)]
     #[command(after_help = "Libraries in the folder `hatchery/plugins` of the user's data folder (on Linux \
-        ~/.local/share/hatchery/plugins) are loaded without --plugin or a line in the experiment file. HATCHERY_PLUGINS \
-        replaces that folder by others.")]
+        ~/.local/share/hatchery/plugins) are loaded without --plugin or a line in the experiment file, if they are trusted: \
+        `hatchery plugins trust`. HATCHERY_PLUGINS replaces that folder by others.")]
     Plugins(Plugins),
     /// Create a plugin: a crate that builds and passes its checks
     New(New),
     /// List, show, compare and reproduce runs
     #[command(subcommand)]
     Runs(Runs),
+    /// Train many variants of an experiment and compare them
+    #[command(subcommand)]
+    Sweep(Sweep),
     /// List, fetch and describe texts
     #[command(subcommand)]
     Data(Data),
     /// Convert a model of another framework to a checkpoint
     #[command(subcommand)]
     Import(Import),
+    /// Print the JSON Schema of experiment files, by which editors complete and check them
+    #[command(after_help = "Example:\n  hatchery schema > experiment.schema.json\n\n\
+        A file whose first line is `#:schema experiment.schema.json` is then checked and completed by editors with\n\
+        Taplo, such as Even Better TOML for Visual Studio Code.")]
+    Schema {
+        #[command(flatten)]
+        libraries: Libraries,
+    },
     /// Print a completion script for a shell
     #[command(
         after_help = "Example:\n  hatchery completions bash > ~/.local/share/bash-completion/completions/hatchery"
@@ -109,6 +124,12 @@ pub(crate) struct ModelArguments {
     /// The folder of all runs
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub(crate) runs: PathBuf,
+    /// Use the run's best checkpoint, that with the lowest validation
+    #[arg(long)]
+    pub(crate) best: bool,
+    /// Use the run's last checkpoint, as without --best
+    #[arg(long, overrides_with = "best")]
+    pub(crate) last: bool,
     /// Accept plugins that differ from those of the checkpoint
     #[arg(long)]
     pub(crate) allow_plugin_drift: bool,
@@ -116,15 +137,20 @@ pub(crate) struct ModelArguments {
     pub(crate) libraries: Libraries,
 }
 
-/// The path of a picture. Other endings than `.svg` are refused, because the content is SVG.
+/// The path of a picture. Endings of what this build does not draw are refused, because the content would be SVG.
 fn picture() -> impl TypedValueParser<Value = PathBuf> {
     OsStringValueParser::new().try_map(|path| {
         let path = PathBuf::from(path);
         let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
         match ending.as_deref() {
-            Some("png" | "jpg" | "jpeg" | "gif" | "webp" | "pdf" | "eps" | "ps") => {
-                let svg = path.with_extension("svg");
-                Err(format!("pictures are SVG, which browsers show: `{}`", svg.display()))
+            Some("png" | "pdf") if cfg!(feature = "pictures") => Ok(path),
+            Some("png" | "pdf") => Err(format!(
+                "pictures are SVG, which browsers show: `{}`; a build with the cargo feature `pictures` draws PNG and PDF: \
+                 cargo install --path framework/cli --features pictures",
+                path.with_extension("svg").display()
+            )),
+            Some("jpg" | "jpeg" | "gif" | "webp" | "eps" | "ps") => {
+                Err(format!("pictures are SVG, which browsers show: `{}`", path.with_extension("svg").display()))
             }
             _ => Ok(path),
         }

@@ -32,7 +32,7 @@ pub(crate) enum Plugins {
         #[command(flatten)]
         libraries: Libraries,
     },
-    /// Run the conformance kit on every plugin of a library
+    /// Load a library and run the conformance kit on each of its plugins
     #[command(after_help = "Example:\n  hatchery plugins check target/release/libmgu.so")]
     Check {
         /// The library
@@ -43,6 +43,25 @@ pub(crate) enum Plugins {
         /// The library
         library: PathBuf,
     },
+    /// Allow libraries to be loaded, which runs their code
+    Trust(Trust),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  hatchery plugins trust runs/mgu/001/libmgu.so\n  \
+    hatchery plugins trust --list\n\n\
+    A library is known by the SHA-256 of its bytes. Those that `plugins check`, --plugin or an experiment file of your own \
+    names are trusted without this command; those that a run, a checkpoint or a search folder brings along are not.")]
+pub(crate) struct Trust {
+    /// The libraries; with --remove also their SHA-256
+    #[arg(required_unless_present = "list", value_name = "LIBRARY")]
+    pub(crate) libraries: Vec<PathBuf>,
+    /// Print the list of trusted libraries
+    #[arg(long, conflicts_with_all = ["libraries", "remove"])]
+    pub(crate) list: bool,
+    /// Take the libraries off the list
+    #[arg(long)]
+    pub(crate) remove: bool,
 }
 
 #[derive(Debug, Args)]

@@ -2,20 +2,52 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::Libraries;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Runs {
     /// List all runs, oldest first
-    List {
+    #[command(
+        after_help = "Examples:\n  hatchery runs list --name sweep --sort best --last 10\n  hatchery runs list dinosaurs --json"
+    )]
+    List(List),
+    /// Print the metrics of a run as CSV, with the seconds since its beginning
+    #[command(after_help = "Example:\n  hatchery runs metrics dinosaurs > dinosaurs.csv")]
+    Metrics {
+        /// A run's folder; by default the newest run
+        run: Option<PathBuf>,
         /// The folder of all runs
         #[arg(long, value_name = "DIR", default_value = "runs")]
         runs: PathBuf,
-        /// Print one JSON object per run
+        /// Print one JSON object per line
         #[arg(long)]
         json: bool,
+    },
+    /// Attach a note to a run, which lists show; an empty one removes it
+    #[command(after_help = "Example:\n  hatchery runs note dinosaurs/003 \"the best so far\"")]
+    Note {
+        /// The run's folder, or its name and id
+        run: PathBuf,
+        /// The note
+        text: String,
+        /// The folder of all runs
+        #[arg(long, value_name = "DIR", default_value = "runs")]
+        runs: PathBuf,
+    },
+    /// Delete runs; without --yes print what would be deleted
+    #[command(after_help = "Example:\n  hatchery runs delete dinosaurs/001 dinosaurs/002 --yes")]
+    Delete {
+        /// The runs' folders, or their names and ids
+        #[arg(required = true, value_name = "RUN")]
+        deleted: Vec<PathBuf>,
+        /// Delete them
+        #[arg(long)]
+        yes: bool,
+        /// The folder of all runs
+        #[arg(long, value_name = "DIR", default_value = "runs")]
+        runs: PathBuf,
     },
     /// Train a run's experiment again and compare metrics, samples and checkpoint, bit for bit
     #[command(after_help = "Example:\n  hatchery runs reproduce runs/dinosaurs/001")]
@@ -37,7 +69,7 @@ pub(crate) enum Runs {
         /// The runs' folders or names
         #[arg(required = true, num_args = 2..)]
         compared: Vec<PathBuf>,
-        /// The picture's path; by default `compare.svg` in the folder of all runs
+        /// The picture's path; by default `compare.svg`, `compare-2.svg` and so on in the folder of all runs
         #[arg(long, value_name = "FILE", value_parser = super::picture())]
         picture: Option<PathBuf>,
         /// The folder of all runs
@@ -67,6 +99,46 @@ pub(crate) enum Runs {
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Only runs whose name or id contains this
+    #[arg(value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Likewise
+    #[arg(long = "name", value_name = "NAME", conflicts_with = "name")]
+    pub(crate) named: Option<String>,
+    /// Sort by this, the smallest first; runs without such a value come last
+    #[arg(long, value_name = "COLUMN", default_value = "created")]
+    pub(crate) sort: Sort,
+    /// Only the N newest of them
+    #[arg(long, value_name = "N")]
+    pub(crate) last: Option<usize>,
+    /// The folder of all runs
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    pub(crate) runs: PathBuf,
+    /// Print one JSON object per run
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Sort {
+    /// When the run was created
+    Created,
+    /// The run's name and id
+    Run,
+    /// Updates that are done
+    Updates,
+    /// Seconds of training
+    Seconds,
+    /// The last training loss
+    Training,
+    /// The last validation
+    Validation,
+    /// The best validation
+    Best,
 }
 
 #[derive(Debug, Subcommand)]

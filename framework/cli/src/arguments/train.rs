@@ -11,8 +11,9 @@ use super::Libraries;
     hatchery train experiments/dinosaurs.toml --set cell.type=lstm --set train.steps=5000\n  \
     hatchery train experiments/notebooks/sonnets.toml --from sonnets.safetensors\n  \
     hatchery train --resume runs/dinosaurs/001\n\n\
-    After Ctrl-C or TERM the training finishes its update, writes a checkpoint and ends with status\n\
-    130. Another signal, at least a second later, stops it immediately.\n\
+    After Ctrl-C, TERM, HUP, XCPU or USR2 the training finishes its update, writes a checkpoint and\n\
+    ends with status 130. Another Ctrl-C or TERM, at least a second later, stops it immediately.\n\
+    After USR1 it writes a checkpoint and continues.\n\
     The last line on standard output is the run's folder.")]
 pub(crate) struct Train {
     /// The experiment file; optional with --resume

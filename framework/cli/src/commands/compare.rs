@@ -1,4 +1,4 @@
-//! `hatchery runs compare` and `hatchery runs table`: several runs side by side.
+//! `hatchery runs compare`: several runs side by side.
 
 use std::{
     fs,
@@ -6,44 +6,46 @@ use std::{
 };
 
 use hatchery::{
-    error::{Problem, Result},
+    error::Result,
     experiment::{
         Experiment,
         compare::{DifferingKey, varying},
     },
     model::Model,
-    plot::{Series, charts, loss_curve},
+    plot::{Series, charts, compared_curves},
     run::{
-        directory::{self, RunDirectory, RunRef, Validation, diverged},
+        directory::{RunDirectory, RunRef, Validation, diverged},
         environment::Environment,
         failure,
         log::{self, Metric},
-        replace,
+        replace, seal,
     },
     session::{Session, Source},
 };
 
 use serde_json::{Map, Value, json};
 
-use super::runs::{LOSSES, loss};
+use super::{
+    picture,
+    runs::{LOSSES, folder, loss},
+};
 use crate::{
     arguments::Libraries,
     show::{self, Column},
 };
 
 /// A row of the tables: one run.
-struct Row {
+pub(super) struct Row {
     label: String,
     experiment: Experiment,
-    parameters: Option<usize>,
-    updates: u64,
-    epochs: f64,
-    seconds: f64,
+    pub(super) parameters: Option<usize>,
+    pub(super) updates: u64,
+    pub(super) seconds: f64,
     /// Nats per character of the last line of the log.
-    train: Option<f64>,
+    pub(super) train: Option<f64>,
     /// The last validation, and the best.
     valid: Option<Validation>,
-    best: Option<Validation>,
+    pub(super) best: Option<Validation>,
     diverged: bool,
     curve: Vec<(f64, f64)>,
     held_out: Vec<(f64, f64)>,
@@ -55,10 +57,10 @@ const WIDTH: usize = 120;
 const IN_CELL: [&str; 3] = ["cell.type", "cell.hidden", "model.layers"];
 
 /// Prints a table of the runs and their training losses, and writes a picture of the curves.
-pub(crate) fn compare(compared: &[PathBuf], picture: Option<&Path>, root: &Path, json: bool) -> Result<()> {
-    let runs = compared.iter().map(|argument| folder(argument, root)).collect::<Result<Vec<_>>>()?;
+pub(crate) fn compare(compared: &[PathBuf], to: Option<&Path>, root: &Path, json: bool) -> Result<()> {
+    let runs = compared.iter().map(|argument| folder(Some(argument), root)).collect::<Result<Vec<_>>>()?;
     // Whether the picture has a place is not to be found out after the work.
-    let path = picture.map_or_else(|| root.join("compare.svg"), Path::to_owned);
+    let path = to.map_or_else(|| free(root), Path::to_owned);
     make_folder_of(&path)?;
     let rows = runs.iter().map(Row::of).collect::<Result<Vec<_>>>()?;
     let varying = varying(&rows.iter().map(|row| &row.experiment).collect::<Vec<_>>());
@@ -74,11 +76,12 @@ pub(crate) fn compare(compared: &[PathBuf], picture: Option<&Path>, root: &Path,
             label: format!("{letter} {}{}", row.label, values.collect::<String>()),
             points: row.curve.clone(),
             held_out: row.held_out.clone(),
+            ..Series::default()
         });
     }
-    let drawn = loss_curve(&series, "runs compared", "nats per character");
-    if picture.is_some() {
-        replace::output(&path, &drawn)?;
+    let drawn = compared_curves(&series, "runs compared", "nats per character");
+    if to.is_some() {
+        picture::write(&path, &drawn)?;
     } else {
         replace::text(&path, &drawn)?;
     }
@@ -89,6 +92,15 @@ pub(crate) fn compare(compared: &[PathBuf], picture: Option<&Path>, root: &Path,
         out!("{}", path.display());
     }
     Ok(())
+}
+
+/// `compare.svg`, or `compare-2.svg` and so on where there is one: another comparison is not written over.
+fn free(root: &Path) -> PathBuf {
+    let numbered = |number: u32| match number {
+        1 => root.join("compare.svg"),
+        _ => root.join(format!("compare-{number}.svg")),
+    };
+    (1..).map(numbered).find(|path| !path.exists()).unwrap_or_default()
 }
 
 /// Makes the folder of a file, unless it is there.
@@ -147,39 +159,11 @@ fn head(key: &str, varying: &[DifferingKey]) -> String {
     if alone && last(key) != "type" { last(key) } else { key.to_owned() }
 }
 
-/// Prints a Markdown table of experiment files with the results of their newest finished runs.
-pub(crate) fn table(experiments: &Path, root: &Path) -> Result<()> {
-    let runs = if root.is_dir() { directory::list(root)? } else { Vec::new() };
-    out!("| experiment | question | cell | parameters | updates | seconds | training | best validation |");
-    out!("| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |");
-    for path in files(experiments)? {
-        let experiment = super::open_file(&path, &Libraries::default(), Vec::new())?.experiment;
-        let shown = path.strip_prefix(experiments).unwrap_or(&path).display().to_string();
-        let question = question(&path)?;
-        let newest = runs.iter().rev().find(|run| run.name == experiment.name && run.finished);
-        let Some(newest) = newest else {
-            out!("| [{shown}]({shown}) | {question} | {} | | | not run | | |", cell(&experiment));
-            continue;
-        };
-        let row = Row::of(&RunDirectory::open(&newest.path)?)?;
-        out!(
-            "| [{shown}]({shown}) | {question} | {} | {} | {} | {:.1} | {} | {} |",
-            cell(&row.experiment),
-            row.parameters.map_or(String::new(), |parameters| parameters.to_string()),
-            row.length(&experiment),
-            row.seconds,
-            loss(row.train),
-            row.best.map_or(String::new(), |best| loss(Some(best.nats))),
-        );
-    }
-    Ok(())
-}
-
 impl Row {
-    fn of(run: &RunDirectory) -> Result<Self> {
-        let session =
-            Session::open(Source::Run(&RunRef::Run(run.clone())), &super::options(&Libraries::default(), Vec::new()))?;
+    pub(super) fn of(run: &RunDirectory) -> Result<Self> {
+        let session = session(run)?;
         let metrics: Vec<Metric> = log::read(&run.metrics())?;
+        seal::changed_since_checkpoint(run).iter().for_each(super::warn);
         let held_out: Vec<_> = metrics
             .iter()
             .filter_map(|metric| Some((metric.step as f64, metric.valid.as_ref()?.nats_per_character)))
@@ -191,7 +175,6 @@ impl Row {
             parameters: parameters(&session),
             experiment: session.experiment,
             updates: metrics.last().map_or(0, |metric| metric.step + 1),
-            epochs: metrics.last().map_or(0.0, |metric| metric.epoch),
             seconds: environment.wall_seconds,
             train: metrics.last().map(Metric::nats),
             valid,
@@ -217,22 +200,15 @@ impl Row {
             "diverged": self.diverged,
         })
     }
+}
 
-    /// The updates, and those of the file if the run was shorter or longer.
-    fn length(&self, experiment: &Experiment) -> String {
-        let updates = self.updates;
-        match (experiment.train.steps, experiment.train.epochs) {
-            (Some(steps), _) if steps != updates => format!("{updates} of {steps}"),
-            (None, Some(epochs)) if (self.epochs - epochs as f64).abs() > 0.5 => {
-                format!("{updates} ({:.0} of {epochs} epochs)", self.epochs)
-            }
-            _ => updates.to_string(),
-        }
-    }
+/// The session of a run's recorded experiment.
+pub(super) fn session(run: &RunDirectory) -> Result<Session> {
+    Session::open(Source::Run(&RunRef::Run(run.clone())), &super::options(&Libraries::default(), Vec::new()))
 }
 
 /// `2 × lstm 128`.
-fn cell(experiment: &Experiment) -> String {
+pub(super) fn cell(experiment: &Experiment) -> String {
     let Some(cell) = &experiment.cell else { return experiment.stack() };
     let width = cell.part.keys.get("hidden").map_or(String::new(), |hidden| format!(" {hidden}"));
     let layers = match experiment.model.layers {
@@ -246,46 +222,6 @@ fn cell(experiment: &Experiment) -> String {
 fn parameters(session: &Session) -> Option<usize> {
     let data = session.data().ok()?;
     Some(Model::new(&session.experiment, &session.registry, data.vocabulary.len()).ok()?.size())
-}
-
-fn folder(argument: &Path, root: &Path) -> Result<RunDirectory> {
-    match directory::resolve(Some(argument), root)? {
-        RunRef::Run(run) => Ok(run),
-        RunRef::Checkpoint(path) => {
-            Err(Problem::new(format!("`{}` is a checkpoint, not a run's folder", path.display()))
-                .hint("name the folder that it lies in")
-                .into())
-        }
-    }
-}
-
-/// The experiment files below a folder, those of the folder itself first.
-fn files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let failed = |error| failure("read", folder, error);
-    if !folder.is_dir() {
-        return Err(Problem::new(format!("there is no folder `{}`", folder.display())).into());
-    }
-    let mut paths = fs::read_dir(folder)
-        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>())
-        .map_err(failed)?;
-    paths.sort();
-    let (folders, others): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| path.is_dir());
-    let mut found: Vec<_> =
-        others.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "toml")).collect();
-    for folder in folders {
-        found.extend(files(&folder)?);
-    }
-    Ok(found)
-}
-
-/// The question in a file's first comment, up to its question mark.
-fn question(path: &Path) -> Result<String> {
-    let text = fs::read_to_string(path).map_err(|error| failure("read", path, error))?;
-    let comment: Vec<_> = text.lines().map_while(|line| line.strip_prefix('#')).map(str::trim).collect();
-    let comment = comment.join(" ");
-    let question = comment.strip_prefix("Question:").unwrap_or_default().trim();
-    let end = question.find('?').map_or(0, |mark| mark + 1);
-    Ok(question[..end].replace('|', "\\|"))
 }
 
 fn letters() -> impl Iterator<Item = char> {

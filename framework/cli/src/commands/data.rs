@@ -10,7 +10,6 @@ use hatchery::{
     error::{Problem, Result},
     experiment::Corpus,
     plot::{Histogram, bars, histogram_svg},
-    run::replace,
 };
 
 use crate::arguments::Libraries;
@@ -81,7 +80,7 @@ pub(crate) fn show(corpus: Option<&str>, experiment: Option<&Path>, picture: Opt
     out!("\nlengths, {unit}:\n{}", bars(&Histogram::of(lengths.iter().copied(), 24), 50));
     if let Some(path) = picture {
         let picture = histogram_svg(&Histogram::of(lengths, 25), &title, unit);
-        replace::output(path, &picture)?;
+        super::picture::write(path, &picture)?;
         out!("{}", path.display());
     }
     Ok(())
@@ -111,8 +110,7 @@ fn show_experiment(path: &Path) -> Result<(Vec<f64>, String)> {
 }
 
 fn shown<'a>(symbols: impl Iterator<Item = &'a char>) -> String {
-    let shown = |symbol: &char| if *symbol == ' ' { "␣".to_owned() } else { symbol.escape_debug().to_string() };
-    symbols.map(shown).collect::<Vec<_>>().join(" ")
+    symbols.map(|symbol| hatchery::visible::symbol(*symbol)).collect::<Vec<_>>().join(" ")
 }
 
 fn show_text(corpus: &str) -> Result<Vec<f64>> {

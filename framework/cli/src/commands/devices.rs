@@ -12,7 +12,10 @@ pub(crate) fn run(as_json: bool) {
 fn lines(known: &DeviceKind, found: &[DeviceInfo]) -> String {
     let head = format!("{:<9}{}", known.name, known.doc);
     if !known.built {
-        return format!("{head}\n  not in this build: cargo install --path framework/cli --features {}", known.feature);
+        return format!(
+            "{head}\n  not in this build: cargo install --locked --path framework/cli --features {}",
+            known.feature
+        );
     }
     if found.is_empty() {
         return format!("{head}\n  none on this computer");

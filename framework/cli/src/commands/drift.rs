@@ -4,7 +4,6 @@ use hatchery::{
     error::{Error, Problem, Result},
     inspect::drift::{Drift, Point, drift},
     plot::{Series, curves_svg},
-    run::replace,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -13,7 +12,9 @@ use crate::arguments::Drift as Arguments;
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if arguments.devices.len() < 2 {
-        return Err(Problem::new("drift compares at least two devices").hint("--devices flex,wgpu").into());
+        return Err(Problem::new("drift compares at least two devices")
+            .hint("name another: --devices cpu,flex")
+            .into());
     }
     let overrides = overrides(&arguments.overrides, arguments.devices.first().map(String::as_str));
     let session = open_file(&arguments.experiment, &arguments.libraries, overrides)?;
@@ -32,7 +33,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         out!("{}", if arguments.json { json(drift)? } else { table(drift) });
     }
     if let Some(path) = &arguments.picture {
-        replace::output(path, &picture(&drifts, &name))?;
+        super::picture::write(path, &picture(&drifts, &name))?;
     }
     Ok(())
 }

@@ -3,15 +3,17 @@
 use hatchery::{
     data::{Data, Sequences},
     error::{Problem, Result},
+    experiment::Unknown,
     inspect::{
         baseline::{Baseline, Counts},
-        evaluate::evaluate,
+        evaluate::{evaluate, evaluate_dynamically},
     },
-    run::log::Evaluation,
-    session::Session,
+    run::{checkpoint::PARAMETERS, log::Evaluation},
+    session::{OtherText, Session},
 };
 use serde_json::{Value, json};
 
+use super::{SKIP_UNKNOWN, checkpoint::Chosen};
 use crate::arguments::{self, Eval, Split};
 
 pub(crate) fn run(arguments: &Eval) -> Result<()> {
@@ -21,24 +23,100 @@ pub(crate) fn run(arguments: &Eval) -> Result<()> {
         let (name, sequences) = chosen(&data, arguments.split)?;
         return baselines(arguments, &data, (name, sequences));
     }
-    let session = super::open_model(arguments.run.as_deref(), &arguments.place, &seed)?;
+    let rate = arguments.dynamic.map(dynamic).transpose()?;
+    let skip = arguments.skip_unknown.then(|| SKIP_UNKNOWN.to_owned());
+    let set: Vec<_> = seed.into_iter().chain(skip).chain(rate.iter().flat_map(|(_, set)| set.clone())).collect();
+    let (mut session, checkpoint) = super::open_model(arguments.run.as_deref(), &arguments.place, &set)?;
+    if let (Some(checkpoint), Some(_)) = (&mut session.checkpoint, &rate) {
+        // The state of the optimizer of training is not one of SGD.
+        checkpoint.tensors.retain(|tensor| tensor.name.starts_with(PARAMETERS));
+    }
     let (mut network, progress) = super::restore(&session)?;
-    let data = session.data()?;
-    super::warn_of_another_text(&session, &data);
-    warn_of_another_seed(arguments, &session);
-    let (name, sequences) = chosen(&data, arguments.split)?;
-    let result = evaluate(network.executor.as_mut(), sequences)?;
-    if arguments.json {
-        out!("{}", json(&result, json!({ "split": name, "updates": progress.updates })));
-    } else {
-        out!("split                {name}, {} characters", result.characters);
-        out!("updates              {}", progress.updates);
+    let data = match arguments.text {
+        Some(_) if arguments.baseline.is_empty() => None,
+        _ => Some(session.data()?),
+    };
+    if let Some(data) = data.as_ref().filter(|_| arguments.text.is_none()) {
+        super::warn_of_another_text(&session, data);
+        warn_of_another_seed(arguments, &session);
+    }
+    let text = arguments.text.as_ref().map(|text| session.text(text, &network.vocabulary)).transpose();
+    let text = text.map_err(super::offering_to_skip)?;
+    let (name, sequences) = match (&arguments.text, &text, &data) {
+        (Some(name), Some(text), _) => (name.as_str(), &text.sequences),
+        (_, _, Some(data)) => chosen(data, arguments.split)?,
+        _ => return Ok(()),
+    };
+    let framing = network.framing.clone();
+    let executor = network.executor.as_mut();
+    let result = match rate {
+        Some((rate, _)) => evaluate_dynamically(executor, sequences, &framing, rate)?,
+        None => evaluate(executor, sequences)?,
+    };
+    let subject = Subject { arguments, name, checkpoint, updates: progress.updates, text: text.as_ref() };
+    subject.print(&result, &session);
+    data.as_ref().map_or(Ok(()), |data| baselines(arguments, data, (name, sequences)))
+}
+
+/// What was evaluated.
+struct Subject<'a> {
+    arguments: &'a Eval,
+    /// The split or the text.
+    name: &'a str,
+    checkpoint: Chosen,
+    updates: u64,
+    text: Option<&'a OtherText>,
+}
+
+impl Subject<'_> {
+    fn print(&self, result: &Evaluation, session: &Session) {
+        let Self { arguments, name, checkpoint, updates, text } = self;
+        let unknown = text.map_or(0, |text| text.unknown);
+        let what = if text.is_some() { "text " } else { "split" };
+        if arguments.json {
+            let subject = json!({
+                what.trim_end(): name,
+                "checkpoint": checkpoint.name(),
+                "updates": updates,
+                "other_checkpoint_updates": checkpoint.other(),
+                "dynamic_rate": arguments.dynamic,
+                "unknown_characters": unknown,
+            });
+            return out!("{}", json(result, subject));
+        }
+        out!("{what}                {name}, {} characters", result.characters);
+        if unknown > 0 {
+            out!("unknown              {unknown} characters that the vocabulary lacks: {}", treated(session));
+        }
+        out!("checkpoint           {}", checkpoint.described(*updates));
+        out!("updates              {updates}");
+        if let Some(rate) = arguments.dynamic {
+            out!("dynamic evaluation   SGD, learning rate {rate}, after each sequence");
+        }
         out!("nats per character   {:.6}", result.nats_per_character);
         out!("bits per character   {:.6}", result.bits_per_character);
         out!("perplexity           {:.4}", result.perplexity);
         out!("accuracy             {:.4}", result.accuracy);
     }
-    baselines(arguments, &data, (name, sequences))
+}
+
+/// The rate of dynamic evaluation, and what it changes of the experiment: dropout would disturb the prediction's successor.
+fn dynamic(rate: f64) -> Result<(f64, Vec<String>)> {
+    if !(rate.is_finite() && rate > 0.0) {
+        return Err(Problem::new(format!("--dynamic takes a learning rate above 0, not {rate}"))
+            .hint("0.1 is the rate without a value: --dynamic")
+            .into());
+    }
+    let optimizer = format!("optimizer={{ type = \"sgd\", learning-rate = {rate:?} }}");
+    Ok((rate, vec![optimizer, "model.dropout=0.0".to_owned(), "train.loss=mean".to_owned()]))
+}
+
+/// What happens to unknown characters.
+fn treated(session: &Session) -> &'static str {
+    match session.experiment.vocabulary.unknown {
+        Unknown::Token => "read as the unknown symbol",
+        Unknown::Skip | Unknown::Error => "left out",
+    }
 }
 
 /// The result as JSON, appended to the keys of `subject`.

@@ -9,7 +9,7 @@ use hatchery::{
     run::{
         directory::{self, RunRef},
         log::{self, Metric},
-        replace,
+        seal,
     },
 };
 use serde_json::json;
@@ -47,17 +47,24 @@ pub(crate) fn run(arguments: &Gradients) -> Result<()> {
             .map(|curve| Series { label: curve.label.clone(), points: logarithms(&curve.points), ..Series::default() })
             .collect();
         let picture = curves_svg(&series, title, (across, "log10 of the norm"));
-        replace::output(path, &picture)?;
+        super::picture::write(path, &picture)?;
     }
     Ok(())
 }
 
 /// One curve for each state vector of the model.
 fn by_distance(run: Option<&Path>, arguments: &Gradients) -> Result<Vec<Curve>> {
-    let session = super::open_model(run, &arguments.place, &[])?;
+    let (session, checkpoint) = super::open_model(run, &arguments.place, &[])?;
     let data = session.data()?;
-    let network =
-        if arguments.untrained { session.network(Arc::clone(&data.vocabulary))? } else { session.restore()?.0 };
+    let network = if arguments.untrained {
+        session.network(Arc::clone(&data.vocabulary))?
+    } else {
+        let (network, progress) = session.restore()?;
+        if let Some(remark) = checkpoint.remark(progress.updates) {
+            say!("{}, {remark}", network.experiment.name);
+        }
+        network
+    };
     let split = data.valid.as_ref().unwrap_or(&data.train);
     let Some(batch) = split.evaluation(SEQUENCES).next() else { return Ok(Vec::new()) };
     let flows = flow(&network, &batch, &session.registry)?;
@@ -78,6 +85,7 @@ fn by_update(run: Option<&Path>, arguments: &Gradients) -> Result<Vec<Curve>> {
             .into());
     };
     let metrics: Vec<Metric> = log::read(&run.metrics())?;
+    seal::changed_since_checkpoint(&run).iter().for_each(super::warn);
     let curve = |label: &str, norm: fn(&Metric) -> f64| Curve {
         label: format!("{}: {label}", run.name()),
         points: metrics.iter().map(|metric| (metric.step as f64, norm(metric))).collect(),

@@ -1,18 +1,22 @@
-//! `hatchery plugins check` and `hatchery plugins doctor`: checks of a plugin library.
+//! `hatchery plugins check`, `doctor` and `trust`: what a plugin library is, and whether it may be loaded.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use hatchery::{
     error::{Problem, Result},
     experiment::checking::example,
-    plugins::{examine, load},
+    plugins::{LibraryFile, NamedBy, TrustList, examine, is_sha256, load},
     replay::probe,
 };
 use hatchery_plugin::conformance;
 
-/// Runs the conformance kit on every plugin of a library.
+use crate::arguments::Trust;
+
+/// Runs the conformance kit on every plugin of a library. Who names it here wants it to be loaded.
 pub(crate) fn check(library: &Path) -> Result<()> {
-    let loaded = load(library)?;
+    let (trusted, warning) = TrustList::of_user().admit(LibraryFile::read(library)?, &NamedBy::User)?;
+    warning.iter().for_each(super::warn);
+    let loaded = load(&trusted)?;
     let (mut passed, mut failed) = (0, Vec::new());
     for variant in &loaded.provider.variants {
         let keys = example(variant)?;
@@ -36,7 +40,7 @@ pub(crate) fn check(library: &Path) -> Result<()> {
 
 /// Prints each field of a library and, if it is wrong, what is needed.
 pub(crate) fn doctor(library: &Path) -> Result<()> {
-    let findings = examine(library, &hatchery_cli::registry()?);
+    let findings = examine(library, &hatchery_cli::registry()?, &TrustList::of_user());
     for finding in &findings {
         let word = if finding.repair.is_none() { "ok" } else { "WRONG" };
         out!("{word:<6}  {:<13} {}", finding.field, finding.found);
@@ -47,5 +51,40 @@ pub(crate) fn doctor(library: &Path) -> Result<()> {
     if findings.iter().any(|finding| finding.repair.is_some()) {
         return Err(Problem::new(format!("`{}` would be refused", library.display())).into());
     }
+    Ok(())
+}
+
+/// Shows or changes the list of trusted libraries.
+pub(crate) fn trust(arguments: &Trust) -> Result<()> {
+    let list = TrustList::of_user();
+    if arguments.list {
+        list.entries()?.iter().for_each(|entry| out!("{}  {}", entry.sha256, entry.path));
+        return Ok(());
+    }
+    if arguments.remove {
+        return arguments.libraries.iter().try_for_each(|library| remove(&list, library));
+    }
+    // All are read before one is trusted.
+    let files = arguments.libraries.iter().map(|library| LibraryFile::read(library)).collect::<Result<Vec<_>>>()?;
+    for file in &files {
+        list.add(file)?;
+        out!("{}  {}", file.sha256(), file.path().display());
+    }
+    Ok(())
+}
+
+/// Takes a library, named by its file or its SHA-256, off the list.
+fn remove(list: &TrustList, library: &PathBuf) -> Result<()> {
+    let sha256 = match library.to_str().filter(|text| is_sha256(text)) {
+        Some(sha256) => sha256.to_owned(),
+        None => LibraryFile::read(library)?.sha256().to_owned(),
+    };
+    if !list.remove(&sha256)? {
+        return Err(Problem::new(format!("`{}` is not in the list of trusted libraries", library.display()))
+            .note(format!("SHA-256: {sha256}"))
+            .hint("hatchery plugins trust --list")
+            .into());
+    }
+    out!("{sha256}  {}", library.display());
     Ok(())
 }

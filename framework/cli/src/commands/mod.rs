@@ -2,6 +2,7 @@
 
 pub(crate) mod bench;
 pub(crate) mod check;
+pub(crate) mod checkpoint;
 pub(crate) mod compare;
 pub(crate) mod data;
 pub(crate) mod devices;
@@ -9,13 +10,20 @@ pub(crate) mod drift;
 pub(crate) mod eval;
 pub(crate) mod gradients;
 pub(crate) mod import;
+pub(crate) mod keeping;
 pub(crate) mod library;
+pub(crate) mod list;
 pub(crate) mod new;
+pub(crate) mod picture;
 pub(crate) mod plugins;
 pub(crate) mod reproduce;
 pub(crate) mod resume_test;
 pub(crate) mod runs;
 pub(crate) mod sample;
+pub(crate) mod schema;
+pub(crate) mod score;
+pub(crate) mod sweep;
+pub(crate) mod table;
 pub(crate) mod train;
 
 use std::{
@@ -28,11 +36,12 @@ use hatchery::{
     data::Data,
     error::{Error, Problem, Result},
     network::Network,
-    plugins::Registry,
-    run::{checkpoint::Progress, directory},
+    plugins::{Registry, TrustList},
+    run::checkpoint::Progress,
     session::{self, Options, Session, Source},
 };
 
+use self::checkpoint::Chosen;
 use crate::arguments::{Arguments, Libraries, ModelArguments};
 
 /// Prints a completion script.
@@ -45,7 +54,14 @@ pub(crate) fn completions(shell: clap_complete::Shell) {
 /// The options of this program's sessions.
 pub(crate) fn options(libraries: &Libraries, overrides: Vec<String>) -> Options<'_> {
     let libraries = &libraries.plugins;
-    Options { linked: hatchery_cli::registry, libraries, overrides, allow_plugin_drift: false, warn: warn_once }
+    Options {
+        linked: hatchery_cli::registry,
+        libraries,
+        trusted: TrustList::of_user(),
+        overrides,
+        allow_plugin_drift: false,
+        warn: warn_once,
+    }
 }
 
 /// The session of an experiment file.
@@ -53,11 +69,12 @@ pub(crate) fn open_file(file: &Path, libraries: &Libraries, overrides: Vec<Strin
     Session::open(Source::File(file), &options(libraries, overrides))
 }
 
-/// The session of a run or checkpoint, by default the newest run.
-pub(crate) fn open_model(run: Option<&Path>, place: &ModelArguments, set: &[String]) -> Result<Session> {
-    let run = directory::resolve(run, &place.runs)?;
+/// The session of a run's checkpoint or of a checkpoint file, by default of the newest run, and which one that is.
+pub(crate) fn open_model(run: Option<&Path>, place: &ModelArguments, set: &[String]) -> Result<(Session, Chosen)> {
+    let chosen = Chosen::find(run, &place.runs, place.best && !place.last)?;
     let options = options(&place.libraries, overrides(set, place.device.as_deref()));
-    Session::open(Source::Checkpoint(&run), &Options { allow_plugin_drift: place.allow_plugin_drift, ..options })
+    let options = Options { allow_plugin_drift: place.allow_plugin_drift, ..options };
+    Ok((Session::open(Source::Checkpoint(&chosen.run), &options)?, chosen))
 }
 
 /// The network of a session's checkpoint; prints why if it is not compiled.
@@ -69,7 +86,7 @@ pub(crate) fn restore(session: &Session) -> Result<(Network, Progress)> {
 
 /// The linked-in plugins and those of libraries, without an experiment.
 pub(crate) fn registry(libraries: &Libraries) -> Result<Registry> {
-    session::registry(&options(libraries, Vec::new()), &[])
+    session::registry(&options(libraries, Vec::new()), [])
 }
 
 /// Prints a problem as a warning.
@@ -106,6 +123,19 @@ pub(crate) fn warn_of_another_text(session: &Session, data: &Data) {
                 .note("the held-out part may contain text that the model was trained on"),
         );
     }
+}
+
+/// What --skip-unknown changes of a recorded experiment.
+pub(crate) const SKIP_UNKNOWN: &str = "vocabulary.unknown=skip";
+
+/// A refusal of a text for a character that the vocabulary lacks, with what can be done about it here: the experiment, of
+/// which its hint speaks, is recorded and cannot be changed.
+pub(crate) fn offering_to_skip(error: Error) -> Error {
+    let Error::User(mut problems) = error else { return error };
+    for problem in problems.iter_mut().filter(|problem| problem.message.starts_with("the vocabulary has no")) {
+        problem.hint = Some("--skip-unknown leaves such characters out and counts them".to_owned());
+    }
+    Error::User(problems)
 }
 
 /// Prints why a model is not compiled.

@@ -12,7 +12,10 @@ use hatchery::{
         log::{self, Metric},
     },
     session::{Options, Session, Source},
-    train::{Observer, Training, origin::Start},
+    train::{
+        Observer, Training,
+        origin::{Origin, Start},
+    },
 };
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -34,6 +37,7 @@ pub(crate) fn run(run: Option<&Path>, root: &Path, from: Option<&Path>, librarie
         .hint("it was made by an earlier version: train it again")
         .into());
     }
+    refuse_changed(&run)?;
     let vocabulary = start.as_ref().map(|start| start.vocabulary(&session.experiment)).transpose()?;
     let data = session.data_with(vocabulary)?;
     let mut network = session.network(data.vocabulary.clone())?;
@@ -75,6 +79,16 @@ pub(crate) fn run(run: Option<&Path>, root: &Path, from: Option<&Path>, librarie
         elsewhere.join("; ")
     };
     Err(Error::internal(format!("{name} is not reproduced: the differences are listed above"), why))
+}
+
+/// # Errors
+/// When values changed while the run was resumed: no experiment has both.
+fn refuse_changed(run: &RunDirectory) -> Result<()> {
+    let changes = Origin::read(run)?.map_or_else(Vec::new, |origin| origin.changes);
+    let Some(change) = changes.first() else { return Ok(()) };
+    let what = format!("`{}` cannot be reproduced: values changed when it was resumed", run.path().display());
+    let when = format!("after {} updates: {}", change.updates, change.keys.join("; "));
+    Err(Problem::new(what).note(when).into())
 }
 
 /// Whether the recorded command line has `--from`.

@@ -21,7 +21,7 @@ use hatchery::{
 
 use crate::arguments::ResumeTest;
 
-/// How often the updates are doubled when a process ends before it is killed.
+/// The number of attempts, each with twice the updates of the one before, while a process ends before it is killed.
 const ATTEMPTS: u32 = 6;
 
 pub(crate) fn run(arguments: &ResumeTest) -> Result<()> {
@@ -49,7 +49,7 @@ fn judge(steps: u64, differences: &[String]) -> Result<()> {
     Err(Error::Internal { message, cause: None })
 }
 
-/// The differences; `None` if the process ended before it was killed.
+/// The differences between the two runs; `None` if the process ended before it was killed.
 fn attempt(arguments: &ResumeTest, steps: u64) -> Result<Option<Vec<String>>> {
     let folder = super::temporary_folder()?;
     let (alone, killed) = (folder.path().join("alone"), folder.path().join("killed"));

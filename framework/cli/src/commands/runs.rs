@@ -1,92 +1,91 @@
-//! `hatchery runs list` and `hatchery runs show`.
+//! `hatchery runs show` and `hatchery runs metrics`: what one run recorded.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use hatchery::{
     error::{Problem, Result},
     plot::chart,
     run::{
-        directory::{self, RunDirectory, RunRef, Summary, Validation, diverged},
-        log::{self, Metric, SampleRow},
+        directory::{self, RunDirectory, RunRef, Validation, diverged},
+        log::{self, Metric, SampleRow, Time},
+        seal,
     },
 };
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
-use crate::show::{self, Column};
+use crate::show;
 
 /// The legend of the losses in the tables.
 pub(crate) const LOSSES: &str =
     "nats per character; training and validation: the last ones; best: the lowest validation, in best.safetensors";
-
-/// Prints one line per run.
-pub(crate) fn list(root: &Path, json: bool) -> Result<()> {
-    let runs = directory::list(root)?;
-    if json {
-        runs.iter().for_each(|run| out!("{}", row(run)));
-        return Ok(());
-    }
-    if runs.is_empty() {
-        out!("there are no runs in {} yet: hatchery train EXPERIMENT.toml", root.display());
-        return Ok(());
-    }
-    let nats = |valid: Option<Validation>| loss(valid.map(|valid| valid.nats));
-    let columns = [
-        Column::left("run", runs.iter().map(name).collect()),
-        Column::right("updates", runs.iter().map(|run| run.updates.to_string()).collect()),
-        Column::right("training", runs.iter().map(|run| loss(run.loss)).collect()),
-        Column::right("validation", runs.iter().map(|run| nats(run.valid)).collect()),
-        Column::right("best", runs.iter().map(|run| nats(run.best)).collect()),
-        Column::left("state", runs.iter().map(state).collect()),
-    ];
-    show::table(&columns).iter().for_each(|line| out!("{line}"));
-    out!("\n{LOSSES}");
-    Ok(())
-}
-
-fn row(run: &Summary) -> serde_json::Value {
-    json!({
-        "run": name(run),
-        "updates": run.updates,
-        "training": run.loss,
-        "validation": run.valid,
-        "best": run.best,
-        "state": state(run),
-    })
-}
-
-fn name(run: &Summary) -> String {
-    format!("{}/{}", run.name, run.id)
-}
-
-fn state(run: &Summary) -> String {
-    let is_locked = || RunDirectory::open(&run.path).is_ok_and(|directory| directory.is_locked());
-    let state = if run.finished {
-        "finished"
-    } else if is_locked() {
-        "training"
-    } else {
-        "interrupted"
-    };
-    if run.diverged { format!("{state}, diverged") } else { state.to_owned() }
-}
 
 /// A loss in a table.
 pub(crate) fn loss(nats: Option<f64>) -> String {
     nats.map_or("–".to_owned(), |nats| show::loss(nats, 4))
 }
 
+/// The folder of the run that an argument names, by default of the newest run.
+pub(crate) fn folder(run: Option<&Path>, root: &Path) -> Result<RunDirectory> {
+    match directory::resolve(run, root)? {
+        RunRef::Run(run) => Ok(run),
+        RunRef::Checkpoint(path) => {
+            Err(Problem::new(format!("`{}` is a checkpoint, not a run's folder", path.display()))
+                .hint("name the folder that it lies in")
+                .into())
+        }
+    }
+}
+
+/// Prints the metrics of a run, one line each, with the seconds since its beginning.
+pub(crate) fn metrics(run: Option<&Path>, root: &Path, json: bool) -> Result<()> {
+    let run = folder(run, root)?;
+    let metrics: Vec<Metric> = log::read(&run.metrics())?;
+    let times: BTreeMap<u64, f64> =
+        log::read::<Time>(&run.times())?.into_iter().map(|time| (time.step, time.seconds)).collect();
+    let rows = metrics.iter().map(|metric| columns(metric, times.get(&metric.step).copied())).collect::<Vec<_>>();
+    // All columns: the first line has validation if any has.
+    let heads: Vec<&str> =
+        rows.iter().max_by_key(|row| row.len()).into_iter().flatten().map(|(head, _)| &**head).collect();
+    if !json && !rows.is_empty() {
+        out!("{}", heads.join(","));
+    }
+    for row in &rows {
+        if json {
+            out!("{}", Value::Object(row.clone()));
+        } else {
+            let cell =
+                |head: &&str| row.get(*head).filter(|value| !value.is_null()).map_or(String::new(), Value::to_string);
+            out!("{}", heads.iter().map(cell).collect::<Vec<_>>().join(","));
+        }
+    }
+    Ok(())
+}
+
+/// The numbers of a line of metrics under their names, those of validation as `valid_…`.
+fn columns(metric: &Metric, seconds: Option<f64>) -> Map<String, Value> {
+    let mut row = Map::new();
+    row.insert("step".to_owned(), metric.step.into());
+    row.insert("seconds".to_owned(), seconds.into());
+    let Ok(Value::Object(all)) = serde_json::to_value(metric) else { return row };
+    for (key, value) in all {
+        match value {
+            Value::Object(valid) => {
+                row.extend(valid.into_iter().map(|(inner, value)| (format!("{key}_{inner}"), value)))
+            }
+            value => {
+                row.insert(key, value);
+            }
+        }
+    }
+    row
+}
+
 /// Prints a run's experiment, its loss curve, and its last report.
 pub(crate) fn show(run: Option<&Path>, root: &Path, json: bool) -> Result<()> {
-    let run = match directory::resolve(run, root)? {
-        RunRef::Run(run) => run,
-        RunRef::Checkpoint(path) => {
-            return Err(Problem::new(format!("`{}` is a checkpoint, not a run's folder", path.display()))
-                .hint("name the folder that it lies in")
-                .into());
-        }
-    };
+    let run = folder(run, root)?;
     let experiment = run.recorded_experiment()?;
     let metrics: Vec<Metric> = log::read(&run.metrics())?;
+    seal::changed_since_checkpoint(&run).iter().for_each(super::warn);
     let mut samples: Vec<SampleRow> = log::read(&run.samples())?;
     if let Some(last) = samples.last().map(|sample| sample.step) {
         samples.retain(|sample| sample.step == last);
@@ -98,6 +97,7 @@ pub(crate) fn show(run: Option<&Path>, root: &Path, json: bool) -> Result<()> {
             "{}",
             json!({
                 "run": run.to_string(),
+                "note": run.note()?,
                 "experiment": experiment,
                 "training": training,
                 "validation": valid,
@@ -109,6 +109,9 @@ pub(crate) fn show(run: Option<&Path>, root: &Path, json: bool) -> Result<()> {
         return Ok(());
     }
     out!("{}\n", run.path().display());
+    if let Some(note) = run.note()? {
+        out!("{note}\n");
+    }
     out!("{experiment}");
     curve(&metrics);
     if let Some(last) = samples.last().map(|sample| sample.step) {

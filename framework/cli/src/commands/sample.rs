@@ -1,30 +1,48 @@
 //! `hatchery sample`: text from a trained model.
 
-use std::io::{IsTerminal, Write};
+use std::{
+    io::{IsTerminal, Write},
+    path::{Path, PathBuf},
+};
 
 use hatchery::{
     data::encode_prefix,
     error::{Error, Problem, Result},
     inspect::{
+        beam::beam,
         generate::{GeneratedText, Request, generate, likely},
         novelty::{NoveltyReport, novelty},
     },
     network::{Network, samplers},
     plugins::Registry,
+    session::Session,
+    visible,
 };
 use serde_json::json;
 
 use crate::{arguments::Sample, show};
 
 pub(crate) fn run(arguments: &Sample) -> Result<()> {
-    let samplers: Vec<_> = chain(&arguments.sampler)?.into_iter().collect();
-    let session = super::open_model(arguments.run.as_deref(), &arguments.place, &samplers)?;
-    let (mut network, _) = super::restore(&session)?;
+    let samplers: Vec<_> = chain(&specs(arguments))?.into_iter().collect();
+    let (session, mut network) = open(arguments.chosen.first().map(PathBuf::as_path), arguments, &samplers)?;
+    if let [_, others @ ..] = arguments.chosen.as_slice()
+        && !others.is_empty()
+    {
+        let others = others.iter().map(|run| Ok(open(Some(run), arguments, &samplers)?.1)).collect::<Result<_>>()?;
+        network = network.average(others)?;
+    }
 
     let defaults = network.experiment.sample.clone();
     if let Some(count) = arguments.next {
         let prefix = arguments.prefix.as_ref().unwrap_or(&defaults.prefix);
         return next(&mut network, prefix, count as usize, arguments.json);
+    }
+    if let Some(width) = arguments.beam {
+        // The file's chain is made for drawing; one that is asked for says what may follow.
+        if samplers.is_empty() {
+            network.samplers.clear();
+        }
+        return search(arguments, &mut network, width as usize);
     }
     if arguments.interactive {
         return interact(arguments, &mut network, &session.registry);
@@ -42,13 +60,52 @@ pub(crate) fn run(arguments: &Sample) -> Result<()> {
         all = draw(&mut network, &request, None, arguments.json)?;
     }
     for &temperature in &arguments.temperature {
-        network.samplers = at_temperature(&network, temperature, &session.registry)?;
+        network.samplers = at_temperature(arguments, &network, temperature, &session.registry)?;
         all.extend(draw(&mut network, &request, Some(temperature), arguments.json)?);
     }
     if arguments.novelty {
         let data = session.data()?;
         super::warn_of_another_text(&session, &data);
         report(&novelty(&data, &all), &all, arguments.json);
+    }
+    Ok(())
+}
+
+/// A model, with a note if its run has another checkpoint.
+fn open(run: Option<&Path>, arguments: &Sample, samplers: &[String]) -> Result<(Session, Network)> {
+    let (session, checkpoint) = super::open_model(run, &arguments.place, samplers)?;
+    let (network, progress) = super::restore(&session)?;
+    if let Some(remark) = checkpoint.remark(progress.updates) {
+        say!("{remark}");
+    }
+    Ok((session, network))
+}
+
+/// The samplers of the command line, the short forms among them.
+fn specs(arguments: &Sample) -> Vec<String> {
+    let top_k = arguments.top_k.map(|k| format!("top-k:k={k}"));
+    let top_p = arguments.top_p.map(|p| format!("top-p:p={p:?}"));
+    arguments.sampler.iter().cloned().chain(top_k).chain(top_p).collect()
+}
+
+/// The most likely continuations.
+fn search(arguments: &Sample, network: &mut Network, width: usize) -> Result<()> {
+    let defaults = network.experiment.sample.clone();
+    let request = Request {
+        prefix: arguments.prefix.clone().unwrap_or(defaults.prefix),
+        count: width,
+        length: arguments.length.map_or(defaults.length, |length| length as usize),
+        seed: 0,
+        occasion: "beam".to_owned(),
+        capitalize: defaults.capitalize,
+    };
+    for (index, found) in beam(network, &request, width)?.into_iter().enumerate() {
+        let (nats, text) = (found.nats, found.sequence.text);
+        if arguments.json {
+            out!("{}", json!({ "index": index, "nats": nats, "text": text }));
+        } else {
+            out!("{nats:>9.4}  {text}");
+        }
     }
     Ok(())
 }
@@ -70,13 +127,13 @@ fn chain(samplers: &[String]) -> Result<Option<String>> {
     Ok((!tables.is_empty()).then(|| format!("sampler=[{}]", tables.join(", "))))
 }
 
-/// The most likely next characters.
+/// Prints the most likely next characters with their probabilities.
 fn next(network: &mut Network, prefix: &str, count: usize, json: bool) -> Result<()> {
     for (symbol, probability) in likely(network, prefix)?.into_iter().take(count) {
         if json {
             out!("{}", json!({ "symbol": symbol, "probability": probability }));
         } else {
-            out!("{:<6} {probability:.6}", symbol.escape_debug().to_string());
+            out!("{:<6} {probability:.6}", visible::symbol(symbol));
         }
     }
     Ok(())
@@ -85,7 +142,7 @@ fn next(network: &mut Network, prefix: &str, count: usize, json: bool) -> Result
 /// Prompts for the beginning of a text and continues it character by character, until an empty line or the end of input.
 fn interact(arguments: &Sample, network: &mut Network, registry: &Registry) -> Result<()> {
     if let [temperature, ..] = arguments.temperature[..] {
-        network.samplers = at_temperature(network, temperature, registry)?;
+        network.samplers = at_temperature(arguments, network, temperature, registry)?;
     }
     let failed = |error| Error::internal("cannot read what was typed", error);
     for number in 0.. {
@@ -115,7 +172,7 @@ fn interact(arguments: &Sample, network: &mut Network, registry: &Registry) -> R
     Ok(())
 }
 
-/// Prints how much of the samples is copied.
+/// Prints the comparison of the samples with the training split.
 fn report(copied: &[NoveltyReport], samples: &[GeneratedText], json: bool) {
     let verbatim = copied.iter().filter(|copied| copied.is_verbatim).count();
     if json {
@@ -147,8 +204,9 @@ fn report(copied: &[NoveltyReport], samples: &[GeneratedText], json: bool) {
     }
 }
 
-/// A sampler chain of one temperature; 0 is greedy.
+/// A sampler chain of one temperature, 0 is greedy, and then --top-k and --top-p.
 fn at_temperature(
+    arguments: &Sample,
     network: &Network,
     temperature: f64,
     registry: &Registry,
@@ -165,7 +223,10 @@ fn at_temperature(
         json!({ "type": "temperature", "temperature": temperature })
     };
     let part = serde_json::from_value(part).map_err(|error| Error::internal("cannot set the temperature", error))?;
-    experiment.sampler = vec![part];
+    if arguments.top_k.is_none() && arguments.top_p.is_none() {
+        experiment.sampler.clear();
+    }
+    experiment.sampler.insert(0, part);
     samplers(&experiment, registry)
 }
 

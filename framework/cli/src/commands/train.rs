@@ -7,9 +7,10 @@ use hatchery::{
     error::{Problem, Result},
     experiment::{Experiment, reading},
     plot::{Histogram, Series, histogram_svg, loss_curve},
+    plugins::Registry,
     run::{
-        directory::{self, RunDirectory, RunRef, Summary},
-        environment::Environment,
+        directory::{self, RunDirectory, RunRef, Summary, Validation, diverged},
+        environment::{End, Environment},
         log::{self, Metric},
         replace,
     },
@@ -23,7 +24,8 @@ use hatchery::{
 };
 use hatchery_cli::interrupt::Interrupt;
 
-use crate::{arguments::Train, progress::Display};
+use super::{checkpoint::Chosen, schema};
+use crate::{arguments::Train, progress::Display, show::loss};
 
 /// Trains, and returns the exit status.
 pub(crate) fn run(arguments: &Train) -> Result<u8> {
@@ -40,8 +42,8 @@ pub(crate) fn run(arguments: &Train) -> Result<u8> {
 /// Trains from the first update.
 fn begin(arguments: &Train, file: &Path) -> Result<u8> {
     let session = super::open_file(file, &arguments.libraries, overrides(arguments))?;
-    let from = arguments.from.as_ref().map(|run| directory::resolve(Some(run), &arguments.runs)).transpose()?;
-    let start = from.map(|run| Start::read(&run.checkpoint())).transpose()?;
+    let from = arguments.from.as_ref().map(|run| Chosen::find(Some(run), &arguments.runs, false)).transpose()?;
+    let start = from.as_ref().map(|from| Start::read(&from.run.checkpoint())).transpose()?;
     let vocabulary = start.as_ref().map(|start| start.vocabulary(&session.experiment)).transpose()?;
     let data = session.data_with(vocabulary)?;
     fits(&session.experiment, &data, &session.registry)?;
@@ -52,6 +54,9 @@ fn begin(arguments: &Train, file: &Path) -> Result<u8> {
     super::remark(&network);
     if !arguments.progress.quiet {
         mention_interrupted(&arguments.runs, &network.experiment.name)?;
+        if let (Some(from), Some(start)) = (&from, &start) {
+            mention_start(from, start.updates());
+        }
     }
     let interrupt = Interrupt::watch()?;
     let directory = RunDirectory::create(&arguments.runs, &network.experiment.name)?;
@@ -64,7 +69,7 @@ fn begin(arguments: &Train, file: &Path) -> Result<u8> {
             // could not be resumed.
             training.save()?;
         }
-        train(training, environment_of, &mut display)
+        train(training, environment_of, &session.registry, &mut display)
     });
     drop(lock);
     if trained.is_err() && !directory.checkpoint().exists() {
@@ -98,6 +103,13 @@ fn resume(arguments: &Train, file: Option<&Path>, run: Option<&Path>) -> Result<
                 let updates = then.progress.updates;
                 say!("{folder} already has all its {updates} updates; for more: --set train.steps=…");
             }
+            Some(_) if training.is_out_of_patience() => {
+                let reports = training.progress.stale;
+                say!(
+                    "{folder} ended by patience, {reports} reports after its best; for more: --set train.patience={}",
+                    2 * reports
+                );
+            }
             Some(then) => {
                 say!("resuming {folder} after {} of {} updates", then.progress.updates, training.updates());
             }
@@ -111,7 +123,8 @@ fn resume(arguments: &Train, file: Option<&Path>, run: Option<&Path>) -> Result<
     }
     let mut display = Display::new(&arguments.progress, &training.network, &data, interrupt);
     let before = Environment::read(&directory.environment()).ok();
-    let trained = train(training, |experiment| environment_of(experiment).after(before), &mut display);
+    let trained =
+        train(training, |experiment| environment_of(experiment).after(before), &session.registry, &mut display);
     drop(lock);
     trained
 }
@@ -137,6 +150,17 @@ fn mention_interrupted(root: &Path, name: &str) -> Result<()> {
     Ok(())
 }
 
+/// Prints with which checkpoint the run begins, and how to begin with the other.
+fn mention_start(from: &Chosen, updates: u64) {
+    let RunRef::Run(run) = &from.run else {
+        return say!("beginning with {}, after {updates} updates", from.name());
+    };
+    let other = from.other().filter(|other| *other != updates);
+    let other =
+        other.map_or(String::new(), |best| format!("; the best is after {best}: --from {}", run.best().display()));
+    say!("beginning with the {} checkpoint, after {updates} updates{other}", from.name());
+}
+
 fn overrides(arguments: &Train) -> Vec<String> {
     super::overrides(&arguments.overrides, arguments.device.as_deref())
 }
@@ -148,15 +172,15 @@ fn jump(training: &Training<'_>, then: &Experiment) {
     if before == total || updates == 0 || updates >= total || !then.schedule.depends_on_steps() {
         return;
     }
-    let rate = |step, total| {
-        let factor = schedule::factor(&then.schedule, step, total, training.data.train.steps_per_epoch());
-        then.optimizer.learning_rate() * factor * training.progress.rate_factor
+    let rate = |experiment: &Experiment, step, total| {
+        let factor = schedule::factor(&experiment.schedule, step, total, training.data.train.steps_per_epoch());
+        experiment.optimizer.learning_rate() * factor * training.progress.rate_factor
     };
     let short = |rate: f64| if rate == 0.0 { "0".to_owned() } else { format!("{rate:.1e}") };
     say!(
         "the learning rate goes from {} to {}: its schedule was that of {before} steps and is now that of {total}",
-        short(rate(updates - 1, before)),
-        short(rate(updates, total)),
+        short(rate(then, updates - 1, before)),
+        short(rate(&training.network.experiment, updates, total)),
     );
 }
 
@@ -164,6 +188,7 @@ fn jump(training: &Training<'_>, then: &Experiment) {
 fn train(
     mut training: Training<'_>,
     environment: impl FnOnce(&Experiment) -> Environment,
+    registry: &Registry,
     display: &mut Display,
 ) -> Result<u8> {
     let directory = training.directory;
@@ -173,15 +198,40 @@ fn train(
     let start = Instant::now();
     let ending = training.run(display);
     let seconds = start.elapsed().as_secs_f64();
-    let finished = matches!(ending, Ok(Ending::Finished | Ending::Early));
-    environment.end(training.progress.updates, seconds, finished);
+    let end = match &ending {
+        Ok(Ending::Finished) => End::Finished,
+        Ok(Ending::Early) => End::Patience,
+        Ok(Ending::Stopped) => End::Stopped,
+        Err(_) if training.has_diverged => End::Diverged,
+        Err(_) => End::Failed,
+    };
+    environment.end(training.progress.updates, seconds, end);
     environment.write(&directory.environment())?;
     draw(directory, &experiment)?;
     draw_lengths(directory, &experiment, training.data)?;
     let ending = ending?;
+    if let Some(root) = directory.path().parent().and_then(Path::parent) {
+        schema::write(root, registry)?;
+    }
     display.finished(&training, ending, seconds);
+    warn_of_divergence(directory)?;
     out!("{}", directory.path().display());
     Ok(if ending == Ending::Stopped { Interrupt::STATUS } else { 0 })
+}
+
+/// Warns if the losses of a training that came to its end say that it has diverged.
+fn warn_of_divergence(directory: &RunDirectory) -> Result<()> {
+    let metrics: Vec<Metric> = log::read(&directory.metrics())?;
+    if let (true, Some(first), Some(last)) = (diverged(&metrics), metrics.first(), metrics.last()) {
+        let [first, last] = [first, last].map(|metric| loss(metric.nats(), 4));
+        let problem = Problem::new("the training has diverged");
+        let problem = problem.note(format!("training loss: {first} nats per character at first, {last} at the end"));
+        super::warn(
+            &problem
+                .hint("lower optimizer.learning-rate, or clip gradients ([[clipper]] type = \"norm\", limit = 1.0)"),
+        );
+    }
+    Ok(())
 }
 
 fn environment_of(experiment: &Experiment) -> Environment {
@@ -215,7 +265,14 @@ fn draw(directory: &RunDirectory, experiment: &Experiment) -> Result<()> {
         .collect();
     let mut series = vec![Series { label: "training".to_owned(), points: train, ..Series::default() }];
     if !valid.is_empty() {
-        series.push(Series { label: "validation".to_owned(), points: valid, ..Series::default() });
+        let best = Validation::of(&metrics).1;
+        let best = best.map_or(String::new(), |best| format!(", best {} at step {}", loss(best.nats, 4), best.step));
+        series.push(Series {
+            label: format!("validation{best}"),
+            points: valid,
+            is_measured: true,
+            ..Series::default()
+        });
     }
     let picture = loss_curve(&series, &experiment.name, "nats per character");
     replace::text(&directory.picture(), &picture)

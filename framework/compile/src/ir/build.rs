@@ -2,7 +2,7 @@
 
 use super::{
     graph::{Graph, Node, Rows, Shape},
-    op::{Binary, Leaf, Op, Ternary, Unary},
+    op::{Axis, BatchedDims, Binary, Leaf, Op, Reduce, Ternary, Unary},
 };
 use crate::id::NodeId;
 
@@ -61,6 +61,7 @@ impl Graph {
             _ => {}
         }
         // The order of the operands of a commutative operation makes no other node.
+        let [a, b] = self.aligned([a, b], shape.columns);
         let commutes = matches!(function, Binary::Add | Binary::Mul | Binary::Equal);
         let (a, b) = if commutes && a > b { (b, a) } else { (a, b) };
         self.add(Op::Zip(function, a, b), shape)
@@ -70,12 +71,121 @@ impl Graph {
         let partial = self.broadcast(mask, yes);
         let partial = self.fill(0.0, partial);
         let shape = self.broadcast(partial, no);
+        let [mask, yes, no] = self.aligned([mask, yes, no], shape.columns);
         self.add(Op::Fuse(Ternary::Select, mask, yes, no), shape)
     }
 
-    /// The same matrix in memory, for operations that cannot read a fill.
+    /// Operands of an element-wise operation, of which those that repeat along too many axes are copied.
+    fn aligned<const N: usize>(&mut self, mut operands: [NodeId; N], columns: usize) -> [NodeId; N] {
+        for index in 0..N {
+            if self.blocks_of(&operands, columns).is_none() {
+                operands[index] = self.materialize(operands[index]);
+            }
+        }
+        operands
+    }
+
+    /// The same matrix in memory, for operations that can read no fill of the batch and nothing that repeats.
     pub(crate) fn materialize(&mut self, a: NodeId) -> NodeId {
-        if self.fill_of(a).is_some() && self.is_batch(a) { self.add(Op::Map(Unary::Copy, a), self.shape(a)) } else { a }
+        let is_in_memory = match self[a].op {
+            Op::Fill(_) => !self.is_batch(a),
+            Op::Repeat(..) => false,
+            _ => true,
+        };
+        if is_in_memory { a } else { self.add(Op::Map(Unary::Copy, a), self.shape(a)) }
+    }
+
+    /// A value that may be a fill, but does not repeat.
+    pub(crate) fn in_memory(&mut self, part: NodeId) -> NodeId {
+        if matches!(self[part].op, Op::Repeat(..)) { self.materialize(part) } else { part }
+    }
+
+    /// A matrix with each entry as often as the axis has entries.
+    pub(crate) fn repeat(&mut self, a: NodeId, axis: Axis) -> NodeId {
+        let shape = Shape { columns: axis.columns(), ..self.shape(a) };
+        match self.fill_of(a) {
+            _ if axis.count == 1 => a,
+            Some(value) => self.fill(value, shape),
+            None => {
+                let a = self.materialize(a);
+                self.add(Op::Repeat(a, axis), shape)
+            }
+        }
+    }
+
+    /// One entry for those along an axis.
+    pub(crate) fn reduce(&mut self, function: Reduce, a: NodeId, axis: Axis) -> NodeId {
+        let shape = Shape { columns: axis.reduced(), ..self.shape(a) };
+        match self.fill_of(a) {
+            _ if axis.count == 1 => a,
+            Some(value) if function == Reduce::Sum => self.fill(value * axis.count as f64, shape),
+            Some(value) => self.fill(value, shape),
+            None => {
+                let a = self.materialize(a);
+                self.add(Op::Reduce(function, a, axis), shape)
+            }
+        }
+    }
+
+    /// Sums of the entries along the last axis up to each, or from each on.
+    pub(crate) fn cumulative_sum(&mut self, a: NodeId, axis: Axis, is_reverse: bool) -> NodeId {
+        let (shape, a) = (self.shape(a), self.materialize(a));
+        self.add(Op::CumulativeSum(a, axis, is_reverse), shape)
+    }
+
+    /// The columns `[outer, count, inner]` as `[outer, inner, count]`.
+    pub(crate) fn exchange(&mut self, a: NodeId, axis: Axis) -> NodeId {
+        let back = Axis { count: axis.inner, inner: axis.count, ..axis };
+        match self[a].op {
+            _ if axis.count == 1 || axis.inner == 1 => a,
+            Op::Fill(_) => a,
+            Op::Exchange(inner, known) if known == back => inner,
+            _ => {
+                let (shape, a) = (self.shape(a), self.materialize(a));
+                self.add(Op::Exchange(a, axis), shape)
+            }
+        }
+    }
+
+    /// Products of the matrices that each row holds.
+    pub(crate) fn batched(&mut self, mut of: BatchedDims, a: NodeId, b: NodeId) -> NodeId {
+        let shape = Shape::batch(of.count * of.rows * of.columns);
+        if [a, b].iter().any(|&factor| self.fill_of(factor) == Some(0.0)) {
+            return self.fill(0.0, shape);
+        }
+        let a = self.factor(&mut of, 0, a);
+        let b = self.factor(&mut of, 1, b);
+        self.add(Op::Batched { of, a, b, init: None }, shape)
+    }
+
+    /// A factor in memory. One whose rows and columns were exchanged is read as it lies before that.
+    fn factor(&mut self, of: &mut BatchedDims, index: usize, id: NodeId) -> NodeId {
+        let [rows, columns] = if index == 0 { [of.rows, of.depth] } else { [of.depth, of.columns] };
+        let before = if of.transposed[index] { [rows, columns] } else { [columns, rows] };
+        match self[id].op {
+            Op::Exchange(inner, axis) if (axis.outer, [axis.count, axis.inner]) == (of.count, before) => {
+                of.transposed[index] = !of.transposed[index];
+                inner
+            }
+            _ => self.materialize(id),
+        }
+    }
+
+    /// The same elements, row by row, of a static matrix in another shape.
+    pub(crate) fn reshape(&mut self, a: NodeId, shape: Shape) -> NodeId {
+        match self[a].op {
+            _ if self.shape(a) == shape => a,
+            Op::Fill(bits) => self.add(Op::Fill(bits), shape),
+            Op::Reshape(inner) => self.reshape(inner, shape),
+            Op::Exchange(inner, Axis { outer: 1, count, inner: last }) if shape == Shape::fixed(last, count) => {
+                let before = self.reshape(inner, Shape::fixed(count, last));
+                self.transpose(before)
+            }
+            _ => {
+                let a = self.materialize(a);
+                self.add(Op::Reshape(a), shape)
+            }
+        }
     }
 
     /// `a · b`.
@@ -105,7 +215,10 @@ impl Graph {
             Op::Transpose(inner) => inner,
             Op::Outer(left, right) => self.outer(right, left),
             Op::Fill(bits) => self.add(Op::Fill(bits), shape),
-            _ => self.add(Op::Transpose(a), shape),
+            _ => {
+                let a = self.materialize(a);
+                self.add(Op::Transpose(a), shape)
+            }
         }
     }
 
@@ -131,7 +244,10 @@ impl Graph {
                 }
                 self.add(Op::Slice { of, row, column }, shape)
             }
-            _ => self.add(Op::Slice { of, row, column }, shape),
+            _ => {
+                let of = self.materialize(of);
+                self.add(Op::Slice { of, row, column }, shape)
+            }
         }
     }
 
@@ -141,6 +257,7 @@ impl Graph {
         }
         let columns = parts.iter().map(|&part| self.columns(part)).sum();
         let shape = Shape { rows: self.shape(parts[0]).rows, columns };
+        let parts = parts.into_iter().map(|part| self.in_memory(part)).collect();
         self.add(Op::ConcatColumns(parts), shape)
     }
 
@@ -150,6 +267,7 @@ impl Graph {
         }
         let rows = parts.iter().map(|&part| self.static_rows(part)).sum();
         let shape = Shape::fixed(rows, self.columns(parts[0]));
+        let parts = parts.into_iter().map(|part| self.in_memory(part)).collect();
         self.add(Op::ConcatRows(parts), shape)
     }
 
@@ -166,12 +284,6 @@ impl Graph {
     }
 
     pub(crate) fn sum_columns(&mut self, a: NodeId) -> NodeId {
-        let Shape { rows, columns } = self.shape(a);
-        let shape = Shape { rows, columns: 1 };
-        match self.fill_of(a) {
-            _ if columns == 1 => a,
-            Some(value) => self.fill(value * columns as f64, shape),
-            None => self.add(Op::SumColumns(a), shape),
-        }
+        self.reduce(Reduce::Sum, a, Axis::all(self.columns(a)))
     }
 }

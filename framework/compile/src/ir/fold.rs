@@ -1,6 +1,7 @@
 //! Constant folding: the value of an operation whose operands are known when the model is compiled.
 
 use super::op::{Binary, Unary};
+use crate::kernels::{Element, erf};
 
 impl Unary {
     /// Its value.
@@ -21,6 +22,10 @@ impl Unary {
             Self::Relu => x.max(0.0),
             Self::Sin => x.sin(),
             Self::Cos => x.cos(),
+            Self::Floor => x.floor(),
+            Self::Round => x.round_ties_even(),
+            Self::Erf => erf(x),
+            Self::LogSigmoid => x.min(0.0) - (-x.abs()).exp().ln_1p(),
         }
     }
 }
@@ -62,6 +67,7 @@ impl Binary {
                     b
                 }
             }
+            Self::Remainder => a.remainder(b),
         }
     }
 }

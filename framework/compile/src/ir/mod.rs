@@ -1,5 +1,6 @@
 //! The intermediate representation: a graph of matrices, and the lowering of recorded Burn operations into it.
 
+pub(crate) mod blocks;
 pub(crate) mod build;
 pub(crate) mod fold;
 pub(crate) mod graph;

@@ -55,6 +55,11 @@ pub(crate) enum Unary {
     Relu,
     Sin,
     Cos,
+    Floor,
+    /// To the nearest integer, halves to the even one.
+    Round,
+    Erf,
+    LogSigmoid,
 }
 
 /// A function of two elements. Comparisons give 1 or 0.
@@ -78,6 +83,8 @@ pub(crate) enum Binary {
     Max,
     /// The smaller; the second when one is NaN.
     Min,
+    /// The remainder, with the sign of the divisor.
+    Remainder,
 }
 
 /// A function of three elements.
@@ -95,6 +102,51 @@ pub(crate) enum Ternary {
     TanhGradient,
     /// `b c a (1 − a)`.
     SigmoidGradient,
+}
+
+/// What becomes of the entries along an axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Reduce {
+    Sum,
+    Max,
+    /// The largest, as a number that no gradient passes.
+    MaxConstant,
+}
+
+/// An axis of the columns of a matrix, which are `[outer, count, inner]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Axis {
+    pub(crate) outer: usize,
+    pub(crate) count: usize,
+    pub(crate) inner: usize,
+}
+
+impl Axis {
+    /// All columns.
+    pub(crate) fn all(columns: usize) -> Self {
+        Self { outer: 1, count: columns, inner: 1 }
+    }
+
+    /// The number of columns.
+    pub(crate) fn columns(self) -> usize {
+        self.outer * self.count * self.inner
+    }
+
+    /// The columns that are left when the axis is reduced to one entry.
+    pub(crate) fn reduced(self) -> usize {
+        self.outer * self.inner
+    }
+}
+
+/// Products of the matrices that each row holds: `count` of `[rows, depth] · [depth, columns]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct BatchedDims {
+    pub(crate) count: usize,
+    pub(crate) rows: usize,
+    pub(crate) depth: usize,
+    pub(crate) columns: usize,
+    /// Whether each factor is stored with rows and columns exchanged.
+    pub(crate) transposed: [bool; 2],
 }
 
 /// The operation of a node.
@@ -126,10 +178,17 @@ pub(crate) enum Op {
     ConcatRows(Vec<NodeId>),
     /// The sum of all rows: `[1, columns]`.
     SumRows(NodeId),
-    /// The sum of all columns: `[rows, 1]`.
-    SumColumns(NodeId),
-    /// The largest entry of each row: `[rows, 1]`.
-    MaxColumns(NodeId),
+    /// One entry for those along an axis of the columns.
+    Reduce(Reduce, NodeId, Axis),
+    /// Every entry as often as the axis has entries: what element-wise operations read with other strides. Nothing else
+    /// reads it, and it is never in memory.
+    Repeat(NodeId, Axis),
+    /// Sums of the entries along an axis up to each, or with `true` from each on; `inner` is 1.
+    CumulativeSum(NodeId, Axis, bool),
+    /// The columns `[outer, count, inner]` as `[outer, inner, count]`.
+    Exchange(NodeId, Axis),
+    /// Products of the matrices that each row holds, plus `init` if there is one.
+    Batched { of: BatchedDims, a: NodeId, b: NodeId, init: Option<NodeId> },
     /// The same elements, row by row, in another shape; static matrices only.
     Reshape(NodeId),
 }
@@ -143,11 +202,14 @@ impl Op {
             | Self::Transpose(a)
             | Self::Slice { of: a, .. }
             | Self::SumRows(a)
-            | Self::SumColumns(a)
-            | Self::MaxColumns(a)
+            | Self::Reduce(_, a, _)
+            | Self::Repeat(a, _)
+            | Self::CumulativeSum(a, ..)
+            | Self::Exchange(a, _)
             | Self::Reshape(a) => vec![*a],
             Self::Zip(_, a, b) | Self::Outer(a, b) => vec![*a, *b],
             Self::Fuse(_, a, b, c) => vec![*a, *b, *c],
+            Self::Batched { a, b, init, .. } => [*a, *b].into_iter().chain(*init).collect(),
             Self::Linear { terms, init } => terms.iter().flat_map(|&(a, b)| [a, b]).chain(*init).collect(),
             Self::ConcatColumns(parts) | Self::ConcatRows(parts) => parts.clone(),
         }
@@ -169,14 +231,23 @@ impl Op {
             Self::ConcatColumns(parts) => Self::ConcatColumns(parts.iter().map(|&part| to(part)).collect()),
             Self::ConcatRows(parts) => Self::ConcatRows(parts.iter().map(|&part| to(part)).collect()),
             Self::SumRows(a) => Self::SumRows(to(*a)),
-            Self::SumColumns(a) => Self::SumColumns(to(*a)),
-            Self::MaxColumns(a) => Self::MaxColumns(to(*a)),
+            Self::Reduce(function, a, axis) => Self::Reduce(*function, to(*a), *axis),
+            Self::Repeat(a, axis) => Self::Repeat(to(*a), *axis),
+            Self::CumulativeSum(a, axis, is_reverse) => Self::CumulativeSum(to(*a), *axis, *is_reverse),
+            Self::Exchange(a, axis) => Self::Exchange(to(*a), *axis),
+            Self::Batched { of, a, b, init } => Self::Batched { of: *of, a: to(*a), b: to(*b), init: init.map(to) },
             Self::Reshape(a) => Self::Reshape(to(*a)),
         }
     }
 
-    /// Whether one instruction of a fused kernel computes it.
+    /// Whether it is computed entry by entry.
     pub(crate) fn is_elementwise(&self) -> bool {
-        matches!(self, Self::Map(..) | Self::Zip(..) | Self::Fuse(..) | Self::SumColumns(_) | Self::MaxColumns(_))
+        matches!(self, Self::Map(..) | Self::Zip(..) | Self::Fuse(..))
+    }
+
+    /// Whether one instruction of a fused kernel computes it.
+    pub(crate) fn is_instruction(&self) -> bool {
+        self.is_elementwise()
+            || matches!(self, Self::Reduce(..) | Self::CumulativeSum(..) | Self::Exchange(..) | Self::Batched { .. })
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::{Debug, Display, Formatter, Result, Write};
 
 use super::{
     graph::{Graph, Rows, Shape},
-    op::{Leaf, Op},
+    op::{Axis, Leaf, Op},
 };
 use crate::id::NodeId;
 
@@ -51,6 +51,12 @@ impl Display for super::graph::Role {
     }
 }
 
+impl Display for Axis {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        write!(f, "[{}, ({}), {}]", self.outer, self.count, self.inner)
+    }
+}
+
 impl Display for Op {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
@@ -71,8 +77,22 @@ impl Display for Op {
             Self::ConcatColumns(parts) => write!(f, "concat-columns {}", list(parts)),
             Self::ConcatRows(parts) => write!(f, "concat-rows {}", list(parts)),
             Self::SumRows(a) => write!(f, "sum-rows {a}"),
-            Self::SumColumns(a) => write!(f, "sum-columns {a}"),
-            Self::MaxColumns(a) => write!(f, "max-columns {a}"),
+            Self::Reduce(function, a, axis) => {
+                write!(f, "{}-columns {a}", kebab(function))?;
+                if axis.outer * axis.inner == 1 { Ok(()) } else { write!(f, " along {axis}") }
+            }
+            Self::Repeat(a, axis) => write!(f, "repeat {a} along {axis}"),
+            Self::CumulativeSum(a, axis, is_reverse) => {
+                write!(f, "cumulative-sum {a} along {axis}{}", if *is_reverse { ", from the end" } else { "" })
+            }
+            Self::Exchange(a, axis) => write!(f, "exchange {a} within {axis}"),
+            Self::Batched { of, a, b, init } => {
+                let mark = |is_transposed| if is_transposed { "ᵀ" } else { "" };
+                let [left, right] = of.transposed.map(mark);
+                let (count, rows, depth, columns) = (of.count, of.rows, of.depth, of.columns);
+                write!(f, "batched {count} of {a}{left} [{rows}, {depth}] x {b}{right} [{depth}, {columns}]")?;
+                init.map_or(Ok(()), |init| write!(f, " + {init}"))
+            }
             Self::Reshape(a) => write!(f, "reshape {a}"),
         }
     }

@@ -7,7 +7,7 @@ mod tests;
 
 use super::{
     graph::{Graph, Role, Rows, Shape},
-    op::{Leaf, Op},
+    op::{Axis, BatchedDims, Leaf, Op},
 };
 use crate::id::NodeId;
 
@@ -26,12 +26,18 @@ pub(crate) fn verify(graph: &Graph) -> Result<(), String> {
             if operand >= id {
                 return Err(format!("{id} = {} reads {operand} before it is defined", node.op));
             }
+            if matches!(graph[operand].op, Op::Repeat(..)) && !node.op.is_elementwise() {
+                return Err(format!("{id} = {} reads {operand}, which is not in memory", node.op));
+            }
         }
         check_shape(graph, id).map_err(|fault| format!("{id} = {} : {}: {fault}", node.op, node.shape))?;
     }
     for (index, &(role, id)) in graph.outputs.iter().enumerate() {
         if id.index() >= graph.len() {
             return Err(format!("the output `{role}` is {id}, which does not exist"));
+        }
+        if matches!(graph[id].op, Op::Repeat(..)) {
+            return Err(format!("the output `{role}` is {id}, which is not in memory"));
         }
         if graph.outputs[..index].iter().any(|&(known, _)| known == role) {
             return Err(format!("there are two outputs `{role}`"));
@@ -69,7 +75,10 @@ fn check_shape(graph: &Graph, id: NodeId) -> Result<(), String> {
             expect(shape, Shape::fixed(constant.rows, constant.columns))
         }
         Op::Map(_, a) => expect(shape, of(*a)),
-        Op::Zip(..) | Op::Fuse(..) => check_elementwise(graph, id),
+        Op::Zip(..) | Op::Fuse(..) => {
+            require(graph.blocks(id).is_some(), "its operands repeat more axes than an instruction has")?;
+            check_elementwise(graph, id)
+        }
         Op::Linear { terms, init } => check_linear(graph, shape, terms, *init),
         Op::Outer(a, b) => {
             require(graph.is_batch(*a) && graph.is_batch(*b), "both operands must be of the batch")?;
@@ -91,7 +100,10 @@ fn check_shape(graph: &Graph, id: NodeId) -> Result<(), String> {
             expect(shape, Shape::fixed(parts.iter().map(|&part| graph.static_rows(part)).sum(), shape.columns))
         }
         Op::SumRows(a) => expect(shape, Shape::fixed(1, of(*a).columns)),
-        Op::SumColumns(a) | Op::MaxColumns(a) => expect(shape, Shape { columns: 1, ..of(*a) }),
+        Op::Reduce(_, a, axis) | Op::Repeat(a, axis) | Op::CumulativeSum(a, axis, _) | Op::Exchange(a, axis) => {
+            check_axis(&graph[id].op, of(*a), *axis, shape)
+        }
+        Op::Batched { of, a, b, init } => check_batched(graph, shape, of, (*a, *b), *init),
         Op::Reshape(a) => match (of(*a).rows, shape.rows) {
             (Rows::Static(from), Rows::Static(to)) => {
                 require(from * of(*a).columns == to * shape.columns, "it must have as many entries as its operand")
@@ -119,6 +131,34 @@ fn check_linear(graph: &Graph, shape: Shape, terms: &[(NodeId, NodeId)], init: O
     }
     let Some(init) = init.map(|init| graph.shape(init)) else { return Ok(()) };
     require(init.columns == shape.columns && broadcasts(init, shape), "the addend must have its shape, or be a row")
+}
+
+fn check_axis(op: &Op, operand: Shape, axis: Axis, shape: Shape) -> Result<(), String> {
+    let (before, after) = match op {
+        Op::Reduce(..) => (axis.columns(), axis.reduced()),
+        Op::Repeat(..) => (axis.reduced(), axis.columns()),
+        _ => (axis.columns(), axis.columns()),
+    };
+    require(operand.columns == before, "the axis must be one of the columns")?;
+    require(axis.inner == 1 || !matches!(op, Op::CumulativeSum(..)), "it must be the last axis")?;
+    expect(shape, Shape { columns: after, ..operand })
+}
+
+fn check_batched(
+    graph: &Graph,
+    shape: Shape,
+    of: &BatchedDims,
+    (a, b): (NodeId, NodeId),
+    init: Option<NodeId>,
+) -> Result<(), String> {
+    expect(shape, Shape::batch(of.count * of.rows * of.columns))?;
+    let is_row = |id: NodeId, columns: usize| {
+        let shape = graph.shape(id);
+        broadcasts(shape, Shape::batch(columns)) && shape.columns == columns
+    };
+    let factors = is_row(a, of.count * of.rows * of.depth) && is_row(b, of.count * of.depth * of.columns);
+    require(factors, "each factor must have as many entries a row as its matrices")?;
+    require(init.is_none_or(|init| is_row(init, shape.columns)), "the addend must have its shape, or be a row")
 }
 
 fn check_slice(whole: Shape, (row, column): (usize, usize), part: Shape) -> Result<(), String> {

@@ -6,10 +6,11 @@
 )]
 
 use super::{
+    batched::batched,
     functions::{
-        Abs, Add, Clamp, Copy, Div, Equal, Exp, Function1, Function2, Function3, Less, LessEqual, Max, Min, Mul,
-        MulAdd, Neg, NegMulAdd, Recip, Relu, ReluGradient, Select, Sigmoid, SigmoidGradient, SigmoidGradientOfProduct,
-        Sign, Sqrt, Square, Sub, Tanh, TanhGradient, TanhGradientOfProduct,
+        Abs, Add, Clamp, Copy, Div, Equal, Erf, Exp, Function1, Function2, Function3, Less, LessEqual, LogSigmoid, Max,
+        Min, Mul, MulAdd, Neg, NegMulAdd, Recip, Relu, ReluGradient, Select, Sigmoid, SigmoidGradient,
+        SigmoidGradientOfProduct, Sign, Sqrt, Square, Sub, Tanh, TanhGradient, TanhGradientOfProduct,
     },
     matrix::{Dims, MatrixMut, MatrixRef},
     simd::{Element, Lanes},
@@ -34,23 +35,7 @@ pub(crate) unsafe fn execute<V: Lanes>(
     // SAFETY: `execute`'s caller guarantees valid matrices, and enables the instruction set of V.
     unsafe {
         match code {
-            Opcode::Map(function) => match function {
-                Unary::Copy => map::<V, Copy>(rows, width, to, a),
-                Unary::Neg => map::<V, Neg>(rows, width, to, a),
-                Unary::Abs => map::<V, Abs>(rows, width, to, a),
-                Unary::Sign => map::<V, Sign>(rows, width, to, a),
-                Unary::Recip => map::<V, Recip>(rows, width, to, a),
-                Unary::Sqrt => map::<V, Sqrt>(rows, width, to, a),
-                Unary::Square => map::<V, Square>(rows, width, to, a),
-                Unary::Exp => map::<V, Exp>(rows, width, to, a),
-                Unary::Tanh => map::<V, Tanh>(rows, width, to, a),
-                Unary::Sigmoid => map::<V, Sigmoid>(rows, width, to, a),
-                Unary::Relu => map::<V, Relu>(rows, width, to, a),
-                Unary::Log => scalars(rows, width, to, a, |x| x.scalar(f64::ln, f32::ln)),
-                Unary::Log1p => scalars(rows, width, to, a, |x| x.scalar(f64::ln_1p, f32::ln_1p)),
-                Unary::Sin => scalars(rows, width, to, a, |x| x.scalar(f64::sin, f32::sin)),
-                Unary::Cos => scalars(rows, width, to, a, |x| x.scalar(f64::cos, f32::cos)),
-            },
+            Opcode::Map(function) => execute_map::<V>(function, rows, width, to, a),
             Opcode::Zip(function) => match function {
                 Binary::Add => zip::<V, Add>(rows, width, to, a, b),
                 Binary::Sub => zip::<V, Sub>(rows, width, to, a, b),
@@ -64,7 +49,8 @@ pub(crate) unsafe fn execute<V: Lanes>(
                 Binary::TanhGradient => zip::<V, TanhGradient>(rows, width, to, a, b),
                 Binary::SigmoidGradient => zip::<V, SigmoidGradient>(rows, width, to, a, b),
                 Binary::ReluGradient => zip::<V, ReluGradient>(rows, width, to, a, b),
-                Binary::Pow => powers(rows, width, to, a, b),
+                Binary::Pow => pairs(rows, width, to, a, b, Element::power),
+                Binary::Remainder => pairs(rows, width, to, a, b, Element::remainder),
             },
             Opcode::Fuse(function) => match function {
                 Ternary::MulAdd => fuse::<V, MulAdd>(rows, width, to, a, b, c),
@@ -76,7 +62,51 @@ pub(crate) unsafe fn execute<V: Lanes>(
             },
             Opcode::SumColumns => sum_columns::<V>(rows, width, to, a),
             Opcode::MaxColumns => max_columns(rows, width, to, a),
-            Opcode::AddRows => add_rows::<V>(rows, width, to, a),
+            Opcode::AddRows => add_rows::<V, true>(rows, width, to, a),
+            Opcode::SumRows => add_rows::<V, false>(rows, width, to, a),
+            Opcode::CumulativeSum(is_reverse) => cumulative_sum(rows, width, to, a, is_reverse),
+            Opcode::Exchange => scalars(rows, width, to, a, |x| x),
+            Opcode::Batched(of, has_init) => {
+                for row in 0..rows {
+                    let init = if has_init { Some(c.row_at(row)) } else { None };
+                    batched::<V>(&of, [a.row_at(row), b.row_at(row)], init, to.row_at(row));
+                }
+            }
+        }
+    }
+}
+
+/// Computes a function of one element for all entries.
+#[inline(always)]
+unsafe fn execute_map<V: Lanes>(
+    function: Unary,
+    rows: usize,
+    width: usize,
+    to: MatrixMut<V::Element>,
+    a: MatrixRef<V::Element>,
+) {
+    // SAFETY: passed on to `execute`'s caller.
+    unsafe {
+        match function {
+            Unary::Copy => map::<V, Copy>(rows, width, to, a),
+            Unary::Neg => map::<V, Neg>(rows, width, to, a),
+            Unary::Abs => map::<V, Abs>(rows, width, to, a),
+            Unary::Sign => map::<V, Sign>(rows, width, to, a),
+            Unary::Recip => map::<V, Recip>(rows, width, to, a),
+            Unary::Sqrt => map::<V, Sqrt>(rows, width, to, a),
+            Unary::Square => map::<V, Square>(rows, width, to, a),
+            Unary::Exp => map::<V, Exp>(rows, width, to, a),
+            Unary::Tanh => map::<V, Tanh>(rows, width, to, a),
+            Unary::Sigmoid => map::<V, Sigmoid>(rows, width, to, a),
+            Unary::Relu => map::<V, Relu>(rows, width, to, a),
+            Unary::Log => scalars(rows, width, to, a, |x| x.scalar(f64::ln, f32::ln)),
+            Unary::Log1p => scalars(rows, width, to, a, |x| x.scalar(f64::ln_1p, f32::ln_1p)),
+            Unary::Sin => scalars(rows, width, to, a, |x| x.scalar(f64::sin, f32::sin)),
+            Unary::Cos => scalars(rows, width, to, a, |x| x.scalar(f64::cos, f32::cos)),
+            Unary::Floor => scalars(rows, width, to, a, |x| x.scalar(f64::floor, f32::floor)),
+            Unary::Round => scalars(rows, width, to, a, |x| x.scalar(f64::round_ties_even, f32::round_ties_even)),
+            Unary::Erf => map::<V, Erf>(rows, width, to, a),
+            Unary::LogSigmoid => map::<V, LogSigmoid>(rows, width, to, a),
         }
     }
 }
@@ -249,8 +279,16 @@ unsafe fn scalars<T: Element>(rows: usize, width: usize, to: MatrixMut<T>, a: Ma
     }
 }
 
+/// A function of two elements without a vector form.
 #[inline(always)]
-unsafe fn powers<T: Element>(rows: usize, width: usize, to: MatrixMut<T>, a: MatrixRef<T>, b: MatrixRef<T>) {
+unsafe fn pairs<T: Element>(
+    rows: usize,
+    width: usize,
+    to: MatrixMut<T>,
+    a: MatrixRef<T>,
+    b: MatrixRef<T>,
+    function: impl Fn(T, T) -> T,
+) {
     let (step_a, step_b) = (a.column_stride, b.column_stride);
     // SAFETY: `execute`'s caller guarantees valid matrices, and enables the instruction set of V.
     unsafe {
@@ -258,7 +296,7 @@ unsafe fn powers<T: Element>(rows: usize, width: usize, to: MatrixMut<T>, a: Mat
             let out = to.ptr.add(row * to.row_stride);
             let (x, y) = (a.ptr.add(row * a.row_stride), b.ptr.add(row * b.row_stride));
             for column in 0..width {
-                *out.add(column) = (*x.add(column * step_a)).power(*y.add(column * step_b));
+                *out.add(column) = function(*x.add(column * step_a), *y.add(column * step_b));
             }
         }
     }
@@ -308,12 +346,34 @@ unsafe fn max_columns<T: Element>(rows: usize, width: usize, to: MatrixMut<T>, a
 }
 
 #[inline(always)]
-unsafe fn add_rows<V: Lanes>(rows: usize, width: usize, to: MatrixMut<V::Element>, a: MatrixRef<V::Element>) {
+unsafe fn cumulative_sum<T: Element>(rows: usize, width: usize, to: MatrixMut<T>, a: MatrixRef<T>, is_reverse: bool) {
+    // SAFETY: `execute`'s caller guarantees valid matrices.
+    unsafe {
+        for row in 0..rows {
+            let (out, x) = (to.ptr.add(row * to.row_stride), a.ptr.add(row * a.row_stride));
+            let mut sum = T::default();
+            for column in 0..width {
+                let column = if is_reverse { width - 1 - column } else { column };
+                sum = sum.plus(*x.add(column));
+                *out.add(column) = sum;
+            }
+        }
+    }
+}
+
+/// The sum of all rows, with `ADD` added to what is there.
+#[inline(always)]
+unsafe fn add_rows<V: Lanes, const ADD: bool>(
+    rows: usize,
+    width: usize,
+    to: MatrixMut<V::Element>,
+    a: MatrixRef<V::Element>,
+) {
     // SAFETY: `execute`'s caller guarantees valid matrices, and enables the instruction set of V.
     unsafe {
         let mut column = 0;
         while column + V::COUNT <= width {
-            let mut sum = V::load(to.ptr.add(column));
+            let mut sum = if ADD { V::load(to.ptr.add(column)) } else { V::splat(V::Element::default()) };
             for row in 0..rows {
                 sum = sum.add(V::load(a.ptr.add(row * a.row_stride + column)));
             }
@@ -322,7 +382,8 @@ unsafe fn add_rows<V: Lanes>(rows: usize, width: usize, to: MatrixMut<V::Element
         }
         if column < width {
             let remainder = width - column;
-            let mut sum = V::load_part(to.ptr.add(column), remainder);
+            let zero = V::splat(V::Element::default());
+            let mut sum = if ADD { V::load_part(to.ptr.add(column), remainder) } else { zero };
             for row in 0..rows {
                 sum = sum.add(V::load_part(a.ptr.add(row * a.row_stride + column), remainder));
             }

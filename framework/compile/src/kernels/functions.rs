@@ -67,6 +67,8 @@ function!(Function1, Square, |a| a.mul(a));
 function!(Function1, Exp, |a| math::exp(a));
 function!(Function1, Tanh, |a| math::tanh(a));
 function!(Function1, Sigmoid, |a| math::sigmoid(a));
+function!(Function1, LogSigmoid, |a| math::log_sigmoid(a));
+function!(Function1, Erf, |a| math::erf(a));
 // The second operand of max is the result when one is NaN, so that NaN passes.
 function!(Function1, Relu, |a| constant::<V>(0.0).max(a));
 function!(Function2, Add, |a, b| a.add(b));

@@ -4,7 +4,7 @@ use super::{
     Kernels,
     matrix::{Dims, MatrixMut, MatrixRef},
 };
-use crate::plan::fused_kernel::{FusedKernel, Operand};
+use crate::plan::fused_kernel::{FusedKernel, Instruction, Opcode, Operand};
 
 /// Runs a kernel over `rows` rows.
 ///
@@ -30,17 +30,51 @@ pub(crate) unsafe fn run<T: Copy>(
                     Some(slot) => frame.get_unchecked(slot.index()).add(operand.offset + row * operand.row_stride),
                     None => scratch.add(operand.offset * tile),
                 };
-                let source = |from: &Operand| MatrixRef {
-                    ptr: address(from).cast_const(),
-                    row_stride: from.row_stride,
-                    column_stride: from.column_stride,
-                };
                 let [a, b, c] = instruction.padded_operands();
-                let to = MatrixMut { ptr: address(&instruction.to), row_stride: instruction.to.row_stride };
-                let dims = Dims { rows: here, columns: instruction.width };
-                (kernels.execute)(instruction.opcode, dims, to, [source(a), source(b), source(c)]);
+                let addresses = [&instruction.to, a, b, c].map(address);
+                execute(kernels, instruction, addresses, here);
             }
             row += here;
+        }
+    }
+}
+
+/// Runs an instruction over some rows, with the addresses of its target and its operands.
+unsafe fn execute<T: Copy>(kernels: &Kernels<T>, instruction: &Instruction, addresses: [*mut T; 4], rows: usize) {
+    let Instruction { opcode, blocks, to, .. } = *instruction;
+    let [a, b, c] = instruction.padded_operands();
+    let operands = [&to, a, b, c];
+    // SAFETY: the caller guarantees the addresses for that many rows.
+    unsafe {
+        let run = |dims: Dims, [to, a, b, c]: [*mut T; 4], strides: [usize; 4]| {
+            let source = |ptr: *mut T, row_stride, from: &Operand| MatrixRef {
+                ptr: ptr.cast_const(),
+                row_stride,
+                column_stride: from.column_stride,
+            };
+            let sources = [
+                source(a, strides[1], operands[1]),
+                source(b, strides[2], operands[2]),
+                source(c, strides[3], operands[3]),
+            ];
+            (kernels.execute)(opcode, dims, MatrixMut { ptr: to, row_stride: strides[0] }, sources);
+        };
+        if blocks.outer * blocks.rows == 1 {
+            return run(Dims { rows, columns: blocks.columns }, addresses, operands.map(|operand| operand.row_stride));
+        }
+        let row_strides = operands.map(|operand| operand.block_strides[1]);
+        if instruction.is_even() && !matches!(opcode, Opcode::SumRows) {
+            return run(Dims { rows: rows * blocks.rows, columns: blocks.columns }, addresses, row_strides);
+        }
+        for row in 0..rows {
+            for block in 0..blocks.outer {
+                let at = |index: usize| {
+                    let operand = operands[index];
+                    addresses[index].add(row * operand.row_stride + block * operand.block_strides[0])
+                };
+                let dims = Dims { rows: blocks.rows, columns: blocks.columns };
+                run(dims, std::array::from_fn(at), row_strides);
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! exp, tanh and the logistic function over registers.
+//! exp, tanh, the logistic function and its logarithm, and erf over registers.
 //!
 //! `exp(x) = 2ⁿ exp(r)` with n the nearest integer to x / ln 2 and r at most half of ln 2 (Cody and Waite 1980), exp(r)
 //! − 1 by its Taylor series, which is long enough for a relative error of half a unit in the last place. NaN stays NaN;
@@ -9,7 +9,7 @@
     reason = "an instruction set is enabled where all of this is inlined, and nowhere else"
 )]
 
-use super::simd::{Element, Lanes};
+use super::simd::{Element, Lanes, ODD};
 
 /// n and exp(r) − 1.
 ///
@@ -83,5 +83,41 @@ pub(super) unsafe fn sigmoid<V: Lanes>(x: V) -> V {
         let power = power_of_two(n);
         let e = rest.mul_add(power, power);
         e.quotient(e.add(V::splat(V::Element::from_f64(1.0))))
+    }
+}
+
+/// The logarithm of the logistic function: min(x, 0) − log(1 + z) with z = exp(−|x|), and log(1 + z) = 2 artanh(z / (2 + z)).
+#[inline(always)]
+pub(super) unsafe fn log_sigmoid<V: Lanes>(x: V) -> V {
+    // SAFETY: the kernel that this is inlined into enables the instruction set of V.
+    unsafe {
+        let zero = V::splat(V::Element::default());
+        let z = exp(zero.sub(x.abs()));
+        let s = z.quotient(z.add(V::splat(V::Element::from_f64(2.0))));
+        let square = s.mul(s);
+        let mut sum = zero;
+        for &odd in ODD[..V::Element::CONSTANTS.terms[1]].iter().rev() {
+            sum = sum.mul_add(square, V::splat(V::Element::from_f64(odd)));
+        }
+        s.add(s).neg_mul_add(sum, zero.min(x))
+    }
+}
+
+/// erf(x) = 2/√π x exp(−x²) (1 + 2x²/3 (1 + 2x²/5 (1 + …))): all terms have one sign.
+#[inline(always)]
+pub(super) unsafe fn erf<V: Lanes>(x: V) -> V {
+    let constants = V::Element::CONSTANTS;
+    // SAFETY: the kernel that this is inlined into enables the instruction set of V.
+    unsafe {
+        let (zero, one) = (V::splat(V::Element::default()), V::splat(V::Element::from_f64(1.0)));
+        let magnitude = V::splat(constants.erf_high).min(x.abs());
+        let square = magnitude.mul(magnitude);
+        let double = square.add(square);
+        let mut sum = one;
+        for &odd in ODD[1..constants.terms[0]].iter().rev() {
+            sum = sum.mul_add(double.mul(V::splat(V::Element::from_f64(odd))), one);
+        }
+        let scale = magnitude.mul(V::splat(V::Element::from_f64(std::f64::consts::FRAC_2_SQRT_PI)));
+        one.min(scale.mul(exp(zero.sub(square))).mul(sum)).with_sign(x)
     }
 }

@@ -1,6 +1,6 @@
 //! Matrices in memory, as the kernels read and write them.
 
-/// Rows and columns.
+/// The numbers of rows and columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Dims {
     pub(crate) rows: usize,
@@ -22,12 +22,21 @@ impl<T> MatrixRef<T> {
         Self { ptr, row_stride, column_stride: 1 }
     }
 
-    /// One row for all rows.
+    /// One row, broadcast to all rows.
     pub(crate) fn row(ptr: *const T) -> Self {
         Self::rows(ptr, 0)
     }
 
-    /// Whether one element a row stands for all columns.
+    /// The start of a row.
+    ///
+    /// # Safety
+    /// The matrix has that row.
+    pub(crate) unsafe fn row_at(&self, row: usize) -> *const T {
+        // SAFETY: see above.
+        unsafe { self.ptr.add(row * self.row_stride) }
+    }
+
+    /// Whether the matrix is one column, broadcast to all columns.
     #[expect(clippy::inline_always, reason = "it is called in kernels, which are inlined into one function each")]
     #[inline(always)]
     pub(crate) fn is_column(&self) -> bool {
@@ -46,6 +55,15 @@ impl<T> MatrixMut<T> {
     /// One row, to which all rows are added.
     pub(crate) fn row(ptr: *mut T) -> Self {
         Self { ptr, row_stride: 0 }
+    }
+
+    /// The start of a row.
+    ///
+    /// # Safety
+    /// The matrix has that row.
+    pub(crate) unsafe fn row_at(&self, row: usize) -> *mut T {
+        // SAFETY: see above.
+        unsafe { self.ptr.add(row * self.row_stride) }
     }
 
     /// The same matrix, to be read.

@@ -3,6 +3,7 @@
 //! Everything is written once over [`simd::Lanes`] and compiled for AVX-512, for AVX2 and for the target's baseline; which of
 //! the three runs is decided when an executable is made.
 
+mod batched;
 pub(crate) mod elementwise;
 mod functions;
 pub(crate) mod interpreter;
@@ -140,10 +141,16 @@ kernels!(avx512_64, std::arch::x86_64::__m512d, f64, #[target_feature(enable = "
 
 /// The approximations of the kernels, element by element, for tests of their error.
 ///
-/// `"exp"`, `"tanh"` and `"sigmoid"` are known.
+/// `"exp"`, `"tanh"`, `"sigmoid"`, `"log-sigmoid"` and `"erf"` are known.
 #[doc(hidden)]
 pub fn approximate(set: InstructionSet, dtype: Dtype, name: &str, values: &[f64]) -> Option<Vec<f64>> {
-    let known = [("exp", Unary::Exp), ("tanh", Unary::Tanh), ("sigmoid", Unary::Sigmoid)];
+    let known = [
+        ("exp", Unary::Exp),
+        ("tanh", Unary::Tanh),
+        ("sigmoid", Unary::Sigmoid),
+        ("log-sigmoid", Unary::LogSigmoid),
+        ("erf", Unary::Erf),
+    ];
     let (_, function) = known.into_iter().find(|(known, _)| *known == name)?;
     if !InstructionSet::available().contains(&set) {
         return None;
@@ -152,6 +159,11 @@ pub fn approximate(set: InstructionSet, dtype: Dtype, name: &str, values: &[f64]
         Dtype::F32 => evaluate::<f32>(set, function, values),
         Dtype::F64 => evaluate::<f64>(set, function, values),
     })
+}
+
+/// erf of one value.
+pub(crate) fn erf(value: f64) -> f64 {
+    evaluate::<f64>(InstructionSet::Portable, Unary::Erf, &[value])[0]
 }
 
 /// A function of every value. The processor must have the instruction set.

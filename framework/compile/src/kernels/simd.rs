@@ -17,6 +17,12 @@ pub(crate) trait Element: Copy + Default + PartialOrd + Send + Sync + std::fmt::
     /// `self` to the power of `exponent`.
     #[must_use]
     fn power(self, exponent: Self) -> Self;
+    /// The remainder of the division by `divisor`, with its sign.
+    #[must_use]
+    fn remainder(self, divisor: Self) -> Self;
+    /// The sum.
+    #[must_use]
+    fn plus(self, other: Self) -> Self;
 }
 
 /// What the approximations of exp, tanh and the logistic function need.
@@ -40,7 +46,21 @@ pub(crate) struct Constants<T: 'static> {
     pub(crate) sigmoid: [T; 2],
     /// Coefficients of (exp(r) − 1 − r) / r², the highest power first.
     pub(crate) series: &'static [T],
+    /// From it on erf is 1.
+    pub(crate) erf_high: T,
+    /// The terms of the series of erf up to there, and of that of artanh up to 1/3.
+    pub(crate) terms: [usize; 2],
 }
+
+/// 1 / (2 n + 1).
+pub(crate) static ODD: [f64; 150] = {
+    let (mut values, mut n) = ([0.0; 150], 0);
+    while n < 150 {
+        values[n] = 1.0 / (2 * n + 1) as f64;
+        n += 1;
+    }
+    values
+};
 
 impl Element for f32 {
     const CONSTANTS: Constants<Self> = Constants {
@@ -53,6 +73,8 @@ impl Element for f32 {
         tanh_high: 10.0,
         sigmoid: [-87.9, 80.0],
         series: &[1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5],
+        erf_high: 4.0,
+        terms: [62, 7],
     };
 
     fn from_f64(value: f64) -> Self {
@@ -69,6 +91,15 @@ impl Element for f32 {
 
     fn power(self, exponent: Self) -> Self {
         self.powf(exponent)
+    }
+
+    fn remainder(self, divisor: Self) -> Self {
+        let rest = self % divisor;
+        if rest != 0.0 && (rest < 0.0) != (divisor < 0.0) { rest + divisor } else { rest }
+    }
+
+    fn plus(self, other: Self) -> Self {
+        self + other
     }
 }
 
@@ -96,6 +127,8 @@ impl Element for f64 {
             1.0 / 6.0,
             0.5,
         ],
+        erf_high: 6.0,
+        terms: [150, 17],
     };
 
     fn from_f64(value: f64) -> Self {
@@ -112,6 +145,15 @@ impl Element for f64 {
 
     fn power(self, exponent: Self) -> Self {
         self.powf(exponent)
+    }
+
+    fn remainder(self, divisor: Self) -> Self {
+        let rest = self % divisor;
+        if rest != 0.0 && (rest < 0.0) != (divisor < 0.0) { rest + divisor } else { rest }
+    }
+
+    fn plus(self, other: Self) -> Self {
+        self + other
     }
 }
 

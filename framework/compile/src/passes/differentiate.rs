@@ -1,12 +1,15 @@
 //! The pass `differentiate`: reverse-mode differentiation. The gradient of every leaf becomes further nodes of the graph.
 
+mod axes;
+mod functions;
+
 use crate::{
     error::{Result, Unsupported},
     id::NodeId,
     ir::{
         graph::{Graph, Role, Rows, Shape},
         module::Module,
-        op::{Binary, Leaf, Op, Ternary, Unary},
+        op::{Binary, Leaf, Op, Reduce, Ternary},
     },
     passes::merge_products::merge,
 };
@@ -58,9 +61,9 @@ fn with_gradients(graph: &Graph, seed: impl Fn(Role) -> Option<Leaf>) -> Result<
     }
     let gradients = differentiate(&mut graph, &seeds)?;
     for (index, gradient) in gradients.into_iter().enumerate() {
-        if let (Op::Leaf(leaf), Some(gradient)) = (&graph[NodeId::new(index)].op, gradient) {
-            let role = Role::Gradient(*leaf);
-            graph.outputs.push((role, gradient));
+        if let (Op::Leaf(leaf), Some(gradient)) = (graph[NodeId::new(index)].op.clone(), gradient) {
+            let gradient = graph.in_memory(gradient);
+            graph.outputs.push((Role::Gradient(leaf), gradient));
         }
     }
     Ok(graph)
@@ -185,8 +188,7 @@ impl Reverse<'_> {
 
     fn propagate(&mut self, id: NodeId, dy: NodeId) -> Result<()> {
         match self.graph[id].op.clone() {
-            // Only softmax takes the largest entry, and does not depend on it.
-            Op::Leaf(_) | Op::Fill(_) | Op::Constant(_) | Op::MaxColumns(_) => {}
+            Op::Leaf(_) | Op::Fill(_) | Op::Constant(_) | Op::Reduce(Reduce::MaxConstant, ..) => {}
             Op::Map(function, a) => {
                 if let Some(gradient) = self.map(function, id, a, dy) {
                     self.accumulate(a, gradient);
@@ -216,9 +218,13 @@ impl Reverse<'_> {
             }
             Op::ConcatColumns(parts) => self.concat_columns(&parts, dy),
             Op::ConcatRows(parts) => self.concat_rows(&parts, dy),
-            Op::SumRows(a) | Op::SumColumns(a) => self.accumulate(a, dy),
+            Op::SumRows(a) => self.accumulate(a, dy),
+            ref op @ (Op::Reduce(..) | Op::Repeat(..) | Op::CumulativeSum(..) | Op::Exchange(..)) => {
+                self.along(op, id, dy)
+            }
+            Op::Batched { of, a, b, init } => self.batched(of, (a, b), init, dy),
             Op::Reshape(a) => {
-                let gradient = self.graph.add(Op::Reshape(dy), self.graph.shape(a));
+                let gradient = self.graph.reshape(dy, self.graph.shape(a));
                 self.accumulate(a, gradient);
             }
             Op::Fuse(..) | Op::Outer(..) => return Err(Unsupported::new("the derivative of a derivative")),
@@ -265,118 +271,6 @@ impl Reverse<'_> {
             self.accumulate(part, gradient);
             row += self.graph.static_rows(part);
         }
-    }
-
-    /// The gradient of a of `y = function(a)`.
-    fn map(&mut self, function: Unary, y: NodeId, a: NodeId, dy: NodeId) -> Option<NodeId> {
-        let graph = &mut *self.graph;
-        Some(match function {
-            Unary::Copy => dy,
-            Unary::Neg => graph.map(Unary::Neg, dy),
-            Unary::Abs => {
-                let sign = graph.map(Unary::Sign, a);
-                graph.zip(Binary::Mul, dy, sign)
-            }
-            Unary::Sign => return None,
-            Unary::Recip => {
-                let square = graph.map(Unary::Square, y);
-                let product = graph.zip(Binary::Mul, dy, square);
-                graph.map(Unary::Neg, product)
-            }
-            Unary::Sqrt => {
-                let half = self.scaled(dy, 0.5);
-                self.graph.zip(Binary::Div, half, y)
-            }
-            Unary::Square => {
-                let double = self.scaled(dy, 2.0);
-                self.graph.zip(Binary::Mul, double, a)
-            }
-            Unary::Exp => graph.zip(Binary::Mul, dy, y),
-            Unary::Log => graph.zip(Binary::Div, dy, a),
-            Unary::Log1p => {
-                let one = graph.scalar(1.0);
-                let sum = graph.zip(Binary::Add, a, one);
-                graph.zip(Binary::Div, dy, sum)
-            }
-            Unary::Tanh => graph.zip(Binary::TanhGradient, y, dy),
-            Unary::Sigmoid => graph.zip(Binary::SigmoidGradient, y, dy),
-            Unary::Relu => graph.zip(Binary::ReluGradient, y, dy),
-            Unary::Sin => {
-                let cos = graph.map(Unary::Cos, a);
-                graph.zip(Binary::Mul, dy, cos)
-            }
-            Unary::Cos => {
-                let sin = graph.map(Unary::Sin, a);
-                let product = graph.zip(Binary::Mul, dy, sin);
-                graph.map(Unary::Neg, product)
-            }
-        })
-    }
-
-    fn zip(&mut self, function: Binary, y: NodeId, (a, b): (NodeId, NodeId), dy: NodeId) -> Result<()> {
-        match function {
-            Binary::Add => {
-                self.accumulate(a, dy);
-                self.accumulate(b, dy);
-            }
-            Binary::Sub => {
-                self.accumulate(a, dy);
-                if self.varies(b) {
-                    let negative = self.graph.map(Unary::Neg, dy);
-                    self.accumulate(b, negative);
-                }
-            }
-            Binary::Mul => {
-                if self.varies(a) {
-                    let gradient = self.graph.zip(Binary::Mul, dy, b);
-                    self.accumulate(a, gradient);
-                }
-                if self.varies(b) {
-                    let gradient = self.graph.zip(Binary::Mul, dy, a);
-                    self.accumulate(b, gradient);
-                }
-            }
-            Binary::Div => {
-                let share = self.graph.zip(Binary::Div, dy, b);
-                self.accumulate(a, share);
-                if self.varies(b) {
-                    let product = self.graph.zip(Binary::Mul, share, y);
-                    let negative = self.graph.map(Unary::Neg, product);
-                    self.accumulate(b, negative);
-                }
-            }
-            Binary::Pow => {
-                if self.varies(b) {
-                    return Err(Unsupported::new("the derivative of a power by its exponent"));
-                }
-                let one = self.graph.scalar(1.0);
-                let less = self.graph.zip(Binary::Sub, b, one);
-                let power = self.graph.zip(Binary::Pow, a, less);
-                let scaled = self.graph.zip(Binary::Mul, dy, b);
-                let gradient = self.graph.zip(Binary::Mul, scaled, power);
-                self.accumulate(a, gradient);
-            }
-            Binary::Max | Binary::Min => self.bound(function, (a, b), dy)?,
-            Binary::Less | Binary::LessEqual | Binary::Equal => {}
-            Binary::TanhGradient | Binary::SigmoidGradient | Binary::ReluGradient => {
-                return Err(Unsupported::new("the derivative of a derivative"));
-            }
-        }
-        Ok(())
-    }
-
-    /// The gradient of a maximum or minimum with a bound. As in Burn, an entry at the bound passes its gradient on, and so
-    /// does NaN.
-    fn bound(&mut self, function: Binary, (bound, x): (NodeId, NodeId), dy: NodeId) -> Result<()> {
-        if self.varies(bound) {
-            return Err(Unsupported::new("the derivative of a maximum of two values"));
-        }
-        let (low, high) = if function == Binary::Max { (x, bound) } else { (bound, x) };
-        let outside = self.graph.zip(Binary::Less, low, high);
-        let zero = self.graph.scalar(0.0);
-        let gradient = self.graph.select(outside, zero, dy);
-        self.accumulate(x, gradient);
-        Ok(())
     }
 }
 

@@ -34,12 +34,27 @@ pub(crate) fn fuse(graph: &Graph) -> Graph {
             }
             // Of parameters and their gradients only what rounds nothing differently.
             (&Op::Zip(function, a, b), &Op::Zip(_, old_a, old_b)) if shape.rows == Rows::Batch => {
-                with_product(function, (a, inner(Binary::Mul, old_a, a)), (b, inner(Binary::Mul, old_b, b)))
+                let product =
+                    with_product(function, (a, inner(Binary::Mul, old_a, a)), (b, inner(Binary::Mul, old_b, b)));
+                let own = |old: NodeId, now, other| {
+                    Some(other).filter(|_| uses[old.index()] == 1).and_then(|other| with_batched(new, now, other))
+                };
+                let batched = || own(old_a, a, b).or_else(|| own(old_b, b, a)).filter(|_| function == Binary::Add);
+                product.or_else(batched)
             }
             _ => None,
         };
-        new.add(fused.unwrap_or(op), shape)
+        let fits = |op: &Op| !op.is_elementwise() || new.blocks_of(&op.operands(), shape.columns).is_some();
+        new.add(fused.filter(fits).unwrap_or(op), shape)
     })
+}
+
+/// Products of the matrices of each row, begun with what is added to them.
+fn with_batched(graph: &Graph, products: NodeId, other: NodeId) -> Option<Op> {
+    let Op::Batched { of, a, b, init: None } = graph[products].op else { return None };
+    let is_in_memory = !matches!(graph[other].op, Op::Fill(_) | Op::Repeat(..));
+    let fits = is_in_memory && graph.columns(other) == graph.columns(products);
+    fits.then_some(Op::Batched { of, a, b, init: Some(other) })
 }
 
 /// An operand and, if it is a product that can be fused, its factors.

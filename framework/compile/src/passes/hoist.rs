@@ -1,8 +1,8 @@
-//! The pass `hoist`: products that do not depend on the state move out of the time loop, where they are computed for all
-//! time steps at once (loop-invariant code motion).
+//! The pass `hoist`: what does not depend on the state moves out of the time loop, where it is computed for all time steps at
+//! once (loop-invariant code motion).
 //!
-//! Only products are worth it, with what they need; the other operations of a step are cheaper where their operands are in
-//! the cache.
+//! Products do with what they need. Other operations follow if the loop then reads no more columns than the products'; a value
+//! that is wider than all that it is made of, such as an outer product, is cheaper to compute anew than to read.
 
 use std::collections::HashMap;
 
@@ -13,20 +13,26 @@ use crate::{
         module::Module,
         op::{Leaf, Op},
     },
+    passes::linear_recurrences::free_of_state,
 };
 
 /// The time step in two parts.
 pub(crate) fn run(module: &Module) -> Module {
-    let graph = &module.step;
-    // What needs noise of a step has a row for each sequence, where the first layer's hoisted values have one for each token.
-    let mut depends_on_state = vec![false; graph.len()];
-    for id in graph.ids() {
-        depends_on_state[id.index()] = matches!(graph[id].op, Op::Leaf(Leaf::State(_) | Leaf::Noise(_)))
-            || graph[id].op.operands().iter().any(|operand| depends_on_state[operand.index()]);
-    }
+    let hoisted = hoist(&module.step, false);
+    let all = hoist(&module.step, true);
+    let columns =
+        |module: &Module| -> usize { module.hoisted.outputs.iter().map(|&(_, id)| module.hoisted.columns(id)).sum() };
+    let is_work = |id: NodeId| !matches!(all.hoisted[id].op, Op::Linear { .. } | Op::Slice { .. } | Op::Leaf(_));
+    let is_worth_it = all.hoisted.output_nodes().into_iter().any(is_work) && columns(&all) <= columns(&hoisted);
+    if is_worth_it { all } else { hoisted }
+}
+
+/// The time step in two parts. `takes_all` says whether other operations than products move too.
+fn hoist(graph: &Graph, takes_all: bool) -> Module {
     let mut hoisting = Hoisting {
         graph,
-        depends_on_state,
+        is_hoisted: hoistable(graph, takes_all),
+        depends_on_state: free_of_state(graph).into_iter().map(|is_free| !is_free).collect(),
         hoisted: graph.empty(),
         hoisted_nodes: HashMap::new(),
         step: graph.empty(),
@@ -39,8 +45,31 @@ pub(crate) fn run(module: &Module) -> Module {
     Module { hoisted: hoisting.hoisted, step: hoisting.step }
 }
 
+/// Whether the time step reads each node as a hoisted value, if it reads it.
+fn hoistable(graph: &Graph, takes_all: bool) -> Vec<bool> {
+    let is_free = free_of_state(graph);
+    let mut is_hoisted: Vec<bool> = Vec::with_capacity(graph.len());
+    for id in graph.ids() {
+        let operands = graph[id].op.operands();
+        let of_batch = || operands.iter().filter(|&&operand| graph.is_batch(operand));
+        let is = match &graph[id].op {
+            Op::Leaf(Leaf::Input) => true,
+            Op::Linear { .. } => graph.is_batch(id) && is_free[id.index()],
+            Op::Leaf(_) | Op::Fill(_) => false,
+            _ => {
+                let width: usize = of_batch().map(|&operand| graph.columns(operand)).sum();
+                let reads_hoisted = of_batch().all(|operand| is_hoisted[operand.index()]);
+                takes_all && graph.is_batch(id) && width >= graph.columns(id) && reads_hoisted
+            }
+        };
+        is_hoisted.push(is);
+    }
+    is_hoisted
+}
+
 struct Hoisting<'a> {
     graph: &'a Graph,
+    is_hoisted: Vec<bool>,
     depends_on_state: Vec<bool>,
     hoisted: Graph,
     hoisted_nodes: HashMap<NodeId, NodeId>,
@@ -79,11 +108,7 @@ impl Hoisting<'_> {
         }
         let Node { op, shape } = self.graph[id].clone();
         let made = match op {
-            Op::Leaf(Leaf::Input) => {
-                let before = self.before_loop(id);
-                self.hoist(before)
-            }
-            Op::Linear { .. } if shape.rows == Rows::Batch && !self.depends_on_state[id.index()] => {
+            _ if self.is_hoisted[id.index()] => {
                 let before = self.before_loop(id);
                 self.hoist(before)
             }

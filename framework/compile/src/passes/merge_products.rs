@@ -10,8 +10,8 @@ use crate::{
     },
 };
 
-/// The time step with every product of concatenated columns as a sum of products, so that each can be computed when its
-/// columns are known, and with every sum of products and a bias as one [`Op::Linear`].
+/// The module after two rewrites of the time step: a product of concatenated columns becomes a sum of products, each of
+/// which can be computed when its own columns are known; a sum of products and a bias becomes one [`Op::Linear`].
 pub(crate) fn run(module: &Module) -> Module {
     Module { step: merge(&split_concatenated(&module.step)), ..module.clone() }
 }
@@ -58,7 +58,7 @@ pub(crate) fn merge(graph: &Graph) -> Graph {
     })
 }
 
-/// A node of the graph that is read, and its replacement in the graph that is written.
+/// A node of the old graph, and its replacement in the new one.
 #[derive(Clone, Copy)]
 struct Operand {
     old: NodeId,
@@ -82,7 +82,7 @@ impl Merging<'_> {
             && new.shape(operand.new) == shape
     }
 
-    /// The sum of two operands: one product if one of them is a product that can take the other up.
+    /// The sum of two operands: one [`Op::Linear`] if one of them is a product with which the other can be merged.
     fn sum(&self, new: &mut Graph, a: Operand, b: Operand, shape: Shape) -> NodeId {
         for (sum, other) in [(a, b), (b, a)] {
             let is_other_own = self.is_own_product(new, other, shape);
@@ -100,14 +100,15 @@ impl Merging<'_> {
         new.zip(Binary::Add, a.new, b.new)
     }
 
-    /// The product and the other operand of an operand that is itself a sum with a product that nothing else reads.
+    /// If the operand is a sum, nothing else reads it or its operands, and one of these is a product: the product and the
+    /// other operand.
     fn product_within(&self, new: &Graph, sum: Operand, shape: Shape) -> Option<(NodeId, NodeId)> {
         let (&Op::Zip(Binary::Add, x, y), &Op::Zip(Binary::Add, p, q)) = (&self.graph[sum.old].op, &new[sum.new].op)
         else {
             return None;
         };
         let is_own = self.is_used_once(sum.old) && self.graph.is_batch(sum.old);
-        // The operands of a sum may have changed places when it was made anew.
+        // The operands of the new sum may be in another order than those of the old one.
         if !is_own || !self.is_used_once(x) || !self.is_used_once(y) {
             return None;
         }
@@ -120,7 +121,7 @@ impl Merging<'_> {
     }
 }
 
-/// The sum of a product and another product, or a row that is added to all rows; nothing if it must stay a sum.
+/// A product plus another product or a broadcast row, as one [`Op::Linear`]; `None` if they cannot be merged.
 fn merge_pair(graph: &mut Graph, product: NodeId, other: NodeId, is_other_own: bool) -> Option<NodeId> {
     let shape = graph.shape(product);
     let Op::Linear { mut terms, init } = graph[product].op.clone() else { return None };
@@ -132,7 +133,7 @@ fn merge_pair(graph: &mut Graph, product: NodeId, other: NodeId, is_other_own: b
     let init = match (init, second) {
         (Some(a), Some(b)) if !graph.is_batch(a) && !graph.is_batch(b) => Some(graph.zip(Binary::Add, a, b)),
         (Some(_), Some(_)) => return None,
-        (a, b) => a.or(b),
+        (a, b) => a.or(b).map(|init| graph.in_memory(init)),
     };
     terms.extend(more);
     Some(graph.add(Op::Linear { terms, init }, shape))

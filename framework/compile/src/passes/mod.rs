@@ -3,6 +3,7 @@
 pub(crate) mod differentiate;
 pub(crate) mod fuse;
 pub(crate) mod hoist;
+pub(crate) mod linear_recurrences;
 pub(crate) mod merge_products;
 
 use crate::{error::Result, ir::module::Module};
@@ -11,8 +12,9 @@ use crate::{error::Result, ir::module::Module};
 pub(crate) type Pass = (&'static str, fn(&Module) -> Result<Module>);
 
 /// All passes between `lower`, which makes the first graph, and `assign-buffers`.
-pub(crate) const PASSES: [Pass; 4] = [
+pub(crate) const PASSES: [Pass; 5] = [
     ("merge-products", |module| Ok(merge_products::run(module))),
+    ("linear-recurrences", |module| Ok(linear_recurrences::run(module))),
     ("hoist", |module| Ok(hoist::run(module))),
     ("differentiate", differentiate::run),
     ("fuse", |module| Ok(fuse::run(module))),

@@ -128,7 +128,8 @@ impl<'a> Assigner<'a> {
             wanted.iter().map(|&index| module.hoisted.columns(hoisted_phases.outputs[index])).sum();
         let hoisted_entries =
             if context.input.is_tokens() { context.tokens * table_columns } else { hoisted_phases.outer_entries() };
-        let is_one_hot = matches!(context.input, Input::OneHot(_));
+        // A table is filled where its gradient is planned.
+        let is_one_hot = matches!(context.input, Input::OneHot(_)) && wanted.len() == hoisted_phases.outputs.len();
         Self {
             accumulates_by_block: step_phases.outer_entries() + hoisted_entries <= MAX_BLOCK_ACCUMULATORS,
             one_hot: is_one_hot.then(|| one_hot_products(&hoisted_phases)).flatten(),

@@ -102,7 +102,7 @@ impl<'a> Assigning<'a> {
         let mut copies = Vec::new();
         for &(id, view) in self.values.results {
             let is_writable =
-                self.op(id).is_elementwise() || matches!(self.op(id), Op::Linear { .. } | Op::ConcatColumns(_));
+                self.op(id).is_instruction() || matches!(self.op(id), Op::Linear { .. } | Op::ConcatColumns(_));
             if self.is_computed(id) && !views.contains_key(&id) && is_writable {
                 views.insert(id, view);
             } else {
@@ -117,7 +117,7 @@ impl<'a> Assigning<'a> {
         let in_memory = self.values_in_memory();
         let (kept, passing) = values.kinds;
         for &id in values.compute.iter().rev() {
-            let is_view = matches!(self.op(id), Op::Slice { .. });
+            let is_view = matches!(self.op(id), Op::Slice { .. } | Op::Repeat(..));
             if !views.contains_key(&id) && !is_view && in_memory.contains(&id) {
                 let kind = if values.kept.contains(&id) { kept } else { passing };
                 views.insert(id, plan.view(values.graph.columns(id), kind));
@@ -136,7 +136,7 @@ impl<'a> Assigning<'a> {
                 && !views.contains_key(&part)
                 && self.uses[part.index()] <= 2
                 && !self.values.kept.contains(&part)
-                && (self.op(part).is_elementwise() || matches!(self.op(part), Op::ConcatColumns(_)));
+                && (self.op(part).is_instruction() || matches!(self.op(part), Op::ConcatColumns(_)));
             if is_direct {
                 views.insert(part, View { offset, ..view });
             }

@@ -6,8 +6,9 @@ use crate::{
     error::{Result, Unsupported},
     id::NodeId,
     ir::{
+        blocks::Blocks,
         graph::{Graph, Node, Rows},
-        op::{Op, Unary},
+        op::{Axis, Op, Reduce, Unary},
     },
     plan::{
         assign_phase::{Assignment, Views, view_of},
@@ -97,24 +98,31 @@ impl Emitter<'_, '_> {
         Ok(self.at(view))
     }
 
-    /// The address of an operand of an operation on `width` columns.
-    fn operand(&mut self, id: NodeId, width: usize) -> Result<Operand> {
+    /// The address of an operand of an operation on these columns. What repeats is read as it lies in memory.
+    fn operand(&mut self, id: NodeId, blocks: Blocks) -> Result<Operand> {
         let Node { op, shape } = self.graph[id].clone();
-        let column_stride = usize::from(shape.columns > 1 || width == 1);
+        if let Op::Repeat(of, axis) = op {
+            let operand = self.operand(of, Blocks::flat(self.graph.columns(of)))?;
+            return Ok(operand.with_strides(blocks.strides_without(axis)));
+        }
+        let is_column = shape.columns == 1 && blocks != Blocks::flat(1);
+        let strides = if is_column { [0; 3] } else { blocks.strides() };
         if let Op::Fill(bits) = op {
             let offset = self.plan.memory.constant(f64::from_bits(bits));
             return Ok(Address::row(self.schedule.slot(Slot::Parameter(offset))).operand(0));
         }
-        match shape.rows {
-            Rows::Static(1) => Ok(self.row(id)?.operand(column_stride)),
+        let operand = match shape.rows {
+            Rows::Static(1) => self.row(id)?.operand(1),
             Rows::Static(rows) => {
-                Err(Unsupported::new(format!("an operation on the batch and a matrix of {rows} rows, entry by entry")))
+                let refusal = format!("an operation on the batch and a matrix of {rows} rows, entry by entry");
+                return Err(Unsupported::new(refusal));
             }
             Rows::Batch => match self.registers.offsets.get(&id) {
-                Some(&offset) => Ok(Operand { slot: None, offset, row_stride: shape.columns, column_stride }),
-                None => Ok(self.address(id)?.operand(column_stride)),
+                Some(&offset) => register(offset, shape.columns),
+                None => self.address(id)?.operand(1),
             },
-        }
+        };
+        Ok(operand.with_strides(strides))
     }
 
     /// Where a batch value lies in memory.
@@ -147,7 +155,7 @@ impl Emitter<'_, '_> {
         let mut instructions = Vec::new();
         for (time, &id) in here.iter().enumerate() {
             self.compute(id, &mut instructions)?;
-            let operands: HashSet<NodeId> = self.graph[id].op.operands().into_iter().collect();
+            let operands: HashSet<NodeId> = self.sources(id).into_iter().collect();
             let mut done: Vec<NodeId> = operands.into_iter().filter(|id| last_reads.get(id) == Some(&time)).collect();
             done.sort_unstable();
             for operand in done {
@@ -164,11 +172,23 @@ impl Emitter<'_, '_> {
         Ok(())
     }
 
+    /// The values that a computation reads; of those that repeat what they repeat.
+    fn sources(&self, id: NodeId) -> Vec<NodeId> {
+        let source = |operand: NodeId| match self.graph[operand].op {
+            Op::Repeat(of, _) => of,
+            _ => operand,
+        };
+        match &self.graph[id].op {
+            Op::Repeat(..) => vec![],
+            op => op.operands().into_iter().map(source).collect(),
+        }
+    }
+
     /// The last instruction that reads each value; not of values that are summed or copied behind all instructions.
     fn last_reads(&self, here: &[NodeId]) -> HashMap<NodeId, usize> {
         let mut last_reads = HashMap::new();
         for (time, &id) in here.iter().enumerate() {
-            last_reads.extend(self.graph[id].op.operands().into_iter().map(|operand| (operand, time)));
+            last_reads.extend(self.sources(id).into_iter().map(|operand| (operand, time)));
         }
         let sums = self.assignment.row_sums.iter().map(|(id, _)| id);
         sums.chain(self.assignment.copies.iter().map(|(id, _)| id)).for_each(|id| {
@@ -180,28 +200,51 @@ impl Emitter<'_, '_> {
     /// The instruction that computes a value.
     fn compute(&mut self, id: NodeId, instructions: &mut Vec<Instruction>) -> Result<()> {
         let Node { op, shape } = self.graph[id].clone();
-        let (opcode, width) = match op {
-            Op::Map(function, _) => (Opcode::Map(function), shape.columns),
-            Op::Zip(function, ..) => (Opcode::Zip(function), shape.columns),
-            Op::Fuse(function, ..) => (Opcode::Fuse(function), shape.columns),
-            Op::SumColumns(a) => (Opcode::SumColumns, self.graph.columns(a)),
-            Op::MaxColumns(a) => (Opcode::MaxColumns, self.graph.columns(a)),
+        let flat = [shape.columns, shape.columns, 1];
+        // The axes that it goes through, and the strides of the result and of its one operand, if they are special.
+        let (opcode, blocks, to_strides, from_strides) = match op {
+            Op::Map(function, _) => (Opcode::Map(function), self.blocks(id)?, None, None),
+            Op::Zip(function, ..) => (Opcode::Zip(function), self.blocks(id)?, None, None),
+            Op::Fuse(function, ..) => (Opcode::Fuse(function), self.blocks(id)?, None, None),
+            Op::Reduce(function, _, Axis { outer, count, inner: 1 }) => {
+                let opcode = if function == Reduce::Sum { Opcode::SumColumns } else { Opcode::MaxColumns };
+                (opcode, Blocks { outer: 1, rows: outer, columns: count }, Some([outer, 1, 1]), None)
+            }
+            Op::Reduce(Reduce::Sum, _, Axis { outer, count, inner }) => {
+                (Opcode::SumRows, Blocks { outer, rows: count, columns: inner }, Some([inner, 0, 1]), None)
+            }
+            Op::CumulativeSum(_, axis, is_reverse) => {
+                let blocks = Blocks { outer: 1, rows: axis.outer, columns: axis.count };
+                (Opcode::CumulativeSum(is_reverse), blocks, None, None)
+            }
+            Op::Exchange(_, Axis { outer, count, inner }) => {
+                let blocks = Blocks { outer, rows: inner, columns: count };
+                (Opcode::Exchange, blocks, None, Some([count * inner, 1, inner]))
+            }
+            Op::Batched { of, init, .. } => {
+                (Opcode::Batched(of, init.is_some()), Blocks::flat(shape.columns), None, Some(flat))
+            }
             Op::ConcatColumns(parts) => return self.concat_columns(id, &parts, instructions),
-            Op::Linear { .. } | Op::Slice { .. } => return Ok(()),
+            Op::Linear { .. } | Op::Slice { .. } | Op::Repeat(..) => return Ok(()),
             _ => return Err(Unsupported::new(format!("an operation on the batch: {op}"))),
         };
-        let from: Vec<Operand> =
-            op.operands().into_iter().map(|operand| self.operand(operand, width)).collect::<Result<_>>()?;
+        let mut from = Vec::new();
+        for operand in op.operands() {
+            let operand = self.operand(operand, blocks)?;
+            from.push(from_strides.map_or(operand, |strides| operand.with_strides(strides)));
+        }
         let to = match self.views.get(&id) {
             Some(&view) => self.at(view).operand(1),
             // Before registers of the operands are released: a source is never also the target.
-            None => {
-                let offset = self.registers.allocate(id, shape.columns);
-                Operand { slot: None, offset, row_stride: shape.columns, column_stride: 1 }
-            }
+            None => register(self.registers.allocate(id, shape.columns), shape.columns),
         };
-        instructions.push(Instruction::new(opcode, width, to, &from));
+        let to = to.with_strides(to_strides.unwrap_or(blocks.strides()));
+        instructions.push(Instruction::new(opcode, blocks, to, &from));
         Ok(())
+    }
+
+    fn blocks(&self, id: NodeId) -> Result<Blocks> {
+        self.graph.blocks(id).ok_or_else(|| Unsupported::new("an operation that repeats more axes than it has"))
     }
 
     /// Copies the parts that were not computed where they belong.
@@ -222,9 +265,10 @@ impl Emitter<'_, '_> {
         for &(id, accumulator) in &self.assignment.row_sums {
             if self.assignment.stage(id).unwrap_or(0) == stage {
                 let columns = self.graph.columns(id);
-                let from = self.operand(id, columns)?;
+                let blocks = Blocks::flat(columns);
+                let from = self.operand(id, blocks)?;
                 let to = Address::row(self.schedule.slot(Slot::Accumulator(accumulator))).operand(1);
-                instructions.push(Instruction::new(Opcode::AddRows, columns, to, &[from]));
+                instructions.push(Instruction::new(Opcode::AddRows, blocks, to, &[from]));
             }
         }
         Ok(())
@@ -242,8 +286,13 @@ impl Emitter<'_, '_> {
     }
 
     fn copy(&mut self, id: NodeId, view: View) -> Result<Instruction> {
-        let width = self.graph.columns(id);
-        let from = self.operand(id, width)?;
-        Ok(Instruction::new(Opcode::Map(Unary::Copy), width, self.at(view).operand(1), &[from]))
+        let blocks = Blocks::flat(self.graph.columns(id));
+        let from = self.operand(id, blocks)?;
+        Ok(Instruction::new(Opcode::Map(Unary::Copy), blocks, self.at(view).operand(1), &[from]))
     }
+}
+
+/// A register that begins there, with rows of that width.
+fn register(offset: usize, width: usize) -> Operand {
+    Operand { slot: None, offset, row_stride: width, block_strides: [0; 2], column_stride: 1 }
 }

@@ -3,7 +3,10 @@
 
 use crate::{
     id::SlotId,
-    ir::op::{Binary, Ternary, Unary},
+    ir::{
+        blocks::Blocks,
+        op::{BatchedDims, Binary, Ternary, Unary},
+    },
 };
 
 /// About how many elements of the widest value a tile has.
@@ -22,17 +25,25 @@ pub(crate) enum Opcode {
     SumColumns,
     /// The largest entry of each row.
     MaxColumns,
+    /// The sum of all rows.
+    SumRows,
     /// Adds all rows to one row.
     AddRows,
+    /// Sums of the entries of each row up to each, or with `true` from each on.
+    CumulativeSum(bool),
+    /// A copy of entries that do not lie next to each other.
+    Exchange,
+    /// Products of the matrices that each row holds; a third operand begins their sums.
+    Batched(BatchedDims, bool),
 }
 
 impl Opcode {
     /// The number of operands.
     pub(crate) fn arity(self) -> usize {
         match self {
-            Self::Map(_) | Self::SumColumns | Self::MaxColumns | Self::AddRows => 1,
-            Self::Zip(_) => 2,
-            Self::Fuse(_) => 3,
+            Self::Zip(_) | Self::Batched(_, false) => 2,
+            Self::Fuse(_) | Self::Batched(_, true) => 3,
+            _ => 1,
         }
     }
 }
@@ -45,7 +56,9 @@ impl std::fmt::Display for Opcode {
             Self::Fuse(Ternary::TanhGradient) => f.write_str("TanhGradientOfProduct"),
             Self::Fuse(Ternary::SigmoidGradient) => f.write_str("SigmoidGradientOfProduct"),
             Self::Fuse(function) => write!(f, "{function:?}"),
-            Self::SumColumns | Self::MaxColumns | Self::AddRows => write!(f, "{self:?}"),
+            Self::Batched(of, _) => write!(f, "Batched[{}x{}x{}x{}]", of.count, of.rows, of.depth, of.columns),
+            Self::CumulativeSum(_) => f.write_str("CumulativeSum"),
+            other => write!(f, "{other:?}"),
         }
     }
 }
@@ -59,8 +72,17 @@ pub(crate) struct Operand {
     pub(crate) offset: usize,
     /// Elements from a row to the next; 0 repeats one row.
     pub(crate) row_stride: usize,
-    /// 1, or 0 where one element a row stands for all columns.
+    /// Elements from a block of the columns to the next, and from a row of a block to the next.
+    pub(crate) block_strides: [usize; 2],
+    /// 1, or 0 where one element a row stands for all columns; of an exchange what it needs.
     pub(crate) column_stride: usize,
+}
+
+impl Operand {
+    /// The same with the strides of the columns `[outer, rows, columns]`.
+    pub(crate) fn with_strides(self, [outer, row, column_stride]: [usize; 3]) -> Self {
+        Self { block_strides: [outer, row], column_stride, ..self }
+    }
 }
 
 /// The address of a matrix in memory.
@@ -81,7 +103,8 @@ impl Address {
 
     /// The same as an operand of a kernel.
     pub(crate) fn operand(self, column_stride: usize) -> Operand {
-        Operand { slot: Some(self.slot), offset: self.offset, row_stride: self.row_stride, column_stride }
+        let Self { slot, offset, row_stride } = self;
+        Operand { slot: Some(slot), offset, row_stride, block_strides: [0; 2], column_stride }
     }
 }
 
@@ -89,17 +112,30 @@ impl Address {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Instruction {
     pub(crate) opcode: Opcode,
-    pub(crate) width: usize,
+    /// The columns of what it reads.
+    pub(crate) blocks: Blocks,
     pub(crate) to: Operand,
     /// As many as the opcode reads; the last is repeated.
     from: [Operand; 3],
 }
 
 impl Instruction {
-    pub(crate) fn new(opcode: Opcode, width: usize, to: Operand, from: &[Operand]) -> Self {
+    pub(crate) fn new(opcode: Opcode, blocks: Blocks, to: Operand, from: &[Operand]) -> Self {
         debug_assert_eq!(from.len(), opcode.arity());
         let operand = |index: usize| from[index.min(from.len() - 1)];
-        Self { opcode, width, to, from: std::array::from_fn(operand) }
+        Self { opcode, blocks, to, from: std::array::from_fn(operand) }
+    }
+
+    /// The number of columns.
+    pub(crate) fn width(&self) -> usize {
+        self.blocks.outer * self.blocks.rows * self.blocks.columns
+    }
+
+    /// Whether the rows of the blocks of all rows are as far from each other as those of one block.
+    pub(crate) fn is_even(&self) -> bool {
+        let rows = self.blocks.rows;
+        let is_even = |operand: &Operand| operand.row_stride == rows * operand.block_strides[1];
+        self.blocks.outer == 1 && [self.to].iter().chain(&self.from).all(is_even)
     }
 
     /// The operands that the opcode reads.
@@ -125,7 +161,7 @@ pub(crate) struct FusedKernel {
 
 impl FusedKernel {
     pub(crate) fn new(instructions: Vec<Instruction>, registers: usize) -> Self {
-        let widest = instructions.iter().map(|instruction| instruction.width).max().unwrap_or(1);
+        let widest = instructions.iter().map(Instruction::width).max().unwrap_or(1);
         Self { instructions, registers, tile: (TILE / widest.max(1)).max(1) }
     }
 

@@ -67,7 +67,7 @@ fn elements_in_memory(kernel: &FusedKernel) -> usize {
     let is_outside = |operand: &&Operand| operand.slot.is_some() && operand.row_stride > 0;
     let of_instruction = kernel.instructions.iter().map(|instruction| {
         let operands = instruction.operands().iter().chain([&instruction.to]);
-        operands.filter(is_outside).count() * instruction.width
+        operands.filter(is_outside).count() * instruction.width()
     });
     of_instruction.sum()
 }

@@ -18,3 +18,4 @@ pub(crate) mod parameters;
 pub(crate) mod phases;
 pub(crate) mod reductions;
 pub(crate) mod schedule;
+pub(crate) mod split;

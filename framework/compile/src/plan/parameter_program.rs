@@ -10,7 +10,7 @@ use crate::{
     id::NodeId,
     ir::{
         graph::{Graph, Node, Rows, Shape},
-        op::{Leaf, Op},
+        op::{Axis, Leaf, Op, Reduce},
     },
     plan::{
         fused_kernel::Opcode,
@@ -23,8 +23,8 @@ use crate::{
 pub(crate) enum ParameterOp {
     /// Element-wise; operands of one row or one column are broadcast.
     Elementwise { opcode: Opcode, to: Location, from: Vec<Location> },
-    /// Each row of `from` becomes one element.
-    ReduceColumns { opcode: Opcode, to: Location, from: Location },
+    /// An operation on each row of `from`.
+    Rows { opcode: Opcode, to: Location, from: Location },
     /// The sum of all rows.
     SumRows { to: Location, from: Location },
     /// `to = from`, or `to += from`.
@@ -116,8 +116,12 @@ impl<'a> ParameterPlanner<'a> {
             Op::Map(function, a) => self.elementwise(memory, id, Opcode::Map(function), &[a])?,
             Op::Zip(function, a, b) => self.elementwise(memory, id, Opcode::Zip(function), &[a, b])?,
             Op::Fuse(function, a, b, c) => self.elementwise(memory, id, Opcode::Fuse(function), &[a, b, c])?,
-            Op::SumColumns(a) => self.reduce_columns(memory, Opcode::SumColumns, a)?,
-            Op::MaxColumns(a) => self.reduce_columns(memory, Opcode::MaxColumns, a)?,
+            Op::Reduce(function, a, axis) => self.reduce(memory, function, a, axis)?,
+            Op::CumulativeSum(..) | Op::Repeat(..) | Op::Exchange(..) => {
+                let to = memory.allocate(rows, columns);
+                self.along_axis(memory, &op, to)?;
+                to
+            }
             Op::SumRows(a) => {
                 let from = self.matrix(memory, a)?;
                 let from = self.with_contiguous_rows(memory, from);
@@ -125,7 +129,7 @@ impl<'a> ParameterPlanner<'a> {
                 self.program.push(ParameterOp::SumRows { to, from });
                 to
             }
-            Op::Leaf(_) | Op::Outer(..) => {
+            Op::Leaf(_) | Op::Outer(..) | Op::Batched { .. } => {
                 return Err(Unsupported::new(format!("a matrix that depends on the batch: {op}")));
             }
         };
@@ -133,12 +137,74 @@ impl<'a> ParameterPlanner<'a> {
         Ok(at)
     }
 
-    fn reduce_columns(&mut self, memory: &mut ParameterMemory, opcode: Opcode, a: NodeId) -> Result<Location> {
-        let from = self.matrix(memory, a)?;
-        let from = self.with_contiguous_rows(memory, from);
-        let to = memory.allocate(from.rows, 1);
-        self.program.push(ParameterOp::ReduceColumns { opcode, to, from });
+    /// Plans an operation along an axis that changes the order or the number of entries.
+    fn along_axis(&mut self, memory: &mut ParameterMemory, op: &Op, to: Location) -> Result<()> {
+        match *op {
+            Op::CumulativeSum(a, axis, is_reverse) => {
+                let from = self.along(memory, a, axis)?;
+                let opcode = Opcode::CumulativeSum(is_reverse);
+                self.program.push(ParameterOp::Rows { opcode, to: blocks_of(to, axis), from });
+            }
+            Op::Repeat(a, axis) => {
+                let from = self.matrix(memory, a)?;
+                self.repeat(to, from, axis)?;
+            }
+            Op::Exchange(a, Axis { outer, count, inner }) => {
+                let from = self.along(memory, a, Axis { outer, count: count * inner, inner: 1 })?;
+                for first in (0..outer).map(|index| index * count * inner) {
+                    let from = Location::row_major(from.offset + first, count, inner).transposed();
+                    let to = Location::row_major(to.offset + first, inner, count);
+                    self.program.push(ParameterOp::Copy { to, from, add: false });
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn reduce(&mut self, memory: &mut ParameterMemory, function: Reduce, a: NodeId, axis: Axis) -> Result<Location> {
+        let opcode = if function == Reduce::Sum { Opcode::SumColumns } else { Opcode::MaxColumns };
+        let from = self.along(memory, a, axis)?;
+        let rows = self.graph.static_rows(a);
+        let to = memory.allocate(rows, axis.reduced());
+        if axis.inner == 1 {
+            let to = Location::row_major(to.offset, rows * axis.outer, 1);
+            self.program.push(ParameterOp::Rows { opcode, to, from });
+        } else {
+            for index in 0..axis.outer {
+                let from = Location::row_major(from.offset + index * axis.count * axis.inner, axis.count, axis.inner);
+                let to = Location::row_major(to.offset + index * axis.inner, 1, axis.inner);
+                self.program.push(ParameterOp::SumRows { to, from });
+            }
+        }
         Ok(to)
+    }
+
+    /// A matrix with a row for all entries of its last axis.
+    fn along(&mut self, memory: &mut ParameterMemory, a: NodeId, axis: Axis) -> Result<Location> {
+        let from = self.matrix(memory, a)?;
+        if axis.outer * axis.inner == 1 {
+            return Ok(self.with_contiguous_rows(memory, from));
+        }
+        if from.rows > 1 {
+            return Err(several_rows());
+        }
+        let from = if from.is_contiguous() { from } else { self.copy(memory, from) };
+        Ok(blocks_of(from, axis))
+    }
+
+    /// Copies a row with each entry as often as the axis has entries.
+    fn repeat(&mut self, to: Location, from: Location, axis: Axis) -> Result<()> {
+        if from.rows > 1 {
+            return Err(several_rows());
+        }
+        let Axis { outer, count, inner } = axis;
+        for index in 0..outer {
+            let from = Location { rows: count, row_stride: 0, ..from.columns_from(index * inner, inner) };
+            let to = Location::row_major(to.offset + index * count * inner, count, inner);
+            self.program.push(ParameterOp::Copy { to, from, add: false });
+        }
+        Ok(())
     }
 
     fn elementwise(
@@ -211,4 +277,13 @@ impl<'a> ParameterPlanner<'a> {
         }
         Ok(())
     }
+}
+
+/// A contiguous row with a row for all entries of its last axis.
+fn blocks_of(row: Location, axis: Axis) -> Location {
+    if axis.outer == 1 { row } else { Location::row_major(row.offset, axis.outer, axis.count * axis.inner) }
+}
+
+fn several_rows() -> Unsupported {
+    Unsupported::new("an operation along an axis of parameters with several rows")
 }

@@ -59,7 +59,7 @@ impl<'a> Phases<'a> {
         self.outers.iter().flat_map(|&(a, b)| [a, b])
     }
 
-    /// The values that the backward phase reads; of a slice the value that it is a part of.
+    /// The values that the backward phase reads; of a slice or repetition the value that it is of.
     pub(crate) fn read_backward(&self) -> HashSet<NodeId> {
         let operands = self.backward.iter().flat_map(|&id| self.graph[id].op.operands());
         let all = operands.chain(self.outer_operands()).chain(self.row_sums.iter().copied());
@@ -76,13 +76,14 @@ impl<'a> Phases<'a> {
     /// The values of the backward phase that must stay in memory after it, with some more.
     pub(crate) fn kept_backward(&self, more: &[NodeId]) -> HashSet<NodeId> {
         let known: HashSet<NodeId> = self.backward.iter().copied().collect();
-        self.outer_operands().chain(more.iter().copied()).filter(|id| known.contains(id)).collect()
+        let kept = self.outer_operands().chain(more.iter().copied());
+        kept.map(|id| base(self.graph, id)).filter(|id| known.contains(id)).collect()
     }
 }
 
-/// The value that a slice, or a slice of a slice, is a part of.
+/// The value that a slice, or a slice of a slice, is a part of, or that one repeats.
 pub(crate) fn base(graph: &Graph, mut id: NodeId) -> NodeId {
-    while let Op::Slice { of, .. } = graph[id].op {
+    while let Op::Slice { of, .. } | Op::Repeat(of, _) = graph[id].op {
         id = of;
     }
     id

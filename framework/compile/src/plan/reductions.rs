@@ -120,6 +120,10 @@ impl Reducer<'_> {
                 self.reduce(b, to, true)?;
             }
             Op::Transpose(a) => self.reduce(a, to.transposed(), add)?,
+            Op::Reshape(a) if to.is_contiguous() => {
+                let (rows, columns) = (self.graph.static_rows(a), self.graph.columns(a));
+                self.reduce(a, Location::row_major(to.offset, rows, columns), add)?;
+            }
             Op::ConcatColumns(parts) => {
                 let mut column = 0;
                 for part in parts {

@@ -37,7 +37,7 @@ pub(crate) struct Buffer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct View {
     pub(crate) buffer: BufferId,
-    /// Time steps from the current one.
+    /// The distance from the current time step.
     pub(crate) shift: usize,
     /// The first column.
     pub(crate) offset: usize,
@@ -55,7 +55,7 @@ impl View {
     }
 }
 
-/// What a pointer of the frame points to.
+/// The target of a pointer of the frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Slot {
     /// A buffer, `shift` time steps from the current one.
@@ -66,7 +66,7 @@ pub(crate) enum Slot {
     Accumulator(usize),
 }
 
-/// The start of a product's sum.
+/// The initial value of a product's sum.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Init {
     pub(crate) from: Address,
@@ -109,8 +109,8 @@ impl Schedule {
         }))
     }
 
-    /// Lets products begin with rows of a table instead of copies of them, if the copies are read by nothing else. Returns
-    /// whether they do. `stride` is from a row of the table to the next.
+    /// Replaces copies of a table's rows, as the initial values of products, by a gather from the table, unless anything
+    /// else reads the copies. Returns whether it did. `stride` is the distance from a row of the table to the next.
     pub(crate) fn fold_gather(&mut self, copies: View, table: View, stride: usize) -> bool {
         let slot = |view: View| Slot::Batch { buffer: view.buffer, shift: view.shift };
         let Some(number) = self.slots.iter().position(|&known| known == slot(copies)) else { return false };

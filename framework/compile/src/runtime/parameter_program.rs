@@ -18,7 +18,7 @@ pub(super) unsafe fn run<T: Float>(program: &[ParameterOp], memory: *mut T, kern
         unsafe {
             match op {
                 ParameterOp::Elementwise { opcode, to, from } => runner.elementwise(*opcode, to, from),
-                ParameterOp::ReduceColumns { opcode, to, from } => runner.rows(*opcode, runner.write(to), from),
+                ParameterOp::Rows { opcode, to, from } => runner.rows(*opcode, runner.write(to), from),
                 ParameterOp::SumRows { to, from } => runner.sum_rows(to, from),
                 ParameterOp::Copy { to, from, add } => runner.copy(to, from, *add),
                 ParameterOp::Fill { to, value } => runner.fill(to, *value),

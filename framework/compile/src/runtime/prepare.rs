@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use super::{
     buffers::Buffers,
     executable::CompiledModel,
+    few_rows::CHUNKS,
     parameter_program,
     shard::{Shard, ShardRunner, Workspace, shards},
 };
@@ -35,20 +36,24 @@ impl<T: Float> CompiledModel<T> {
         check(batch, self.plan.vocabulary);
         let capacity = self.buffers.capacity;
         let (steps, rows) = (batch.steps.max(capacity.0), batch.rows.max(capacity.1));
-        let most = shards::<T>(&self.plan, rows, steps).len();
-        if (steps, rows) != capacity {
-            self.buffers.reserve(&self.plan, (steps, rows), most);
+        let cut = shards::<T>(&self.plan, batch.rows, batch.steps);
+        let pieces = self.pieces(&cut, batch);
+        let needs_blocks = pieces > 0 && !self.buffers.has_whole_blocks;
+        if (steps, rows) != capacity || needs_blocks {
+            let most = shards::<T>(&self.plan, rows, steps).len();
+            let has_blocks = pieces > 0 || self.buffers.has_whole_blocks;
+            let most = if has_blocks { most.max(CHUNKS) } else { most };
+            self.buffers.reserve(&self.plan, (steps, rows), most, has_blocks);
             fill_identity(&self.plan, &mut self.buffers);
         }
-        let shards = shards::<T>(&self.plan, batch.rows, batch.steps);
-        while self.workspaces.len() < shards.len() + 1 {
+        while self.workspaces.len() < cut.len().max(pieces) + 1 {
             self.workspaces.push(Workspace::new(&self.plan));
         }
         if !self.buffers.is_packed {
             self.pack();
             self.buffers.is_packed = true;
         }
-        shards
+        cut
     }
 
     /// Packs weights, and computes what depends on parameters and tokens alone.

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    experiment::{Experiment, Loss, Train, Unknown},
+    experiment::{Experiment, Loss, Split, Train, Unknown},
     hash,
     plugins::Registry,
 };
@@ -141,6 +141,23 @@ impl Sequences {
         let framer = framing::open(framing, text, ranges, vocabulary, batch, split)?;
         let order = SequenceOrder::new(framer.ordered(), batch, experiment)?;
         Ok(Self { framer, order, batch, loss: experiment.train.loss })
+    }
+
+    /// A whole text, framed as an experiment frames its own, to evaluate a model with these symbols on.
+    ///
+    /// # Errors
+    /// When the dataset refuses the text, when there is too little of it, and when a character is unknown.
+    pub fn whole(
+        dataset: &dyn Dataset,
+        text: &Text,
+        experiment: &Experiment,
+        vocabulary: &Arc<Vocabulary>,
+    ) -> Result<Self> {
+        let experiment = Experiment { split: Split::default(), ..experiment.clone() };
+        let framing = dataset.framing();
+        let documents = DocumentRanges::read(dataset, text, &experiment.dataset.part.name)?;
+        let (text, [all, ..]) = documents.split(&framing, &experiment)?;
+        Self::new(&text, all.unwrap_or_default(), &framing, vocabulary, &experiment, Role::Validation)
     }
 
     /// The number of sequences: documents, windows, or the rows of a stream.

@@ -1,7 +1,7 @@
-//! A text addressed by token, without storing a token.
+//! Random access to the tokens of a text, without storing them.
 //!
-//! Where every byte is one token, as in English text, token `i` is byte `i`. Elsewhere an index remembers where every
-//! 2,048th token stands, which costs 8 MB a gigabyte, and the text is read on from there.
+//! Where every byte is one token, as in English text, token `i` is byte `i`. Otherwise an index has the position of every
+//! 2,048th token, which costs 8 MB per gigabyte of text, and the text is read from there.
 
 use std::{ops::Range, sync::Arc};
 
@@ -18,31 +18,31 @@ use crate::error::{Error, Result};
 #[derive(Debug)]
 pub(super) struct TokenStream {
     text: Text,
-    /// Ranges that follow each other without a gap are one.
+    /// The ranges; those without a gap between them are merged.
     segments: Vec<Segment>,
     vocabulary: Arc<Vocabulary>,
     length: usize,
     index: Index,
 }
 
-/// A range of the text and where it begins among the bytes of all ranges.
+/// A range of the text, and its offset among the bytes of all ranges.
 #[derive(Debug)]
 struct Segment {
     begin: usize,
     range: Range<usize>,
 }
 
-/// How a token is found.
+/// The way from the index of a token to its place in the text.
 #[derive(Debug)]
 enum Index {
-    /// Every byte is a token: this one.
+    /// Every byte is a token; the table has the token of each byte.
     Bytes(Box<[Token; 128]>),
-    /// Of every `SPACING`th token.
+    /// The places of every `SPACING`th token.
     Sparse(Vec<IndexEntry>),
 }
 
-/// Where a token stands: in which character, and after how many other tokens of it. One character in upper case may be
-/// several in lower case.
+/// The place of a token: its character, and the number of tokens of that character before it. A character can have
+/// several tokens, because one upper-case character may be several in lower case.
 #[derive(Clone, Copy, Debug)]
 struct IndexEntry {
     /// Segment and byte offset in the text.
@@ -83,7 +83,7 @@ impl TokenStream {
         Ok(tokens)
     }
 
-    /// How many tokens there are.
+    /// The number of tokens.
     pub(super) fn len(&self) -> usize {
         self.length
     }
@@ -93,7 +93,7 @@ impl TokenStream {
         self.vocabulary.none()
     }
 
-    /// Fills `out` with the tokens from number `from` on. Behind the end, `out` keeps what it has.
+    /// Fills `out` with the tokens from index `from` on. Beyond the last token, `out` is unchanged.
     pub(super) fn read(&self, from: usize, out: &mut [Token]) {
         let wanted = out.len().min(self.length.saturating_sub(from));
         match &self.index {
@@ -120,7 +120,7 @@ impl TokenStream {
             let start = segment.range.start + (from + done - segment.begin);
             let end = segment.range.end.min(start + out.len() - done);
             for byte in &bytes[start..end] {
-                // All bytes were ASCII when the stream was opened; of a file that was changed since, anything may come.
+                // All bytes were ASCII when the stream was opened; a file that was changed since may have any.
                 out[done] = table[usize::from(*byte & 127)];
                 done += 1;
             }
@@ -159,7 +159,7 @@ impl TokenStream {
         })
     }
 
-    /// Counts the tokens and marks every `SPACING`th.
+    /// Counts the tokens and adds every `SPACING`th to the index.
     fn mark(&mut self) -> Result<()> {
         let mut marks = Vec::new();
         let mut length = 0;

@@ -87,6 +87,14 @@ impl Vocabulary {
         self.table.get(symbol as usize).copied().filter(|token| *token != NONE)
     }
 
+    /// Whether a character has tokens of its own, lower-cased if the text is.
+    pub fn knows(&self, symbol: char) -> bool {
+        match self.lowercase {
+            true => symbol.to_lowercase().all(|symbol| self.token(symbol).is_some()),
+            false => self.token(symbol).is_some(),
+        }
+    }
+
     /// The symbol of a token; U+FFFD for what is none.
     pub fn symbol(&self, token: Token) -> char {
         self.symbols.get(token as usize).copied().unwrap_or(UNKNOWN)

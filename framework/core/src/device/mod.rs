@@ -1,4 +1,4 @@
-//! Devices: which this build has, what this machine has of them, and what to do about those that are missing.
+//! Devices: those of this build, those of this machine, and hints for those that are missing.
 
 #[cfg(feature = "cuda")]
 mod cuda;
@@ -14,7 +14,7 @@ use crate::{
     error::{Problem, Result},
 };
 
-/// Where tensors live and how wide their numbers are.
+/// The device and the dtype of all tensors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Backend {
@@ -35,9 +35,9 @@ impl Default for Backend {
 pub struct DeviceKind {
     /// Its name in `[backend] device`.
     pub name: &'static str,
-    /// What it is.
+    /// Its description.
     pub doc: &'static str,
-    /// The cargo feature that brings it.
+    /// The cargo feature that enables it.
     pub feature: &'static str,
     /// Whether this build has it.
     pub built: bool,
@@ -87,18 +87,18 @@ pub const DEVICES: [DeviceKind; 5] = [
 /// A device of this machine, of one of the kinds in [`DEVICES`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceInfo {
-    /// What an experiment writes to choose it: `wgpu:0`.
+    /// The value of `[backend] device` that selects it: `wgpu:0`.
     pub selector: String,
     /// The device as it names itself.
     pub name: String,
-    /// What kind of device it is, and which driver and interface lead to it.
+    /// Its kind, interface and driver.
     pub about: String,
-    /// Its own memory, in bytes, where the driver says.
+    /// Its own memory, in bytes, if the driver reports it.
     pub memory: Option<u64>,
 }
 
 impl DeviceKind {
-    /// What this machine has of it, in the order in which an index counts; nothing when this build lacks it.
+    /// The devices of this kind that this machine has, in the order of their indices; none if this build lacks the kind.
     pub fn found(&self) -> Vec<DeviceInfo> {
         match self.name {
             #[cfg(feature = "wgpu")]
@@ -125,7 +125,7 @@ fn processors(name: &str) -> DeviceInfo {
 /// Burn's device for a `[backend]` table.
 ///
 /// # Errors
-/// When the device is unknown, not in this build or not on this machine, or cannot hold numbers of that width.
+/// When the device is unknown, not in this build or not on this machine, or does not support the dtype.
 pub fn open(backend: &Backend) -> Result<Device> {
     let (known, which) = parse(&backend.device)?;
     let name = known.name;
@@ -148,7 +148,7 @@ pub fn open(backend: &Backend) -> Result<Device> {
     }
 }
 
-/// Bytes that the chosen device can hold, where that is known.
+/// The memory of the chosen device in bytes, if known.
 ///
 /// # Errors
 /// As [`open`].
@@ -177,7 +177,7 @@ fn parse(device: &str) -> Result<(&'static DeviceKind, Option<&str>)> {
     match DEVICES.iter().find(|known| known.name == name) {
         Some(known) if known.built => Ok((known, which)),
         Some(DeviceKind { doc, feature, .. }) => Err(Problem::new(format!("this build has no device `{name}`"))
-            .note(format!("`{name}` ({doc}) is brought by the cargo feature `{feature}`"))
+            .note(format!("`{name}` ({doc}) needs the cargo feature `{feature}`"))
             .hint(format!("cargo run --release --features {feature} -- …, or device = \"cpu\""))
             .into()),
         None => {
@@ -189,7 +189,7 @@ fn parse(device: &str) -> Result<(&'static DeviceKind, Option<&str>)> {
     }
 }
 
-/// The one of the devices found that an index or a part of a name chooses; the first when nothing does.
+/// The found device that an index or a part of its name selects; the first if neither is given.
 fn choose(known: &DeviceKind, which: Option<&str>, mut found: Vec<DeviceInfo>) -> Result<DeviceInfo> {
     let name = known.name;
     let index = match which {
@@ -219,7 +219,7 @@ fn choose(known: &DeviceKind, which: Option<&str>, mut found: Vec<DeviceInfo>) -
     Err(found.iter().fold(problem, list).into())
 }
 
-/// Bytes of this machine's memory, where the operating system says.
+/// The memory of this machine in bytes, if the operating system reports it.
 pub fn of_machine() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
@@ -227,7 +227,7 @@ pub fn of_machine() -> Option<u64> {
     Some(kibibytes * 1024)
 }
 
-/// A number of bytes as people read it.
+/// A number of bytes as text with a unit.
 pub fn bytes(count: f64) -> String {
     let (mut value, mut unit) = (count, "bytes");
     for larger in ["kB", "MB", "GB", "TB"] {

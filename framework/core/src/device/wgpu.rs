@@ -1,4 +1,4 @@
-//! Graphics cards and their software stand-ins, found and opened by `wgpu`.
+//! Graphics cards and software adapters, found and opened by `wgpu`.
 
 use std::sync::{LazyLock, Mutex};
 
@@ -13,15 +13,15 @@ use burn::tensor::{
 use super::{DEVICES, DeviceInfo, choose};
 use crate::error::{Problem, Result};
 
-/// An adapter of this machine, and by which names Burn opens it.
+/// An adapter of this machine, with the kind and interface by which Burn opens it.
 pub(super) struct Reachable {
     pub(super) found: DeviceInfo,
     kind: DeviceKind,
     interface: WgpuBackend,
 }
 
-/// Graphics interfaces, the best first. The first that leads to anything is taken: the same card is not listed under each
-/// of them.
+/// Graphics interfaces, the best first. Only the first one that has an adapter is used, so that a card is not listed once
+/// for each interface.
 const INTERFACES: [(Backend, WgpuBackend, &str); 4] = [
     (Backend::Vulkan, WgpuBackend::Vulkan, "Vulkan"),
     (Backend::Metal, WgpuBackend::Metal, "Metal"),
@@ -29,14 +29,15 @@ const INTERFACES: [(Backend, WgpuBackend, &str); 4] = [
     (Backend::Gl, WgpuBackend::Gl, "OpenGL"),
 ];
 
-/// Operations that are handed to the card at once. A cell is many small ones, and every handing over has its price.
+/// The number of operations that are submitted to the card at once: a cell has many small ones, and each submission costs
+/// time.
 const TASKS: usize = 128;
 
-/// What was opened stays open: Burn opens a device only once.
+/// The open devices, which stay open, because Burn opens a device only once.
 static OPEN: Mutex<Vec<(String, Device)>> = Mutex::new(Vec::new());
 
-/// The adapters of this machine: cards of their own first, software last. Asked for once: drivers take their time, and
-/// Vulkan's loader does not bear being asked by several threads at once.
+/// The adapters of this machine: discrete cards first, software last. They are enumerated once, because drivers are slow
+/// and Vulkan's loader must not be called by several threads at once.
 pub(super) static ADAPTERS: LazyLock<Vec<Reachable>> = LazyLock::new(adapters);
 
 fn adapters() -> Vec<Reachable> {
@@ -51,7 +52,7 @@ fn adapters() -> Vec<Reachable> {
 }
 
 fn reachable(adapters: &[Adapter], interface: WgpuBackend, name: &str) -> Vec<Reachable> {
-    // Burn counts the adapters of each kind from 0, and knows but one of software.
+    // Burn counts the adapters of each kind from 0, and opens only one software adapter.
     let mut counts = [0_usize; 4];
     let mut next = |kind: usize| {
         counts[kind] += 1;
@@ -92,7 +93,7 @@ fn about(info: &AdapterInfo, interface: &str) -> String {
     format!("{kind}, {interface}, driver {}", if driver.is_empty() { "unknown".to_owned() } else { driver.join(" ") })
 }
 
-/// The memory that belongs to the card. Only Vulkan tells.
+/// The card's own memory, which only Vulkan reports.
 #[cfg(not(target_vendor = "apple"))]
 fn memory(adapter: &Adapter) -> Option<u64> {
     use burn::tensor::wgpu::wgpu::hal::api::Vulkan;
@@ -100,7 +101,7 @@ fn memory(adapter: &Adapter) -> Option<u64> {
     /// `VK_MEMORY_HEAP_DEVICE_LOCAL_BIT`.
     const OF_THE_DEVICE: u32 = 1;
 
-    // SAFETY: the adapter is only asked for a number, and lives until the end of this function.
+    // SAFETY: the adapter is only read, and lives until the end of this function.
     let adapter = unsafe { adapter.as_hal::<Vulkan>() }?;
     let instance = adapter.shared_instance().raw_instance();
     // SAFETY: the physical device belongs to that instance; both are alive.
@@ -110,13 +111,13 @@ fn memory(adapter: &Adapter) -> Option<u64> {
     own.filter(|&bytes| bytes > 0)
 }
 
-/// The memory that belongs to the card, which Metal does not tell apart from the machine's.
+/// The card's own memory, which Metal does not distinguish from the machine's.
 #[cfg(target_vendor = "apple")]
 fn memory(_adapter: &Adapter) -> Option<u64> {
     None
 }
 
-/// Opens the adapter of that index or name, the first if none is wanted.
+/// Opens the adapter with that index or name; the first if neither is given.
 ///
 /// # Errors
 /// When it is not there, or cannot be opened.

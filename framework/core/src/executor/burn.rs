@@ -1,6 +1,6 @@
 //! The reference executor: the cells' `step` called over time on Burn's tensors, gradients by Burn's autodiff.
 //!
-//! It runs on every device that Burn has. One training step reads from top to bottom in [`BurnExecutor::train`].
+//! It runs on every device that Burn has. [`BurnExecutor::train`] is one update, from top to bottom.
 
 use burn::{
     Tensor,
@@ -11,6 +11,7 @@ use hatchery_plugin::{Gradients, Matrices, Params, State, Token, host::HostClipp
 use super::{
     Executor, Totals,
     layer::{LayerRun, Noise, Place, start, within},
+    loss_mask::LossMask,
     optimizer::{Saved, Update, optimizer},
     parameter,
 };
@@ -33,7 +34,7 @@ pub struct BurnExecutor {
     device: Device,
     is_async: bool,
     dtype: DType,
-    /// The identity over the symbols and a row of zeros, when inputs are one-hot: `[vocabulary + 1, vocabulary]`.
+    /// For one-hot inputs, the identity matrix with a row of zeros below it: `[vocabulary + 1, vocabulary]`.
     one_hot: Option<Tensor<2>>,
     /// All parameters under their full names, without gradient tracking.
     params: Matrices,
@@ -95,7 +96,7 @@ impl BurnExecutor {
         Place { device: self.device.clone(), dtype: self.dtype, is_tracked }
     }
 
-    /// The state with which a batch begins: that after the one before, or the starting one.
+    /// The initial state of a batch: the final state of the batch before, or the starting state.
     fn initial_state(&self, before: Option<State>, params: &Params, batch: &Batch, is_tracked: bool) -> State {
         match before.filter(|state| batch.continues && rows(state) == Some(batch.rows)) {
             Some(state) if is_tracked => state.map(|_, vector| vector.autodiff()),
@@ -104,13 +105,13 @@ impl BurnExecutor {
         }
     }
 
-    /// Indices on the device.
+    /// Tokens as indices on the device.
     fn indices(&self, tokens: &[Token]) -> Tensor<1, Int> {
         let tokens: Vec<i32> = tokens.iter().map(|token| token.cast_signed()).collect();
         Tensor::from_data(TensorData::from(tokens.as_slice()), &self.device)
     }
 
-    /// What the first layer sees at every time step: each `[rows, inputs]`.
+    /// The input of the first layer at every time step, each `[rows, inputs]`.
     fn inputs(&self, params: &Params, tokens: &[Token], rows: usize) -> Vec<Tensor<2>> {
         let indices = self.indices(tokens); // [steps × rows]
         let steps = tokens.len() / rows;
@@ -118,7 +119,8 @@ impl BurnExecutor {
             let all = table.clone().select(0, indices); // [steps × rows, vocabulary]
             return (0..steps).map(|step| all.clone().narrow(0, step * rows, rows)).collect();
         }
-        // Rows are picked step by step: the gradient of one pick is as large as the table, not as the sequence.
+        // One `select` a time step: its gradient is as large as the table. The gradient of a `narrow` of one `select`
+        // for all steps would be as large as the sequence.
         let zero = Tensor::zeros([1, self.model.embedding.unwrap_or_default()], (&self.device, self.dtype));
         let learned = params.get(EMBEDDING);
         let zero = if learned.is_autodiff() { zero.autodiff() } else { zero };
@@ -127,8 +129,8 @@ impl BurnExecutor {
     }
 
     // ANCHOR: forward
-    /// Runs all layers over time. Returns the last layer's output of every step in `wanted`, one below the other, and
-    /// the state after the last step.
+    /// Runs all layers over time. Returns the last layer's outputs at the time steps in `wanted`, concatenated by rows;
+    /// the state after the last time step; and the penalties at the wanted steps, if there are any.
     fn forward(
         &self,
         params: &Params,
@@ -136,19 +138,27 @@ impl BurnExecutor {
         state: &State,
         wanted: &[usize],
         streams: Option<&Streams>,
-    ) -> Result<(Tensor<2>, State)> {
+    ) -> Result<(Tensor<2>, State, Option<Tensor<2>>)> {
         let (tokens, rows) = batch;
         let place = self.place(streams.is_some());
         let noise = streams.map_or(Noise::Expected, Noise::Drawn);
         let mut dropout = streams.map(Streams::dropout);
         let mut sequence = self.inputs(params, tokens, rows);
         let mut ends = State::with_capacity(state.len());
+        let mut penalties: Option<Tensor<2>> = None;
         for layer in &self.model.layers {
             let run = LayerRun::new(layer, params, noise, (sequence.len(), rows), &place)?;
-            let mut carried = within(state, &layer.prefix);
+            // ANCHOR: over-time
+            let (mut carried, mut costs) = (within(state, &layer.prefix), Vec::new());
             for (step, x) in sequence.iter_mut().enumerate() {
                 let (output, next) = run.step(step, x.clone(), carried)?;
                 (*x, carried) = (output, next); // [rows, outputs]
+                costs.extend(run.penalty(&carried).filter(|_| wanted.contains(&step))); // [rows, 1]
+            }
+            // ANCHOR_END: over-time
+            if !costs.is_empty() {
+                let own = Tensor::cat(costs, 0); // [wanted × rows, 1]
+                penalties = Some(penalties.map_or(own.clone(), |sum| sum + own));
             }
             for (name, vector) in carried {
                 ends.push(format!("{}{name}", layer.prefix), vector);
@@ -158,11 +168,11 @@ impl BurnExecutor {
             }
         }
         let outputs = wanted.iter().map(|&step| sequence[step].clone()).collect();
-        Ok((Tensor::cat(outputs, 0), ends)) // [wanted × rows, outputs]
+        Ok((Tensor::cat(outputs, 0), ends, penalties)) // [wanted × rows, outputs]
     }
     // ANCHOR_END: forward
 
-    /// Sets a share of the outputs to zero and scales the others up, so that their expectation stays.
+    /// Dropout: sets a share of the outputs to zero and scales the others up, so that the expectation is unchanged.
     fn drop_out(&self, sequence: &mut [Tensor<2>], keep: f64, stream: &mut Stream) {
         let [rows, width] = sequence[0].dims();
         // One upload for all steps: on a graphics card the latency of an upload outweighs its bytes.
@@ -175,27 +185,32 @@ impl BurnExecutor {
         }
     }
 
+    // ANCHOR: head
     /// Logits of the rows of `outputs`: `[rows, vocabulary]`.
     fn head(params: &Params, outputs: Tensor<2>) -> Tensor<2> {
         hatchery_plugin::linear(outputs, params.get(HEAD_WEIGHTS), params.get(HEAD_BIAS))
     }
+    // ANCHOR_END: head
 
     // ANCHOR: cross-entropy
     /// Cross-entropy summed over the counted characters, in nats: `[1]`. `logits` holds the rows of the counted steps.
     fn cross_entropy(&self, logits: Tensor<2>, counted: &LossMask) -> Tensor<1> {
+        // ANCHOR: picked
         let targets = self.indices(&counted.targets);
-        let picked = activation::log_softmax(logits, 1).gather(1, targets.unsqueeze_dim(1)); // [counted rows, 1]
-        let picked = match &counted.mask {
-            Some(mask) => {
-                let mask = TensorData::new(mask.clone(), [mask.len(), 1]);
-                let mask = Tensor::<2>::from_data(mask, (&self.device, self.dtype));
-                picked.clone() * if picked.is_autodiff() { mask.autodiff() } else { mask }
-            }
-            None => picked,
-        };
-        picked.sum().neg()
+        let logs = activation::log_softmax(logits, 1); // [counted rows, vocabulary]
+        let picked = logs.gather(1, targets.unsqueeze_dim(1)); // [counted rows, 1]
+        // ANCHOR_END: picked
+        self.sum(picked, counted).neg()
     }
     // ANCHOR_END: cross-entropy
+
+    /// The sum over the rows that count: `[1]`. `values` is `[counted rows, 1]`.
+    fn sum(&self, values: Tensor<2>, counted: &LossMask) -> Tensor<1> {
+        let Some(mask) = &counted.mask else { return values.sum() };
+        let mask = TensorData::new(mask.clone(), [mask.len(), 1]);
+        let mask = Tensor::<2>::from_data(mask, (&self.device, self.dtype));
+        (values.clone() * if values.is_autodiff() { mask.autodiff() } else { mask }).sum()
+    }
 }
 
 // ANCHOR: train
@@ -210,12 +225,15 @@ impl Executor for BurnExecutor {
         let state = self.initial_state(carried, &tracked, batch, true);
         let counted = LossMask::of(batch);
 
-        let (outputs, end) =
+        let (outputs, end, penalties) =
             self.forward(&tracked, (&batch.inputs, batch.rows), &state, &counted.steps, Some(streams))?;
         let nats = self.cross_entropy(Self::head(&tracked, outputs), &counted); // [1]
 
-        // Not divided: Burn 0.22 differentiates a division by a number in 32 bits.
-        let mut all = (nats.clone() * (1.0 / batch.divisor)).backward();
+        let minimized = penalties.map_or(nats.clone(), |penalties| nats.clone() + self.sum(penalties, &counted));
+
+        // ANCHOR: backward
+        // A product, because Burn 0.22 computes the gradient of a division by a scalar in f32.
+        let mut all = (minimized * (1.0 / batch.divisor)).backward();
         let gradients: Gradients = tracked
             .iter()
             .map(|(name, matrix)| {
@@ -223,6 +241,7 @@ impl Executor for BurnExecutor {
                 (name.to_owned(), gradient.unwrap_or_else(|| matrix.clone().inner().zeros_like()))
             })
             .collect();
+        // ANCHOR_END: backward
         let clipped = self.clippers.iter().try_fold(gradients.clone(), |gradients, clipper| clipper.clip(gradients))?;
 
         let optimizer = &mut self.optimizer;
@@ -272,7 +291,8 @@ impl Executor for BurnExecutor {
         let evaluated = self.evaluated.take();
         let state = self.initial_state(evaluated, &self.params, batch, false);
         let counted = LossMask::of(batch);
-        let (outputs, end) = self.forward(&self.params, (&batch.inputs, batch.rows), &state, &counted.steps, None)?;
+        let (outputs, end, _) =
+            self.forward(&self.params, (&batch.inputs, batch.rows), &state, &counted.steps, None)?;
         self.evaluated = Some(end);
         let logits = Self::head(&self.params, outputs); // [counted rows, vocabulary]
         let guesses = logits.clone().argmax(1).try_into_data().map_err(failed)?;
@@ -291,7 +311,7 @@ impl Executor for BurnExecutor {
     }
 
     fn advance(&mut self, tokens: &[Token]) -> Result<Vec<f64>> {
-        let (outputs, state) = self.forward(&self.params, (tokens, tokens.len()), &self.generated, &[0], None)?;
+        let (outputs, state, _) = self.forward(&self.params, (tokens, tokens.len()), &self.generated, &[0], None)?;
         self.generated = state;
         read(Self::head(&self.params, outputs))
     }
@@ -329,29 +349,6 @@ impl Executor for BurnExecutor {
             self.optimizer.load(index, &Saved { tensors: saved, prefix, place: (&self.device, self.dtype) });
         }
         Ok(())
-    }
-}
-
-/// The loss mask of a batch.
-struct LossMask {
-    /// The time steps at which at least one row counts.
-    steps: Vec<usize>,
-    /// Targets of those steps: `[steps × rows]`.
-    targets: Vec<Token>,
-    /// 1 where a row counts and 0 where not; nothing when all do.
-    mask: Option<Vec<f64>>,
-}
-
-impl LossMask {
-    fn of(batch: &Batch) -> Self {
-        let rows = batch.rows;
-        let row = |step: usize| step * rows..(step + 1) * rows;
-        let steps: Vec<_> = (0..batch.steps).filter(|&step| batch.counted[row(step)].contains(&true)).collect();
-        let targets = steps.iter().flat_map(|&step| batch.targets[row(step)].iter().copied()).collect();
-        let counted: Vec<_> = steps.iter().flat_map(|&step| batch.counted[row(step)].iter().copied()).collect();
-        let mask =
-            counted.contains(&false).then(|| counted.iter().map(|&counts| f64::from(u8::from(counts))).collect());
-        Self { steps, targets, mask }
     }
 }
 

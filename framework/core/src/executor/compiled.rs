@@ -2,6 +2,8 @@
 //!
 //! `hatchery-compile` compiles and runs; here its values get the names of checkpoints.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use hatchery_compile::{BatchView, Description, Executable, LayerDescription, NamedMatrix, Options, Unsupported};
 use hatchery_plugin::{
     Cell, Token,
@@ -17,6 +19,15 @@ use crate::{
     random::Streams,
     tensors::{NamedTensor, Values},
 };
+
+/// The most threads of one compiled model; 0 for as many as there are.
+static THREADS: AtomicUsize = AtomicUsize::new(0);
+
+/// Limits the threads of every model that is compiled from now on, for programs that train several at once. Results do not
+/// depend on it.
+pub fn limit_threads(threads: usize) {
+    THREADS.store(threads, Ordering::Relaxed);
+}
 
 /// A compiled model.
 pub struct CompiledExecutor {
@@ -53,7 +64,9 @@ impl CompiledExecutor {
             Dtype::F32 => hatchery_compile::Dtype::F32,
             Dtype::F64 => hatchery_compile::Dtype::F64,
         };
-        let mut executable = hatchery_compile::compile(&description, compiled, Options::default())?;
+        let threads = Some(THREADS.load(Ordering::Relaxed)).filter(|threads| *threads > 0);
+        let options = Options { threads, ..Options::default() };
+        let mut executable = hatchery_compile::compile(&description, compiled, options)?;
         let params: Vec<_> = model.params().into_iter().map(|spec| (spec.name.into_owned(), spec.shape)).collect();
         for ((name, shape), values) in params.iter().zip(values) {
             executable.set_parameter(name, *shape, values);

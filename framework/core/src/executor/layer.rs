@@ -86,6 +86,12 @@ impl<'a> LayerRun<'a> {
         Ok(Self { layer, constant, each_step, rows })
     }
 
+    /// The sum of the penalties in a state, each times its weight: `[rows, 1]`; none if the layer has none.
+    pub(crate) fn penalty(&self, state: &State) -> Option<Tensor<2>> {
+        let weighted = |(name, weight): &(String, f64)| state.get(name).sum_dim(1) * *weight; // [rows, 1]
+        self.layer.penalties.iter().map(weighted).reduce(|sum, next| sum + next)
+    }
+
     /// One step of the cell: the output `[rows, outputs]`, and the next state.
     pub(crate) fn step(&self, step: usize, x: Tensor<2>, state: State) -> Result<(Tensor<2>, State)> {
         if self.each_step.is_empty() {

@@ -1,4 +1,4 @@
-//! Whether a model fits a device: checked before anything is allocated, so that no process is killed for memory.
+//! The check that a model fits the memory of a device, made before anything is allocated, so that no process is killed.
 
 use crate::{
     device::{bytes, capacity},
@@ -7,22 +7,22 @@ use crate::{
     model::Model,
 };
 
-/// The least bytes that a model takes.
+/// A lower bound of the memory of a model, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Need {
     /// The parameters.
     pub parameters: f64,
     /// Gradients before and after the clippers, and the optimizer state.
     pub training: f64,
-    /// Activations of one batch saved for the backward pass: outputs of every layer and the predictions, of every step and
-    /// sequence.
+    /// Activations of one batch saved for the backward pass: the outputs of every layer and the logits, at every time
+    /// step of every sequence.
     pub batch: f64,
 }
 
 impl Need {
-    /// The need of a model that trains on batches of `rows` sequences of `steps` steps.
+    /// The memory for training a model on batches of `rows` sequences of `steps` steps.
     ///
-    /// In floating point: the product of two sizes from a file may be beyond every integer.
+    /// Computed in floating point, because the product of two sizes from a file may overflow an integer.
     pub fn of(model: &Model, experiment: &Experiment, rows: usize, steps: usize) -> Self {
         let width = match experiment.backend.dtype {
             Dtype::F32 => 4.0,
@@ -43,7 +43,7 @@ impl Need {
         }
     }
 
-    /// All of it.
+    /// The sum of all parts.
     pub fn total(&self) -> f64 {
         self.parameters + self.training + self.batch
     }
@@ -61,7 +61,7 @@ pub fn fits(model: &Model, experiment: &Experiment) -> Result<()> {
 /// Checks that training on batches of `rows` sequences of `steps` steps can fit.
 ///
 /// # Errors
-/// When it has not.
+/// When it cannot.
 pub fn fits_training(model: &Model, experiment: &Experiment, rows: usize, steps: usize) -> Result<()> {
     let need = Need::of(model, experiment, rows, steps);
     compare(need.total(), experiment, &format!("training on {rows} sequences of {steps} steps takes at least"))

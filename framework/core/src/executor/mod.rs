@@ -4,15 +4,18 @@
 //! Both are possible because a cell's step, a clipper and an update are pure functions of named matrices, and values are
 //! read back only on request.
 
+mod averaged;
 mod burn;
 mod compiled;
 pub(crate) mod layer;
+mod loss_mask;
 pub mod memory;
 mod optimizer;
 
 pub use self::{
+    averaged::AveragedExecutor,
     burn::BurnExecutor,
-    compiled::{CompiledExecutor, passes, program, program_after},
+    compiled::{CompiledExecutor, limit_threads, passes, program, program_after},
 };
 
 pub use hatchery_compile::{Products, Totals};

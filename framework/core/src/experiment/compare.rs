@@ -24,9 +24,13 @@ impl DifferingKey {
 /// training is reported and kept, and keys that one plugin has and another, in its place, has not.
 pub fn varying(experiments: &[&Experiment]) -> Vec<DifferingKey> {
     let values = experiments.iter().map(|experiment| serde_json::to_value(experiment).unwrap_or_default());
-    let values: Vec<_> = values.map(Some).collect();
+    varying_values(&values.map(Some).collect::<Vec<_>>())
+}
+
+/// The same of experiments as they are recorded; nothing stands for one that cannot be read.
+pub fn varying_values(experiments: &[Option<Value>]) -> Vec<DifferingKey> {
     let mut found = Vec::new();
-    vary("", &values, &mut found);
+    vary("", experiments, &mut found);
     found.retain(|varying| !BESIDE.iter().any(|beside| varying.key.starts_with(beside)));
     found
 }
@@ -87,7 +91,41 @@ pub fn differences(before: &Experiment, now: &Experiment) -> Vec<String> {
     found
 }
 
-/// The differences that forbid resuming: all but a longer training and another device.
+/// Keys that a resumed run may have other values of, beside `train.steps` and `train.epochs`, which may become more, and
+/// `backend.device`: what is still to come depends on them, what was is as it was.
+pub const RESUMABLE: [&str; 11] = [
+    "optimizer.learning-rate",
+    "schedule",
+    "sample",
+    "sampler",
+    "train.checkpoint-every",
+    "train.checkpoint-minutes",
+    "train.keep",
+    "train.log-every",
+    "train.on-nonfinite",
+    "train.patience",
+    "train.report-every",
+];
+
+/// Those of them on which no number of the run depends.
+const SILENT: [&str; 3] = ["train.checkpoint-every", "train.checkpoint-minutes", "train.keep"];
+
+/// The differences between a run and what it is resumed as that have to be announced: those after which the run cannot
+/// be repeated from its experiment.
+pub fn announced(before: &Experiment, now: &Experiment) -> Vec<String> {
+    let is_announced = |key: &&&str| !SILENT.contains(*key);
+    let mut found = differences(before, now);
+    found.retain(|difference| RESUMABLE.iter().filter(is_announced).any(|key| is_of(difference, key)));
+    found
+}
+
+/// Whether a difference is one of a key or of the table of that name.
+fn is_of(difference: &str, key: &str) -> bool {
+    let rest = difference.strip_prefix(key).unwrap_or_default();
+    rest.starts_with(':') || rest.starts_with('.')
+}
+
+/// The differences that forbid resuming: all but a longer training, another device, and those of [`RESUMABLE`].
 pub fn obstacles(before: &Experiment, now: &Experiment) -> Vec<String> {
     let grown = |before: Option<u64>, now: Option<u64>| match (before, now) {
         (Some(before), Some(now)) => now >= before,
@@ -98,7 +136,9 @@ pub fn obstacles(before: &Experiment, now: &Experiment) -> Vec<String> {
     if grown(before.train.steps, now.train.steps) && grown(before.train.epochs, now.train.epochs) {
         (now.train.steps, now.train.epochs) = (before.train.steps, before.train.epochs);
     }
-    differences(before, &now)
+    let mut found = differences(before, &now);
+    found.retain(|difference| !RESUMABLE.iter().any(|key| is_of(difference, key)));
+    found
 }
 
 pub(crate) fn walk(path: &str, before: &Value, now: &Value, found: &mut Vec<String>) {

@@ -39,7 +39,7 @@ pub struct Experiment {
     /// How the notebooks use `NumPy`'s generator; only with `rng = "numpy"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub numpy: Option<Numpy>,
-    /// Where tensors live and how wide their numbers are.
+    /// The device and the dtype of all tensors.
     #[serde(default)]
     pub backend: Backend,
     /// The text and how it becomes sequences.

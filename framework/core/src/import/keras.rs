@@ -19,15 +19,15 @@ use crate::{
     tensors::{NamedTensor, Values},
 };
 
-/// What a layer of the file may be.
+/// The layers that can be imported.
 const SUPPORTED: &str = "InputLayer, Embedding, LSTM, Dropout, Dense, Activation (softmax)";
 
-/// A model file of Keras as a checkpoint of an experiment that describes the same model: weights, and Adam's moments
-/// and count if both sides use Adam.
+/// Converts a model file of Keras to a checkpoint of an experiment that describes the same model: weights, and Adam's
+/// moments and step count if both use Adam.
 ///
 /// # Errors
-/// When the file is no model of Keras, has a layer that is not supported, lacks one that the experiment has, or when a
-/// shape differs.
+/// When the file is not a model of Keras, has a layer that is not supported, lacks one that the experiment has, or when
+/// a shape differs.
 pub fn keras(
     path: &Path,
     experiment: Experiment,
@@ -37,7 +37,7 @@ pub fn keras(
     keras_from_bytes(super::read(path)?, &path.display().to_string(), experiment, vocabulary, registry)
 }
 
-/// [`keras`] of a file that is in memory. `name` stands for it in messages.
+/// [`keras`] for a file in memory, which messages call `name`.
 ///
 /// # Errors
 /// Those of [`keras`].
@@ -62,7 +62,7 @@ pub fn keras_from_bytes(
     Ok(ImportedModel { checkpoint: checkpoint(experiment, vocabulary, registry, &tensors, updates)?, notes })
 }
 
-/// Where a parameter of ours stands in the file.
+/// The place in the file of one of our parameters.
 struct Place {
     parameter: String,
     shape: [usize; 2],
@@ -137,7 +137,7 @@ fn places(layers: &[Layer], model: &Model, experiment: &Experiment, notes: &mut 
                 has_head = true;
             }
             "Activation" if has_head && layer.text("activation") == "softmax" => {}
-            _ => return Err(layer.unsupported("there is nothing like it in an experiment, at this place").into()),
+            _ => return Err(layer.unsupported("an experiment has no such layer at this place").into()),
         }
     }
     if recurrent != model.layers.len() {
@@ -163,7 +163,7 @@ fn places(layers: &[Layer], model: &Model, experiment: &Experiment, notes: &mut 
     Ok(places)
 }
 
-/// The names of a cell's matrices for the inputs, for the state and of the bias, if the cell computes what the layer does.
+/// The names of the cell's input matrix, state matrix and bias; an error if the cell's equations are not the layer's.
 fn lstm(layer: &Layer, cell: &Part, params: &[hatchery_plugin::ParamSpec]) -> Result<[String; 3]> {
     if cell.name != layer.class.to_lowercase() {
         return Err(Problem::new(format!(
@@ -238,7 +238,7 @@ impl ModelFile {
             .collect())
     }
 
-    /// A weight of a layer: `kernel` stands as `lstm_1/kernel:0`, or deeper, in the layer's group.
+    /// A weight of a layer: `kernel` is the dataset `lstm_1/kernel:0`, or a deeper one, in the layer's group.
     fn weights(&self, layer: &str, weight: &str) -> Result<Foreign> {
         let missing = |what: String| {
             Problem::new(format!("`{}` has no {what}", self.name)).note("the layer is in its `model_config`")
@@ -261,7 +261,7 @@ impl ModelFile {
         let failed = |error| self.damaged(&what, error);
         let dataset = group.dataset(name).map_err(failed)?;
         let shape: Vec<usize> = dataset.shape().map_err(failed)?.iter().map(|&size| size as usize).collect();
-        // Nothing in it is compressed: no room is made for more numbers than there are bytes.
+        // Nothing in the file is compressed, so no shape can have more elements than the file has bytes.
         let count = shape.iter().try_fold(1_usize, |count, size| count.checked_mul(*size));
         let Some(count) = count.filter(|count| *count <= self.size) else {
             return Err(self.damaged(&what, format!("its shape, {shape:?}, is larger than the file")).into());
@@ -273,8 +273,8 @@ impl ModelFile {
         Ok(Foreign { name: name.to_owned(), shape, values })
     }
 
-    /// Adds Adam's moments and count for every parameter, and gives the count: first the count, then all first moments,
-    /// then all second moments, in the order of the weights.
+    /// Adds Adam's moments and step count for every parameter, and returns the count. The file has the count first, then
+    /// all first moments, then all second moments, in the order of the weights.
     fn adam(
         &self,
         places: &[Place],
@@ -308,7 +308,7 @@ impl ModelFile {
         let [iterations, moments @ ..] = &names[..] else {
             return Err(self.damaged("`optimizer_weights`", "it lists no weights").into());
         };
-        // A third group, of the largest second moments, is there for the variant AMSGrad.
+        // The variant AMSGrad has a third group, of the largest second moments.
         if moments.len() < 2 * count {
             let what = format!("{} arrays for {count} parameters, and Adam needs two for each", moments.len());
             return Err(self.damaged("`optimizer_weights`", what).into());

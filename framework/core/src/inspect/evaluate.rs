@@ -1,16 +1,19 @@
 //! Evaluation of a whole split, per character.
 
+use hatchery_plugin::{Framing, Predict};
+
 use crate::{
     data::Sequences,
-    error::Result,
+    error::{Problem, Result},
     executor::{Executor, Totals},
+    random::Stream,
     run::log::Evaluation,
 };
 
 /// The batch size; the result does not depend on it.
 const ROWS: usize = 64;
 
-/// The cross-entropy of a whole split.
+/// The cross-entropy and accuracy of a whole split.
 ///
 /// # Errors
 /// When the device fails.
@@ -24,7 +27,33 @@ pub fn evaluate(executor: &mut dyn Executor, split: &Sequences) -> Result<Evalua
 }
 // ANCHOR_END: evaluate
 
-/// The means: nats, bits and perplexity per character.
+/// The cross-entropy of a whole split by a model that is trained on each sequence after it has predicted it: dynamic
+/// evaluation, Krause et al. (2018). With the executor's optimizer, at a constant rate.
+///
+/// # Errors
+/// When windows overlap, so that what is predicted would be trained on before; and when the device fails.
+pub fn evaluate_dynamically(
+    executor: &mut dyn Executor,
+    split: &Sequences,
+    framing: &Framing,
+    rate: f64,
+) -> Result<Evaluation> {
+    if matches!(framing, Framing::Windows { length, stride, predict: Predict::All } if stride < length) {
+        return Err(Problem::new("dynamic evaluation needs windows that do not overlap")
+            .note("a character of an overlapping window was trained on before it is predicted again")
+            .hint("leave out --dynamic")
+            .into());
+    }
+    let mut totals = Totals::default();
+    for (number, batch) in split.evaluation(1).enumerate() {
+        totals += executor.evaluate(&batch)?;
+        executor.train(&batch, Stream::new(0, "dropout", number as u64), rate)?;
+        executor.losses()?;
+    }
+    Ok(evaluation(totals))
+}
+
+/// Nats, bits, perplexity and accuracy per character, from the totals.
 pub fn evaluation(totals: Totals) -> Evaluation {
     let characters = totals.characters as f64;
     let nats = totals.nats / characters;

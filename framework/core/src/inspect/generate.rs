@@ -1,11 +1,11 @@
 //! Generation: one or many sequences at once, character by character.
 
-use hatchery_plugin::{Framing, Predict, Token};
+use hatchery_plugin::Token;
 
+use super::context::Context;
 use crate::{
-    data::{Vocabulary, encode_prefix},
+    data::encode_prefix,
     error::{Problem, Result},
-    executor::Executor,
     experiment::Rng,
     network::Network,
     random::{self, Stream, numpy::RandomState},
@@ -48,7 +48,7 @@ pub fn generate(
     watch: &mut dyn FnMut(usize, char),
 ) -> Result<Vec<GeneratedText>> {
     let prefix = encode_prefix(&network.vocabulary, &request.prefix)?;
-    let context = Context::of(&network.framing, &network.vocabulary);
+    let context = Context::of(&network.framing, &network.vocabulary, !prefix.is_empty());
     let mut generators = Generators::new(network, request);
     let mut sequences = vec![prefix.clone(); request.count];
     let mut ended = vec![false; request.count];
@@ -80,7 +80,7 @@ pub fn generate(
 }
 // ANCHOR_END: generate
 
-fn diverged() -> Problem {
+pub(super) fn diverged() -> Problem {
     Problem::new("the model gives no probabilities to draw from: its numbers are no longer finite")
         .hint("its training has diverged: take an earlier checkpoint, or train with a lower optimizer.learning-rate")
 }
@@ -91,7 +91,7 @@ fn diverged() -> Problem {
 /// When the text holds an unknown character, or the device fails.
 pub fn likely(network: &mut Network, prefix: &str) -> Result<Vec<(char, f64)>> {
     let prefix = encode_prefix(&network.vocabulary, prefix)?;
-    let context = Context::of(&network.framing, &network.vocabulary);
+    let context = Context::of(&network.framing, &network.vocabulary, !prefix.is_empty());
     let logits = context.read(network.executor.as_mut(), &[prefix])?; // [vocabulary]
     if !random::drawable(&logits) {
         return Err(diverged().into());
@@ -101,75 +101,12 @@ pub fn likely(network: &mut Network, prefix: &str) -> Result<Vec<(char, f64)>> {
     Ok(likely)
 }
 
-fn generated(network: &Network, tokens: Vec<Token>, capitalize: bool) -> GeneratedText {
+pub(super) fn generated(network: &Network, tokens: Vec<Token>, capitalize: bool) -> GeneratedText {
     let mut text = network.vocabulary.decode(&tokens);
     if capitalize && let Some(first) = text.chars().next() {
         text.replace_range(..first.len_utf8(), &first.to_uppercase().to_string());
     }
     GeneratedText { text, tokens }
-}
-
-/// What the model sees before and between the characters that it generates.
-struct Context {
-    /// The first input of every sequence.
-    start: Token,
-    /// The symbol that ends a sequence.
-    end: Option<Token>,
-    /// Models trained on the character after a window see exactly one window for every character, filled up on the
-    /// left with zero vectors; the others carry their state.
-    window: Option<usize>,
-}
-
-impl Context {
-    fn of(framing: &Framing, vocabulary: &Vocabulary) -> Self {
-        let none = vocabulary.none();
-        let token = |symbol: Option<char>| symbol.and_then(|symbol| vocabulary.token(symbol));
-        match *framing {
-            // Where documents have no end symbol, the padding that follows them says that they are over.
-            Framing::Documents { start, end, padding, .. } => {
-                Self { start: token(start).unwrap_or(none), end: token(end.or(Some(padding))), window: None }
-            }
-            Framing::Windows { length, predict: Predict::Last, .. } => {
-                Self { start: none, end: None, window: Some(length) }
-            }
-            Framing::Windows { .. } | Framing::Stream { .. } => Self { start: none, end: None, window: None },
-        }
-    }
-
-    /// Reads whole sequences from the start and returns the logits of what follows.
-    fn read(&self, executor: &mut dyn Executor, sequences: &[Vec<Token>]) -> Result<Vec<f64>> {
-        executor.begin(sequences.len());
-        let length = sequences.first().map_or(0, Vec::len);
-        let Some(window) = self.window else {
-            let mut logits = executor.advance(&vec![self.start; sequences.len()])?;
-            for position in 0..length {
-                logits = executor.advance(&column(sequences, position))?;
-            }
-            return Ok(logits);
-        };
-        let mut logits = Vec::new();
-        for position in 0..window {
-            let tokens: Vec<_> = sequences
-                .iter()
-                .map(|sequence| (sequence.len() + position).checked_sub(window).map_or(self.start, |at| sequence[at]))
-                .collect();
-            logits = executor.advance(&tokens)?;
-        }
-        Ok(logits)
-    }
-
-    /// Reads the last token of every sequence and returns the logits of what follows.
-    fn read_on(&self, executor: &mut dyn Executor, sequences: &[Vec<Token>]) -> Result<Vec<f64>> {
-        if self.window.is_some() {
-            return self.read(executor, sequences);
-        }
-        let last: Vec<_> = sequences.iter().map(|sequence| sequence.last().copied().unwrap_or(self.start)).collect();
-        executor.advance(&last)
-    }
-}
-
-fn column(sequences: &[Vec<Token>], position: usize) -> Vec<Token> {
-    sequences.iter().map(|sequence| sequence[position]).collect()
 }
 
 /// Where the draws come from: one generator for each sequence, so that a sequence does not depend on those beside it.

@@ -1,8 +1,9 @@
-//! How far back in time a prediction is felt: the gradient of its loss with respect to the state at every step before.
+//! The gradient flow back through time: the gradient of a prediction's loss with respect to the state at every earlier
+//! time step.
 //!
 //! Back-propagation through time multiplies one Jacobian a step. Where their product shrinks, the gradient vanishes and
-//! the model cannot learn from what lies far back; where it grows, the gradient explodes (Bengio, Simard and Frasconi
-//! 1994). Both can be read off the norms that [`flow`] gives.
+//! the model cannot learn from distant inputs; where it grows, the gradient explodes (Bengio, Simard and Frasconi
+//! 1994). The norms that [`flow`] returns show both.
 
 use std::collections::BTreeSet;
 
@@ -25,19 +26,19 @@ use crate::{
     run::checkpoint::PARAMETERS,
 };
 
-/// The gradient that flows back through one carried vector.
+/// The gradient that flows back through one state vector.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Flow {
     /// The vector: `layers.0.h`.
     pub vector: String,
-    /// Entry `k` is the norm of dL/ds, where s is the vector as it leaves the step `k + 1` steps before the prediction
-    /// whose loss is L: the mean over the sequences that are long enough.
+    /// Element `k` is the norm of dL/ds, averaged over the sequences that are long enough. L is the loss of the
+    /// prediction, and s the vector after the time step that is `k + 1` steps before it.
     pub norms: Vec<f64>,
 }
 
 /// The gradients of the last counted prediction of every sequence of a batch, each sequence begun from the starting
-/// state. Computed in 64 bits on Burn's `flex` backend, whatever the network runs on: 32 bits end at 10⁻³⁸, and the
-/// squares in a norm much earlier.
+/// state. Computed in f64 on Burn's `flex` backend, on whatever device the network runs: f32 ends at 10⁻³⁸, and the
+/// squares in a norm underflow much earlier.
 ///
 /// # Errors
 /// When this build lacks the backend, or a parameter cannot be read.
@@ -86,7 +87,7 @@ impl Probe {
                 let nats = self.nats(output, &batch.targets[step * rows..(step + 1) * rows], here);
                 loss = Some(loss.map_or(nats.clone(), |loss| loss + nats));
             }
-            // A zero is added to what is carried on: its gradient is that of the carried vector itself.
+            // A zero is added to each state vector: its gradient is that of the vector itself.
             let zeros = next.clone().map(|_, vector| vector.inner().zeros_like().autodiff().require_grad());
             state = next.iter().map(|(name, vector)| (name.to_owned(), vector.clone() + zeros.get(name))).collect();
             nudges.push(zeros);
@@ -115,7 +116,7 @@ impl Probe {
     }
     // ANCHOR_END: flow
 
-    /// What the first layer sees: `[rows, inputs]`, a row of zeros where there is no token.
+    /// The input of the first layer: `[rows, inputs]`, a row of zeros where there is no token.
     fn inputs(&self, tokens: &[Token]) -> Tensor<2> {
         let width = self.model.vocabulary;
         let mut values = vec![0.0; tokens.len() * width];

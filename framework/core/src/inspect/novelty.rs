@@ -1,4 +1,4 @@
-//! Whether samples are new or copied from what the model was trained on.
+//! The novelty of samples: whether they are new or copied from the training split.
 
 use std::collections::HashSet;
 
@@ -7,19 +7,19 @@ use hatchery_plugin::{Framing, Token};
 use super::generate::GeneratedText;
 use crate::data::Data;
 
-/// How much of one sample stands in the training data.
+/// The comparison of one sample with the training split.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NoveltyReport {
-    /// Whether all of it does, word for word: as a document, or of a continuous text as a part.
+    /// Whether the sample is a verbatim copy: of a document, or of a part of a continuous text.
     pub is_verbatim: bool,
-    /// The nearest training document, and how many characters must be changed, added or left out to get there. A
-    /// continuous text has no documents.
+    /// The nearest training document and its edit distance, in characters; `None` for a continuous text, which has no
+    /// documents.
     pub nearest: Option<(String, usize)>,
-    /// The longest run of characters that stands in the training data too.
+    /// The longest run of characters that also occurs in the training split.
     pub longest_run: String,
 }
 
-/// Compares samples with the training split. Takes time in proportion to the characters of both multiplied.
+/// Compares samples with the training split, in time proportional to the product of their lengths.
 pub fn novelty(data: &Data, samples: &[GeneratedText]) -> Vec<NoveltyReport> {
     let documents = data.train.documents();
     let are_documents = matches!(data.framing, Framing::Documents { .. });
@@ -39,10 +39,11 @@ pub fn novelty(data: &Data, samples: &[GeneratedText]) -> Vec<NoveltyReport> {
     samples.iter().map(compare).collect()
 }
 
-/// The longest part of the sample that stands in one of the documents.
+/// The longest part of the sample that occurs in one of the documents.
 fn longest_run<'a>(sample: &'a [Token], documents: &[Vec<Token>]) -> &'a [Token] {
     let (mut end, mut length) = (0, 0);
-    // Entry i: how many tokens before token i of the sample agree with those before the document's present place.
+    // Element i: the number of tokens before token i of the sample that equal those before the current place in the
+    // document.
     let mut agreeing = vec![0; sample.len() + 1];
     for document in documents {
         agreeing.fill(0);

@@ -3,11 +3,13 @@
 
 mod axis;
 mod histogram;
+mod surprise;
 mod svg;
 mod terminal;
 
 pub use self::{
     histogram::Histogram,
-    svg::{Series, curves_svg, histogram_svg, loss_curve},
+    surprise::surprise_svg,
+    svg::{Series, compared_curves, curves_svg, histogram_svg, loss_curve},
     terminal::{bars, chart, charts, sparkline},
 };

@@ -1,4 +1,4 @@
-//! Pictures as SVG. They stand on white, so that they read on light and dark pages.
+//! Plots as SVG, on a white background, so that they are legible on light and dark pages.
 
 use std::ops::Range;
 
@@ -18,23 +18,26 @@ use plotters::{
 
 use super::{axis::Axis, histogram::Histogram};
 
-/// A curve and what it shows.
+/// A curve and its label.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Series {
-    /// What the legend says.
+    /// The label in the legend.
     pub label: String,
     /// The points, in the order in which they are joined.
     pub points: Vec<(f64, f64)>,
-    /// The same of what is held out, dashed in the same color; may be empty.
+    /// The points of held-out data, drawn dashed in the same color; may be empty.
     pub held_out: Vec<(f64, f64)>,
+    /// Whether the points are few measurements, each to be seen as one, with a ring around the lowest.
+    pub is_measured: bool,
 }
 
 const SIZE: (u32, u32) = (800, 450);
 const TEXT: RGBColor = RGBColor(51, 51, 51);
 const GRID: RGBColor = RGBColor(225, 225, 225);
 const AXIS: RGBColor = RGBColor(120, 120, 120);
-/// Okabe and Ito's colors, then six more that are at least as far from all others as those are from each other (17 in
-/// CIELAB), also for people without red or green cones (as Machado, Oliveira and Fernandes 2009 compute what they see).
+/// The colors of Okabe and Ito, then six more. Their distance from all others is at least the smallest distance between
+/// those of Okabe and Ito (17 in CIELAB), also for viewers without red or green cones, by the simulation of Machado,
+/// Oliveira and Fernandes (2009).
 const COLORS: [RGBColor; 12] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
@@ -55,19 +58,24 @@ const DASH: (i32, i32) = (6, 4);
 type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Axis, Axis>>;
 type DrawResult = Result<(), Box<dyn std::error::Error>>;
 
-/// Curves over training steps, with a legend when there are several. What is not finite is left out.
+/// Curves over training steps, with a legend when there are several. Points that are not finite are left out.
 pub fn loss_curve(series: &[Series], title: &str, y_label: &str) -> String {
     curves_svg(series, title, ("step", y_label))
 }
 
-/// Curves, with a legend below them when there are several. What is not finite is left out.
+/// Curves, with a legend below them when there are several. Points that are not finite are left out.
 pub fn curves_svg(series: &[Series], title: &str, labels: (&str, &str)) -> String {
     let finite = |points: &[(f64, f64)]| -> Vec<_> {
         points.iter().copied().filter(|(x, y)| x.is_finite() && y.is_finite()).collect()
     };
     let curves: Vec<_> = series
         .iter()
-        .map(|Series { label, points, held_out }| Curve { label, points: finite(points), held_out: finite(held_out) })
+        .map(|Series { label, points, held_out, is_measured }| Curve {
+            label,
+            points: finite(points),
+            held_out: finite(held_out),
+            is_measured: *is_measured,
+        })
         .collect();
     let all = || curves.iter().flat_map(|curve| curve.points.iter().chain(&curve.held_out));
     let x = across(|| all().map(|(x, _)| *x));
@@ -75,11 +83,42 @@ pub fn curves_svg(series: &[Series], title: &str, labels: (&str, &str)) -> Strin
     svg(|out| draw_curves(out, &curves, (&x, &y), title, labels))
 }
 
-/// A series without what is not finite.
+/// Curves of several runs over training steps, on an axis that shows their differences: losses before the first tenth of
+/// the steps, where all fall, are cut off.
+pub fn compared_curves(series: &[Series], title: &str, y_label: &str) -> String {
+    let all = || series.iter().flat_map(|series| series.points.iter().chain(&series.held_out));
+    let last = all().map(|(x, _)| *x).fold(0.0, f64::max);
+    let later = all().filter(|(x, y)| *x >= last / 10.0 && y.is_finite()).map(|(_, y)| *y);
+    let most = later.fold(f64::NEG_INFINITY, f64::max);
+    let highest = all().map(|(_, y)| *y).filter(|y| y.is_finite()).fold(f64::NEG_INFINITY, f64::max);
+    if !most.is_finite() || most >= highest {
+        return loss_curve(series, title, y_label);
+    }
+    let cut = |points: &[(f64, f64)]| below(points, most);
+    let cut: Vec<_> = series
+        .iter()
+        .map(|series| Series { points: cut(&series.points), held_out: cut(&series.held_out), ..series.clone() })
+        .collect();
+    loss_curve(&cut, title, &format!("{y_label}, cut off above {most:.2}"))
+}
+
+/// A curve from where it first comes down to a value; what rises above it later lies at that value.
+fn below(points: &[(f64, f64)], most: f64) -> Vec<(f64, f64)> {
+    let Some(first) = points.iter().position(|(_, y)| *y <= most) else { return Vec::new() };
+    let entry = first.checked_sub(1).map(|before| {
+        let ((x0, y0), (x1, y1)) = (points[before], points[first]);
+        let share = if y0.is_finite() && y0 > y1 { (y0 - most) / (y0 - y1) } else { 0.0 };
+        (x0 + share * (x1 - x0), most)
+    });
+    entry.into_iter().chain(points[first..].iter().map(|(x, y)| (*x, y.min(most)))).collect()
+}
+
+/// A series without the points that are not finite.
 struct Curve<'a> {
     label: &'a str,
     points: Vec<(f64, f64)>,
     held_out: Vec<(f64, f64)>,
+    is_measured: bool,
 }
 
 /// A histogram.
@@ -106,34 +145,52 @@ fn draw_curves(
     let (plot, below) = area.split_vertically(SIZE.1);
     let mut chart = frame(&plot, axes, title, labels)?;
     for (index, curve) in curves.iter().enumerate() {
-        // A curve that trembles too fast to be seen as a line is a band: what it is compared with shall stand out.
+        // A curve that oscillates too fast to be seen as a line fills a band; it is drawn faint, so that the others stay
+        // visible.
         let faint = curves.len() > 1 && trembles(&curve.points);
         let line = line(index, if faint { 0.4 } else { 1.0 });
-        // A point alone makes no line.
+        // A line series draws nothing for a single point.
         for point in [&curve.points, &curve.held_out].into_iter().filter(|points| points.len() == 1).flatten() {
             chart.draw_series([Circle::new(*point, 4, line.filled())])?;
         }
         chart.draw_series(LineSeries::new(thin(&curve.points, axes.0), line))?;
+        if curve.is_measured {
+            mark(&mut chart, &curve.points, index)?;
+        }
     }
-    // Above all the others: these are few points.
+    // Drawn last, over all training curves: they have few points.
     for (index, curve) in curves.iter().enumerate() {
         let points = thin(&curve.held_out, axes.0);
         chart.draw_series(DashedLineSeries::new(points, DASH.0, DASH.1, self::line(index, 1.0)))?;
+        mark(&mut chart, &curve.held_out, index)?;
     }
     legend.draw(&below)?;
     area.present()?;
     Ok(())
 }
 
-/// How a curve is drawn: its color, and when all colors are used up, its width.
+/// Measurements that are marked one by one; of more, the lowest alone.
+const MOST_MARKED: usize = 60;
+
+/// Marks measurements, between which a line says nothing, and the lowest of them with a ring.
+fn mark(chart: &mut Chart<'_, '_>, points: &[(f64, f64)], index: usize) -> DrawResult {
+    if points.len() <= MOST_MARKED {
+        chart.draw_series(points.iter().map(|point| Circle::new(*point, 3, line(index, 1.0).filled())))?;
+    }
+    let lowest = points.iter().min_by(|one, other| one.1.total_cmp(&other.1));
+    chart.draw_series(lowest.map(|point| Circle::new(*point, 7, line(index, 1.0))))?;
+    Ok(())
+}
+
+/// The style of a curve: its color, and a thinner line once all colors are used.
 fn line(index: usize, opacity: f64) -> ShapeStyle {
     let width = if index < COLORS.len() { 2 } else { 1 };
     COLORS[index % COLORS.len()].mix(opacity).stroke_width(width)
 }
 
-/// What stands below a picture of several curves.
+/// The legend below a plot.
 struct Legend {
-    /// Each with the index of its curve; without one, what a dashed line is.
+    /// Each label with the index of its curve; `None` for the entry that explains dashed lines.
     entries: Vec<(String, Option<usize>)>,
     columns: usize,
 }
@@ -148,7 +205,7 @@ impl Legend {
             entries.extend(curves.iter().enumerate().map(|(index, curve)| (Self::short(curve.label), Some(index))));
         }
         if curves.iter().any(|curve| !curve.held_out.is_empty()) {
-            entries.push(("dashed: validation".to_owned(), None));
+            entries.push(("dashed: validation, a ring at the lowest".to_owned(), None));
         }
         let widest = entries.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
         // Letters of 13 pixels are about 7 pixels wide; before them is the line.
@@ -156,7 +213,7 @@ impl Legend {
         Self { entries, columns }
     }
 
-    /// A label that would not fit is cut off.
+    /// The label, truncated if it would not fit.
     fn short(label: &str) -> String {
         let room = (SIZE.0 as usize - Self::LEFT - 44) / 7;
         let label = clean(label);
@@ -174,7 +231,7 @@ impl Legend {
         if self.entries.is_empty() { 0 } else { (self.rows() * Self::LINE + 12) as u32 }
     }
 
-    /// Down the columns, in the order of the curves.
+    /// Draws the entries column by column, in the order of the curves.
     fn draw(&self, area: &DrawingArea<SVGBackend<'_>, Shift>) -> DrawResult {
         let width = (SIZE.0 as usize - Self::LEFT) / self.columns;
         for (place, (label, index)) in self.entries.iter().enumerate() {
@@ -193,7 +250,7 @@ impl Legend {
 }
 
 fn draw_histogram(out: &mut String, histogram: &Histogram, title: &str, x_label: &str) -> DrawResult {
-    // Integers stand in the middle of their bars, so that bars of width 1 are named by one tick.
+    // Bars of integers are shifted by half a unit, so that a bar of width 1 is centered on its tick.
     let shift = if histogram.whole { 0.5 } else { 0.0 };
     let edge = |index: usize| histogram.edge(index) - shift;
     let last = histogram.counts.len().max(1);
@@ -213,7 +270,7 @@ fn draw_histogram(out: &mut String, histogram: &Histogram, title: &str, x_label:
     Ok(())
 }
 
-/// The axis below: with as many ticks as there is room for their numbers.
+/// The x axis, with as many ticks as there is room for their labels.
 fn across<I: Iterator<Item = f64>>(values: impl Fn() -> I) -> Axis {
     let fits = |axis: &Axis| {
         let widest = axis.ticks.iter().map(|tick| axis.label(*tick).len()).max().unwrap_or(0);
@@ -250,7 +307,7 @@ fn frame<'a, 'b>(
     Ok(chart)
 }
 
-/// Our axes as those of plotters: its own ticks never end in ranges of extreme numbers.
+/// Our axes for plotters, whose own computation of ticks does not terminate for ranges of extreme values.
 impl Ranged for Axis {
     type FormatOption = NoDefaultFormatting;
     type ValueType = f64;
@@ -274,14 +331,14 @@ impl ValueFormatter<f64> for Axis {
     }
 }
 
-/// Whether a curve goes up and down so often that its way is many times its range.
+/// Whether the total variation of a curve is many times its range.
 fn trembles(points: &[(f64, f64)]) -> bool {
     let range = points.iter().fold((f64::MAX, f64::MIN), |(low, high), (_, y)| (y.min(low), y.max(high)));
     points.windows(2).map(|pair| (pair[1].1 - pair[0].1).abs()).sum::<f64>() > 50.0 * (range.1 - range.0)
 }
 
-/// At most four points for each column of the picture: first, lowest, highest, last. That is all that can be seen, and
-/// the picture of a long run stays small.
+/// At most four points for each pixel column: first, lowest, highest, last. No more can be seen, and the plot of a long
+/// run stays small.
 fn thin(points: &[(f64, f64)], x: &Axis) -> Vec<(f64, f64)> {
     let column = |point: &(f64, f64)| (x.share(point.0) * f64::from(SIZE.0)) as u32;
     let mut kept = Vec::new();
@@ -304,13 +361,13 @@ fn text(size: u32) -> TextStyle<'static> {
     ("sans-serif", size).into_font().color(&TEXT)
 }
 
-/// A title that would not fit is set smaller.
+/// The style of a title, smaller if the title would not fit.
 fn heading(title: &str) -> TextStyle<'static> {
     let room = SIZE.0 * 3 / 2 / (title.chars().count().max(1) as u32);
     text(room.clamp(9, 20))
 }
 
-/// Characters that XML does not allow cannot be shown.
+/// The text with spaces for control characters, which XML does not allow.
 fn clean(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
 }

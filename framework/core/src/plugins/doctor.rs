@@ -9,6 +9,7 @@ use super::{
     Registry,
     library::{Library, NotAPlugin},
     manifest::{self, REBUILD},
+    trust::{LibraryFile, NamedBy, TrustList, TrustedLibrary, for_shell},
 };
 
 /// The repair of a manifest that cannot be read.
@@ -30,12 +31,14 @@ pub struct Finding {
     pub repair: Option<String>,
 }
 
-/// Examines a library as far as it can be read. `registry` holds the plugins whose names are taken.
-pub fn examine(path: &Path, registry: &Registry) -> Vec<Finding> {
+/// Examines a library as far as it can be read; one that is not trusted is not loaded. `registry` holds the plugins whose
+/// names are taken.
+pub fn examine(path: &Path, registry: &Registry, trusted: &TrustList) -> Vec<Finding> {
     let mut findings = Vec::new();
     // Each part is looked at only when the one before is good; what was found is there in any case.
     let _ = file(path, &mut findings)
-        .and_then(|()| open(path, &mut findings))
+        .and_then(|file| trust(file, trusted, &mut findings))
+        .and_then(|library| open(&library, &mut findings))
         .and_then(|library| Some((library, answer(library, &mut findings)?)))
         .and_then(|(library, bytes)| Some((library, versions(bytes, &mut findings)?)))
         .map(|(library, bytes)| plugins(path, library, &bytes, registry, &mut findings));
@@ -52,22 +55,45 @@ impl Finding {
     }
 }
 
-fn file(path: &Path, findings: &mut Vec<Finding>) -> Option<()> {
-    let size = std::fs::metadata(path).map(|meta| meta.len());
-    let is_there = size.is_ok();
-    findings.push(match size {
-        Ok(size) => Finding::good("file", format!("{size} bytes"), "a file"),
-        Err(error) => {
-            Finding::wrong("file", error.to_string(), "a file", "check the path, or build it: cargo build --release")
+fn file(path: &Path, findings: &mut Vec<Finding>) -> Option<LibraryFile> {
+    match LibraryFile::read(path) {
+        Ok(file) => {
+            findings.push(Finding::good("file", format!("{} bytes", file.bytes().len()), "a file"));
+            Some(file)
         }
-    });
-    is_there.then_some(())
+        Err(error) => {
+            let found = error.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            findings.push(Finding::wrong(
+                "file",
+                found,
+                "a file",
+                "check the path, or build it: cargo build --release",
+            ));
+            None
+        }
+    }
 }
 
-fn open(path: &Path, findings: &mut Vec<Finding>) -> Option<&'static Library> {
+fn trust(file: LibraryFile, trusted: &TrustList, findings: &mut Vec<Finding>) -> Option<TrustedLibrary> {
+    const NEEDED: &str = "a library that you trust, for to load it is to run its code";
+    let (sha256, path) = (file.sha256().to_owned(), for_shell(file.path()));
+    match trusted.admit(file, &NamedBy::Record(Vec::new())) {
+        Ok((library, _)) => {
+            findings.push(Finding::good("trust", "in your list", NEEDED));
+            Some(library)
+        }
+        Err(_) => {
+            let repair = format!("if you know where it comes from: hatchery plugins trust {path}");
+            findings.push(Finding::wrong("trust", format!("not in your list: {sha256}"), NEEDED, &repair));
+            None
+        }
+    }
+}
+
+fn open(library: &TrustedLibrary, findings: &mut Vec<Finding>) -> Option<&'static Library> {
     const NEEDED: &str = "a shared library of this system";
     let loads = || Finding::good("library", "loads", NEEDED);
-    match Library::load(path) {
+    match Library::load(library) {
         Ok(library) => {
             findings.push(loads());
             Some(library)

@@ -1,10 +1,19 @@
 //! A library file and its C entry points: the only place in the framework that calls foreign code.
 //!
-//! A library runs with all rights of the program: load only what you would run. The checks here are against mistakes, not
-//! malice: a file that is not a plugin, one of another version, a panic, an answer of garbage. A library is never
-//! unloaded, because its threads and its static data may be in use.
+//! A library runs with all rights of the program: what is loaded is a [`TrustedLibrary`], and a copy of the bytes that were
+//! hashed, which no other program can change. The other checks here are against mistakes, not malice: a file that is not a
+//! plugin, one of another version, a panic, an answer of garbage. A library is never unloaded, because its threads and its
+//! static data may be in use.
 
-use std::{error::Error, ffi::c_void, path::Path};
+use std::{
+    collections::BTreeMap,
+    error::Error,
+    ffi::c_void,
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
 
 use hatchery_plugin::{
     PluginError, Token,
@@ -13,7 +22,7 @@ use hatchery_plugin::{
 };
 use libloading::Library as Loaded;
 
-use super::truncated::is_truncated;
+use super::{truncated::is_truncated, trust::TrustedLibrary};
 
 type ManifestFn = unsafe extern "C" fn(*mut Bytes) -> i32;
 type OpenFn = unsafe extern "C" fn(*const u8, usize, *mut u64, *mut Bytes) -> i32;
@@ -40,7 +49,7 @@ pub(super) struct Library {
 }
 
 /// Why a file is not a plugin library.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum NotAPlugin {
     /// The system cannot load it.
     NoLibrary(String),
@@ -49,20 +58,31 @@ pub(super) enum NotAPlugin {
 }
 
 impl Library {
-    /// Loads a file for the rest of the program's life.
-    pub(super) fn load(path: &Path) -> std::result::Result<&'static Self, NotAPlugin> {
-        // A path without a separator would be looked for in the system's folders.
-        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        if is_truncated(&path) {
+    /// Loads a library for the rest of the program's life; the same bytes are loaded once.
+    pub(super) fn load(library: &TrustedLibrary) -> std::result::Result<&'static Self, NotAPlugin> {
+        static LOADED: Mutex<BTreeMap<String, std::result::Result<&'static Library, NotAPlugin>>> =
+            Mutex::new(BTreeMap::new());
+        let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = library.file();
+        loaded.entry(file.sha256().to_owned()).or_insert_with(|| Self::load_bytes(file.path(), file.bytes())).clone()
+    }
+
+    fn load_bytes(path: &Path, bytes: &[u8]) -> std::result::Result<&'static Self, NotAPlugin> {
+        if is_truncated(bytes) {
             return Err(NotAPlugin::NoLibrary(
                 "the file is truncated: its headers name parts beyond its end".to_owned(),
             ));
         }
-        // SAFETY: loading runs the library's initializers; the user who names it trusts its code.
-        let loaded = unsafe { Loaded::new(&path) }.map_err(|error| {
-            // What the system says is the cause of an error that only says what was called.
-            NotAPlugin::NoLibrary(error.source().map_or_else(|| error.to_string(), ToString::to_string))
+        let copy = PrivateCopy::of(bytes).map_err(|error| {
+            NotAPlugin::NoLibrary(format!("{error}, when the library was copied to a place of the program's own"))
         })?;
+        // SAFETY: loading runs the library's initializers; the user trusts its code.
+        let loaded = unsafe { Loaded::new(&copy.path) }.map_err(|error| {
+            // What the system says is the cause of an error that only says what was called.
+            let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+            NotAPlugin::NoLibrary(reason.replace(&*copy.path.to_string_lossy(), &path.to_string_lossy()))
+        })?;
+        copy.keep();
         let loaded: &'static Loaded = Box::leak(Box::new(loaded));
         // SAFETY: the types are those of the header, which these names belong to.
         let library = unsafe {
@@ -176,6 +196,60 @@ impl Library {
                 Err(_) => Err(PluginError::new("it gave no reason that can be read")),
             },
             other => Err(PluginError::new(format!("it ended with the unknown status {other}"))),
+        }
+    }
+}
+
+/// A copy of a library that only this program can change, to be loaded by its path.
+struct PrivateCopy {
+    path: PathBuf,
+    place: Place,
+}
+
+/// Where a copy lies.
+enum Place {
+    /// In memory, as a file without a name.
+    #[cfg(target_os = "linux")]
+    Memory(fs::File),
+    /// In a folder that is removed when this is dropped.
+    Folder { _folder: tempfile::TempDir },
+}
+
+impl PrivateCopy {
+    fn of(bytes: &[u8]) -> io::Result<Self> {
+        #[cfg(target_os = "linux")]
+        if let Some(copy) = Self::in_memory(bytes) {
+            return Ok(copy);
+        }
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("plugin").with_extension(std::env::consts::DLL_EXTENSION);
+        fs::write(&path, bytes)?;
+        Ok(Self { path, place: Place::Folder { _folder: folder } })
+    }
+
+    /// A copy in memory; none where the system has no such files or does not let them be run.
+    #[cfg(target_os = "linux")]
+    fn in_memory(bytes: &[u8]) -> Option<Self> {
+        use std::os::fd::{AsRawFd, FromRawFd};
+        // SAFETY: the name is a C string; the descriptor, if it is one, is new and belongs to no one else.
+        let mut file = unsafe {
+            let descriptor = libc::memfd_create(c"hatchery-plugin".as_ptr(), libc::MFD_CLOEXEC);
+            if descriptor < 0 {
+                return None;
+            }
+            fs::File::from_raw_fd(descriptor)
+        };
+        file.write_all(bytes).ok()?;
+        let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
+        path.exists().then_some(Self { path, place: Place::Memory(file) })
+    }
+
+    /// Keeps what the loader knows the library by: of a second one of the same path it would give the first.
+    fn keep(self) {
+        match self.place {
+            #[cfg(target_os = "linux")]
+            Place::Memory(file) => std::mem::forget(file),
+            Place::Folder { .. } => {}
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Finding and loading libraries: by the paths that are named, and in the search folders.
 //!
 //! Libraries are named by `plugins = […]` in an experiment file, by `--plugin`, or lie in the search folders
-//! ([`search_folders`]).
+//! ([`search_folders`]). Only those that the user trusts are loaded ([`trust`](super::trust)).
 
 use std::{
     env::consts::DLL_EXTENSION,
@@ -18,11 +18,9 @@ use super::{
     library::{Library, NotAPlugin},
     manifest,
     registry::Registry,
+    trust::{LibraryFile, NamedBy, NamedLibrary, TrustList, TrustedLibrary, for_shell},
 };
-use crate::{
-    error::{Error, Problem, Result},
-    hash::sha256_hex,
-};
+use crate::error::{Error, Problem, Result};
 
 /// A library whose manifest was found good.
 #[derive(Debug)]
@@ -36,13 +34,10 @@ pub struct Loaded {
 /// Loads a library and reads its manifest.
 ///
 /// # Errors
-/// When the file is not a plugin library, or one for another version of the interface or of Burn.
-pub fn load(path: &Path) -> Result<Loaded> {
-    let file = path.display().to_string();
-    let bytes = fs::read(path).map_err(|error| {
-        Problem::new(format!("cannot read the plugin library `{file}`: {error}")).hint("check the path")
-    })?;
-    let library = Library::load(path).map_err(|reason| no_plugin(&file, &reason))?;
+/// When it is not a plugin library, or one for another version of the interface or of Burn.
+pub fn load(trusted: &TrustedLibrary) -> Result<Loaded> {
+    let file = trusted.file().path().display().to_string();
+    let library = Library::load(trusted).map_err(|reason| no_plugin(&file, &reason))?;
     let answer =
         library.manifest().map_err(|error| Problem::new(format!("`{file}` does not give its manifest: {error}")))?;
     let manifest = manifest::read(&answer, &file)?;
@@ -53,16 +48,17 @@ pub fn load(path: &Path) -> Result<Loaded> {
         ))
         .into());
     }
-    Ok(Loaded { provider: provider(library, manifest, &file), sha256: sha256_hex(&bytes) })
+    Ok(Loaded { provider: provider(library, manifest, &file), sha256: trusted.file().sha256().to_owned() })
 }
 
 /// Adds every library to a registry: the named ones first, then those of the search folders. A library that is named twice
-/// counts once. Returns a warning for each library of a search folder that is left out: a broken one there must not stop a
-/// command that does not need it.
+/// counts once, by who names it first. Returns warnings: for each library of a search folder that is left out, as one that
+/// is broken or not trusted must not stop a command that does not need it, and if the list of trusted libraries cannot be
+/// written.
 ///
 /// # Errors
-/// When a named one is refused, or offers a plugin whose name is taken.
-pub fn complete(registry: &mut Registry, named: &[PathBuf]) -> Result<Vec<Problem>> {
+/// When a named one is not trusted, is refused, or offers a plugin whose name is taken.
+pub fn complete(registry: &mut Registry, named: &[NamedLibrary], trusted: &TrustList) -> Result<Vec<Problem>> {
     let mut paths: Vec<PathBuf> = Vec::new();
     let mut is_new = |path: &Path| {
         let same =
@@ -71,21 +67,21 @@ pub fn complete(registry: &mut Registry, named: &[PathBuf]) -> Result<Vec<Proble
         paths.push(path.to_owned());
         new
     };
-    for path in named.iter().filter(|path| is_new(path)) {
-        registry.add_loaded(load(path)?, path)?;
-    }
     let mut warnings = Vec::new();
+    for NamedLibrary { path, by } in named.iter().filter(|library| is_new(&library.path)) {
+        let (library, warning) = trusted.admit(LibraryFile::read(path)?, by)?;
+        warnings.extend(warning);
+        registry.add_loaded(load(&library)?, path)?;
+    }
     for folder in search_folders() {
         let libraries = libraries_in(&folder).unwrap_or_else(|problem| {
             warnings.push(problem);
             Vec::new()
         });
         for path in libraries.iter().filter(|path| is_new(path)) {
-            match load(path).and_then(|loaded| registry.add_loaded(loaded, path)) {
+            match add_found(registry, path, trusted) {
                 Ok(()) => {}
-                Err(Error::User(problems)) => {
-                    warnings.extend(problems.into_iter().map(|it| left_out_warning(it, path)));
-                }
+                Err(Error::User(problems)) => warnings.extend(problems),
                 Err(internal) => return Err(internal),
             }
         }
@@ -93,11 +89,24 @@ pub fn complete(registry: &mut Registry, named: &[PathBuf]) -> Result<Vec<Proble
     Ok(warnings)
 }
 
+/// Adds a library of a search folder.
+fn add_found(registry: &mut Registry, path: &Path, trusted: &TrustList) -> Result<()> {
+    let left_out = |error| match error {
+        Error::User(problems) => {
+            Error::User(problems.into_iter().map(|problem| left_out_warning(problem, path)).collect())
+        }
+        internal => internal,
+    };
+    let file = LibraryFile::read(path).map_err(left_out)?;
+    let (library, _) = trusted.admit(file, &NamedBy::SearchFolder)?;
+    load(&library).and_then(|loaded| registry.add_loaded(loaded, path)).map_err(left_out)
+}
+
 fn left_out_warning(problem: Problem, path: &Path) -> Problem {
-    let path = path.display();
+    let doctor = format!("hatchery plugins doctor {}", for_shell(path));
     problem
-        .note(format!("left out: `{path}`, which lies in a search folder"))
-        .hint(format!("take it out of the folder, or see what repairs it: hatchery plugins doctor {path}"))
+        .note(format!("left out: `{}`, which lies in a search folder", path.display()))
+        .hint(format!("take it out of the folder, or see what repairs it: {doctor}"))
 }
 
 /// Where libraries are found without being named: the folders of `HATCHERY_PLUGINS`, or else `hatchery/plugins` in the

@@ -2,7 +2,7 @@
 //!
 //! A library says in its manifest what it offers; that is read and checked first. A cell or clipper of it is a recorded
 //! graph that the host replays ([`replay`](crate::replay)), a sampler or dataset is called with slices. To the rest of
-//! the framework they are plugins like any other: [`load`] gives a [`Provider`](hatchery_plugin::Provider).
+//! the framework they are plugins like any other: [`load`] of a library that the user trusts ([`TrustList`]) gives a [`Provider`](hatchery_plugin::Provider).
 //!
 //! Every call to a library can fail. A plugin from one implements [`HostCell`](hatchery_plugin::host::HostCell),
 //! [`HostClipper`](hatchery_plugin::host::HostClipper), [`HostSampler`](hatchery_plugin::host::HostSampler) or
@@ -22,6 +22,7 @@ mod part;
 mod registry;
 mod sampler;
 mod truncated;
+mod trust;
 mod wrapper;
 
 pub(crate) use self::part::take_string;
@@ -33,4 +34,5 @@ pub use self::{
     manifest::read as read_manifest,
     part::Part,
     registry::{Built, Entry, Origin, Registry},
+    trust::{LibraryFile, NamedBy, NamedLibrary, TrustEntry, TrustList, TrustedLibrary, is_sha256},
 };

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::{load::Loaded, part::Part};
 use crate::error::{Problem, Result};
 
-/// Who provides a plugin: it is recorded in checkpoints.
+/// The provider of a plugin, as recorded in checkpoints.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
     /// The crate.
@@ -22,12 +22,12 @@ pub struct Origin {
     pub library: Option<String>,
 }
 
-/// A plugin and who provides it.
+/// A plugin and its provider.
 #[derive(Debug)]
 pub struct Entry {
     /// The plugin.
     pub variant: Variant,
-    /// Who provides it.
+    /// Its provider.
     pub origin: Origin,
 }
 
@@ -37,14 +37,14 @@ pub struct Registry {
     entries: Vec<Entry>,
 }
 
-/// What a build function gives: the plugin and its keys with every default filled in.
+/// The result of a build function: the plugin, and its keys with every default filled in.
 pub type Built<T> = (Box<T>, Map<String, Value>);
 
 impl Registry {
-    /// A registry of these providers.
+    /// A registry of these providers' plugins.
     ///
     /// # Errors
-    /// When two plugins of one kind have one name.
+    /// When two plugins of one kind have the same name.
     pub fn new(providers: impl IntoIterator<Item = Provider>) -> Result<Self> {
         let mut registry = Self::default();
         for provider in providers {
@@ -56,7 +56,7 @@ impl Registry {
     /// Adds the plugins of a provider.
     ///
     /// # Errors
-    /// When a plugin of that kind and name is there already.
+    /// When there is already a plugin of the same kind and name.
     pub fn add(&mut self, provider: Provider) -> Result<()> {
         self.add_from(provider, None, None)
     }
@@ -64,7 +64,7 @@ impl Registry {
     /// Adds the plugins of a library; the path is for messages.
     ///
     /// # Errors
-    /// When a plugin of that kind and name is there already.
+    /// When there is already a plugin of the same kind and name.
     pub fn add_loaded(&mut self, loaded: Loaded, path: &Path) -> Result<()> {
         self.add_from(loaded.provider, Some(loaded.sha256), Some(path))
     }
@@ -79,7 +79,7 @@ impl Registry {
                     .note(format!("from: {} {}", known.origin.package, known.origin.version))
                     .note(format!("and: {} {}{place}", origin.package, origin.version))
                     .hint("give one of them another name");
-                // All of a provider's plugins or none.
+                // Either all of a provider's plugins are added or none.
                 self.entries.truncate(before);
                 return Err(problem.into());
             }

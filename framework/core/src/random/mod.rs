@@ -67,11 +67,13 @@ pub fn softmax(logits: &[f64]) -> Vec<f64> {
 pub fn choice(probabilities: &[f64], uniform: f64) -> usize {
     let total = probabilities.iter().fold(0.0, |sum, probability| sum + probability);
     assert!(total > 0.0 && total.is_finite(), "these probabilities are no distribution: {probabilities:?}");
+    // ANCHOR: find
     let mut running = 0.0;
     let above = probabilities.iter().position(|probability| {
         running += probability;
         running / total > uniform
     });
+    // ANCHOR_END: find
     above.unwrap_or(probabilities.len())
 }
 // ANCHOR_END: choice

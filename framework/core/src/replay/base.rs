@@ -62,7 +62,7 @@ pub(super) fn float(operation: &Op, machine: &mut Machine) -> Option<()> {
         Op::EqualElem(desc) => scalar!(machine, desc, D::float_equal_elem, machine.bool),
         Op::NotEqualElem(desc) => scalar!(machine, desc, D::float_not_equal_elem, machine.bool),
         Op::Cast(desc) => unary!(machine, desc, D::float_cast, desc.out.dtype.into()),
-        // What is empty may hold anything; a recorded function has no other numbers to put there than these.
+        // The values of an empty tensor are undefined, so zeros are valid.
         Op::Empty(desc) | Op::Zeros(desc) => {
             let made = D::float_zeros(desc.out.shape.clone(), &machine.device, desc.out.dtype.into());
             machine.put(&desc.out, made);

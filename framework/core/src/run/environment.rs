@@ -48,6 +48,25 @@ pub struct Environment {
     pub updates: u64,
     /// Whether these are all that the experiment asks for.
     pub finished: bool,
+    /// How it last ended; nothing while it trains, after a kill, and for runs of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ending: Option<End>,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum End {
+    /// After its last update.
+    Finished,
+    /// By `train.patience`.
+    Patience,
+    /// By a signal, with a checkpoint.
+    Stopped,
+    /// By a loss or a gradient that was not finite.
+    Diverged,
+    /// By another error.
+    Failed,
 }
 
 impl Environment {
@@ -68,6 +87,7 @@ impl Environment {
             wall_seconds: 0.0,
             updates: 0,
             finished: false,
+            ending: None,
         }
     }
 
@@ -81,11 +101,12 @@ impl Environment {
     }
 
     /// Notes that training ended now, after `updates` updates and `seconds` more seconds.
-    pub fn end(&mut self, updates: u64, seconds: f64, finished: bool) {
+    pub fn end(&mut self, updates: u64, seconds: f64, ending: End) {
         self.end = Some(now());
         self.updates = updates;
         self.wall_seconds += seconds;
-        self.finished = finished;
+        self.finished = matches!(ending, End::Finished | End::Patience);
+        self.ending = Some(ending);
     }
 
     /// Reads `environment.json`.

@@ -1,7 +1,7 @@
-//! The checkpoints of a run: which are kept, and which of them a run is resumed from.
+//! The checkpoints of a run: which ones are kept, and from which one it is resumed.
 //!
 //! `checkpoint.safetensors` is the newest; before it is replaced it gets a second name, `checkpoint-<updates>.safetensors`,
-//! and of those the oldest are removed. At no moment is there no checkpoint, and a full disk costs none.
+//! and of those the oldest are removed. There is a checkpoint at every moment, and a full disk destroys none.
 
 use std::{
     fs, io,
@@ -18,22 +18,22 @@ use crate::{
     files,
 };
 
-/// The newest whole checkpoint, and what is wrong with newer ones.
+/// The newest intact checkpoint, and the problems of newer ones.
 #[derive(Debug)]
 pub struct Search {
-    /// The newest that is whole; none if the run has none at all.
+    /// The newest intact checkpoint; none if the run has no checkpoint.
     pub checkpoint: Option<Checkpoint>,
-    /// Every newer one that is damaged or missing, and which one is used in its place.
+    /// A report for every newer one that is damaged or missing; the hint of the last names the one that is used instead.
     pub reports: Vec<Problem>,
     /// Files that are damaged.
     pub damaged: Vec<PathBuf>,
 }
 
-/// Writes the newest checkpoint of a run and keeps `keep` of them. `previous` are the updates of the one that is there.
-/// Returns a warning for each older one that cannot be removed: it takes room, and harms nothing.
+/// Writes the newest checkpoint of a run and keeps `keep` in all. `previous` is the number of updates of the present one.
+/// Returns a warning for each older one that cannot be removed: it takes disk space, and does no harm.
 ///
 /// # Errors
-/// When it cannot be written; those that are there then stay.
+/// When it cannot be written; the existing ones are then kept.
 pub fn write(
     directory: &RunDirectory,
     checkpoint: &Checkpoint,
@@ -56,10 +56,10 @@ fn unremoved(path: &Path, error: &io::Error) -> Problem {
         .hint("remove it by hand when it is in the way; the training does not need it")
 }
 
-/// The newest whole checkpoint of a run. Damaged ones are passed over and reported.
+/// The newest intact checkpoint of a run. Damaged ones are skipped and reported.
 ///
 /// # Errors
-/// When there are checkpoints but all are damaged, when one is of a newer Hatchery, and when one cannot be read.
+/// When there are checkpoints but all are damaged, when one is of a newer version, and when one cannot be read.
 pub fn newest(directory: &RunDirectory) -> Result<Search> {
     let mut search = Search { checkpoint: None, reports: Vec::new(), damaged: Vec::new() };
     let older: Vec<_> = older(directory)?.into_iter().map(|(_, path)| path).collect();
@@ -107,7 +107,7 @@ pub fn rename(path: &Path, word: &str) -> Result<()> {
     fs::rename(path, &to).map_err(|error| failure("rename", path, error))
 }
 
-/// Removes what a program that was killed while it wrote a file left behind.
+/// Removes partial files, left by a process that was killed while it wrote them.
 ///
 /// # Errors
 /// When a file cannot be removed.
@@ -139,11 +139,11 @@ fn older_path(directory: &RunDirectory, updates: u64) -> PathBuf {
     directory.path().join(format!("checkpoint-{updates}.safetensors"))
 }
 
-/// Gives a file a second name; a copy, where the file system knows no second names.
+/// Makes a hard link to a file, or a copy where the file system has no hard links.
 fn set_aside(newest: &Path, older: &Path) -> Result<()> {
     match fs::hard_link(newest, older) {
         Ok(()) => Ok(()),
-        // The first name was removed: there is nothing to set aside.
+        // The file was removed: there is nothing to keep.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(_) => {

@@ -126,6 +126,16 @@ pub enum Action {
     Rewind,
 }
 
+/// A line of `times.jsonl`: when a line of the metrics was written. It stands apart because times differ between two runs
+/// of one experiment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Time {
+    /// Zero-based index of the update.
+    pub step: u64,
+    /// Seconds of training until then, of all its parts if it was resumed.
+    pub seconds: f64,
+}
+
 /// What can stand on a line of a log.
 pub trait Row: Serialize + DeserializeOwned {
     /// Zero-based index of the update after which the row was written.
@@ -133,6 +143,12 @@ pub trait Row: Serialize + DeserializeOwned {
 }
 
 impl Row for Metric {
+    fn step(&self) -> u64 {
+        self.step
+    }
+}
+
+impl Row for Time {
     fn step(&self) -> u64 {
         self.step
     }
@@ -268,6 +284,16 @@ fn rows<R: Row>(path: &Path, text: &str) -> Result<Vec<R>> {
 pub fn digest_after<R: Row>(path: &Path, updates: u64) -> Result<String> {
     let text = contents(path)?.unwrap_or_default();
     let kept = kept_by::<R>(path, &text, |_, row| row.step() < updates)?;
+    Ok(hash::sha256_hex(&text.as_bytes()[..kept]))
+}
+
+/// The SHA-256 of the first `rows` rows, as [`Log::digest`] gave it then.
+///
+/// # Errors
+/// Those of [`truncate_after`].
+pub fn digest_of<R: Row>(path: &Path, rows: u64) -> Result<String> {
+    let text = contents(path)?.unwrap_or_default();
+    let kept = kept_by::<R>(path, &text, |index, _| (index as u64) < rows)?;
     Ok(hash::sha256_hex(&text.as_bytes()[..kept]))
 }
 

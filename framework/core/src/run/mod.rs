@@ -12,6 +12,7 @@ pub mod keep;
 pub mod lock;
 pub mod log;
 pub mod replace;
+pub mod seal;
 
 use std::{io, path::Path};
 

@@ -13,6 +13,8 @@ use crate::{
 
 /// How often training is taken back before it is given up: the learning rate is then a thousandth.
 const REWINDS: u64 = 10;
+/// The end of the message of a training that has diverged.
+pub(crate) const DIVERGED: &str = "the training has diverged";
 /// How many updates in a row are dropped before training is given up.
 const SKIPS: u64 = 100;
 
@@ -85,6 +87,7 @@ impl Training<'_> {
         self.samples.flush()?;
         resume::put_in_order(self.directory, updates, events)?;
         (self.metrics, self.samples) = (Log::open(self.directory.metrics())?, Log::open(self.directory.samples())?);
+        self.times = Log::open(self.directory.times())?;
         self.saved = Some(updates);
         let rate_factor = self.progress.rate_factor;
         let event = self.note(Event { action: Action::Rewind, back_to: Some(updates), rate_factor, ..event })?;
@@ -101,7 +104,8 @@ impl Training<'_> {
         Ok(event)
     }
 
-    fn diverged(&self, event: &Event, tried: &str) -> Problem {
+    fn diverged(&mut self, event: &Event, tried: &str) -> Problem {
+        self.has_diverged = true;
         let Event { step, loss, gradient_norm, .. } = event;
         let what = if loss.is_finite() {
             format!("a gradient or a parameter is not finite after step {step}")
@@ -114,7 +118,7 @@ impl Training<'_> {
         } else {
             "no checkpoint had been written yet (train.checkpoint-every sets how often)".to_owned()
         };
-        let problem = Problem::new(format!("{what}: the training has diverged"))
+        let problem = Problem::new(format!("{what}: {DIVERGED}"))
             .note(format!("norm of the gradients before clipping: {gradient_norm:e}"))
             .note(kept);
         let problem = if tried.is_empty() { problem } else { problem.note(tried) };

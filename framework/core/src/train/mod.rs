@@ -1,5 +1,6 @@
 //! Training: the loop, readable from top to bottom, and what it reports on the way.
 
+mod demands;
 mod divergence;
 pub mod origin;
 pub mod resume;
@@ -7,25 +8,24 @@ mod writer;
 
 use std::time::Instant;
 
+pub use self::demands::{fits, notes};
+pub(crate) use self::divergence::DIVERGED;
 use self::writer::Writer;
 use crate::{
     data::Data,
     error::{Problem, Result},
-    executor::memory,
     experiment::{Experiment, OnNonfinite, Smoothing},
     inspect::{
         evaluate::evaluate,
         generate::{GeneratedText, Request, generate},
     },
-    model::Model,
     network::Network,
-    plugins::Registry,
     random::Streams,
     run::{
         checkpoint::{self, Best, Checkpoint, Interval, LogDigests, Progress},
         directory::RunDirectory,
         keep,
-        log::{Event, Log, Metric, SampleRow},
+        log::{self, Event, Log, Metric, SampleRow, Time},
         replace,
     },
     schedule,
@@ -41,6 +41,10 @@ pub trait Observer {
     fn sampled(&mut self, step: u64, samples: &[GeneratedText]);
     /// Whether to end after this update, with a checkpoint.
     fn wants_to_stop(&self) -> bool;
+    /// Whether to write a checkpoint after this update and continue.
+    fn wants_checkpoint(&self) -> bool {
+        false
+    }
     /// A number was not finite, and training went on all the same.
     fn recovered(&mut self, _event: &Event) {}
     /// Something went wrong that does no harm to the training.
@@ -85,24 +89,19 @@ pub struct Training<'a> {
     pub metrics: Log<Metric>,
     /// `samples.jsonl`.
     pub samples: Log<SampleRow>,
+    /// `times.jsonl`.
+    pub times: Log<Time>,
+    /// Seconds of training before this part of it, and when this part began.
+    clock: (f64, Instant),
     /// Updates whose losses are still on the device.
     pending: Vec<PendingLoss>,
     /// Updates of the newest checkpoint of the run, if it has one.
     saved: Option<u64>,
+    /// Whether it ended because a number was not finite.
+    pub has_diverged: bool,
     /// SHA-256 of the text, for the checkpoints.
     digest: String,
     writer: Writer,
-}
-
-/// Makes sure that a training has a chance to fit its device, before anything is
-/// set aside for it.
-///
-/// # Errors
-/// When it has not.
-pub fn fits(experiment: &Experiment, data: &Data, registry: &Registry) -> Result<()> {
-    let model = Model::new(experiment, registry, data.vocabulary.len())?;
-    let (rows, steps) = data.train.largest_batch();
-    memory::fits_training(&model, experiment, rows, steps)
 }
 
 /// What must be known of an update to make something of its loss.
@@ -144,7 +143,8 @@ impl Training<'_> {
             let (last, stop) = (step + 1 == total, observer.wants_to_stop());
             let report = step.is_multiple_of(train.report_every) || last;
             let overdue = train.checkpoint_minutes.is_some_and(|most| saved.elapsed().as_secs_f64() >= 60.0 * most);
-            let due = (step + 1).is_multiple_of(train.checkpoint_every) || overdue || last || stop;
+            let asked = stop || observer.wants_checkpoint();
+            let due = (step + 1).is_multiple_of(train.checkpoint_every) || overdue || last || asked;
             let log = step.is_multiple_of(train.log_every) || report;
             if (log || due || self.reads_at_once())
                 && let Some(event) = self.read_losses(report || due)?
@@ -246,6 +246,11 @@ impl Training<'_> {
         };
         self.metrics.append(&metric)?;
         self.metrics.flush()?;
+        let (before, began) = self.clock;
+        // Milliseconds are enough for a curve.
+        let seconds = ((before + began.elapsed().as_secs_f64()) * 1e3).round() / 1e3;
+        self.times.append(&Time { step, seconds })?;
+        self.times.flush()?;
         if let Some(valid) = metric.valid.as_ref() {
             let nats = valid.nats_per_character;
             if nats.is_finite() && self.progress.best.as_ref().is_none_or(|best| nats < best.nats) {
@@ -258,7 +263,8 @@ impl Training<'_> {
         Ok(metric)
     }
 
-    fn is_out_of_patience(&self) -> bool {
+    /// Whether the validation has not become better for as many reports as `train.patience` says.
+    pub fn is_out_of_patience(&self) -> bool {
         self.network.experiment.train.patience.is_some_and(|patience| self.progress.stale >= patience)
     }
 
@@ -312,7 +318,9 @@ impl Training<'_> {
         let mut checkpoint = self.network.checkpoint(&self.progress)?;
         checkpoint.meta.data = Some(self.digest.clone());
         let (metrics, samples) = (self.metrics.digest(), self.samples.digest());
-        checkpoint.meta.logs = Some(LogDigests { metrics, samples });
+        let rows = self.progress.events;
+        let events = (rows > 0).then(|| log::digest_of::<Event>(&self.directory.events(), rows)).transpose()?;
+        checkpoint.meta.logs = Some(LogDigests { metrics, samples, events });
         Ok(checkpoint)
     }
 }
@@ -323,7 +331,7 @@ impl<'a> Training<'a> {
     /// # Errors
     /// When the folder cannot be written.
     pub fn begin(network: Network, data: &'a Data, directory: &'a RunDirectory) -> Result<Self> {
-        replace::text(&directory.experiment(), &network.experiment.to_toml())?;
+        record(directory, &network.experiment)?;
         let progress = Progress::start(&network.experiment.train.smoothing, network.vocabulary.len());
         Self::of(network, data, progress, directory, None)
     }
@@ -340,7 +348,10 @@ impl<'a> Training<'a> {
         saved: Option<u64>,
     ) -> Result<Self> {
         let (metrics, samples) = (Log::open(directory.metrics())?, Log::open(directory.samples())?);
+        let before = log::read::<Time>(&directory.times())?.last().map_or(0.0, |time| time.seconds);
         Ok(Self {
+            times: Log::open(directory.times())?,
+            clock: (before, Instant::now()),
             network,
             data,
             progress,
@@ -349,10 +360,20 @@ impl<'a> Training<'a> {
             samples,
             pending: Vec::new(),
             saved,
+            has_diverged: false,
             digest: data.digest(),
             writer: Writer::default(),
         })
     }
+}
+
+/// Writes the experiment into the run's folder. Its first line names the schema, which lies in the folder of all runs.
+///
+/// # Errors
+/// When it cannot be written.
+fn record(directory: &RunDirectory, experiment: &Experiment) -> Result<()> {
+    let text = format!("#:schema ../../experiment.schema.json\n{}", experiment.to_toml());
+    replace::text(&directory.experiment(), &text)
 }
 
 impl Progress {

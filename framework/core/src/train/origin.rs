@@ -1,8 +1,8 @@
-//! Where a run comes from: the folder that the paths in its experiment are relative to, and the checkpoint that it began
+//! The origin of a run: the folder that the paths in its experiment are relative to, and the checkpoint that it began
 //! with, if it began with one.
 //!
-//! Paths are kept as they are seen from the run's own folder, so that a project may be moved as a whole and its runs be
-//! used from any folder.
+//! Paths are stored relative to the run's folder, so that a project can be moved as a whole and its runs used from any
+//! folder.
 
 use std::{
     fs, io,
@@ -26,22 +26,35 @@ use crate::{
     },
 };
 
-/// Where a run comes from, as `origin.json` has it.
+/// The origin of a run, as in `origin.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Origin {
-    /// The folder that the paths in the experiment are relative to, as seen from the run's folder.
+    /// The folder that the paths in the experiment are relative to; its own path is relative to the run's folder.
     #[serde(with = "exact")]
     pub folder: PathBuf,
     /// The checkpoint that it began with; none if it began with new parameters.
     pub from: Option<StartRecord>,
+    /// Values that were changed when the run was resumed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
+}
+
+/// Values that were changed when a run was resumed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Change {
+    /// The updates of the checkpoint from which it was resumed.
+    pub updates: u64,
+    /// Each key with both values, in words.
+    pub keys: Vec<String>,
 }
 
 /// The checkpoint that a run began with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct StartRecord {
-    /// The file, as seen from the run's folder.
+    /// The path of the file, relative to the run's folder.
     #[serde(with = "exact")]
     pub path: PathBuf,
     /// SHA-256 of the file, in hexadecimal digits.
@@ -67,16 +80,21 @@ impl Start {
         Ok(Self { checkpoint, path: path.to_owned(), sha256: sha256_hex(&bytes) })
     }
 
-    /// The symbols of the checkpoint: what was learned belongs to them.
+    /// The updates after which the checkpoint was written.
+    pub fn updates(&self) -> u64 {
+        self.checkpoint.meta.progress.updates
+    }
+
+    /// The vocabulary of the checkpoint, to which its parameters belong.
     ///
     /// # Errors
-    /// When they are not written as they should be.
+    /// When it is damaged.
     pub fn vocabulary(&self, experiment: &Experiment) -> Result<Vocabulary> {
         Vocabulary::from_text(&self.checkpoint.meta.vocabulary, &experiment.vocabulary)
     }
 
-    /// Loads the parameters into a network, and the optimizer's state if there is any. A state carried over belongs to the
-    /// place in the text where the other training stood, and is left out.
+    /// Loads the parameters into a network, and the optimizer state if there is any. The carried state of the cells is
+    /// left out: it belongs to a place in the text of the other training.
     ///
     /// # Errors
     /// When they do not fit.
@@ -85,11 +103,11 @@ impl Start {
         network.executor.load(&tensors.cloned().collect::<Vec<_>>())
     }
 
-    /// The checkpoint that a run began with, read again; none if it began with new parameters. `elsewhere` is where it is
-    /// now, if it is no longer where it was.
+    /// The checkpoint that a run began with, read again; none if it began with new parameters. `elsewhere` is its path
+    /// if it was moved.
     ///
     /// # Errors
-    /// When it is not there, or no longer the same.
+    /// When it is missing, damaged or no longer the same.
     pub fn again(run: &RunDirectory, elsewhere: Option<&Path>) -> Result<Option<Self>> {
         let Some(began) = Origin::read(run)?.and_then(|origin| origin.from) else {
             let Some(given) = elsewhere else { return Ok(None) };
@@ -119,7 +137,7 @@ impl Start {
 }
 
 impl Origin {
-    /// Notes where a run comes from: `folder` is what the paths in its experiment are relative to.
+    /// Writes the origin of a run; `folder` is the one that the paths in its experiment are relative to.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -129,12 +147,28 @@ impl Origin {
             Some(start) => Some(StartRecord { path: seen(&start.path)?, sha256: start.sha256.clone() }),
             None => None,
         };
-        let text = serde_json::to_string_pretty(&Self { folder: seen(folder)?, from })
+        Self { folder: seen(folder)?, from, changes: Vec::new() }.write_to(run)
+    }
+
+    fn write_to(&self, run: &RunDirectory) -> Result<()> {
+        let text = serde_json::to_string_pretty(self)
             .map_err(|error| Error::internal("cannot write down where a run comes from", error))?;
         replace::text(&run.origin(), &(text + "\n"))
     }
 
-    /// Where a run comes from; none if that was not noted, as by earlier versions.
+    /// Notes that a run is resumed after that many updates with other values of these keys. For a run of an earlier
+    /// version, which has no origin, they are not noted.
+    ///
+    /// # Errors
+    /// When the origin cannot be read or written.
+    pub fn note_changes(run: &RunDirectory, updates: u64, keys: Vec<String>) -> Result<()> {
+        let Some(mut origin) = Self::read(run)? else { return Ok(()) };
+        origin.changes.retain(|change| change.updates < updates);
+        origin.changes.push(Change { updates, keys });
+        origin.write_to(run)
+    }
+
+    /// Reads the origin of a run; `None` if none was written, as by earlier versions.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -160,7 +194,7 @@ pub fn folder(run: &RunRef) -> PathBuf {
     found.map_or_else(|| PathBuf::from("."), |folder| from_here(&folder))
 }
 
-/// A path without detours: from the current folder if it lies below it. The file itself may be missing.
+/// The canonical path, relative to the current folder if it lies below it. The file itself may be missing.
 fn from_here(path: &Path) -> PathBuf {
     let of_folder = || Some(fs::canonicalize(path.parent()?).ok()?.join(path.file_name()?));
     let Some(whole) = fs::canonicalize(path).ok().or_else(of_folder) else { return path.to_owned() };
@@ -172,9 +206,9 @@ fn from_here(path: &Path) -> PathBuf {
     }
 }
 
-/// How a path is reached from a folder; both are there. It begins at the root only where nothing else leads to it, as
-/// from one drive of Windows to another.
-fn seen_from(path: &Path, folder: &Path) -> io::Result<PathBuf> {
+/// A path relative to a folder; both must exist. It is absolute only where there is no relative path, as from one drive
+/// of Windows to another.
+pub(crate) fn seen_from(path: &Path, folder: &Path) -> io::Result<PathBuf> {
     let (path, folder) = (fs::canonicalize(path)?, fs::canonicalize(folder)?);
     let (mut to, mut from) = (path.components().peekable(), folder.components().peekable());
     while to.peek().is_some() && to.peek() == from.peek() {

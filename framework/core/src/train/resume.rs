@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use super::{Training, fits};
+use super::{Training, fits, origin::Origin, record};
 use crate::{
     data::{Data, Vocabulary},
     error::{Error, Problem, Result},
@@ -17,8 +17,8 @@ use crate::{
         directory::{RunDirectory, RunRef},
         keep::{self, Search},
         lock::Lock,
-        log::{self, Event, Metric, SampleRow},
-        replace,
+        log::{self, Event, Metric, SampleRow, Time},
+        seal,
     },
 };
 
@@ -34,6 +34,8 @@ pub struct Plan {
     damaged: Vec<PathBuf>,
     /// Whether the user chose a checkpoint other than the newest, which is then kept under another name.
     chosen: bool,
+    /// Differences of the wanted experiment that are recorded with the run.
+    announced: Vec<String>,
 }
 
 impl Plan {
@@ -50,8 +52,11 @@ impl Plan {
         let obstacles = compare::obstacles(&recorded, &experiment);
         if !obstacles.is_empty() {
             let what = format!("the experiment is no longer that of the run `{}`", directory.path().display());
-            return Err(refusal(what, obstacles).hint("undo the change, or train anew without --resume").into());
+            let hint = instead(&obstacles, &directory);
+            let may = format!("a resumed run may change: {MAY_CHANGE}");
+            return Err(refusal(what, obstacles).note(may).hint(hint).into());
         }
+        let announced = compare::announced(&recorded, &experiment);
         let mut search = match run {
             RunRef::Run(run) => keep::newest(run)?,
             RunRef::Checkpoint(path) => match examine(path)? {
@@ -80,11 +85,17 @@ impl Plan {
             }
         }
         if let Some(checkpoint) = &search.checkpoint {
-            search.reports.extend(changed_logs(&directory, checkpoint)?);
+            search.reports.extend(seal::changed(&directory, &checkpoint.meta)?);
+        }
+        if !announced.is_empty() && search.checkpoint.is_some() {
+            search.reports.push(
+                refusal("the run is resumed with other values than before".to_owned(), announced.clone())
+                    .note("`runs reproduce` cannot repeat a run with two values of a key"),
+            );
         }
         let chosen = matches!(run, RunRef::Checkpoint(path) if path.file_name() != directory.checkpoint().file_name());
         let Search { checkpoint, reports, damaged } = search;
-        Ok(Self { experiment, checkpoint, reports, damaged, chosen })
+        Ok(Self { experiment, checkpoint, reports, damaged, chosen, announced })
     }
 
     /// The symbols of the checkpoint, with which the data are to be opened.
@@ -104,7 +115,7 @@ impl Plan {
     pub fn start<'a>(self, data: &'a Data, directory: &'a RunDirectory, registry: &Registry) -> Result<Training<'a>> {
         let Some(checkpoint) = self.checkpoint else {
             put_in_order(directory, 0, 0)?;
-            replace::text(&directory.experiment(), &self.experiment.to_toml())?;
+            record(directory, &self.experiment)?;
             return Training::begin(Network::new(self.experiment, data.vocabulary.clone(), registry)?, data, directory);
         };
         let progress = checkpoint.meta.progress.clone();
@@ -122,29 +133,13 @@ impl Plan {
             keep::rename(path, "left")?;
         }
         put_in_order(directory, progress.updates, progress.events)?;
-        replace::text(&directory.experiment(), &network.experiment.to_toml())?;
+        if !self.announced.is_empty() {
+            Origin::note_changes(directory, progress.updates, self.announced)?;
+        }
+        record(directory, &network.experiment)?;
         let saved = newest.exists();
         Training::of(network, data, progress.clone(), directory, saved.then_some(progress.updates))
     }
-}
-
-/// A warning for each log of which the part that belongs to the checkpoint is no longer as it was written. Training does
-/// not depend on it; tables and pictures do.
-fn changed_logs(directory: &RunDirectory, checkpoint: &Checkpoint) -> Result<Vec<Problem>> {
-    let Some(then) = &checkpoint.meta.logs else { return Ok(Vec::new()) };
-    let updates = checkpoint.meta.progress.updates;
-    let (metrics, samples) = (directory.metrics(), directory.samples());
-    let logs = [
-        (log::digest_after::<Metric>(&metrics, updates)?, &then.metrics, metrics),
-        (log::digest_after::<SampleRow>(&samples, updates)?, &then.samples, samples),
-    ];
-    let changed = logs.into_iter().filter(|(now, then, _)| now != *then);
-    let warning = |(_, _, path): (_, _, PathBuf)| {
-        Problem::new(format!("`{}` is no longer what the training wrote", path.display()))
-            .note(format!("its part up to the checkpoint after {updates} updates was changed, or lines are missing"))
-            .hint("take it from a copy: tables and pictures show what stands in it; the training does not depend on it")
-    };
-    Ok(changed.map(warning).collect())
 }
 
 /// Cuts what is newer than the checkpoint off, and what was half written.
@@ -154,6 +149,7 @@ fn changed_logs(directory: &RunDirectory, checkpoint: &Checkpoint) -> Result<Vec
 pub fn put_in_order(directory: &RunDirectory, updates: u64, events: u64) -> Result<()> {
     log::truncate_after::<Metric>(&directory.metrics(), updates)?;
     log::truncate_after::<SampleRow>(&directory.samples(), updates)?;
+    log::truncate_after::<Time>(&directory.times(), updates)?;
     log::truncate_to::<Event>(&directory.events(), events)?;
     keep::sweep(directory)
 }
@@ -216,6 +212,28 @@ fn with_its_own(drift: Error) -> Error {
 
 fn refusal(what: String, notes: Vec<String>) -> Problem {
     notes.into_iter().fold(Problem::new(what), Problem::note)
+}
+
+/// The keys that may change, in words.
+const MAY_CHANGE: &str = "optimizer.learning-rate, [schedule], [sample], [[sampler]], backend.device, more train.steps or \
+    train.epochs, and in [train] patience, on-nonfinite, keep and all intervals (…-every, checkpoint-minutes)";
+
+/// What to do in place of resuming with values that may not change.
+fn instead(obstacles: &[String], directory: &RunDirectory) -> String {
+    // With another of these the parameters have other shapes, or mean other symbols.
+    let shapes = ["cell.", "model.embedding", "model.layers", "vocabulary."];
+    if obstacles.iter().any(|obstacle| shapes.iter().any(|key| obstacle.starts_with(key))) {
+        return "undo the change, or train anew without --resume: the parameters of the run have other shapes"
+            .to_owned();
+    }
+    let shorter = |obstacle: &String| obstacle.starts_with("train.steps") || obstacle.starts_with("train.epochs");
+    if obstacles.iter().all(shorter) {
+        return "undo the change: a run can only become longer, counted as it was begun".to_owned();
+    }
+    format!(
+        "undo the change, or begin a new run with the parameters of this one: hatchery train EXPERIMENT.toml --from {}",
+        directory.path().display()
+    )
 }
 
 const FOREIGN: &str = "put the run's own checkpoint back, or train anew without --resume";

@@ -1,7 +1,8 @@
 //! The lists of a crate's plugins, and the C entry points of a library.
 
-/// Lists the plugins of a crate: `plugins![Gru, Lstm];` at its root writes `pub fn plugins() -> Provider`; a program that
-/// links the crate passes that to its registry. Each type has the attribute [`#[plugin]`](macro@crate::plugin).
+/// Lists the plugins of a crate: `plugins![Gru, Lstm];` at its root defines `pub fn plugins() -> Provider`, which a
+/// program that links the crate adds to its registry. Each type must have the attribute
+/// [`#[plugin]`](macro@crate::plugin).
 #[macro_export]
 macro_rules! plugins {
     ($($plugin:ty),+ $(,)?) => {
@@ -17,7 +18,7 @@ macro_rules! plugins {
 }
 
 /// Makes a crate a library that Hatchery loads: `library![Mgu];` at the end of its `lib.rs` lists its plugins, as
-/// [`plugins!`](crate::plugins!) does, and writes the entry points.
+/// [`plugins!`](crate::plugins!) does, and defines the entry points.
 #[macro_export]
 macro_rules! library {
     ($($plugin:ty),+ $(,)?) => {
@@ -26,8 +27,9 @@ macro_rules! library {
     };
 }
 
-/// Writes the C entry points by which a crate is loaded at run time (`include/hatchery_plugin.h`) for the plugins that its
-/// [`plugins!`](crate::plugins!) lists. They have fixed names, so a crate that is linked into a program has none.
+/// Defines the C entry points by which a crate is loaded at run time (`include/hatchery_plugin.h`) for the plugins that
+/// its [`plugins!`](crate::plugins!) lists. Their names are fixed, so crates that are linked into a program must not have
+/// them.
 #[macro_export]
 macro_rules! entry_points {
     () => {
@@ -39,18 +41,18 @@ macro_rules! entry_points {
             /// # Safety
             /// `out` points to a `Bytes` that may be overwritten.
             unsafe fn put(out: *mut Bytes, (status, bytes): Answer) -> i32 {
-                // SAFETY: `out` may be overwritten, as the function demands.
+                // SAFETY: the caller guarantees that `out` may be overwritten.
                 unsafe { out.write(Bytes::give(bytes)) };
                 status
             }
 
             /// # Safety
-            /// `data` points to `length` values that stay as they are during the call, or `length` is 0.
+            /// `data` points to `length` values that do not change during the call, or `length` is 0.
             unsafe fn slice<'a, T>(data: *const T, length: usize) -> &'a [T] {
                 if length == 0 {
                     return &[];
                 }
-                // SAFETY: the function demands `length` values that stay.
+                // SAFETY: the caller guarantees `length` values that do not change.
                 unsafe { ::std::slice::from_raw_parts(data, length) }
             }
 
@@ -130,14 +132,14 @@ macro_rules! entry_points {
                 text_length: usize,
                 out: *mut Bytes,
             ) -> i32 {
-                // SAFETY: the header demands that many valid bytes and a valid `out`.
+                // SAFETY: the header demands `name_length` and `text_length` valid bytes, and a valid `out`.
                 unsafe { put(out, entry::documents(instance, slice(name, name_length), slice(text, text_length))) }
             }
 
             #[unsafe(no_mangle)]
             unsafe extern "C" fn hatchery_plugin_free(bytes: Bytes) {
                 if !bytes.data.is_null() {
-                    // SAFETY: the header demands bytes that this library gave: `Bytes::give` made them of a box.
+                    // SAFETY: the header demands bytes of this library: `Bytes::give` made them from a box.
                     drop(unsafe {
                         ::std::boxed::Box::from_raw(::std::ptr::slice_from_raw_parts_mut(bytes.data, bytes.length))
                     });

@@ -3,7 +3,7 @@
 //! | check | finds |
 //! | --- | --- |
 //! | names and shapes kept | a gradient dropped, renamed or out of order: the optimizer would update another matrix |
-//! | dtype kept | a constant or a cast of one precision inside |
+//! | dtype kept | a constant or a cast of a fixed dtype |
 //! | zero stays zero | 0/0 where a norm is zero |
 //! | finite stays finite | a division by a norm that is tiny |
 //! | never larger | a clipper that amplifies: it stretches small gradients, too |

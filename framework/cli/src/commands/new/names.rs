@@ -1,17 +1,17 @@
-//! The names that follow from a plugin's: its crate's, its module's and its type's.
+//! The names of a plugin's crate, module and type, derived from the name of the plugin.
 
 use hatchery::error::{Problem, Result};
 use hatchery_plugin::Kind;
 
-/// Words that no crate and no module can have as its name: the keywords of Rust, those in reserve included.
+/// Words that cannot name a crate or a module: the keywords of Rust, reserved ones included.
 const KEYWORDS: &str = "abstract as async await become box break const continue crate do dyn else enum extern false final fn for gen if \
     impl in let loop macro match mod move mut override priv pub ref return self static struct super trait true try \
     type typeof unsafe unsized use virtual where while yield";
 
-/// Crates that one of the same name would hide, and names that a file cannot have on every system.
+/// Names of crates that a crate of the same name would shadow, and names that files cannot have on some systems.
 const CRATES: &str = "alloc aux con core hatchery-plugin hatchery-plugin-macros nul prn proc-macro std test";
 
-/// Names that a template uses or that Rust knows without an import: a type of the same name would hide one.
+/// Names that a template uses or that are in Rust's prelude: a type of the same name would shadow them.
 const TYPES: &str = "AsMut AsRef Box Cell Clipper Clone Copy Dataset Debug Default Documents DoubleEndedIterator Drop Eq Err \
     ExactSizeIterator Extend Fn FnMut FnOnce Framing From FromIterator Future Gradients Hash Initializer Into \
     IntoFuture IntoIterator Iterator JsonSchema Keys Kind None Ok Option Ord ParamSpec Params PartialEq PartialOrd \
@@ -42,8 +42,8 @@ pub(super) fn check(kind: Kind, name: &str) -> Result<()> {
     Err(problem().note(reason).hint(format!("add a word: `{name}-{kind}`")).into())
 }
 
-/// The name of the plugin's type: `layer-norm-lstm` → `LayerNormLstm`. The kind is added where the name alone would hide
-/// one that the source uses, which `is_taken` says of names beyond those that every source uses: `vec` → `VecCell`.
+/// The name of the plugin's type: `layer-norm-lstm` → `LayerNormLstm`. The kind is added where the name alone would
+/// shadow one that the source uses: `vec` → `VecCell`. `is_taken` decides for names that not every source uses.
 pub(super) fn type_name(kind: Kind, name: &str, is_taken: impl Fn(&str) -> bool) -> String {
     let own = camel_case(name);
     if listed(TYPES, &own) || is_taken(&own) { own + &camel_case(kind.word()) } else { own }

@@ -3,6 +3,7 @@
 //! A cell is recorded with a batch size that no declared width shares, so that a matrix with that many rows is known to
 //! have one row for each sequence.
 
+mod axes;
 mod operations;
 pub(crate) mod record;
 
@@ -10,8 +11,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use hatchery_plugin::{
     burn::{
-        backend::ir::{BinaryOpIr, OperationIr, ScalarIr, ScalarOpIr, TensorId, TensorIr, UnaryOpIr},
-        tensor::{Shape as TensorShape, TensorData},
+        backend::ir::{
+            BinaryOpIr, ModuleOperationIr, OperationIr, ScalarIr, ScalarOpIr, TensorId, TensorIr, UnaryOpIr,
+        },
+        tensor::TensorData,
     },
     capture::RecordedGraph,
 };
@@ -42,7 +45,11 @@ pub(crate) fn lower(
     for operation in &recorded.graph.operations {
         lowering.operation(operation)?;
     }
-    let results = recorded.outputs.iter().map(|(_, id)| lowering.tensor(*id)).collect::<Result<_>>()?;
+    let mut results = Vec::with_capacity(recorded.outputs.len());
+    for (_, id) in &recorded.outputs {
+        let node = lowering.tensor(*id)?;
+        results.push(lowering.graph.in_memory(node));
+    }
     *graph = lowering.graph;
     Ok(results)
 }
@@ -55,16 +62,13 @@ struct Lowering<'a> {
 }
 
 impl Lowering<'_> {
-    fn rows(&self, rows: usize) -> Rows {
-        if self.batch == Some(rows) { Rows::Batch } else { Rows::Static(rows) }
-    }
-
-    /// The shape of a matrix; a vector is one row.
-    fn shape(&self, shape: &TensorShape) -> Result<Shape> {
-        match shape[..] {
-            [columns] => Ok(Shape::fixed(1, columns)),
-            [rows, columns] => Ok(Shape { rows: self.rows(rows), columns }),
-            _ => Err(Unsupported::new(format!("a tensor of shape {shape:?}: only matrices are compiled"))),
+    /// The shape of a tensor as a matrix: of the batch a row for each sequence, of any other tensor its first axis.
+    fn shape(&self, shape: &[usize]) -> Shape {
+        match (self.inner(shape), shape) {
+            (Some(inner), _) => Shape::batch(inner.iter().product()),
+            (None, [columns]) => Shape::fixed(1, *columns),
+            (None, [rows, columns @ ..]) => Shape::fixed(*rows, columns.iter().product()),
+            (None, []) => Shape::SCALAR,
         }
     }
 
@@ -75,7 +79,7 @@ impl Lowering<'_> {
         let Some(data) = self.constants.get(&id) else {
             return Err(Unsupported::new(format!("a tensor that nothing computes ({id})")));
         };
-        let shape = self.shape(data.shape())?;
+        let shape = self.shape(data.shape());
         let values: Vec<f64> = data.iter::<f64>().collect();
         let node = match (values.first(), shape.rows) {
             (Some(&first), _) if values.iter().all(|value| value.to_bits() == first.to_bits()) => {
@@ -98,6 +102,7 @@ impl Lowering<'_> {
             OperationIr::Float(_, float) => self.float(float),
             OperationIr::Bool(bool) => self.bool(bool),
             OperationIr::Activation(activation) => self.activation(activation),
+            OperationIr::Module(ModuleOperationIr::LayerNorm(op)) => self.layer_norm(op),
             OperationIr::Init(_) | OperationIr::Drop(_) => Ok(()),
             other => Err(unknown(other)),
         }
@@ -105,7 +110,7 @@ impl Lowering<'_> {
 
     fn set(&mut self, out: &TensorIr, node: NodeId) -> Result<()> {
         // An operand that is repeated in both directions, or an expansion, is known by the shape of its result.
-        let recorded = self.shape(&out.shape)?;
+        let recorded = self.shape(&out.shape);
         let made = self.graph.shape(node);
         if made != recorded {
             return Err(Unsupported::new(format!("a result of shape {made} where {:?} was recorded", out.shape)));
@@ -121,15 +126,20 @@ impl Lowering<'_> {
     }
 
     fn zip(&mut self, function: Binary, of: &BinaryOpIr) -> Result<()> {
-        let (a, b) = (self.tensor(of.lhs.id)?, self.tensor(of.rhs.id)?);
+        let [a, b] = self.operands(of)?;
         let node = self.graph.zip(function, a, b);
         self.set(&of.out, node)
     }
 
     fn flipped(&mut self, function: Binary, of: &BinaryOpIr) -> Result<()> {
-        let (a, b) = (self.tensor(of.lhs.id)?, self.tensor(of.rhs.id)?);
+        let [a, b] = self.operands(of)?;
         let node = self.graph.zip(function, b, a);
         self.set(&of.out, node)
+    }
+
+    /// Both operands, repeated along the axes that they lack.
+    fn operands(&mut self, of: &BinaryOpIr) -> Result<[NodeId; 2]> {
+        Ok([self.broadcast(&of.lhs, &of.out.shape)?, self.broadcast(&of.rhs, &of.out.shape)?])
     }
 
     /// The operand and the scalar, as nodes.

@@ -1,8 +1,10 @@
 //! The lowering of each of Burn's operations.
 
+use std::f64::consts::FRAC_1_SQRT_2;
+
 use hatchery_plugin::burn::backend::ir::{
-    ActivationOperationIr, BaseOperationIr, BoolOperationIr, CatOpIr, FloatOperationIr, NumericOperationIr,
-    ReduceDimOpIr, ScalarOpIr, SliceOpIr, TensorId, TensorIr,
+    ActivationOperationIr, BaseOperationIr, BoolOperationIr, DimOpIr, FloatOperationIr, NumericOperationIr, ScalarOpIr,
+    TensorId, TensorIr,
 };
 
 use super::{Lowering, number, unknown};
@@ -10,8 +12,8 @@ use crate::{
     error::{Result, Unsupported},
     id::NodeId,
     ir::{
-        graph::{Rows, Shape},
-        op::{Binary, Op, Unary},
+        graph::Graph,
+        op::{Binary, Reduce, Unary},
     },
 };
 
@@ -19,23 +21,27 @@ impl Lowering<'_> {
     pub(super) fn base(&mut self, operation: &BaseOperationIr) -> Result<()> {
         match operation {
             BaseOperationIr::Reshape(op) => self.reshape(op.input.id, &op.out),
-            BaseOperationIr::Expand(op) => self.expand(op.input.id, &op.out),
+            BaseOperationIr::Expand(op) => self.expand(&op.input, &op.out),
             BaseOperationIr::RepeatDim(op) if op.tensor.shape[op.dim] == 1 || op.times == 1 => {
-                self.expand(op.tensor.id, &op.out)
+                self.expand(&op.tensor, &op.out)
             }
-            BaseOperationIr::SwapDims(op) if op.dim1 == op.dim2 => self.alias(op.input.id, &op.out),
-            BaseOperationIr::SwapDims(op) => self.transpose(op.input.id, &op.out),
-            BaseOperationIr::Permute(op) if op.axes == [0, 1] => self.alias(op.input.id, &op.out),
-            BaseOperationIr::Permute(op) => self.transpose(op.input.id, &op.out),
+            BaseOperationIr::SwapDims(op) => {
+                let mut order: Vec<usize> = (0..op.input.shape.len()).collect();
+                order.swap(op.dim1, op.dim2);
+                self.permute(&op.input, &order, &op.out)
+            }
+            BaseOperationIr::Permute(op) => self.permute(&op.input, &op.axes, &op.out),
             BaseOperationIr::Slice(op) => self.slice(op),
             BaseOperationIr::Cat(op) => self.concat(op),
             BaseOperationIr::MaskWhere(op) => {
-                let (no, mask, yes) = (self.tensor(op.tensor.id)?, self.tensor(op.mask.id)?, self.tensor(op.value.id)?);
+                let [no, mask, yes] = [&op.tensor, &op.mask, &op.value].map(|of| self.broadcast(of, &op.out.shape));
+                let (no, mask, yes) = (no?, mask?, yes?);
                 let node = self.graph.select(mask, yes, no);
                 self.set(&op.out, node)
             }
             BaseOperationIr::MaskFill(op) => {
-                let (no, mask) = (self.tensor(op.tensor.id)?, self.tensor(op.mask.id)?);
+                let [no, mask] = [&op.tensor, &op.mask].map(|of| self.broadcast(of, &op.out.shape));
+                let (no, mask) = (no?, mask?);
                 let yes = self.graph.scalar(number(op.value));
                 let node = self.graph.select(mask, yes, no);
                 self.set(&op.out, node)
@@ -43,7 +49,7 @@ impl Lowering<'_> {
             BaseOperationIr::Equal(op) => self.zip(Binary::Equal, op),
             BaseOperationIr::EqualElem(op) => self.scalar(Binary::Equal, op),
             BaseOperationIr::NotEqual(op) => {
-                let (a, b) = (self.tensor(op.lhs.id)?, self.tensor(op.rhs.id)?);
+                let [a, b] = self.operands(op)?;
                 let equal = self.graph.zip(Binary::Equal, a, b);
                 let node = self.not(equal);
                 self.set(&op.out, node)
@@ -67,76 +73,9 @@ impl Lowering<'_> {
         self.set(out, a)
     }
 
-    fn reshape(&mut self, input: TensorId, out: &TensorIr) -> Result<()> {
-        let a = self.tensor(input)?;
-        let (from, to) = (self.graph.shape(a), self.shape(&out.shape)?);
-        let node = match (self.graph.fill_of(a), from.rows, to.rows) {
-            _ if from == to => a,
-            (Some(value), ..) => self.graph.fill(value, to),
-            (None, Rows::Static(_), Rows::Static(_)) => self.graph.add(Op::Reshape(a), to),
-            _ => return Err(Unsupported::new(format!("reshape of {from} to {to}"))),
-        };
-        self.set(out, node)
-    }
-
-    /// Broadcasts rows and columns, as a sum with zeros: element-wise operations broadcast at no cost.
-    fn expand(&mut self, input: TensorId, out: &TensorIr) -> Result<()> {
-        let a = self.tensor(input)?;
-        let shape = self.shape(&out.shape)?;
-        let node = match self.graph.fill_of(a) {
-            _ if self.graph.shape(a) == shape => a,
-            Some(value) => self.graph.fill(value, shape),
-            None => {
-                let zeros = self.graph.fill(0.0, shape);
-                self.graph.add(Op::Zip(Binary::Add, zeros, a), shape)
-            }
-        };
-        self.set(out, node)
-    }
-
-    fn slice(&mut self, op: &SliceOpIr) -> Result<()> {
-        let a = self.tensor(op.tensor.id)?;
-        let mut starts = [0; 2];
-        let rank = op.tensor.shape.num_dims();
-        for (axis, range) in op.ranges.iter().enumerate() {
-            if range.step != 1 || range.start < 0 {
-                return Err(Unsupported::new("a slice with steps or counted from the end"));
-            }
-            starts[2 - rank + axis] = range.start as usize;
-        }
-        let shape = self.shape(&op.out.shape)?;
-        if self.graph.is_batch(a) && (shape.rows != Rows::Batch || starts[0] != 0) {
-            return Err(Unsupported::new("a slice of some sequences of the batch"));
-        }
-        let node = self.graph.slice(a, (starts[0], starts[1]), shape);
-        self.set(&op.out, node)
-    }
-
-    fn concat(&mut self, op: &CatOpIr) -> Result<()> {
-        let parts: Vec<NodeId> = op.tensors.iter().map(|part| self.tensor(part.id)).collect::<Result<_>>()?;
-        let axis = op.dim + 2 - op.out.shape.num_dims();
-        let node = match axis {
-            1 => self.graph.concat_columns(parts),
-            _ if parts.iter().any(|&part| self.graph.is_batch(part)) => {
-                return Err(Unsupported::new("cat of batches one below the other"));
-            }
-            _ => self.graph.concat_rows(parts),
-        };
-        self.set(&op.out, node)
-    }
-
     fn filled(&mut self, value: f64, out: &TensorIr) -> Result<()> {
-        let shape = self.shape(&out.shape)?;
+        let shape = self.shape(&out.shape);
         let node = self.graph.fill(value, shape);
-        self.set(out, node)
-    }
-
-    fn transpose(&mut self, input: TensorId, out: &TensorIr) -> Result<()> {
-        let a = self.tensor(input)?;
-        if self.graph.is_batch(a) {
-            return Err(Unsupported::new("transpose of a batch"));
-        }
-        let node = self.graph.transpose(a);
         self.set(out, node)
     }
 
@@ -169,11 +108,18 @@ impl Lowering<'_> {
                 self.set(&op.out, node)
             }
             NumericOperationIr::SumDim(op) => {
-                let node = self.sum_along(op)?;
+                let node = self.reduce(Reduce::Sum, op, "a sum")?;
                 self.set(&op.out, node)
             }
+            NumericOperationIr::MaxDim(op) => {
+                let node = self.reduce(Reduce::Max, op, "a maximum")?;
+                self.set(&op.out, node)
+            }
+            NumericOperationIr::CumSum(op) => self.cumulative_sum(&op.input, op.axis, &op.out),
+            NumericOperationIr::Rem(op) => self.zip(Binary::Remainder, op),
+            NumericOperationIr::RemScalar(op) => self.scalar(Binary::Remainder, op),
             NumericOperationIr::MeanDim(op) => {
-                let sum = self.sum_along(op)?;
+                let sum = self.reduce(Reduce::Sum, op, "a mean")?;
                 let count = self.graph.scalar(op.input.shape[op.axis] as f64);
                 let node = self.graph.zip(Binary::Div, sum, count);
                 self.set(&op.out, node)
@@ -243,15 +189,6 @@ impl Lowering<'_> {
         Ok(a)
     }
 
-    fn sum_along(&mut self, op: &ReduceDimOpIr) -> Result<NodeId> {
-        if op.axis + 1 == op.input.shape.num_dims() {
-            let a = self.tensor(op.input.id)?;
-            return Ok(self.graph.sum_columns(a));
-        }
-        let a = self.of_no_batch(op.input.id, "sum over the rows of the batch")?;
-        Ok(self.graph.sum_rows(a))
-    }
-
     pub(super) fn float(&mut self, operation: &FloatOperationIr) -> Result<()> {
         match operation {
             FloatOperationIr::Exp(op) => self.map(Unary::Exp, op),
@@ -264,14 +201,10 @@ impl Lowering<'_> {
             FloatOperationIr::Recip(op) => self.map(Unary::Recip, op),
             FloatOperationIr::PowfScalar(op) => self.power(op),
             FloatOperationIr::Powf(op) => self.zip(Binary::Pow, op),
-            FloatOperationIr::Matmul(op) => {
-                let (a, b) = (self.tensor(op.lhs.id)?, self.tensor(op.rhs.id)?);
-                if self.graph.is_batch(b) {
-                    return Err(Unsupported::new("matmul of two values that depend on the batch"));
-                }
-                let node = self.graph.product(a, b);
-                self.set(&op.out, node)
-            }
+            FloatOperationIr::Floor(op) => self.map(Unary::Floor, op),
+            FloatOperationIr::Round(op) => self.map(Unary::Round, op),
+            FloatOperationIr::Erf(op) => self.map(Unary::Erf, op),
+            FloatOperationIr::Matmul(op) => self.matmul(op),
             other => Err(unknown(other)),
         }
     }
@@ -314,18 +247,39 @@ impl Lowering<'_> {
                 let node = self.at_most(1.0, low);
                 self.set(&op.out, node)
             }
-            ActivationOperationIr::Softmax(op) if op.axis == 1 => {
+            ActivationOperationIr::LogSigmoid(op) => self.map(Unary::LogSigmoid, op),
+            ActivationOperationIr::Gelu(op) => {
+                // x / 2 (1 + erf(x / √2)) (Hendrycks and Gimpel 2016).
                 let a = self.tensor(op.input.id)?;
-                let rows = self.graph.shape(a).rows;
-                // The largest entry only keeps exp in range: the result does not depend on it, so nor does a gradient.
-                let largest = self.graph.add(Op::MaxColumns(a), Shape { rows, columns: 1 });
-                let shifted = self.graph.zip(Binary::Sub, a, largest);
-                let powers = self.graph.map(Unary::Exp, shifted);
-                let sum = self.graph.sum_columns(powers);
-                let node = self.graph.zip(Binary::Div, powers, sum);
+                let [root, half, one] = [FRAC_1_SQRT_2, 0.5, 1.0].map(|value| self.graph.scalar(value));
+                let scaled = self.graph.zip(Binary::Mul, a, root);
+                let erf = self.graph.map(Unary::Erf, scaled);
+                let sum = self.graph.zip(Binary::Add, erf, one);
+                let halved = self.graph.zip(Binary::Mul, a, half);
+                let node = self.graph.zip(Binary::Mul, halved, sum);
                 self.set(&op.out, node)
             }
+            ActivationOperationIr::Softmax(op) => self.softmax(op, false),
+            ActivationOperationIr::LogSoftmax(op) => self.softmax(op, true),
             other => Err(unknown(other)),
         }
+    }
+
+    /// The softmax along an axis, or its logarithm.
+    fn softmax(&mut self, op: &DimOpIr, is_log: bool) -> Result<()> {
+        let a = self.tensor(op.input.id)?;
+        let axis = self.axis(&op.input, op.axis).ok_or_else(|| Unsupported::new("a softmax over rows"))?;
+        let spread = |graph: &mut Graph, a| if axis.outer * axis.inner == 1 { a } else { graph.repeat(a, axis) };
+        // The largest entry only keeps exp in range: the result does not depend on it, so nor does a gradient.
+        let largest = self.largest(Reduce::MaxConstant, a, axis);
+        let largest = spread(&mut self.graph, largest);
+        let shifted = self.graph.zip(Binary::Sub, a, largest);
+        let powers = self.graph.map(Unary::Exp, shifted);
+        let sum = self.graph.reduce(Reduce::Sum, powers, axis);
+        let sum = if is_log { self.graph.map(Unary::Log, sum) } else { sum };
+        let sum = spread(&mut self.graph, sum);
+        let node =
+            if is_log { self.graph.zip(Binary::Sub, shifted, sum) } else { self.graph.zip(Binary::Div, powers, sum) };
+        self.set(&op.out, node)
     }
 }

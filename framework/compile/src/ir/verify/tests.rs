@@ -1,4 +1,5 @@
-//! Every kind of fault, planted into a graph without one, is found. A rule that the verifier lost would be missed here.
+//! Tests of the verifier: each kind of fault is put into a sound graph and must be found. Would catch: a rule that the
+//! verifier no longer checks.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -8,7 +9,7 @@ use crate::{
     ir::{
         graph::{Constant, Graph, Node, Role, Rows, Shape},
         module::Module,
-        op::{Binary, Leaf, Op, Ternary, Unary},
+        op::{Axis, BatchedDims, Binary, Leaf, Op, Reduce, Ternary, Unary},
     },
 };
 
@@ -44,7 +45,7 @@ fn check(plant: impl FnOnce(&mut Graph), expected: &str) {
     assert!(fault.contains(expected), "{fault}");
 }
 
-/// Appends a node as it is.
+/// Appends a node, valid or not.
 fn push(graph: &mut Graph, op: Op, shape: Shape) {
     graph.nodes.push(Node { op, shape });
 }
@@ -101,7 +102,9 @@ fn finds_shapes_that_do_not_follow_from_operands() {
 #[test]
 fn finds_operations_on_matrices_that_they_cannot_take() {
     let [x, w, b] = [0, 1, 2].map(NodeId::new);
-    let cases: [(Op, Shape, &str); 12] = [
+    let axis = Axis { outer: 1, count: 2, inner: 2 };
+    let of = BatchedDims { count: 1, rows: 1, depth: 3, columns: 2, transposed: [false; 2] };
+    let cases: [(Op, Shape, &str); 17] = [
         (Op::Fuse(Ternary::MulAdd, x, x, b), Shape::batch(4), "do not broadcast"),
         (Op::Zip(Binary::Add, b, b), Shape::batch(4), "no operand has its rows"),
         (Op::Linear { terms: vec![], init: Some(b) }, Shape::batch(4), "it has no product"),
@@ -112,12 +115,47 @@ fn finds_operations_on_matrices_that_they_cannot_take() {
         (Op::Slice { of: x, row: 0, column: 2 }, Shape::batch(2), "it reaches beyond its operand"),
         (Op::ConcatColumns(vec![x, w]), Shape::batch(6), "must have the same rows"),
         (Op::ConcatRows(vec![w, x]), Shape::fixed(5, 3), "must be static and have the same columns"),
-        (Op::SumColumns(w), Shape::fixed(4, 3), "its operands make [4, 1]"),
+        (Op::Reduce(Reduce::Sum, w, Axis::all(3)), Shape::fixed(4, 3), "its operands make [4, 1]"),
+        (Op::Reduce(Reduce::Sum, b, axis), Shape::fixed(1, 4), "its operands make [1, 2]"),
+        (Op::Repeat(x, axis), Shape::batch(4), "the axis must be one of the columns"),
+        (Op::CumulativeSum(b, axis, false), Shape::fixed(1, 4), "it must be the last axis"),
+        (Op::Exchange(x, axis), Shape::batch(3), "the axis must be one of the columns"),
+        (Op::Batched { of, a: x, b, init: None }, Shape::batch(2), "as many entries a row as its matrices"),
         (Op::Reshape(w), Shape::fixed(5, 2), "as many entries as its operand"),
     ];
     for (op, shape, expected) in cases {
         check(|graph| push(graph, op, shape), expected);
     }
+}
+
+#[test]
+fn finds_what_reads_a_value_that_is_not_in_memory() {
+    let repeat = |graph: &mut Graph| {
+        let axis = Axis { outer: 3, count: 2, inner: 1 };
+        graph.add(Op::Repeat(NodeId::new(0), axis), Shape::batch(6))
+    };
+    let sum = |graph: &mut Graph| {
+        let repeated = repeat(graph);
+        push(graph, Op::Reduce(Reduce::Sum, repeated, Axis::all(6)), Shape::batch(1));
+    };
+    check(sum, "which is not in memory");
+    check(|graph| graph.outputs[0].1 = repeat(graph), "which is not in memory");
+    check(
+        |graph| {
+            let repeated = [(6, 2, 1), (3, 4, 1), (1, 12, 1)].map(|(outer, count, inner)| {
+                let operand = graph.leaf(Leaf::State(outer), Shape::batch(outer * inner));
+                graph.add(Op::Repeat(operand, Axis { outer, count, inner }), Shape::batch(12))
+            });
+            let [a, b, c] = repeated;
+            push(graph, Op::Fuse(Ternary::MulAdd, a, b, c), Shape::batch(12));
+            let [a, b] = [(4, 3, 1), (3, 2, 2)].map(|(outer, count, inner)| {
+                let operand = graph.leaf(Leaf::State(20 + outer), Shape::batch(outer * inner));
+                graph.add(Op::Repeat(operand, Axis { outer, count, inner }), Shape::batch(12))
+            });
+            push(graph, Op::Zip(Binary::Add, a, b), Shape::batch(12));
+        },
+        "repeat more axes than an instruction has",
+    );
 }
 
 #[test]

@@ -89,16 +89,16 @@ pub fn open_from(corpus: &Corpus, folder: &Path, places: &TextFolders) -> Result
 /// A corpus as it is called from the current folder, whatever `folder` its experiment file lies in: a checkpoint is used
 /// without that file. From the root nothing is called, for a run may be passed on: such a corpus is called from `folder`.
 /// Returned with it is the folder from which it is called. A name that is not UTF-8 cannot stand in an experiment: then
-/// too the corpus is called from `folder`.
+/// too the corpus is called from `folder`, unless it lies in the current folder.
 pub fn seen_from_here(corpus: &Corpus, folder: &Path) -> (Corpus, PathBuf) {
     let here = std::env::current_dir().unwrap_or_default();
     let below = folder.strip_prefix(&here).ok().or(if folder.is_absolute() { None } else { Some(folder) });
     let Some(below) = below.filter(|below| below.to_str().is_some()) else {
-        let is_beside = match corpus {
-            Corpus::Glob { .. } => true,
-            Corpus::Name(name) => fs::exists(folder.join(name)).unwrap_or(false),
+        let is_here = match corpus {
+            Corpus::Glob { .. } => false,
+            Corpus::Name(name) => !fs::exists(folder.join(name)).unwrap_or(false) && fs::exists(name).unwrap_or(false),
         };
-        return (corpus.clone(), if is_beside { folder.to_owned() } else { here });
+        return (corpus.clone(), if is_here { here } else { folder.to_owned() });
     };
     (called_from_above(corpus, below), here)
 }
@@ -229,9 +229,14 @@ fn open_glob(pattern: &str, folder: &Path) -> Result<Text> {
         }
     }
     if paths.is_empty() {
-        return Err(Problem::new(format!("no file matches `{pattern}`"))
-            .note(format!("looked in: {}", shown(folder)))
-            .into());
+        let problem =
+            Problem::new(format!("no file matches `{pattern}`")).note(format!("looked in: {}", shown(folder)));
+        let hint = if folder.join(pattern).is_dir() {
+            format!("it is a folder; its texts are \"{}/*.txt\"", pattern.trim_end_matches('/'))
+        } else {
+            "`*` stands for any part of a name, `**` for any folders".to_owned()
+        };
+        return Err(problem.hint(hint).into());
     }
     paths.sort();
     let mut all = String::new();
@@ -256,6 +261,11 @@ fn unknown(name: &str, folder: &Path) -> Problem {
     let problem = Problem::new(format!("there is no corpus and no file `{name}`"))
         .note(format!("known corpora: {}", known.join(", ")))
         .note(format!("files are looked for in: {}", shown(folder)));
+    // "C:\texts\new.txt" has a tab and a line end where the path had backslashes.
+    if name.contains(['\t', '\n', '\r', '\u{8}', '\u{c}', '\u{1b}']) {
+        return problem
+            .hint("in double quotes a backslash begins an escape: write the path with `/`, or in single quotes");
+    }
     match nearest {
         Some((_, nearest)) => problem.hint(format!("did you mean `{nearest}`?")),
         None => problem.hint("give one of these names, or the path of a text file"),

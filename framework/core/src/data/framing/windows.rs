@@ -8,7 +8,7 @@ use crate::{
     error::{Problem, Result},
 };
 
-/// The windows of a split: number `i` begins at token `i × stride`.
+/// The windows of a split: window `i` begins at token `i × stride`.
 #[derive(Debug)]
 pub(super) struct WindowFramer {
     tokens: TokenStream,
@@ -54,8 +54,8 @@ impl WindowFramer {
 }
 
 impl Framer for WindowFramer {
-    /// Starts at 0, stride, 2 × stride, … as long as a symbol follows the window, as Python's
-    /// `range(0, characters - length, stride)` gives them.
+    /// The number of windows. They start at 0, stride, 2 × stride, … as long as a symbol follows the window, as in
+    /// Python's `range(0, characters - length, stride)`.
     fn count(&self) -> usize {
         (self.tokens.len() - self.length).div_ceil(self.stride)
     }

@@ -79,6 +79,54 @@ fn put_tables(property: &mut Value, tables: Value) {
     }
 }
 
+/// The schema for editors and validators: a file that is based on another may lack what that one has.
+pub fn editor_schema(registry: &Registry) -> Value {
+    let mut schema = schema(registry);
+    let Some(root) = schema.as_object_mut() else { return schema };
+    root.insert("title".to_owned(), json!("Hatchery experiment"));
+    let mut required = root.remove("required").unwrap_or_default();
+    // Or [[layer]].
+    required.as_array_mut().into_iter().for_each(|keys| keys.retain(|key| key != "cell"));
+    root.insert("if".to_owned(), json!({ "required": ["base"] }));
+    root.insert("else".to_owned(), json!({ "required": required }));
+    for kind in Kind::ALL {
+        let property = &mut root["properties"][kind.word()];
+        let place = if property.get("items").is_some() { &mut property["items"] } else { property };
+        let entries = || registry.of(kind).filter(|entry| !is_wrapper(entry));
+        let names: Vec<_> = entries().map(|entry| json!(entry.variant.name)).collect();
+        for (table, entry) in place["oneOf"].as_array_mut().into_iter().flatten().zip(entries()) {
+            describe(table, &entry.variant);
+        }
+        // In a file that is based on another a table may lack its type, and then has keys of any.
+        let Some(place) = place.as_object_mut().filter(|_| !is_list(kind)) else { continue };
+        let forms = place.remove("oneOf").unwrap_or_default();
+        place.insert("type".to_owned(), json!("object"));
+        place.insert("properties".to_owned(), json!({ "type": { "type": "string", "enum": names } }));
+        place.insert("if".to_owned(), json!({ "required": ["type"] }));
+        place.insert("then".to_owned(), json!({ "oneOf": forms }));
+    }
+    schema
+}
+
+fn is_wrapper(entry: &Entry) -> bool {
+    matches!(entry.variant.build, Build::Wrapper(_))
+}
+
+/// Whether an experiment may have several plugins of a kind.
+fn is_list(kind: Kind) -> bool {
+    matches!(kind, Kind::Clipper | Kind::Sampler)
+}
+
+/// Adds the documentation of a plugin to its table, and says that it has no other keys.
+fn describe(table: &mut Value, variant: &Variant) {
+    let doc = variant.doc.split("```toml").next().unwrap_or_default().trim();
+    table["description"] = json!(doc);
+    table["properties"]["type"]["description"] = json!(doc.lines().next().unwrap_or_default());
+    if table.get("additionalProperties").is_none() {
+        table["additionalProperties"] = json!(false);
+    }
+}
+
 /// The keys in the example of a plugin's documentation, without `type` and `corpus`. Empty if there is no example.
 ///
 /// # Errors
@@ -173,8 +221,7 @@ fn keys_within(root: &Value, schema: &Value) -> Vec<Key> {
 /// The forms of a table for plugins of this kind. The definitions in their schemas are moved to `definitions`, with the
 /// plugin's name as a prefix.
 fn plugin_tables(kind: Kind, registry: &Registry, corpus: &Value, definitions: &mut Map<String, Value>) -> Value {
-    let is_wrapper = |entry: &&Entry| matches!(entry.variant.build, Build::Wrapper(_));
-    let (wrappers, others): (Vec<&Entry>, Vec<&Entry>) = registry.of(kind).partition(is_wrapper);
+    let (wrappers, others): (Vec<&Entry>, Vec<&Entry>) = registry.of(kind).partition(|entry| is_wrapper(entry));
     let tables = forms(kind, others, corpus, definitions);
     if kind != Kind::Cell {
         return tables;

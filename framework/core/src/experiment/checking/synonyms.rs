@@ -32,6 +32,7 @@ const KEYS: &[(&[&str], &[Key])] = &[
     (&["save-every", "save-interval", "checkpoint-interval"], &[("train", "checkpoint-every")]),
     (
         &[
+            "unit",
             "units",
             "num-units",
             "n-units",

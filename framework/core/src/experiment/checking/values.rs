@@ -5,7 +5,10 @@ use serde_json::Value as Json;
 use super::schema::{Schemas, Shape, count, text_kind};
 use crate::{
     error::Problem,
-    experiment::reading::spanned::{Node, Value},
+    experiment::reading::{
+        overrides::FLAG,
+        spanned::{Node, Value},
+    },
     suggest::{nearest, question},
 };
 
@@ -67,11 +70,19 @@ pub(crate) fn wrong_type<'s>(schemas: Schemas<'s>, schema: &'s Json, node: &Node
         Value::Array(_) if node.is_tabular() && wants(|shape| matches!(shape, Shape::Table(_))) => {
             "there is one such table only: write its header in single brackets".to_owned()
         }
-        Value::Table(_) if wants(|shape| matches!(shape, Shape::List(_))) => {
-            "there may be several such tables: write the header in double brackets".to_owned()
+        Value::Table(_) if wants(|shape| matches!(shape, Shape::List(_))) => match numbered(node, 0) {
+            Some(argument) => question(&[argument]),
+            None => "there may be several such tables: write the header in double brackets".to_owned(),
+        },
+        Value::Array(_) if wants(is_pattern) => {
+            "several files are one pattern: corpus = { glob = \"folder/*.txt\" }".to_owned()
         }
         Value::Float(number) if wants_number && number.fract() == 0.0 => question(&[format!("{number:.0}")]),
-        Value::String(text) if wants_number && text.trim().parse::<f64>().is_ok() => "leave out the quotes".to_owned(),
+        Value::String(text) if wants_number && text.trim().parse::<f64>().is_ok_and(f64::is_finite) => {
+            let number: f64 = text.trim().parse().unwrap_or_default();
+            // A word of the command line has no quotes: it is a string because TOML writes such a number otherwise.
+            if is_quoted(node) { "leave out the quotes".to_owned() } else { question(&[number.to_string()]) }
+        }
         Value::String(text)
             if matches!(text.as_str(), "true" | "false") && wants(|shape| matches!(shape, Shape::Boolean)) =>
         {
@@ -85,6 +96,25 @@ pub(crate) fn wrong_type<'s>(schemas: Schemas<'s>, schema: &'s Json, node: &Node
         _ => return problem,
     };
     problem.hint(hint)
+}
+
+/// Whether a table of this shape names files by a pattern.
+fn is_pattern(shape: &Shape<'_>) -> bool {
+    let Shape::Table(forms) = shape else { return false };
+    forms.iter().any(|form| form.get("properties").is_some_and(|keys| keys.get("glob").is_some()))
+}
+
+/// Whether a value was written in quotes.
+fn is_quoted(node: &Node) -> bool {
+    node.place.text.get(node.place.span.start..).is_some_and(|text| text.starts_with(['"', '\'']))
+}
+
+/// A `--set` argument with the number of an entry after the key at fault: `clipper.0.type=norm`. Nothing elsewhere.
+pub(crate) fn numbered(node: &Node, entry: usize) -> Option<String> {
+    let place = &node.place;
+    let (before, after) = place.text.split_at_checked(place.span.end)?;
+    let argument = before.strip_prefix(FLAG)?.trim_start();
+    (&*place.file == FLAG && after.starts_with('.')).then(|| format!("{argument}.{entry}{after}"))
 }
 
 fn wrong_word(words: &[&str], word: &str, label: &str) -> Option<Problem> {

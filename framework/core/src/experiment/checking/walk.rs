@@ -222,6 +222,10 @@ impl<'s> Walk<'s> {
             let table = synonyms::of_table(&entry.key).filter(|table| frame.fields.get(table).is_some())?;
             return Some(self.propose(frame, &[table]));
         }
+        // What another type of this table calls so is no other framework's name.
+        if !frame.at.path.is_empty() && self.is_key(&frame.at.path, &plain(&entry.key)) {
+            return None;
+        }
         let meant: Vec<_> = synonyms::of_key(&entry.key).filter(|(table, key)| self.is_key(table, key)).collect();
         if let Some((_, key)) =
             meant.iter().find(|(table, key)| *table == frame.at.path && frame.fields.get(key).is_some())

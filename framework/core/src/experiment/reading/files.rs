@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::spanned::{Entry, Node, Source, Value, merge};
+use super::{
+    bundled,
+    spanned::{Entry, Node, Source, Value, merge},
+};
 use crate::{
     encoding::is_utf16,
     error::{Error, Problem, Result},
@@ -30,6 +33,11 @@ impl Chain {
         Self { paths: vec![path.to_owned()] }
     }
 
+    /// The file that messages call by this name, once the chain is read.
+    pub(crate) fn file(&self, name: &str) -> Option<&Path> {
+        self.paths.iter().map(PathBuf::as_path).find(|path| path.to_string_lossy() == name)
+    }
+
     /// Whether a file is in the chain already, whatever way its path is written.
     fn contains(&self, path: &Path) -> bool {
         let same = |a: &Path, b: &Path| match (fs::canonicalize(a), fs::canonicalize(b)) {
@@ -42,7 +50,12 @@ impl Chain {
 
 /// Parses a text and those that it is based on and lays them over each other. None when one of them cannot be read:
 /// what is wrong is in `problems`. `tables` are the names of the tables that there are.
-pub(crate) fn layered(source: &Source, mut chain: Chain, tables: &[&str], problems: &mut Vec<Problem>) -> Option<Node> {
+pub(crate) fn layered(
+    source: &Source,
+    chain: &mut Chain,
+    tables: &[&str],
+    problems: &mut Vec<Problem>,
+) -> Option<Node> {
     let (mut node, faults, usable) = source.parse(tables);
     problems.extend(faults);
     let Value::Table(table) = &mut node.value else { return None };
@@ -50,7 +63,7 @@ pub(crate) fn layered(source: &Source, mut chain: Chain, tables: &[&str], proble
         return None;
     }
     let Some(base) = table.remove("base") else { return Some(node) };
-    match open_base(&base, &mut chain) {
+    match open_base(&base, chain) {
         Ok(below) => {
             if let Value::Table(below) = layered(&below, chain, tables, problems)?.value {
                 *table = merge(below, std::mem::take(table), "");
@@ -92,12 +105,15 @@ fn open_base(base: &Entry, chain: &mut Chain) -> std::result::Result<Source, Pro
     Ok(source)
 }
 
-/// Reads a file as the text of an experiment.
+/// Reads a file as the text of an experiment; where there is none, one of that path that comes with the program.
 ///
 /// # Errors
-/// When there is none, or it cannot be an experiment.
+/// When there is neither, or it cannot be an experiment.
 pub(crate) fn load(path: &Path) -> Result<Source> {
     let name = path.display().to_string();
+    if let (false, Some(text)) = (path.exists(), bundled::find(path)) {
+        return Ok(Source::new(&name, text));
+    }
     if path.is_dir() {
         let mut problem = Problem::new(format!("`{name}` is a folder, not an experiment file"));
         let inside = experiments_in(path);
@@ -158,10 +174,11 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Problem {
     let folder = path.parent().unwrap_or(Path::new(""));
     let known = experiments_in(if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
     let wanted = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let near: Vec<_> = nearest(&wanted, known.iter().map(String::as_str))
-        .into_iter()
-        .map(|name| folder.join(name).display().to_string())
-        .collect();
+    let here = nearest(&wanted, known.iter().map(String::as_str));
+    let mut near: Vec<_> = here.into_iter().map(|name| folder.join(name).display().to_string()).collect();
+    if near.is_empty() {
+        near = bundled::near(path).map(str::to_owned).collect();
+    }
     if near.is_empty() { problem } else { problem.hint(question(&near)) }
 }
 

@@ -5,7 +5,8 @@
 //! check the result along the schema and against the rules, let every plugin read its keys, deserialize. Problems of
 //! all steps that could run come together.
 
-mod files;
+pub mod bundled;
+pub(crate) mod files;
 pub(crate) mod overrides;
 pub(crate) mod spanned;
 
@@ -46,15 +47,28 @@ use crate::{
 /// Everything that is wrong, each problem at its place.
 pub fn read(path: &Path, overrides: &[String], registry: &Registry) -> Result<Experiment> {
     let source = files::load(path)?;
-    let mut experiment = resolve(&source, Chain::starting_at(path), overrides, registry)?;
+    let mut experiment = resolve(&source, &mut Chain::starting_at(path), overrides, registry)?;
     // What is recorded of a run is found from the folder in which it was started, and names no absolute path.
-    experiment.plugins = libraries(path, overrides)?.iter().map(|path| portable(path)).collect();
+    let folder = path.parent().unwrap_or(Path::new(""));
+    experiment.plugins = libraries(path, overrides)?.iter().map(|library| portable(&library.path, folder)).collect();
     Ok(experiment)
 }
 
-fn portable(path: &Path) -> String {
-    let portable = if path.is_absolute() { path.file_name().map_or(path, Path::new) } else { path };
-    portable.display().to_string()
+/// A library as a run records it: as seen from the current folder, or else from that of the experiment file, for what is not
+/// UTF-8 cannot stand in an experiment; if neither is possible, by its name.
+fn portable(path: &Path, folder: &Path) -> String {
+    let below = path.strip_prefix(folder).unwrap_or(path);
+    let shown = [path, below].into_iter().find(|path| !path.is_absolute() && path.to_str().is_some());
+    shown.unwrap_or_else(|| path.file_name().map_or(path, Path::new)).display().to_string()
+}
+
+/// A library that an experiment names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExperimentLibrary {
+    /// The library.
+    pub path: PathBuf,
+    /// The experiment file, or the one that it is based on, in which it is named; none if an override names it.
+    pub file: Option<PathBuf>,
 }
 
 /// The libraries that an experiment file names, read before anything else of it, for they hold what the rest may name.
@@ -63,11 +77,11 @@ fn portable(path: &Path) -> String {
 ///
 /// # Errors
 /// When the file cannot be read, or a library is not there.
-pub fn libraries(path: &Path, overrides: &[String]) -> Result<Vec<PathBuf>> {
-    named_libraries(&files::load(path)?, Chain::starting_at(path), overrides)
+pub fn libraries(path: &Path, overrides: &[String]) -> Result<Vec<ExperimentLibrary>> {
+    named_libraries(&files::load(path)?, &mut Chain::starting_at(path), overrides)
 }
 
-fn named_libraries(source: &Source, chain: Chain, overrides: &[String]) -> Result<Vec<PathBuf>> {
+fn named_libraries(source: &Source, chain: &mut Chain, overrides: &[String]) -> Result<Vec<ExperimentLibrary>> {
     let schema = checking::schema(&Registry::default());
     let mut elsewhere = Vec::new();
     let Some(mut experiment) = files::layered(source, chain, &[], &mut elsewhere) else { return Ok(Vec::new()) };
@@ -80,9 +94,10 @@ fn named_libraries(source: &Source, chain: Chain, overrides: &[String]) -> Resul
     };
     let mut found = Vec::new();
     for (node, named) in items.iter().filter_map(|node| Some((node, node.as_str()?))) {
-        let beside = Path::new(&*node.place.file).parent().unwrap_or(Path::new("")).join(named);
+        let file = chain.file(&node.place.file);
+        let beside = file.and_then(Path::parent).unwrap_or(Path::new("")).join(named);
         match [beside, PathBuf::from(named)].into_iter().find(|path| path.is_file()) {
-            Some(path) => found.push(path),
+            Some(path) => found.push(ExperimentLibrary { path, file: file.map(Path::to_owned) }),
             None => {
                 return Err(Problem::new(format!("there is no plugin library `{named}`"))
                     .at(node.place.clone())
@@ -100,7 +115,8 @@ pub fn recorded_libraries(text: &str, folder: &Path) -> Vec<PathBuf> {
     let recorded = toml::from_str::<toml::Table>(text).ok();
     let named = recorded.as_ref().and_then(|table| table.get("plugins")).and_then(toml::Value::as_array);
     let paths = named.into_iter().flatten().filter_map(toml::Value::as_str).map(PathBuf::from);
-    paths.filter_map(|path| [folder.join(&path), path].into_iter().find(|path| path.is_file())).collect()
+    let beside = |path: &Path| folder.join(path).strip_prefix(".").map_or_else(|_| folder.join(path), Path::to_owned);
+    paths.filter_map(|path| [beside(&path), path].into_iter().find(|path| path.is_file())).collect()
 }
 
 /// The text of an experiment file with old names of keys replaced (see [`renamed`]), and what was replaced.
@@ -118,10 +134,10 @@ pub fn fixed(path: &Path) -> Result<(String, Vec<String>)> {
 /// Everything that is wrong, each problem at its place.
 pub fn from_text(text: &str, name: &str, overrides: &[String], registry: &Registry) -> Result<Experiment> {
     files::check_size(text.as_bytes(), name)?;
-    resolve(&Source::new(name, text), Chain::starting_at(Path::new(name)), overrides, registry)
+    resolve(&Source::new(name, text), &mut Chain::starting_at(Path::new(name)), overrides, registry)
 }
 
-fn resolve(source: &Source, chain: Chain, overrides: &[String], registry: &Registry) -> Result<Experiment> {
+fn resolve(source: &Source, chain: &mut Chain, overrides: &[String], registry: &Registry) -> Result<Experiment> {
     let schema = checking::schema(registry);
     let mut problems = Vec::new();
     let schemas = Schemas::new(&schema);

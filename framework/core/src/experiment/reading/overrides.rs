@@ -1,6 +1,6 @@
 //! `--set KEY=VALUE`: values from the command line, which override those of the file.
 //!
-//! They are checked as a file's values are; the place of a value is its argument.
+//! They are checked as a file's values are; their place in messages is the argument.
 
 use toml::de::DeValue;
 
@@ -13,8 +13,8 @@ use crate::{
 /// The name of the command line as the source of a value.
 pub(crate) const FLAG: &str = "--set";
 
-/// Applies one `KEY=VALUE` to an experiment. The key is a path: `cell.hidden`, `clipper.0.limit`. The value is TOML; any
-/// other word is a string.
+/// Applies one `KEY=VALUE` to an experiment. The key is a path: `cell.hidden`, `clipper.0.limit`. The value is TOML; a
+/// word that is not valid TOML is taken as a string.
 ///
 /// Setting one of `train.steps` and `train.epochs` removes the file's other one. Setting another `type` removes the
 /// file's keys that the new type lacks.
@@ -138,10 +138,10 @@ fn put_item(
     let count = items.len();
     let entries = if count == 1 { "1 entry".to_owned() } else { format!("{count} entries") };
     let Ok(index) = key.parse::<usize>() else {
-        return Err(Problem::new(format!("`{key}` is no number of an entry in a list"))
+        return Err(Problem::new(format!("`{key}` is not the index of an entry in a list"))
             .at(place.clone())
             .note(format!("the list has {entries}, counted from 0"))
-            .hint("name the entry first, as in `clipper.0.limit`"));
+            .hint(format!("name the entry first: `{}`", numbered(place))));
     };
     if index > count {
         return Err(Problem::new(format!("there is no entry {index}"))
@@ -152,6 +152,12 @@ fn put_item(
         items.push(Node { value: Value::Table(Table::default()), place: place.clone() });
     }
     put(&mut items[index], rest, value)
+}
+
+/// The argument with the number of the first entry before the key at a place: `clipper.0.limit=1`.
+fn numbered(place: &Place) -> String {
+    let (before, after) = place.text.split_at(place.span.start);
+    format!("{}0.{after}", before.strip_prefix(FLAG).unwrap_or(before).trim_start())
 }
 
 fn drop_from_file(experiment: &mut Node, key: &str) {
@@ -168,7 +174,7 @@ fn retain_known(experiment: &mut Node, path: &[&str], schemas: Schemas<'_>, root
         let forms = schemas.table_forms(schema);
         node = match &mut node.value {
             Value::Array(items) => match key.parse::<usize>().ok().and_then(|index| items.get_mut(index)) {
-                // The schema of the list serves for its items: both have the same forms.
+                // The schema of the list applies to its items: both have the same forms.
                 Some(item) => item,
                 None => return,
             },

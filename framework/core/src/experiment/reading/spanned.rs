@@ -107,13 +107,26 @@ impl Source {
                 if is_duplicate(&error) {
                     return self.duplicate(place, tables);
                 }
-                Problem::new(format!("not valid TOML: {}", error.message())).at(place)
+                let problem = Problem::new(format!("not valid TOML: {}", error.message()));
+                match self.path_in_quotes(&place) {
+                    Some(hint) => problem.at(place).hint(hint),
+                    None => problem.at(place),
+                }
             })
             .collect();
         if let Some(last) = problems.last_mut().filter(|_| more > 0) {
             last.notes.push(format!("and {more} more problems of syntax in `{}`", self.file));
         }
         (node, problems, usable)
+    }
+
+    /// What to do about a path with backslashes in double quotes, in which a backslash begins an escape.
+    fn path_in_quotes(&self, place: &Place) -> Option<String> {
+        let line_start = self.text[..place.span.start].rfind('\n').map_or(0, |end| end + 1);
+        let line = self.text[line_start..].lines().next()?;
+        let written = line.split('"').nth(1).filter(|written| written.contains('\\'))?;
+        let path = written.replace('\\', "/");
+        Some(format!("in double quotes a backslash begins an escape: write \"{path}\", or '{written}'"))
     }
 
     /// Whether hardly a line is a key with its value or the header of a table. Lines of other signs than letters may be

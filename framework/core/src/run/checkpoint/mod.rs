@@ -78,6 +78,9 @@ pub struct LogDigests {
     pub metrics: String,
     /// That of `samples.jsonl`.
     pub samples: String,
+    /// That of `events.jsonl`, if it has lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events: Option<String>,
 }
 
 /// How far training was.
@@ -200,6 +203,12 @@ pub enum Inspection {
 /// When there is no such file, when it cannot be read, and when it is one of a newer Hatchery.
 pub fn examine(path: &Path) -> Result<Inspection> {
     parse::file(path)
+}
+
+/// What a file says beside its matrices, if it is a checkpoint. Its header alone is read: for lists of many runs, and not
+/// compared with the checksum, which [`read`] does.
+pub fn peek(path: &Path) -> Option<Meta> {
+    parse::header_of(path)
 }
 
 /// Reads a checkpoint that is in memory. `name` stands for the file in messages.

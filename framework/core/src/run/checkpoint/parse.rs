@@ -98,20 +98,38 @@ pub(super) fn parse(bytes: &[u8]) -> ParseResult<Checkpoint> {
         return Err(damaged(format!("{} bytes follow its end", data.len() - contents.data_len())));
     }
     checksum(bytes)?;
-    let meta = Meta {
-        experiment: rename(text(&metadata, key::EXPERIMENT)?).0,
-        vocabulary: text(&metadata, key::VOCABULARY)?.to_owned(),
-        progress: json(&metadata, key::PROGRESS)?,
-        plugins: json(&metadata, key::PLUGINS)?,
-        data: metadata.get(key::DATA).cloned(),
-        logs: if metadata.contains_key(key::LOGS) { Some(json(&metadata, key::LOGS)?) } else { None },
-    };
+    let meta = meta(&metadata)?;
     let tensors = contents
         .offset_keys()
         .into_iter()
         .filter_map(|name| contents.info(&name).map(|info| tensor(&name, info, data)))
         .collect::<ParseResult<_>>()?;
     Ok(Checkpoint { tensors, meta })
+}
+
+fn meta(metadata: &HashMap<String, String>) -> ParseResult<Meta> {
+    Ok(Meta {
+        experiment: rename(text(metadata, key::EXPERIMENT)?).0,
+        vocabulary: text(metadata, key::VOCABULARY)?.to_owned(),
+        progress: json(metadata, key::PROGRESS)?,
+        plugins: json(metadata, key::PLUGINS)?,
+        data: metadata.get(key::DATA).cloned(),
+        logs: if metadata.contains_key(key::LOGS) { Some(json(metadata, key::LOGS)?) } else { None },
+    })
+}
+
+/// What the header of a file says beside the matrices.
+pub(super) fn header_of(path: &Path) -> Option<Meta> {
+    let mut file = files::open(path).ok()?;
+    let size = file.metadata().ok()?.len();
+    let mut start = [0; PREFIX];
+    file.read_exact(&mut start).ok()?;
+    let length = header_length(&start, size).ok()?;
+    let mut header = Vec::new();
+    file.take(length as u64).read_to_end(&mut header).ok()?;
+    let contents: Metadata = serde_json::from_slice(&header).ok()?;
+    let metadata = contents.metadata().as_ref()?;
+    format(metadata).and_then(|()| meta(metadata)).ok()
 }
 
 /// The length of the header, as far as the first bytes and the length of the file allow to judge.

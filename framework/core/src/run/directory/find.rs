@@ -13,8 +13,9 @@ use super::{LIST, RunDirectory, entries, is_run};
 use crate::{
     error::{Error, Problem, Result},
     run::{
-        environment::Environment,
+        environment::{End, Environment},
         log::{self, Metric},
+        seal,
     },
 };
 
@@ -48,8 +49,16 @@ pub struct Summary {
     pub diverged: bool,
     /// Whether training came to its end.
     pub finished: bool,
+    /// Whether a log is no longer what the training wrote.
+    pub changed: bool,
+    /// How it last ended, if that is recorded.
+    pub ending: Option<End>,
     /// When it was created.
     pub created: SystemTime,
+    /// When it was begun, as in RFC 3339, in UTC, if that is recorded.
+    pub started: Option<String>,
+    /// Seconds of training, if they are recorded.
+    pub seconds: Option<f64>,
 }
 
 /// What a validation measured.
@@ -178,6 +187,7 @@ impl RunDirectory {
         let last = metrics.last();
         let (valid, best) = Validation::of(&metrics);
         let environment = Environment::read(&self.environment()).ok();
+        let ending = environment.as_ref().and_then(|environment| environment.ending);
         let logged = last.map_or(0, |row| row.step.saturating_add(1));
         Summary {
             path: self.path.clone(),
@@ -187,8 +197,12 @@ impl RunDirectory {
             loss: last.map(Metric::nats),
             valid,
             best,
-            diverged: diverged(&metrics),
-            finished: environment.is_some_and(|environment| environment.finished),
+            diverged: diverged(&metrics) || ending == Some(End::Diverged),
+            finished: environment.as_ref().is_some_and(|environment| environment.finished),
+            ending,
+            seconds: environment.as_ref().map(|environment| environment.wall_seconds),
+            started: environment.map(|environment| environment.start),
+            changed: !seal::changed_since_checkpoint(self).is_empty(),
             created: self.created(),
         }
     }

@@ -8,7 +8,11 @@ use std::{
 };
 
 pub use self::find::{RunRef, Summary, Validation, diverged, list, newest, resolve};
-use super::{LARGEST_PAGE, failure, lock};
+use super::{
+    LARGEST_PAGE, failure,
+    lock::{self, Lock},
+    replace,
+};
 use crate::{
     error::{Problem, Result},
     experiment::renamed::rename,
@@ -23,11 +27,14 @@ pub struct RunDirectory {
     id: String,
 }
 
+/// The file of the user's note.
+const NOTE: &str = "note.txt";
+
 const LIST: &str = "`hatchery runs list` lists the runs";
 
 impl RunDirectory {
-    /// Makes the folder of a new run under `root`. Its id is one more than the largest there; two programs that do this
-    /// at the same time never get the same one.
+    /// Makes the folder of a new run under `root`. Its id is one more than the largest id of the experiment's runs; two
+    /// processes never get the same id.
     ///
     /// # Errors
     /// When the folder cannot be made, or the experiment's name cannot be the name of a folder.
@@ -43,11 +50,11 @@ impl RunDirectory {
             number += 1;
             let id = format!("{number:03}");
             let path = parent.join(&id);
-            // The operating system makes a folder for one program only; the other gets an error and takes the next number.
+            // `create_dir` succeeds for one process only; the others get an error and try the next number.
             match fs::create_dir_all(&parent).and_then(|()| fs::create_dir(&path)) {
                 Ok(()) => return Ok(Self { path, name: experiment_name.to_owned(), id }),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.exists() => {}
-                // Another program discarded the last run of the name meanwhile.
+                // Meanwhile another process discarded the last run of this name, and `parent` with it.
                 Err(error) if error.kind() == io::ErrorKind::NotFound && root.is_dir() => number -= 1,
                 Err(error) => return Err(failure("create", &path, error)),
             }
@@ -69,37 +76,27 @@ impl RunDirectory {
                 .hint(LIST)
                 .into());
         }
-        // The path may be `.` or end in `..`: what the folders are called, the file system knows.
+        // The path may be `.` or end in `..`; the canonical path has the names of the folders.
         let whole = fs::canonicalize(path).map_err(|error| failure("read", path, error))?;
         let part = |path: Option<&Path>| path.map_or_else(String::new, name_of);
         Ok(Self { path: path.to_owned(), name: part(whole.parent()), id: part(Some(&whole)) })
     }
 
-    /// Removes the folder of a run that never got anything: what was written before training began, and the folder.
-    /// A run that logged, drew or saved something is left alone.
+    /// Removes the folder of a run that stopped before its first update was logged, with the files that were written
+    /// before training began. A run with log lines, a loss curve or a checkpoint is kept.
     ///
     /// # Errors
-    /// When something stands in the way.
+    /// When a file or the folder cannot be removed.
     pub fn discard(self) -> Result<()> {
         let started = [self.checkpoint(), self.picture()].iter().any(|path| path.exists())
             || [self.metrics(), self.samples()].iter().any(|path| fs::metadata(path).is_ok_and(|file| file.len() > 0));
         if started {
             return Ok(());
         }
-        let written = [self.experiment(), self.environment(), self.origin(), self.metrics(), self.samples()];
-        for path in written.into_iter().chain([self.path.join(lock::FILE)]) {
-            if let Err(error) = fs::remove_file(&path)
-                && error.kind() != io::ErrorKind::NotFound
-            {
-                return Err(failure("remove", &path, error));
-            }
-        }
-        fs::remove_dir(&self.path).map_err(|error| failure("remove", &self.path, error))?;
-        // If it was the only run of its name, the folder of the name goes too; if not, this is refused, rightly.
-        if let Some(parent) = self.path.parent() {
-            let _ = fs::remove_dir(parent);
-        }
-        Ok(())
+        let written =
+            [self.experiment(), self.environment(), self.origin(), self.metrics(), self.samples(), self.times()];
+        written.into_iter().chain([self.path.join(lock::FILE)]).try_for_each(|path| remove(&path))?;
+        self.remove_folder()
     }
 
     /// The folder.
@@ -122,7 +119,7 @@ impl RunDirectory {
         self.path.join("experiment.toml")
     }
 
-    /// The text of the resolved experiment, with the present names of keys that an earlier version called otherwise.
+    /// The text of the resolved experiment, with the keys of earlier versions replaced by their present names.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -132,9 +129,63 @@ impl RunDirectory {
         Ok(rename(&text).0)
     }
 
-    /// The log of numbers.
+    /// The log of metrics.
     pub fn metrics(&self) -> PathBuf {
         self.path.join("metrics.jsonl")
+    }
+
+    /// The seconds at which the lines of the log of numbers were written.
+    pub fn times(&self) -> PathBuf {
+        self.path.join("times.jsonl")
+    }
+
+    /// The user's note, if there is one.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn note(&self) -> Result<Option<String>> {
+        let path = self.path.join(NOTE);
+        match files::read_text(&path, LARGEST_PAGE) {
+            Ok(note) => Ok(Some(note.trim_end().to_owned()).filter(|note| !note.is_empty())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failure("read", &path, error)),
+        }
+    }
+
+    /// Writes the user's note, or removes it if it is empty.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn set_note(&self, note: &str) -> Result<()> {
+        let path = self.path.join(NOTE);
+        if note.is_empty() { remove(&path) } else { replace::text(&path, &format!("{note}\n")) }
+    }
+
+    /// Deletes the run, whose lock the caller holds: all files that a run writes, and the folder. Returns files that no run
+    /// writes; they stay, and so does the folder.
+    ///
+    /// # Errors
+    /// When a file cannot be removed.
+    pub fn delete(self, lock: Lock) -> Result<Vec<PathBuf>> {
+        // The experiment goes last: until then the folder is known as that of a run.
+        let (own, kept): (Vec<_>, Vec<_>) = entries(&self.path)?.into_iter().partition(|path| is_own(&name_of(path)));
+        let (last, own): (Vec<_>, Vec<_>) = own.into_iter().partition(|path| *path == self.experiment());
+        own.iter().chain(&last).try_for_each(|path| remove(path))?;
+        drop(lock);
+        if kept.is_empty() {
+            self.remove_folder()?;
+        }
+        Ok(kept)
+    }
+
+    /// Removes the empty folder of the run, and that of its name if it was the only one there.
+    fn remove_folder(&self) -> Result<()> {
+        fs::remove_dir(&self.path).map_err(|error| failure("remove", &self.path, error))?;
+        if let Some(parent) = self.path.parent() {
+            // If there are other runs, this is refused, rightly.
+            let _ = fs::remove_dir(parent);
+        }
+        Ok(())
     }
 
     /// The log of samples.
@@ -142,7 +193,7 @@ impl RunDirectory {
         self.path.join("samples.jsonl")
     }
 
-    /// The log of what was done about numbers that were not finite; there only if there were any.
+    /// The log of losses and gradients that were not finite, and of what was done; exists only if there were any.
     pub fn events(&self) -> PathBuf {
         self.path.join("events.jsonl")
     }
@@ -152,7 +203,7 @@ impl RunDirectory {
         self.path.join("checkpoint.safetensors")
     }
 
-    /// The checkpoint with the best validation; there only if something is held out.
+    /// The checkpoint with the lowest validation loss; exists only if there is a validation split.
     pub fn best(&self) -> PathBuf {
         self.path.join("best.safetensors")
     }
@@ -162,12 +213,12 @@ impl RunDirectory {
         self.path.join("loss.svg")
     }
 
-    /// On what the run was made.
+    /// The record of versions, processor, device and command line.
     pub fn environment(&self) -> PathBuf {
         self.path.join("environment.json")
     }
 
-    /// Where it comes from.
+    /// The paths of the text and of the first checkpoint.
     pub fn origin(&self) -> PathBuf {
         self.path.join("origin.json")
     }
@@ -179,16 +230,52 @@ impl fmt::Display for RunDirectory {
     }
 }
 
+/// Removes a file, if it is there.
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failure("remove", path, error)),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a run writes a file of this name.
+fn is_own(name: &str) -> bool {
+    const OWN: [&str; 11] = [
+        "experiment.toml",
+        "environment.json",
+        "origin.json",
+        "metrics.jsonl",
+        "times.jsonl",
+        "samples.jsonl",
+        "events.jsonl",
+        "best.safetensors",
+        "loss.svg",
+        "lengths.svg",
+        NOTE,
+    ];
+    let is_checkpoint = name.starts_with("checkpoint.") || name.starts_with("checkpoint-");
+    let is_partial = name.starts_with('.') && name.ends_with(".partial");
+    OWN.contains(&name) || name == lock::FILE || is_checkpoint || is_partial
+}
+
 fn is_run(path: &Path) -> bool {
     path.join("experiment.toml").is_file()
 }
 
-/// The numbers that are taken, by whatever has such a name.
+/// Whether a file lies in the folder of a run, or below it: beside the experiment lies what only a training writes.
+pub fn holds(file: &Path) -> bool {
+    let whole = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
+    let written = ["environment.json", "origin.json", "metrics.jsonl", "checkpoint.safetensors"];
+    let trained = |folder: &Path| written.iter().any(|name| fs::symlink_metadata(folder.join(name)).is_ok());
+    whole.ancestors().skip(1).any(|folder| is_run(folder) && trained(folder))
+}
+
+/// The ids in use: every number that is the name of an entry, of a run or not.
 fn ids(parent: &Path) -> Result<Vec<u64>> {
     Ok(entries(parent)?.iter().filter_map(|path| name_of(path).parse::<u32>().ok()).map(u64::from).collect())
 }
 
-/// What is in a folder; nothing if there is no such folder.
+/// The sorted entries of a folder; none if there is no such folder.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let read = |entries: fs::ReadDir| entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>();
     match fs::read_dir(folder).and_then(read) {

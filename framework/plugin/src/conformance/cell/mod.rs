@@ -1,22 +1,22 @@
-//! What every cell must keep to.
+//! The checks that every cell must pass.
 //!
 //! | check | finds |
 //! | --- | --- |
 //! | declaration | names that repeat, shapes of zero, first values that do not fit, a declaration that changes |
 //! | shapes kept | a wrong output width, a state dropped, renamed or out of order |
-//! | dtype kept | a constant or a cast of one precision inside |
+//! | dtype kept | a constant or a cast of a fixed dtype |
 //! | derived from parameters alone | hidden memory or random numbers in `derive` |
 //! | nothing but the arguments | hidden memory, random numbers, a clock |
-//! | causal | a step that knows later inputs |
+//! | causal | a step that depends on later inputs |
 //! | batch rows independent | a mean over the batch, a reshape that mixes rows |
-//! | double precision used | numbers that pass through single precision on their way |
-//! | single agrees with double | a difference of large numbers, an epsilon that single precision cannot hold |
 //! | noise used | noise that is declared and has no effect |
+//! | double precision used | values that are rounded to single precision in between |
+//! | single agrees with double | a difference of large numbers, an epsilon too small for single precision |
 //! | everything gets a gradient | a parameter unused or detached, a learned start without effect |
-//! | gradients are right | a gradient that is not that of the value |
+//! | gradients are right | a gradient that is not the derivative of the value |
 //! | finite for large inputs | overflow in an exponential, 0/0 in its gradient |
 //!
-//! A cell is only ever run through [`run_cell`], so that another way of running it can be put in its place.
+//! All checks run a cell through [`run_cell`], so that the way in which it is run can be replaced in one place.
 
 mod declared;
 mod gradients;
@@ -34,7 +34,7 @@ use super::{
 };
 use crate::{Declaration, NoiseSpec, Params, Per, PluginError, Start, State, StateSpec, host::HostCell};
 
-/// Makes the checks of this folder. `twin` is built from the same keys.
+/// Runs the checks of this folder. `twin` is built from the same keys.
 pub(super) fn check(report: &mut Report, cell: &dyn HostCell, twin: &dyn HostCell) {
     // Every other check runs the cell over time.
     let runs = report.run("declaration", || declared::declaration(cell))
@@ -91,7 +91,7 @@ fn run_cell(
     Ok(steps.collect::<Result<Vec<_>, _>>()?.into_iter().unzip())
 }
 
-/// Where a cell is looked at: its parameters, its noise, the inputs over time and the state before the first step.
+/// The arguments of a run: the cell's parameters, its noise, the inputs over time and the state before the first step.
 #[derive(Clone, Debug)]
 struct Point {
     params: Vec<Matrix>,
@@ -100,7 +100,7 @@ struct Point {
     state: Vec<Matrix>,
 }
 
-/// What a cell gave: outputs and states after each step.
+/// The results of a run: outputs and states after each step.
 struct Trace {
     outputs: Vec<Matrix>,
     states: Vec<Vec<Matrix>>,
@@ -115,7 +115,7 @@ struct Size {
 }
 
 impl Point {
-    /// The first steps of training: parameters near their declared first values, normal inputs, the declared state.
+    /// A point as at the start of training: parameters near their first values, normal inputs, the declared state.
     fn first(cell: &dyn HostCell, size: Size, rng: &mut SplitMix) -> Result<Self, PluginError> {
         let declared = cell.declare(size.inputs)?;
         let params = declared
@@ -132,8 +132,8 @@ impl Point {
         Ok(Self { params, noise, inputs: inputs(size, rng), state: start(&declared, size.batch) })
     }
 
-    /// A random point at which a cell of a real experiment could be: the state is one in which two steps from the
-    /// declared one end, so that a state that is always positive, say, is so here.
+    /// A random point that a cell can reach in an experiment: its state is the result of two steps from the declared
+    /// one, so that a state that is always positive, for example, is positive here.
     fn random(cell: &dyn HostCell, size: Size, seed: u64) -> Result<Self, PluginError> {
         let mut rng = SplitMix::new(seed);
         let first = Self::first(cell, Size { steps: 2, ..size }, &mut rng)?;
@@ -142,7 +142,7 @@ impl Point {
         Ok(Self { inputs: inputs(size, &mut rng), state, ..first })
     }
 
-    /// Runs the cell from here.
+    /// Runs the cell at this point.
     fn run(&self, cell: &dyn HostCell, dtype: DType) -> Result<Trace, PluginError> {
         let device = Device::flex();
         let arguments = Arguments {
@@ -158,17 +158,17 @@ impl Point {
         })
     }
 
-    /// The width of its inputs.
+    /// The width of the inputs.
     fn width(&self) -> usize {
         self.inputs[0].shape[1]
     }
 
-    /// All that it consists of but noise: parameters, inputs, state.
+    /// All matrices but the noise: parameters, inputs, state.
     fn matrices_mut(&mut self) -> impl Iterator<Item = &mut Matrix> {
         self.params.iter_mut().chain(&mut self.inputs).chain(&mut self.state)
     }
 
-    /// The same with the rows of the batch taken from `order`.
+    /// The same point with the batch rows of these indices.
     fn rows(&self, order: &[usize]) -> Self {
         let take = |matrices: &[Matrix]| matrices.iter().map(|matrix| matrix.rows(order)).collect();
         let noise = |matrix: &Matrix| if matrix.is_of_rows { matrix.rows(order) } else { matrix.clone() };
@@ -182,7 +182,7 @@ impl Point {
 }
 
 impl Trace {
-    /// Outputs and states, step after step, each with its step.
+    /// Outputs and states in the order of steps, each with the number of its step.
     fn matrices(&self) -> impl Iterator<Item = (usize, &Matrix)> {
         self.outputs
             .iter()
@@ -191,7 +191,7 @@ impl Trace {
             .flat_map(|(step, (output, states))| std::iter::once(output).chain(states).map(move |m| (step + 1, m)))
     }
 
-    /// The rows of the batch of every matrix taken from `order`.
+    /// The same trace with the batch rows of these indices.
     fn rows(&self, order: &[usize]) -> Self {
         Self {
             outputs: self.outputs.iter().map(|output| output.rows(order)).collect(),
@@ -199,14 +199,14 @@ impl Trace {
         }
     }
 
-    /// The first entry in which two runs differ by as little as a bit, as far as the shorter of them goes.
+    /// The first element in which two runs differ in any bit, over the steps that both have.
     fn first_difference(&self, other: &Self) -> Option<String> {
         self.matrices().zip(other.matrices()).find_map(|((step, a), (_, b))| {
             a.first_difference(b).map(|difference| format!("at step {step} {difference}"))
         })
     }
 
-    /// The largest difference of two runs, relative to the entry or to one, and where it is.
+    /// The largest difference of two runs, relative to the element or to one, whichever is larger, and its place.
     fn largest_difference(&self, other: &Self) -> (f64, String) {
         let mut largest = (0.0, String::new());
         for ((step, a), (_, b)) in self.matrices().zip(other.matrices()) {

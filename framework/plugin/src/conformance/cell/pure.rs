@@ -1,4 +1,4 @@
-//! What may influence a cell's step: its arguments, row by row, and nothing else.
+//! Checks that a cell's step depends on its arguments alone, and each row of its results on its own row of them alone.
 
 use burn::tensor::{DType, Device};
 
@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{Rng, host::HostCell};
 
-/// How far results may be apart where a row of a batch stands elsewhere: another row of a backend's block of a matrix
-/// product may be summed in another order.
+/// The tolerance for the results of a row at another place in the batch: a backend may sum a matrix product in another
+/// order there.
 const ROUNDING: f64 = 1e-12;
 
 pub(super) fn rows_independent(cell: &dyn HostCell) -> Verdict {
@@ -20,7 +20,7 @@ pub(super) fn rows_independent(cell: &dyn HostCell) -> Verdict {
     let point = Point::random(cell, size, 1)?;
     let base = point.run(cell, DType::F64)?;
 
-    // Nothing moves but one row: all others keep every bit.
+    // Only one row changes: all others must keep every bit.
     for row in 0..size.batch {
         let mut moved = point.clone();
         let mut rng = SplitMix::new(100 + row as u64);
@@ -40,7 +40,7 @@ pub(super) fn rows_independent(cell: &dyn HostCell) -> Verdict {
         }
     }
 
-    // The rows in another order, and each row alone.
+    // The rows in another order, and single rows.
     let orders: [&[usize]; 4] = [&[3, 0, 4, 1, 2], &[4, 3, 2, 1, 0], &[0], &[4]];
     let mut largest = 0.0_f64;
     for order in orders {
@@ -71,7 +71,7 @@ pub(super) fn nothing_else(cell: &dyn HostCell, twin: &dyn HostCell) -> Verdict 
     same("after a run with other arguments, the same give something else", &point.run(cell, DType::F64)?)?;
     same("two cells of the same keys differ", &point.run(twin, DType::F64)?)?;
 
-    // The last step on its own, from the state in which the one before ended.
+    // The last step on its own, from the state after the step before it.
     let last = size.steps - 1;
     let alone = Point {
         params: point.params.clone(),

@@ -1,0 +1,202 @@
+//! Every hint of the sources is followed by a test: one that is new, and that no test follows, is found here.
+
+use std::collections::BTreeSet;
+
+use regex::Regex;
+
+use super::COMMANDS;
+use crate::lab::{files, root};
+
+/// Hints that tests elsewhere follow: the beginning of the hint, and the test.
+const FOLLOWED: &[(&str, &str)] = &[
+    ("hatchery data fetch {}", "a_fetched_text_can_be_trained_on"),
+    ("undo the change, or begin a new run", "what_may_not_change_has_another_way"),
+    ("wait until it ends, or stop it", "a_second_program_is_refused"),
+    ("take it out of the folder, or see what repairs it", "a_broken_library_is_reported_and_breaks_nothing_else"),
+    ("its best is there: name {}", "a_run_without_a_checkpoint_says_so"),
+    ("train on: hatchery train --resume {}", "a_run_without_a_checkpoint_says_so"),
+    ("the one before is used", "a_damaged_checkpoint_is_skipped_and_the_run_is_the_same"),
+    ("set cell.gate-activation", "a_small_model_of_keras_is_imported"),
+    ("set cell.type", "a_small_model_of_keras_is_imported"),
+    ("set model.embedding", "a_small_model_of_keras_is_imported"),
+    ("set model.layers", "a_small_model_of_keras_is_imported"),
+    ("give cell, embedding and vocabulary the sizes", "a_small_model_of_keras_is_imported"),
+    ("add: [parameters.", "a_state_dict_becomes_the_network_it_came_from"),
+    ("name every block once", "a_state_dict_becomes_the_network_it_came_from"),
+    ("is it in a library? name that with --plugin", "what_lies_there_no_longer_can_be_named"),
+    ("cd into the checkout, or name it", "in_tree_is_only_where_one_is"),
+    ("leave out --key", "a_state_dict_becomes_the_network_it_came_from"),
+    ("name the dictionary that holds the tensors", "a_file_of_torch_has_the_loss_that_pytorch_has"),
+    (
+        "use the plugin of then, or accept this one: --allow-plugin-drift",
+        "a_run_of_loaded_parts_is_recorded_and_guarded",
+    ),
+];
+
+/// Hints whose way leads out of the program, so that no test can go it: the beginning of the hint, and where it leads.
+const OUTSIDE: &[(&str, &str)] = &[
+    ("a step or a clipper may not read", AUTHOR),
+    ("write it with other operations", AUTHOR),
+    ("each FAILED line above", AUTHOR),
+    ("give one of them another name", AUTHOR),
+    ("see what differs: hatchery plugins doctor FILE", AUTHOR),
+    ("set the key of [dataset] to a larger number", AUTHOR),
+    ("name it: --hatchery PATH", "a program that lies outside of its checkout"),
+    ("set HATCHERY_PLUGINS to folders", SYSTEM),
+    ("it begins with https://", NETWORK),
+    ("name the file in it that ends in", CALLER),
+    ("use letters, digits, `.`, `_` and `-`", CALLER),
+    ("set train.order = \\\"random\\\"", "a text of more windows than can be put in order"),
+    ("a Rust plugin has them by", AUTHOR),
+    ("add the plugin there by hand", AUTHOR),
+    ("its own message is above", "what is printed above"),
+    ("give more steps", "the speed of the machine"),
+    ("it was made by an earlier version", EARLIER),
+    ("convert it: iconv", ANOTHER),
+    ("if it is Latin-1, convert it", ANOTHER),
+    ("save it as UTF-8, or convert it", ANOTHER),
+    ("save the file with the encoding UTF-8", ANOTHER),
+    ("change the file's permissions", SYSTEM),
+    ("change its permissions", SYSTEM),
+    ("give another folder in $HATCHERY_CACHE", SYSTEM),
+    ("remove it by hand when it is in the way", SYSTEM),
+    ("install one, for example DejaVu", SYSTEM),
+    ("name a file that ends in .svg", "the feature `pictures`"),
+    ("look at its driver", CARD),
+    ("install its driver", CARD),
+    ("hatchery devices lists them", CARD),
+    ("cargo run --release --features", CARD),
+    ("set dtype = \\\"f32\\\", or device", CARD),
+    ("wait until it is done", NETWORK),
+    ("something between here and the server", NETWORK),
+    ("if it has moved, fetch it by hand", NETWORK),
+    ("a proxy or a limit on requests", NETWORK),
+    ("save it as 32- or 64-bit", OTHER_FRAMEWORK),
+    ("save the whole model", OTHER_FRAMEWORK),
+    ("Keras saves HDF5", OTHER_FRAMEWORK),
+    ("copy it again, or save it again", OTHER_FRAMEWORK),
+    ("copy the file again, or save it again", OTHER_FRAMEWORK),
+    ("save `tensor.contiguous()`", OTHER_FRAMEWORK),
+    ("if there is a copy of it", COPY),
+    ("take it from a copy", COPY),
+    ("no other checkpoint is left", COPY),
+    ("delete it: nothing but lists", COPY),
+    ("delete it, and work in the folder", COPY),
+    ("delete the line, or take the log from a copy", COPY),
+    ("restore the text, or train anew", COPY),
+    ("a run is resumed with the plugin", COPY),
+    ("name a checkpoint that `hatchery train` wrote, or read it on a larger machine", "a larger machine"),
+    ("its training has diverged: take an earlier checkpoint", COPY),
+];
+
+const AUTHOR: &str = "the source of a plugin";
+const CALLER: &str = "a program that calls the library: the commands refuse it earlier";
+const EARLIER: &str = "a run of an earlier version";
+const ANOTHER: &str = "another program, which converts the file";
+const SYSTEM: &str = "the system";
+const CARD: &str = "a graphics card or another build";
+const NETWORK: &str = "the network";
+const OTHER_FRAMEWORK: &str = "the framework that wrote the model";
+const COPY: &str = "a copy of a file that is damaged or gone";
+
+/// A hint in the sources: the file, and the first text in it, or what gives it.
+fn hints() -> Vec<(String, String)> {
+    let sources = files("framework", "rs").into_iter().chain(files("plugins", "rs"));
+    let sources = sources.filter(|path| !path.contains("/templates/") && !path.contains("/target/"));
+    let mut found = Vec::new();
+    for path in sources {
+        let text = std::fs::read_to_string(root().join(&path)).unwrap();
+        let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let code = lines.collect::<Vec<_>>().join(" ");
+        for start in [".hint(", "hint = Some(", "let hint = "] {
+            for (at, _) in code.match_indices(start) {
+                found.extend(literals(&code[at + start.len()..]).into_iter().map(|hint| (path.clone(), hint)));
+            }
+        }
+    }
+    found
+}
+
+/// The texts in an expression: up to the parenthesis that closes it, or the semicolon that ends it.
+fn literals(code: &str) -> Vec<String> {
+    let (mut depth, mut inside, mut found) = (0, None::<String>, Vec::new());
+    let mut symbols = code.chars();
+    while let Some(symbol) = symbols.next() {
+        if let Some(text) = &mut inside {
+            match symbol {
+                '\\' => {
+                    text.push(symbol);
+                    text.extend(symbols.next());
+                }
+                '"' => found.extend(inside.take()),
+                other => text.push(other),
+            }
+            continue;
+        }
+        match symbol {
+            '"' => inside = Some(String::new()),
+            '(' | '{' | '[' => depth += 1,
+            ')' | '}' | ']' if depth == 0 => break,
+            ')' | '}' | ']' => depth -= 1,
+            ';' if depth == 0 => break,
+            _ => {}
+        }
+    }
+    // Parts of a sentence and names are no hints.
+    let is_hint = |text: &String| text.split_whitespace().count() > 2 && !text.starts_with("cannot");
+    found
+        .into_iter()
+        .map(|text| text.split_whitespace().collect::<Vec<_>>().join(" ").replace("\\ ", ""))
+        .filter(is_hint)
+        .collect()
+}
+
+/// Whether a case follows a hint of the sources: it shows a part of it that is long enough to be this hint's.
+fn is_followed(hint: &str) -> bool {
+    let written = hint.replace("\\\"", "\"").replace("{{", "\u{1}").replace("}}", "\u{2}");
+    let values = Regex::new(r"\{[^}]*\}").unwrap();
+    let parts: Vec<_> = values.split(&written).map(|part| part.replace('\u{1}', "{").replace('\u{2}', "}")).collect();
+    let longest = parts.iter().max_by_key(|part| part.len()).unwrap();
+    COMMANDS.iter().any(|case| longest.contains(case.hint) || case.hint.contains(longest.as_str()))
+}
+
+/// Would catch: a hint that no one has ever followed.
+#[test]
+fn every_hint_is_followed() {
+    let hints = hints();
+    assert!(hints.len() > 120, "{}", hints.len());
+    let listed = |hint: &str| FOLLOWED.iter().chain(OUTSIDE).any(|(start, _)| hint.starts_with(start));
+    let missing: BTreeSet<_> = hints
+        .iter()
+        .filter(|(_, hint)| !is_followed(hint) && !listed(hint))
+        .map(|(path, hint)| format!("{path}: {hint}"))
+        .collect();
+    let missing: Vec<_> = missing.into_iter().collect();
+    assert!(missing.is_empty(), "no test follows these; add a case to tests/hints.rs:\n{}", missing.join("\n"));
+    let gone: Vec<_> = FOLLOWED
+        .iter()
+        .chain(OUTSIDE)
+        .filter(|(start, _)| !hints.iter().any(|(_, hint)| hint.starts_with(start)))
+        .collect();
+    assert!(gone.is_empty(), "listed, but no hint any more: {gone:?}");
+}
+
+/// Would catch: a test that is named as a follower and does not exist.
+#[test]
+fn the_tests_that_follow_exist() {
+    let all: String =
+        files("tests", "rs").iter().map(|path| std::fs::read_to_string(root().join(path)).unwrap()).collect();
+    for (hint, test) in FOLLOWED {
+        assert!(all.contains(&format!("fn {test}()")), "{hint}: {test}");
+    }
+}
+
+/// Would catch: an extraction that finds nothing in a file of another style.
+#[test]
+fn a_hint_is_found_wherever_it_stands() {
+    let code = "hint(format!(\"take the {} of {name}\", it(1))).into()); other(\"not this one here\")";
+    assert_eq!(literals(&code["hint(".len()..]), ["take the {} of {name}"]);
+    let code = "match it { A => \"take the first one\", B => (\"x\", \"take the second one\") }; f(\"no hint at all\")";
+    assert_eq!(literals(code), ["take the first one", "take the second one"]);
+    assert!(!is_followed("take the moon down"));
+}
