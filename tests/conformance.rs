@@ -10,6 +10,7 @@ mod datasets;
 mod keys;
 mod samplers;
 mod shipped;
+mod wrappers;
 
 use hatchery_plugin::{
     Kind, Provider,

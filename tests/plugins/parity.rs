@@ -81,6 +81,19 @@ fn the_gru_is_the_same_loaded() {
     same("type = \"gru\"\nhidden = 12\nreset = \"after\"");
 }
 
+/// Wrappers, loaded around a loaded cell: noise of every kind, derived parameters, state of their own.
+#[test]
+fn wrapped_cells_are_the_same_loaded() {
+    same(
+        "type = \"lstm\"\nhidden = 12\nwrap = [{ type = \"weight-drop\", share = 0.3, params = [\"wh\"] }, \
+         { type = \"zoneout\", keep = 0.9 }, { type = \"attention\", length = 3 }, \"multiplicative\", \
+         { type = \"layer-norm\", place = \"before\" }, { type = \"projection\", width = 8 }]",
+    );
+    same(
+        "type = \"gru\"\nhidden = 12\nwrap = [{ type = \"dropout\", input = 0.1, output = 0.2 }, \"block\", \"highway\"]",
+    );
+}
+
 /// The published notebook's losses and names come out of the loaded cell too, for the first 2,001 updates.
 #[test]
 fn the_notebook_comes_out_of_the_loaded_cell() {
