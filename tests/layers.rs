@@ -45,7 +45,7 @@ const BASE: &str = "name = \"layers\"\ndataset = { type = \"lines\", corpus = \"
 fn said(tables: &str) -> String {
     let registry = hatchery_cli::registry().unwrap();
     match reading::from_text(&format!("{BASE}{tables}"), "layers.toml", &[], &registry) {
-        Err(Error::User(problems)) => problems.iter().map(|problem| format!("{problem}\n")).collect(),
+        Err(error @ Error::User(_)) => error.to_string(),
         Err(error) => panic!("{error}"),
         Ok(experiment) => panic!("it was taken: {}", experiment.to_toml()),
     }

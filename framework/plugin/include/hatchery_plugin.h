@@ -41,7 +41,8 @@ typedef struct {
  *   {"interface": 2, "burn-ir": "0.22.1", "package": "elman-c", "version": "0.1.0",
  *    "plugins": [{"kind": "cell", "name": "elman-c", "doc": "…", "schema": {…}}]}
  *
- * A kind is one of dataset, cell, clipper, sampler. A schema is the JSON schema of the plugin's keys; `properties` and
+ * A kind is one of dataset, cell, clipper, sampler. A cell that is built around another, a wrapper, has "is-wrapper": true
+ * besides. A schema is the JSON schema of the plugin's keys; `properties` and
  * `required` are what the host reads. A doc with a ```toml example is checked with the example's keys. */
 int32_t hatchery_plugin_manifest(hatchery_bytes *out);
 
@@ -74,20 +75,29 @@ void hatchery_plugin_close(uint64_t instance);
  * Noise is drawn by the host: masks of 1 with that probability and otherwise 0, or normal values; in evaluation it is the
  * expectation. Penalties are state vectors that are added to what training minimizes. Noise and penalties may be left out.
  * `derived` are the matrices that a step receives in place of the parameters and the noise of an update: with them the
- * library is asked for one more graph, that computes the ones from the others. */
+ * library is asked for one more graph, that computes the ones from the others.
+ *
+ * A wrapper is asked twice. {"inputs": 27, "params": false} is for the input of the cell within: {"cell-inputs": 27}. Then
+ * the request has that cell, {"inputs": 27, "params": true, "cell": {"declared": {…}, "output": "h"}}, where `output` is the
+ * state vector that the cell puts out, if its output is one; the answer is as above, of the wrapper's own matrices. With
+ * `derived` it has "derived-of-cell", too: what becomes of the parameters of the cell within. */
 int32_t hatchery_plugin_declare(uint64_t instance, const uint8_t *request, size_t length, hatchery_bytes *out);
 
 /* Cells and clippers: what they compute, as a graph of Burn's operations (crate burn-ir, in serde's form).
  *
  * Request of a cell:    {"of": "cell", "inputs": 27, "batch": 32, "dtype": "F64" or "F32"}
  *   and with `derived`: {"of": "derive", "inputs": 27, "dtype": "F32"}
+ *            a wrapper: {"of": "wrapper", "inputs": 27, "batch": 32, "dtype": "F32", "cell": {…}}
+ *   and with `derived`: {"of": "derive-wrapper", "inputs": 27, "dtype": "F32", "cell": {…}}
  *            a clipper: {"of": "clipper", "gradients": [["head.by", [1, 27]], …], "dtype": "F32"}
  * Answer: {"graph": {"operations": […], "inputs": [id, …], "outputs": [id, …]},
  *          "inputs": [["x", id], …], "outputs": [["output", id], …], "constants": […]}
  *
  * An id is {"value": 7}. Arguments of a cell: x [batch, inputs]; the derived matrices, or the parameters as declared and the
  * noise of an update, [rows, width]; the other noise, [batch, width]; the state, each [batch, width]. Its results: output
- * [batch, outputs], the next state. A clipper's arguments and results are the gradients. A constant is {"id": id, "shape": [2], "dtype": "F64", "values": {"floats": [1.0, 2.0]}}, or "ints", or
+ * [batch, outputs], the next state. Those of a wrapper have the state of the cell within behind them; a step of that cell is
+ *   {"Custom": {"id": "cell", "inputs": [x, state, …], "outputs": [output, next state, …], "scalars": []}}
+ * and `derive-wrapper` takes and gives the wrapper's own matrices and then those of the cell within. A clipper's arguments and results are the gradients. A constant is {"id": id, "shape": [2], "dtype": "F64", "values": {"floats": [1.0, 2.0]}}, or "ints", or
  * "bools". In an operation a tensor is
  *   {"id": id, "shape": {"dims": [2, 3]}, "status": "ReadOnly", "dtype": "F64"}
  * and operations are written so (the host ignores `status`):
