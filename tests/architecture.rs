@@ -137,12 +137,14 @@ fn every_variant_is_registered_and_used() {
 
 fn names(experiment: &Experiment, kind: Kind) -> Vec<String> {
     let parts = match kind {
-        Kind::Dataset => vec![&experiment.dataset.part],
-        Kind::Cell => vec![&experiment.cell],
-        Kind::Clipper => experiment.clipper.iter().collect(),
-        Kind::Sampler => experiment.sampler.iter().collect(),
+        Kind::Dataset => vec![experiment.dataset.part.clone()],
+        Kind::Cell => {
+            experiment.layers().into_iter().flat_map(|layer| [vec![layer.part], layer.wrap].concat()).collect()
+        }
+        Kind::Clipper => experiment.clipper.clone(),
+        Kind::Sampler => experiment.sampler.clone(),
     };
-    parts.into_iter().map(|part| part.name.clone()).collect()
+    parts.into_iter().map(|part| part.name).collect()
 }
 
 /// Would catch: another version of the first experiment in README than in its file, and a device that the table lacks.

@@ -10,6 +10,7 @@ mod datasets;
 mod keys;
 mod samplers;
 mod shipped;
+mod wrappers;
 
 use hatchery_plugin::{
     Kind, Provider,
@@ -44,8 +45,8 @@ fn a_failed_report_panics_with_the_whole_table() {
     );
     let panic = std::panic::catch_unwind(|| report.assert()).expect_err("a check failed");
     let table = panic.downcast_ref::<String>().expect("the message is formatted");
-    assert!(table.starts_with("cell \"tanh\": 16 of 18 checks passed\n"), "{table}");
-    assert_eq!(table.lines().count(), 19, "{table}");
+    assert!(table.starts_with("cell \"tanh\": 18 of 20 checks passed\n"), "{table}");
+    assert_eq!(table.lines().count(), 21, "{table}");
     assert!(table.contains("\n  FAILED  everything gets a gradient "), "{table}");
     assert!(table.contains("\n  ok      batch rows independent "), "{table}");
 }

@@ -191,7 +191,7 @@ fn every_default_is_filled_in() {
     assert_eq!(experiment.train.batch, 32);
     assert_eq!(experiment.model.embedding, Embedding::OneHot);
     assert_eq!(
-        serde_json::Value::Object(experiment.cell.keys),
+        serde_json::Value::Object(experiment.cell.unwrap().part.keys),
         json!({
             "hidden": 8, "bias": true, "gate": { "offset": 0.0, "scales": [] }, "activation": "tanh", "start": null
         })

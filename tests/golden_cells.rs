@@ -11,7 +11,7 @@ use hatchery::{
     experiment::{Dtype, reading},
     model::Model,
     plugins::Part,
-    random::Stream,
+    random::Streams,
     tensors::Values,
 };
 use hatchery_plugin::{
@@ -264,7 +264,7 @@ fn updates(case: &Value, dtype: Dtype, start: &[f64], gradients: Vec<Vec<f64>>) 
     };
     let after = (0..steps).map(|step| {
         let rate = experiment.optimizer.learning_rate();
-        executor.train(&batch, Stream::new(0, "dropout", step as u64), rate).unwrap();
+        executor.train(&batch, &Streams::new(0, step as u64), rate).unwrap();
         let saved = executor.save().unwrap();
         match &saved.iter().find(|named| named.name == "parameters.head.by").unwrap().values {
             Values::F64(values) => values.clone(),

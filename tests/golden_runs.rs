@@ -11,7 +11,7 @@ use hatchery::{
     experiment::reading,
     inspect::generate::{Limits, Request, generate},
     network::Network,
-    random::{Stream, numpy::RandomState},
+    random::{Streams, numpy::RandomState},
     tensors::{NamedTensor, Values},
 };
 use hatchery_plugin::{
@@ -150,7 +150,7 @@ fn optimizing_as_in_the_third_exercise() {
         continues: true,
     };
     let rate = unit["learning_rate"].as_f64().unwrap();
-    network.executor.train(&batch, Stream::new(0, "dropout", 0), rate).unwrap();
+    network.executor.train(&batch, &Streams::new(0, 0), rate).unwrap();
     assert_close("loss", network.executor.losses().unwrap()[0], unit);
 
     let after = network.executor.save().unwrap();

@@ -8,7 +8,7 @@ use hatchery::{
     experiment::reading,
     inspect::gradients::flow,
     network::Network,
-    random::Stream,
+    random::Streams,
     tensors::{NamedTensor, Values},
 };
 
@@ -88,7 +88,7 @@ fn parameters(network: &Network) -> Vec<NamedTensor> {
 
 /// The loss of a batch, by an update that changes nothing.
 fn loss(network: &mut Network, batch: &Batch) -> f64 {
-    network.executor.train(batch, Stream::new(1, "dropout", 0), 0.0).unwrap();
+    network.executor.train(batch, &Streams::new(1, 0), 0.0).unwrap();
     network.executor.losses().unwrap()[0]
 }
 

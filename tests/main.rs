@@ -28,6 +28,7 @@ mod gradients;
 mod hints;
 mod import;
 mod lab;
+mod layers;
 mod notebook_commands;
 mod picture;
 mod plugins;

@@ -86,7 +86,7 @@ fn sweep() -> String {
 
 fn experiment() -> String {
     let known: Vec<_> = TABLES.iter().map(|(name, _)| name.split('.').next().unwrap_or_default()).collect();
-    let tables = ["dataset", "cell", "clipper", "sampler"];
+    let tables = ["dataset", "cell", "layer", "clipper", "sampler"];
     for Key { name, kind, .. } in table_keys("") {
         let covered = known.contains(&name.as_str()) || tables.contains(&name.as_str());
         assert!(
@@ -190,6 +190,7 @@ fn conformance() -> String {
     let files = [
         ("Every plugin", "keys.rs"),
         ("A cell", "cell/mod.rs"),
+        ("A wrapper", "wrapper.rs"),
         ("A clipper", "clipper.rs"),
         ("A sampler", "sampler.rs"),
         ("A dataset", "dataset.rs"),

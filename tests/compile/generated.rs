@@ -14,7 +14,7 @@ use proptest::prelude::*;
 
 use super::{
     compare, description, executable,
-    reference::{Batch, Case, Noise},
+    reference::{Batch, Case, Draws, Noise},
 };
 
 /// A cell whose step is a random sequence of operations.
@@ -38,11 +38,11 @@ impl Cell for Random {
         ]
     }
 
-    fn state(&self) -> Vec<StateSpec> {
-        vec![StateSpec::new("h", self.hidden), StateSpec { start: 0.5, ..StateSpec::new("c", self.hidden) }]
+    fn state(&self, _inputs: usize) -> Vec<StateSpec> {
+        vec![StateSpec::new("h", self.hidden), StateSpec::new("c", self.hidden).start(0.5)]
     }
 
-    fn outputs(&self) -> usize {
+    fn outputs(&self, _inputs: usize) -> usize {
         self.hidden
     }
 
@@ -127,7 +127,7 @@ proptest! {
         let values = case.values(11);
         let batch = Batch { continues: false, ..Batch::random(&mut Noise(2), 5, 3, 4, true) };
         let mut trained = executable(&case, &values, Dtype::F64, Options::default());
-        trained.train(&batch.view(), &mut || 0.0, 0.0);
+        trained.train(&batch.view(), &Draws(0), 0.0);
         let [gradients, _] = trained.gradients();
         for (index, gradient) in gradients.iter().enumerate() {
             let entry = entry % gradient.len();
@@ -157,11 +157,11 @@ impl Cell for Unknown {
         vec![ParamSpec::new("w", [4, inputs], Initializer::Zeros)]
     }
 
-    fn state(&self) -> Vec<StateSpec> {
+    fn state(&self, _inputs: usize) -> Vec<StateSpec> {
         vec![StateSpec::new("h", 4)]
     }
 
-    fn outputs(&self) -> usize {
+    fn outputs(&self, _inputs: usize) -> usize {
         4
     }
 
@@ -179,11 +179,11 @@ impl Cell for Wrong {
         vec![ParamSpec::new("w", [4, 3], Initializer::Zeros)]
     }
 
-    fn state(&self) -> Vec<StateSpec> {
+    fn state(&self, _inputs: usize) -> Vec<StateSpec> {
         vec![StateSpec::new("h", 4)]
     }
 
-    fn outputs(&self) -> usize {
+    fn outputs(&self, _inputs: usize) -> usize {
         4
     }
 
@@ -241,11 +241,11 @@ impl Cell for Late {
         ]
     }
 
-    fn state(&self) -> Vec<StateSpec> {
+    fn state(&self, _inputs: usize) -> Vec<StateSpec> {
         vec![StateSpec::new("h", 3), StateSpec::new("c", 3)]
     }
 
-    fn outputs(&self) -> usize {
+    fn outputs(&self, _inputs: usize) -> usize {
         3
     }
 

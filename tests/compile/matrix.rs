@@ -45,14 +45,14 @@ impl Cell for Random {
         ]
     }
 
-    fn state(&self) -> Vec<StateSpec> {
+    fn state(&self, _inputs: usize) -> Vec<StateSpec> {
         vec![
-            StateSpec { start: 0.25, ..StateSpec::new("s", self.entries()) },
+            StateSpec { start: hatchery_plugin::Start::Constant(0.25), ..StateSpec::new("s", self.entries()) },
             StateSpec::new("n", self.heads * self.rows),
         ]
     }
 
-    fn outputs(&self) -> usize {
+    fn outputs(&self, _inputs: usize) -> usize {
         self.heads * self.columns
     }
 

@@ -1,5 +1,6 @@
 //! The compiled executor against a reference on Burn's tensors: losses, gradients, weights.
 
+mod declared;
 mod generated;
 mod matrix;
 pub(crate) mod recurrences;
@@ -8,10 +9,10 @@ mod speed;
 
 use hatchery_cells::{Gru, Lstm, Vanilla};
 use hatchery_clippers::{Norm, TensorNorm, Value};
-use hatchery_compile::{Description, Dtype, Executable, InstructionSet, Optimizer, Options};
+use hatchery_compile::{Description, Dtype, Executable, InstructionSet, LayerDescription, Optimizer, Options};
 use hatchery_plugin::{Cell, burn::tensor::DType, host::HostCell, serde_json};
 
-use reference::{Batch, Case, Noise, Reference, numbers};
+use reference::{Batch, Case, Draws, Noise, Reference, numbers};
 
 fn cell<C: Cell + serde::de::DeserializeOwned + 'static>(keys: &str) -> Box<dyn HostCell> {
     Box::new(serde_json::from_str::<C>(keys).expect("the keys are the cell's"))
@@ -19,13 +20,16 @@ fn cell<C: Cell + serde::de::DeserializeOwned + 'static>(keys: &str) -> Box<dyn 
 
 /// What a case asks to be compiled.
 fn description(case: &Case) -> Description<'_> {
-    let layers = case.layers.iter().enumerate().map(|(index, cell)| (&**cell, format!("layers.{index}."))).collect();
+    let layers = case.layers.iter().enumerate().map(|(index, cell)| LayerDescription {
+        cell: &**cell,
+        prefix: format!("layers.{index}."),
+        dropout: if case.dropout_last || index + 1 < case.layers.len() { case.dropout } else { 0.0 },
+        penalties: case.penalties.clone(),
+    });
     Description {
         vocabulary: case.vocabulary,
         embedding: case.embedding,
-        layers,
-        dropout: case.dropout,
-        dropout_last: case.dropout_last,
+        layers: layers.collect(),
         clippers: case.clippers.iter().map(|clipper| &**clipper).collect(),
         optimizer: case.optimizer,
     }
@@ -62,10 +66,9 @@ fn compare(dtype: Dtype, case: &Case, shapes: &[(usize, usize)], steps: usize, t
     for step in 0..steps {
         let (rows, length) = shapes[step % shapes.len()];
         let batch = Batch::random(&mut noise, case.vocabulary, rows, length, step % 2 == 1);
-        let mut dropout = [Noise(step as u64), Noise(step as u64)];
-        let [one, two] = &mut dropout;
-        model.train(&batch.view(), &mut || one.uniform(), case.rate);
-        let expected = reference.train(&batch, two, case.rate);
+        let streams = Draws(step as u64);
+        model.train(&batch.view(), &streams, case.rate);
+        let expected = reference.train(&batch, &streams, case.rate);
         let losses = model.losses();
         assert!(difference(&losses, &[expected]) < tolerance, "step {step}: loss {losses:?}, expected {expected}");
         let [raw, clipped] = model.gradients();
@@ -164,8 +167,8 @@ fn heads_of_any_size_agree_with_burn() {
         let mut reference = Reference::new(&case, &values, DType::F64);
         let mut batch = Batch::random(&mut Noise(4), 9, 53, 21, false);
         batch.counted = (0..53 * 21).map(|at| predict(at % 53, at / 53)).collect();
-        model.train(&batch.view(), &mut || 0.0, case.rate);
-        let expected = reference.train(&batch, &mut Noise(1), case.rate);
+        model.train(&batch.view(), &Draws(0), case.rate);
+        let expected = reference.train(&batch, &Draws(1), case.rate);
         assert!(difference(&model.losses(), &[expected]) < 1e-12);
         for ((name, expected), got) in reference.params.iter().zip(model.parameters()) {
             let off = difference(&got.values, &numbers(expected.clone()));
@@ -196,7 +199,7 @@ fn gradient_norms_are_those_of_the_last_update() {
     let mut model = executable(&case, &case.values(1), Dtype::F64, Options::default());
     assert!(model.gradient_norms().0.is_nan(), "nothing was trained yet");
     let batch = Batch::random(&mut Noise(4), 7, 3, 5, false);
-    model.train(&batch.view(), &mut || 0.0, 0.1);
+    model.train(&batch.view(), &Draws(0), 0.1);
     let (before, after) = model.gradient_norms();
     assert!(before > 0.1 && (after - 0.1).abs() < 1e-5, "{before} {after}");
 }
@@ -226,7 +229,7 @@ fn saved_numbers_continue_exactly() {
     let mut first = compiled(&case, Dtype::F32, Options::default());
     let mut noise = Noise(9);
     let batches: Vec<Batch> = (0..6).map(|_| Batch::random(&mut noise, 7, 3, 5, true)).collect();
-    batches[..3].iter().for_each(|batch| first.train(&batch.view(), &mut || 0.0, 0.01));
+    batches[..3].iter().for_each(|batch| first.train(&batch.view(), &Draws(0), 0.01));
     let mut second = compiled(&case, Dtype::F32, Options::default());
     for matrix in first.parameters() {
         assert!(second.set_parameter(&matrix.name, matrix.shape, &matrix.values));
@@ -237,8 +240,8 @@ fn saved_numbers_continue_exactly() {
     second.set_state(&first.state());
     first.losses();
     for batch in &batches[3..] {
-        first.train(&batch.view(), &mut || 0.0, 0.01);
-        second.train(&batch.view(), &mut || 0.0, 0.01);
+        first.train(&batch.view(), &Draws(0), 0.01);
+        second.train(&batch.view(), &Draws(0), 0.01);
     }
     assert_eq!(first.losses(), second.losses());
     assert_eq!(first.parameters(), second.parameters());
@@ -252,7 +255,7 @@ fn the_number_of_threads_changes_no_bit() {
     let run = |threads: usize| {
         let options = Options { threads: Some(threads), ..Options::default() };
         let mut model = compiled(&case, Dtype::F32, options);
-        batches.iter().for_each(|batch| model.train(&batch.view(), &mut || 0.0, 0.1));
+        batches.iter().for_each(|batch| model.train(&batch.view(), &Draws(0), 0.1));
         (model.losses(), model.parameters(), model.state())
     };
     let alone = run(1);
@@ -270,7 +273,7 @@ fn every_instruction_set_agrees() {
     let batches: Vec<Batch> = (0..5).map(|step| Batch::random(&mut noise, 19, 1 + 13 * (step % 3), 7, true)).collect();
     let run = |set: InstructionSet, dtype: Dtype| {
         let mut model = compiled(&case, dtype, Options { instructions: Some(set), ..Options::default() });
-        batches.iter().for_each(|batch| model.train(&batch.view(), &mut || 0.0, 0.01));
+        batches.iter().for_each(|batch| model.train(&batch.view(), &Draws(0), 0.01));
         model.parameters()
     };
     for (dtype, tolerance) in [(Dtype::F64, 1e-12), (Dtype::F32, 1e-4)] {
@@ -310,7 +313,7 @@ fn nan_and_infinity_pass_through() {
         values[3][0] = bad; // the head's first weight
         let mut model = executable(&case, &values, Dtype::F64, Options::default());
         let mut batch = Batch::random(&mut Noise(8), 5, 2, 4, false);
-        model.train(&batch.view(), &mut || 0.0, 0.1);
+        model.train(&batch.view(), &Draws(0), 0.1);
         assert!(model.losses()[0].is_nan(), "{bad} must be seen in the loss");
         batch.counted.fill(false);
         assert_eq!(model.evaluate(&batch.view()).nats, 0.0, "nothing counts");
@@ -321,7 +324,7 @@ fn nan_and_infinity_pass_through() {
     let mut model = executable(&case, &values, Dtype::F32, Options::default());
     let mut batch = Batch::random(&mut Noise(8), 5, 2, 4, false);
     batch.targets.fill(0);
-    model.train(&batch.view(), &mut || 0.0, 0.1);
+    model.train(&batch.view(), &Draws(0), 0.1);
     assert!(model.losses()[0].is_finite());
     assert!(model.parameters().iter().all(|matrix| matrix.values.iter().all(|value| value.is_finite())));
 }
@@ -339,7 +342,7 @@ fn products_are_counted() {
     for (rows, steps) in [(1, 4), (2, 4), (2, 8), (60, 8)] {
         let batch = Batch::random(&mut Noise(8), vocabulary, rows, steps, false);
         model.time_products(rows == 60);
-        model.train(&batch.view(), &mut || 0.0, 0.1);
+        model.train(&batch.view(), &Draws(0), 0.1);
         let now = model.products();
         let entries = rows * steps * 3 * (hidden * 4 * hidden + hidden * vocabulary);
         assert_eq!(now.operations - before.operations, 2 * entries as u64, "{rows} rows, {steps} steps");
@@ -419,7 +422,7 @@ fn memory_is_the_tape_and_the_parameters() {
     let options = Options { threads: Some(1), ..Options::default() };
     let bytes = |rows, steps| {
         let mut model = executable(&case, &case.values(1), Dtype::F32, options);
-        model.train(&Batch::random(&mut Noise(1), 20, rows, steps, false).view(), &mut || 0.5, 0.1);
+        model.train(&Batch::random(&mut Noise(1), 20, rows, steps, false).view(), &Draws(0), 0.1);
         (model.bytes(), model.needs())
     };
     let (small, needs) = bytes(3, 50);

@@ -5,7 +5,7 @@ use hatchery_plugin::host::HostCell;
 
 use super::{
     compare, compiled, description, executable,
-    reference::{Batch, Case, Noise},
+    reference::{Batch, Case, Draws, Noise},
 };
 
 #[path = "../../plugins/examples/recurrences/src"]
@@ -76,7 +76,7 @@ fn the_number_of_threads_changes_no_bit() {
             (0..2).map(|seed| Batch::random(&mut Noise(seed), 9, shape.0, shape.1, true)).collect();
         let run = |threads: usize| {
             let mut model = compiled(&case, Dtype::F32, Options { threads: Some(threads), ..Options::default() });
-            batches.iter().for_each(|batch| model.train(&batch.view(), &mut || 0.5, 0.01));
+            batches.iter().for_each(|batch| model.train(&batch.view(), &Draws(0), 0.01));
             let evaluated = model.evaluate(&batches[0].view());
             (model.losses(), model.parameters(), model.state(), evaluated)
         };
@@ -119,7 +119,7 @@ fn speed() {
                 let options = Options { threads: Some(threads), ..Options::default() };
                 let mut model = executable(&case, &case.values(7), Dtype::F32, options);
                 super::speed::median(30.0, || {
-                    model.train(&batch.view(), &mut || 0.5, 1e-5);
+                    model.train(&batch.view(), &Draws(0), 1e-5);
                     model.losses();
                 })
                 .0

@@ -3,9 +3,9 @@
 use burn::optim::{
     AdaGradConfig, AdamConfig, AdamWConfig, Optimizer as Rule, RmsPropConfig, SgdConfig, momentum::MomentumConfig,
 };
-use hatchery_compile::{BatchView, Optimizer};
+use hatchery_compile::{BatchView, Optimizer, Streams};
 use hatchery_plugin::{
-    Gradients, Matrices, State,
+    Declaration, Gradients, Matrices, NoiseSpec, Per, Rng, Start, State,
     burn::{
         Tensor,
         tensor::{DType, Device, Int, TensorData, activation},
@@ -20,6 +20,8 @@ pub(super) struct Case {
     pub(super) layers: Vec<Box<dyn HostCell>>,
     pub(super) dropout: f64,
     pub dropout_last: bool,
+    /// Vectors of every layer's state that are added to what is minimized.
+    pub(super) penalties: Vec<(String, f64)>,
     pub(super) clippers: Vec<Box<dyn HostClipper>>,
     pub(super) optimizer: Optimizer,
     pub(super) rate: f64,
@@ -34,10 +36,22 @@ impl Case {
             layers,
             dropout: 0.0,
             dropout_last: false,
+            penalties: vec![],
             clippers: vec![],
             optimizer,
             rate: 0.05,
         }
+    }
+
+    /// What the cells declare.
+    fn declared(&self) -> Vec<Declaration> {
+        (0..self.layers.len()).map(|index| self.layers[index].declare(self.inputs(index)).unwrap()).collect()
+    }
+
+    /// The width of a layer's input.
+    fn inputs(&self, index: usize) -> usize {
+        let first = self.embedding.unwrap_or(self.vocabulary);
+        self.layers[..index].iter().fold(first, |width, cell| cell.declare(width).unwrap().outputs)
     }
 
     /// Names and shapes of all parameters.
@@ -49,9 +63,10 @@ impl Case {
             width = embedding;
         }
         for (index, cell) in self.layers.iter().enumerate() {
-            let specs = cell.params(width).unwrap();
-            params.extend(specs.into_iter().map(|spec| (format!("layers.{index}.{}", spec.name), spec.shape)));
-            width = cell.outputs();
+            let declared = cell.declare(width).unwrap();
+            params
+                .extend(declared.params.into_iter().map(|spec| (format!("layers.{index}.{}", spec.name), spec.shape)));
+            width = declared.outputs;
         }
         params.push(("head.wya".to_owned(), [self.vocabulary, width]));
         params.push(("head.by".to_owned(), [1, self.vocabulary]));
@@ -80,6 +95,31 @@ impl Noise {
 
     pub(super) fn below(&mut self, bound: usize) -> usize {
         (self.uniform() * bound as f64) as usize
+    }
+}
+
+impl Rng for Noise {
+    fn uniform(&mut self) -> f64 {
+        Self::uniform(self)
+    }
+
+    /// Box and Muller (1958).
+    fn normal(&mut self) -> f64 {
+        let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
+        radius * (std::f64::consts::TAU * self.uniform()).cos()
+    }
+}
+
+/// The streams of an update.
+pub(super) struct Draws(pub(super) u64);
+
+impl Streams for Draws {
+    fn dropout(&self) -> Box<dyn Rng> {
+        Box::new(Noise(self.0))
+    }
+
+    fn noise(&self, name: &str) -> Box<dyn Rng> {
+        Box::new(Noise(name.bytes().fold(self.0, |seed, letter| seed.wrapping_mul(31).wrapping_add(letter.into()))))
     }
 }
 
@@ -144,26 +184,72 @@ impl<'a> Reference<'a> {
         Self { case, device, dtype, params, carried: None, update, gradients: None }
     }
 
-    fn start(&self, rows: usize) -> State {
+    fn start(&self, params: &Matrices, rows: usize) -> State {
         let mut state = State::default();
-        for (index, cell) in self.case.layers.iter().enumerate() {
-            for spec in cell.state() {
-                let start = Tensor::full([rows, spec.width], spec.start, (&self.device, self.dtype));
+        for (index, declared) in self.case.declared().into_iter().enumerate() {
+            for spec in declared.state {
+                let start = match spec.start {
+                    Start::Constant(value) => self.constant(vec![value; rows * spec.width], [rows, spec.width], params),
+                    Start::Param(name) => params.get(&format!("layers.{index}.{name}")).repeat_dim(0, rows),
+                };
                 state.push(format!("{index}.{}", spec.name), start);
             }
         }
         state
     }
 
-    /// Logits of every step, `[steps × rows, vocabulary]`, and the state after the last.
+    /// A constant, of the autodiff graph if the parameters are.
+    fn constant(&self, values: Vec<f64>, shape: [usize; 2], params: &Matrices) -> Tensor<2> {
+        let constant = Tensor::from_data(TensorData::new(values, shape), (&self.device, self.dtype));
+        if params.get("head.by").is_autodiff() { constant.autodiff() } else { constant }
+    }
+
+    /// What each step of a layer receives, with the noise of that step.
+    fn given(&self, index: usize, params: &Matrices, batch: &Batch, streams: Option<&Draws>) -> Vec<Matrices> {
+        let (cell, inputs) = (&self.case.layers[index], self.case.inputs(index));
+        let declared = cell.declare(inputs).unwrap();
+        let prefix = format!("layers.{index}.");
+        let drawn = |spec: &NoiseSpec, rows: usize| {
+            let count = rows * spec.width;
+            let mut stream = streams.map(|streams| streams.noise(&format!("{prefix}{}", spec.name)));
+            let value = |_| match &mut stream {
+                Some(stream) => spec.distribution.draw(&mut **stream),
+                None => spec.distribution.expectation(),
+            };
+            self.constant((0..count).map(value).collect(), [rows, spec.width], params)
+        };
+        let mut own: Matrices =
+            params.iter().filter_map(|(name, p)| Some((name.strip_prefix(&prefix)?.to_owned(), p.clone()))).collect();
+        let mut of_rows = Vec::new();
+        for spec in &declared.noise {
+            match spec.per {
+                Per::Update { rows } => own.push(spec.name.clone(), drawn(spec, rows)),
+                Per::Sequence => of_rows.push((spec, drawn(spec, batch.rows).repeat_dim(0, batch.steps))),
+                Per::Step => of_rows.push((spec, drawn(spec, batch.rows * batch.steps))),
+            }
+        }
+        let derived = cell.derive(inputs, own).unwrap();
+        let of_step = |step: usize| {
+            let mut given = derived.clone();
+            for (spec, noise) in &of_rows {
+                given.push(spec.name.clone(), noise.clone().narrow(0, step * batch.rows, batch.rows));
+            }
+            given
+        };
+        (0..batch.steps).map(of_step).collect()
+    }
+
+    /// Logits of every step, `[steps × rows, vocabulary]`, the state after the last, and the weighted penalties.
     pub(super) fn forward(
         &self,
         params: &Matrices,
         batch: &Batch,
         mut state: State,
-        mut uniform: Option<&mut Noise>,
-    ) -> (Tensor<2>, State) {
+        streams: Option<&Draws>,
+    ) -> (Tensor<2>, State, Option<Tensor<1>>) {
         let case = self.case;
+        let mut penalty = None;
+        let mut dropout = streams.map(|streams| Noise(streams.0));
         let width = case.embedding.unwrap_or(case.vocabulary);
         let zero = Tensor::<2>::zeros([1, width], (&self.device, self.dtype));
         let table = match case.embedding {
@@ -186,10 +272,17 @@ impl<'a> Reference<'a> {
                     .filter_map(|(name, matrix)| Some((name.strip_prefix(prefix)?.to_owned(), matrix.clone())));
                 own.collect()
             };
-            let own = within(params, &format!("layers.{index}."));
+            let given = self.given(index, params, batch, streams);
             let mut carried = within(&state, &format!("{index}."));
-            for x in &mut sequence {
-                (*x, carried) = cell.step(&own, x.clone(), carried).unwrap();
+            for (step, x) in sequence.iter_mut().enumerate() {
+                (*x, carried) = cell.step(&given[step], x.clone(), carried).unwrap();
+                let counted = &batch.counted[step * batch.rows..][..batch.rows];
+                let counted: Vec<f64> = counted.iter().map(|&counted| f64::from(u8::from(counted))).collect();
+                let counted = self.constant(counted, [batch.rows, 1], params);
+                for (name, weight) in &case.penalties {
+                    let here = (carried.get(name) * counted.clone()).sum() * *weight;
+                    penalty = Some(penalty.map_or(here.clone(), |penalty: Tensor<1>| penalty + here));
+                }
             }
             let carried: Vec<_> = carried.into_iter().collect();
             state = state
@@ -201,7 +294,7 @@ impl<'a> Reference<'a> {
                 })
                 .collect();
             let drops = case.dropout > 0.0 && (case.dropout_last || index + 1 < case.layers.len());
-            if let Some(noise) = uniform.as_deref_mut().filter(|_| drops) {
+            if let Some(noise) = dropout.as_mut().filter(|_| drops) {
                 let keep = 1.0 - case.dropout;
                 for x in &mut sequence {
                     let shape = x.dims();
@@ -213,7 +306,7 @@ impl<'a> Reference<'a> {
             }
         }
         let outputs = Tensor::cat(sequence, 0);
-        (hatchery_plugin::linear(outputs, params.get("head.wya"), params.get("head.by")), state)
+        (hatchery_plugin::linear(outputs, params.get("head.wya"), params.get("head.by")), state, penalty)
     }
 
     fn nats(&self, logits: Tensor<2>, batch: &Batch) -> Tensor<1> {
@@ -228,17 +321,19 @@ impl<'a> Reference<'a> {
     }
 
     /// One update; returns the loss in nats.
-    pub(super) fn train(&mut self, batch: &Batch, uniform: &mut Noise, rate: f64) -> f64 {
+    pub(super) fn train(&mut self, batch: &Batch, streams: &Draws, rate: f64) -> f64 {
         let tracked = self.params.clone().map(|_, matrix| matrix.autodiff().require_grad());
         let state = match self.carried.take() {
-            Some(state) if batch.continues && state.iter().all(|(_, vector)| vector.dims()[0] == batch.rows) => state,
-            _ => self.start(batch.rows),
+            Some(state) if batch.continues && state.iter().all(|(_, vector)| vector.dims()[0] == batch.rows) => {
+                state.map(|_, vector| vector.autodiff())
+            }
+            _ => self.start(&tracked, batch.rows),
         };
-        let state = state.map(|_, vector| vector.autodiff());
-        let (logits, end) = self.forward(&tracked, batch, state, Some(uniform));
+        let (logits, end, penalty) = self.forward(&tracked, batch, state, Some(streams));
         let nats = self.nats(logits, batch);
+        let minimized = penalty.map_or(nats.clone(), |penalty| nats.clone() + penalty);
         // Not divided: Burn 0.22 differentiates the division by a number in 32 bits.
-        let mut all = (nats.clone() * (1.0 / batch.view().divisor)).backward();
+        let mut all = (minimized * (1.0 / batch.view().divisor)).backward();
         let gradients: Gradients = tracked
             .iter()
             .map(|(name, matrix)| {
@@ -262,12 +357,12 @@ impl<'a> Reference<'a> {
 
     /// Logits of every step of a batch that begins anew.
     pub(super) fn logits(&self, batch: &Batch) -> Vec<f64> {
-        numbers(self.forward(&self.params, batch, self.start(batch.rows), None).0)
+        numbers(self.forward(&self.params, batch, self.start(&self.params, batch.rows), None).0)
     }
 
     /// The loss of a batch that begins anew, in nats.
     pub(super) fn evaluate(&self, batch: &Batch) -> f64 {
-        let (logits, _) = self.forward(&self.params, batch, self.start(batch.rows), None);
+        let (logits, ..) = self.forward(&self.params, batch, self.start(&self.params, batch.rows), None);
         numbers(self.nats(logits, batch))[0]
     }
 }

@@ -12,7 +12,7 @@ use hatchery_compile::{Dtype, Options};
 
 use super::{
     cell, compiled,
-    reference::{Batch, Case, Noise},
+    reference::{Batch, Case, Draws, Noise},
 };
 
 /// The median time of a call in milliseconds, of 11 batches of calls, each about as long as `budget` milliseconds; and
@@ -72,11 +72,11 @@ fn speed() {
         let compile = start.elapsed().as_secs_f64() * 1e3;
         let mut one = compiled(&case, dtype, Options { threads: Some(1), ..Options::default() });
         let time = median(if count > 1 { 60.0 } else { 3.0 }, || {
-            model.train(&batch.view(), &mut || 0.5, 1e-4);
+            model.train(&batch.view(), &Draws(0), 1e-4);
             model.losses();
         });
         let alone = median(if count > 1 { 60.0 } else { 3.0 }, || {
-            one.train(&batch.view(), &mut || 0.5, 1e-4);
+            one.train(&batch.view(), &Draws(0), 1e-4);
             one.losses();
         });
         let rows = batch.rows;

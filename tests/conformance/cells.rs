@@ -74,6 +74,12 @@ enum Mistake {
     Overflows,
     GradientOverflows,
     RootOfZero,
+    NoiseUnused,
+    NoiseUndeclared,
+    NoiseTooLikely,
+    DeriveCountsCalls,
+    StartDetached,
+    StartTooWide,
 }
 
 /// What stands in the place of tanh: functions with kinks, which are no mistake.
@@ -104,13 +110,33 @@ impl Cell for Tanh {
                 params[2].initializer = Initializer::Constant { value };
             }
             M::ParameterUnused => params.push(bias("peephole", self.hidden)),
+            M::StartDetached => params.push(bias("h0", self.hidden)),
+            M::StartTooWide => params.push(bias("h0", self.hidden + 1)),
             _ => {}
         }
         params
     }
 
-    fn state(&self) -> Vec<StateSpec> {
-        vec![zeros("h", self.hidden), zeros("mean", self.hidden)]
+    fn noise(&self, _inputs: usize) -> Vec<NoiseSpec> {
+        match self.mistake {
+            M::NoiseUnused => vec![mask("drop", self.hidden, 0.5)],
+            M::NoiseTooLikely => vec![mask("drop", self.hidden, 1.5)],
+            _ => Vec::new(),
+        }
+    }
+
+    fn derive(&self, params: Params) -> Params {
+        if self.mistake != M::DeriveCountsCalls {
+            return params;
+        }
+        let calls = self.calls.fetch_add(1, Ordering::Relaxed) as f64;
+        params.map(|name, matrix| if name == "b" { matrix + calls * 1e-3 } else { matrix })
+    }
+
+    fn state(&self, _inputs: usize) -> Vec<StateSpec> {
+        let h = zeros("h", self.hidden);
+        let is_learned = matches!(self.mistake, M::StartDetached | M::StartTooWide);
+        vec![if is_learned { h.start_param("h0") } else { h }, zeros("mean", self.hidden)]
     }
 
     fn step(&self, params: &Params, x: Tensor<2>, state: State) -> (Tensor<2>, State) {
@@ -123,6 +149,8 @@ impl Cell for Tanh {
             M::BiasDetached => bias = bias.detach(),
             M::RowsMixed => h = h.clone() * 0.5 + h.mean_dim(0) * 0.5,
             M::RowsReversed => h = h.flip([0]),
+            M::StartDetached => h = h.detach(),
+            M::NoiseUndeclared => h = h * params.get("drop"),
             M::SingleWithin if is_double => mean = mean.cast(FloatDType::F32).cast(FloatDType::F64),
             _ => {}
         }
@@ -270,6 +298,21 @@ fn a_parameter_that_learns_nothing_is_found() {
 #[test]
 fn the_gradient_of_another_function_is_found() {
     fails(M::StraightThrough, &[("gradients are right", "and likewise at 3 other random points")]);
+}
+
+/// Each of them trains: without the noise, or with a start that stays as it was.
+#[test]
+fn noise_and_starts_without_effect_are_found() {
+    fails(M::NoiseUnused, &[("noise used", "other values of `drop` change no output")]);
+    fails(M::NoiseUndeclared, &[("shapes kept", "no matrix is named `drop`")]);
+    fails(M::NoiseTooLikely, &[("declaration", "its noise `drop` is 1 with probability 1.5")]);
+    fails(M::StartTooWide, &[("declaration", "starts at `h0`, which is not a parameter of 1 by 4")]);
+    fails(M::StartDetached, &[("everything gets a gradient", "`h0`"), ("gradients are right", "the gradient of")]);
+}
+
+#[test]
+fn what_is_derived_from_more_than_parameters_is_found() {
+    fails(M::DeriveCountsCalls, &[("derived from parameters alone", "the same parameters again give something else")]);
 }
 
 #[test]

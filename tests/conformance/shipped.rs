@@ -1,7 +1,7 @@
 //! Every plugin that the program is linked with passes the kit.
 
 use hatchery_plugin::{
-    Kind, Variant, conformance,
+    Build, Kind, Variant, conformance,
     conformance::check,
     serde_json::{self, Value},
 };
@@ -33,6 +33,13 @@ fn example(variant: &Variant) -> Value {
     let mut page: toml::Table =
         toml.unwrap_or_default().parse().unwrap_or_else(|error| panic!("{kind} {name}: {error}"));
     let mut table = match page.remove(kind.word()) {
+        Some(toml::Value::Table(mut cell)) if matches!(variant.build, Build::Wrapper(_)) => {
+            let Some(toml::Value::Array(wrap)) = cell.remove("wrap") else {
+                panic!("the example of {name} has no wrap")
+            };
+            let is_own = |table: &toml::Value| table.get("type").and_then(toml::Value::as_str) == Some(name);
+            wrap.into_iter().find(is_own).and_then(|table| table.try_into().ok()).unwrap_or_default()
+        }
         Some(toml::Value::Table(table)) => table,
         Some(toml::Value::Array(tables)) => {
             let is_own = |table: &toml::Value| table.get("type").and_then(toml::Value::as_str) == Some(name);

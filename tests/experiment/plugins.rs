@@ -98,10 +98,10 @@ impl Cell for Gru {
     fn params(&self, _: usize) -> Vec<ParamSpec> {
         Vec::new()
     }
-    fn state(&self) -> Vec<StateSpec> {
+    fn state(&self, _inputs: usize) -> Vec<StateSpec> {
         Vec::new()
     }
-    fn outputs(&self) -> usize {
+    fn outputs(&self, _inputs: usize) -> usize {
         self.hidden
     }
     fn step(&self, _: &Params, x: Tensor<2>, state: State) -> (Tensor<2>, State) {
@@ -113,10 +113,10 @@ impl Cell for Plain {
     fn params(&self, _: usize) -> Vec<ParamSpec> {
         Vec::new()
     }
-    fn state(&self) -> Vec<StateSpec> {
+    fn state(&self, _inputs: usize) -> Vec<StateSpec> {
         Vec::new()
     }
-    fn outputs(&self) -> usize {
+    fn outputs(&self, _inputs: usize) -> usize {
         self.hidden
     }
     fn step(&self, _: &Params, x: Tensor<2>, state: State) -> (Tensor<2>, State) {

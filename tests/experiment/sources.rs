@@ -82,7 +82,7 @@ fn a_file_over_its_base() {
     expected.train.smoothing.decay = 0.5;
     expected.optimizer = Optimizer::Sgd { learning_rate: 1.0, momentum: 0.0 };
     expected.schedule = Schedule::Constant;
-    expected.cell.keys["hidden"] = json!(2);
+    expected.cell.as_mut().unwrap().part.keys["hidden"] = json!(2);
     expected.clipper.truncate(1);
     expected.clipper[0].keys["limit"] = json!(9.0);
     assert_eq!(derived, expected);
@@ -154,20 +154,21 @@ fn values_from_the_command_line() {
         ],
     )
     .unwrap();
-    assert_eq!(experiment.cell.keys["hidden"], json!(32));
+    assert_eq!(experiment.cell.as_ref().unwrap().part.keys["hidden"], json!(32));
     assert_eq!((experiment.train.steps, experiment.train.epochs), (Some(10), None));
     let limits: Vec<_> = experiment.clipper.iter().map(|clipper| &clipper.keys["limit"]).collect();
     assert_eq!(limits, [&json!(1.0), &json!(1.5), &json!(3.0)]);
     assert_eq!(experiment.name, "short");
     assert_eq!(experiment.sample.prefix, "b c");
-    assert_eq!(experiment.cell.keys["gate"], json!({ "offset": -1.0, "scales": [1.0, 2.0] }));
+    assert_eq!(experiment.cell.as_ref().unwrap().part.keys["gate"], json!({ "offset": -1.0, "scales": [1.0, 2.0] }));
 }
 
 /// A switch of the cell must not fail on the keys that only the file's cell has, and must keep the shared ones.
 #[test]
 fn another_type_from_the_command_line() {
     let experiment = read_with(FULL, &["cell.type=plain", "sampler.0.type=temperature"]).unwrap();
-    assert_eq!((experiment.cell.name.as_str(), &experiment.cell.keys["hidden"]), ("plain", &json!(64)));
+    let cell = &experiment.cell.as_ref().unwrap().part;
+    assert_eq!((cell.name.as_str(), &cell.keys["hidden"]), ("plain", &json!(64)));
     assert_eq!(experiment.sampler[0].keys["temperature"], json!(0.8));
     let said = said(read_with(FULL, &["cell.type=plain", "cell.bias=true"]));
     check_headlines(&said, &["1:12 unknown key `bias` in [cell] (type = \"plain\")"]);

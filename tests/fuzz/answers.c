@@ -1,4 +1,4 @@
-/* A plugin library that answers with the bytes of files: ANSWERS/open, ANSWERS/params, … The first byte of each is the
+/* A plugin library that answers with the bytes of files: ANSWERS/open, ANSWERS/declare, … The first byte of each is the
  * status of the call. So the tests decide what a library says. */
 #include "hatchery_plugin.h"
 
@@ -36,9 +36,9 @@ int32_t hatchery_plugin_open(const uint8_t *request, size_t length, uint64_t *in
 
 void hatchery_plugin_close(uint64_t instance) { (void)instance; }
 
-int32_t hatchery_plugin_params(uint64_t instance, size_t inputs, hatchery_bytes *out) {
-    (void)instance, (void)inputs;
-    return answer("params", out);
+int32_t hatchery_plugin_declare(uint64_t instance, const uint8_t *request, size_t length, hatchery_bytes *out) {
+    (void)instance, (void)request, (void)length;
+    return answer("declare", out);
 }
 
 int32_t hatchery_plugin_capture(uint64_t instance, const uint8_t *request, size_t length, hatchery_bytes *out) {

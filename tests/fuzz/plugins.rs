@@ -18,7 +18,7 @@ use hatchery_plugin::{
     entry,
     host::{HostCell, HostClipper},
     serde_json::{self, Map, Value, json},
-    wire::{self, DocumentList, ERROR, Graph, InstanceInfo, OK, ParamList},
+    wire::{self, DocumentList, ERROR, Graph, InstanceInfo, OK},
 };
 
 use super::{fuzz, fuzz_with};
@@ -81,12 +81,8 @@ fn recorded(graph: Graph, takes: Shapes, gives: Shapes) -> Recorded {
 /// A step of two rows, of four inputs.
 fn step(cell: &dyn HostCell) -> Recorded {
     let captured = capture_step(cell, 4, 2, DType::F64).unwrap();
-    let state = || cell.state().into_iter().map(|spec| (spec.name, [2, spec.width]));
-    let mut takes = vec![(Name::from("x"), [2, 4])];
-    takes.extend(cell.params(4).unwrap().into_iter().map(|spec| (spec.name, spec.shape)));
-    takes.extend(state());
-    let gives = std::iter::once(("output".into(), [2, cell.outputs()])).chain(state()).collect();
-    recorded(Graph::try_from(captured).unwrap(), takes, gives)
+    let declared = cell.declare(4).unwrap();
+    recorded(Graph::try_from(captured).unwrap(), declared.arguments(4, 2), declared.results(2))
 }
 
 fn refused(error: PluginError) -> Error {
@@ -277,13 +273,12 @@ impl Answers {
         let gru = cell("gru", json!({ "hidden": 3 }));
         let opened = InstanceInfo {
             keys: Map::new(),
-            outputs: Some(3),
-            state: Some(gru.state()),
+            keeps_identity: false,
             framing: Some(Framing::Windows { length: 4, stride: 1, predict: Predict::All }),
         };
         answers.give("manifest", OK, &serde_json::to_vec(&manifest).unwrap());
         answers.give("open", OK, &wire::write_json(&opened).unwrap());
-        answers.give("params", OK, &wire::write_json(&ParamList { params: gru.params(4).unwrap() }).unwrap());
+        answers.give("declare", OK, &wire::write_json(&gru.declare(4).unwrap()).unwrap());
         answers.give("capture", OK, &step(&*gru).encodings[0]);
         answers.give("process", OK, &[]);
         answers.give("documents", OK, &wire::write_binary(&DocumentList::Ranges(vec![(0, 3), (4, 6)])).unwrap());
@@ -305,8 +300,8 @@ impl Answers {
     fn ask(&self) -> Result<(), Error> {
         let part = Part { name: "fuzzed".to_owned(), keys: Map::new() };
         let (cell, _) = self.registry.cell(&part)?;
-        let specs = cell.params(4)?;
-        assert!(specs.iter().all(|spec| spec.shape.iter().all(|size| *size > 0)));
+        let declared = cell.declare(4)?;
+        assert!(declared.arguments(4, 1).iter().all(|(_, shape)| shape.iter().all(|size| *size > 0)));
         cell.prepare(4, 2, DType::F64)?;
         let (dataset, _) = self.registry.dataset(&part)?;
         let text = "aé\nb\n";
@@ -334,7 +329,7 @@ fn answers() {
     let refusal = wire::write_json(&PluginError { message: "no".to_owned(), hint: Some("do".to_owned()) }).unwrap();
     for (call, status, others) in [
         ("open", OK, vec![]),
-        ("params", OK, vec![]),
+        ("declare", OK, vec![]),
         ("capture", OK, vec![]),
         ("documents", OK, vec![text]),
         ("process", ERROR, vec![refusal.clone()]),

@@ -4,11 +4,11 @@ use std::sync::OnceLock;
 
 use hatchery::{plugins::read_manifest, replay::Program};
 use hatchery_plugin::{
-    Kind, Name,
+    Declaration, Kind, Name,
     burn::tensor::DType,
     capture::{RecordedGraph, capture_step},
     serde_json::json,
-    wire::{self, DocumentList, Graph, InstanceInfo, ParamList},
+    wire::{self, DocumentList, Graph, InstanceInfo},
 };
 use proptest::prelude::*;
 
@@ -22,10 +22,8 @@ fn step() -> &'static (Vec<u8>, Shapes, Shapes) {
         let hatchery_plugin::Build::Cell(build) = &provider.find(Kind::Cell, "gru").unwrap().build else { panic!() };
         let (cell, _) = build(json!({ "hidden": 3 })).unwrap();
         let captured = capture_step(&*cell, 4, 2, DType::F64).unwrap();
-        let mut arguments = vec![(Name::from("x"), [2, 4])];
-        arguments.extend(cell.params(4).unwrap().into_iter().map(|spec| (spec.name, spec.shape)));
-        arguments.push(("h".into(), [2, 3]));
-        let results = vec![("output".into(), [2, 3]), ("h".into(), [2, 3])];
+        let declared = cell.declare(4).unwrap();
+        let (arguments, results) = (declared.arguments(4, 2), declared.results(2));
         (Graph::try_from(captured).unwrap().write().unwrap(), arguments, results)
     })
 }
@@ -34,7 +32,7 @@ fn take(bytes: &[u8]) -> bool {
     let (_, arguments, results) = step();
     let _ = read_manifest(bytes, "fuzzed");
     let _ = wire::read::<InstanceInfo>(bytes);
-    let _ = wire::read::<ParamList>(bytes);
+    let _ = wire::read::<Declaration>(bytes).is_ok_and(|declared| declared.check().is_ok());
     let _ = wire::read::<DocumentList>(bytes);
     let captured = Graph::read(bytes).ok().and_then(|graph| RecordedGraph::try_from(graph).ok());
     captured.is_some_and(|captured| Program::new(&captured, arguments, results, DType::F64).is_ok())

@@ -16,7 +16,7 @@ macro_rules! mistake {
                 let $params = vec![weight("w", [self.hidden, inputs])];
                 $declare
             }
-            fn state(&self) -> Vec<StateSpec> {
+            fn state(&self, _inputs: usize) -> Vec<StateSpec> {
                 vec![zeros("h", self.hidden)]
             }
             fn step(&self, params: &Params, x: Tensor<2>, _state: State) -> (Tensor<2>, State) {

@@ -9,7 +9,7 @@ use hatchery::{
     inspect::generate::{Limits, Request, generate},
     network::Network,
     plugins::Registry,
-    random::Stream,
+    random::Streams,
     tensors::Values,
 };
 
@@ -46,7 +46,7 @@ fn trained(cell: &str, loaded: bool) -> (Vec<u64>, Vec<(String, Vec<u64>)>) {
     let mut seen = Vec::new();
     for step in 0..200 {
         let batch = data.train.batch(step);
-        network.executor.train(&batch, Stream::new(1, "dropout", step), 0.01).unwrap();
+        network.executor.train(&batch, &Streams::new(1, step), 0.01).unwrap();
         let (before, after) = network.executor.gradient_norms().unwrap();
         seen.extend(network.executor.losses().unwrap().into_iter().chain([before, after]).map(f64::to_bits));
     }
@@ -81,6 +81,19 @@ fn the_gru_is_the_same_loaded() {
     same("type = \"gru\"\nhidden = 12\nreset = \"after\"");
 }
 
+/// Wrappers, loaded around a loaded cell: noise of every kind, derived parameters, state of their own.
+#[test]
+fn wrapped_cells_are_the_same_loaded() {
+    same(
+        "type = \"lstm\"\nhidden = 12\nwrap = [{ type = \"weight-drop\", share = 0.3, params = [\"wh\"] }, \
+         { type = \"zoneout\", keep = 0.9 }, { type = \"attention\", length = 3 }, \"multiplicative\", \
+         { type = \"layer-norm\", place = \"before\" }, { type = \"projection\", width = 8 }]",
+    );
+    same(
+        "type = \"gru\"\nhidden = 12\nwrap = [{ type = \"dropout\", input = 0.1, output = 0.2 }, \"block\", \"highway\"]",
+    );
+}
+
 /// The published notebook's losses and names come out of the loaded cell too, for the first 2,001 updates.
 #[test]
 fn the_notebook_comes_out_of_the_loaded_cell() {
@@ -96,7 +109,7 @@ fn the_notebook_comes_out_of_the_loaded_cell() {
     let mut smoothed = 7.0 * 27f64.ln();
     for step in 0..=2000u64 {
         let batch = data.train.batch(step);
-        network.executor.train(&batch, Stream::new(1, "dropout", step), 0.01).unwrap();
+        network.executor.train(&batch, &Streams::new(1, step), 0.01).unwrap();
         smoothed = 0.999 * smoothed + 0.001 * network.executor.losses().unwrap()[0];
         if step % 2000 == 0 {
             let report = &golden["transcript"][(step / 2000) as usize];
@@ -149,7 +162,7 @@ fn timed(loaded: bool) -> impl FnMut() -> f64 {
     move || {
         let start = std::time::Instant::now();
         for step in 0..20 {
-            network.executor.train(&data.train.batch(step), Stream::new(1, "dropout", step), 0.001).unwrap();
+            network.executor.train(&data.train.batch(step), &Streams::new(1, step), 0.001).unwrap();
         }
         network.executor.losses().unwrap();
         start.elapsed().as_secs_f64()

@@ -124,16 +124,16 @@ fn an_answer_of_garbage() {
         [("garbage", "\\x93\\xff\\x00\\xc1zz"), ("text", "{\\\"graph\\\": 3}"), ("deep", "\\x91\\x91\\x91")]
     {
         let body = format!(
-            "writer w = {{0}}; put(&w, \"%s\", \"{garbage}\"); (void)request; return give(w, HATCHERY_OK, out);\n    long inputs ="
+            "writer w = {{0}}; put(&w, \"%s\", \"{garbage}\"); (void)request; return give(w, HATCHERY_OK, out);\n    if (inputs < 1 || batch < 1)"
         );
         refused(
-            &changed(name, "long inputs =", &body),
+            &changed(name, "if (inputs < 1 || batch < 1)", &body),
             "elman-c",
             &["the cell \"elman-c\" of elman-c 0.1.0", "its graph cannot be read"],
         );
     }
-    let params = changed("params", "\"{\\\"params\\\": [", "\"{\\\"parameters\\\": [");
-    refused(&params, "elman-c", &["its parameters cannot be read"]);
+    let params = changed("params", "\" \\\"params\\\": [", "\" \\\"parameters\\\": [");
+    refused(&params, "elman-c", &["what it declares cannot be read"]);
     let status = changed("status", "return give(to, HATCHERY_OK, out);", "return give(to, 77, out);");
     refused(&status, "elman-c", &["unknown status 77"]);
 }
@@ -162,7 +162,7 @@ fn an_entry_point_that_panics() {
     refused(
         mistakes(),
         "panics-in-params",
-        &["`params` of the cell \"panics-in-params\" of mistakes 0.1.0", "failed: it panicked: no such width"],
+        &["`declare` of the cell \"panics-in-params\" of mistakes 0.1.0", "failed: it panicked: no such width"],
     );
     refused(mistakes(), "panics-in-step", &["cell \"panics-in-step\"", "cannot be recorded: no such step"]);
 }

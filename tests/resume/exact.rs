@@ -54,6 +54,21 @@ fn random_kills(stream: &mut Stream) -> Vec<Watch> {
     vec![updated(first), updated(second)]
 }
 
+/// Would catch: noise that depends on more than the update, a learned start or the state of a wrapper that is not in the
+/// checkpoint, on either executor.
+#[test]
+fn wrapped_cells_continue_exactly() {
+    let wrap = "cell.wrap=[{ type = \"weight-drop\", share = 0.3, params = [\"wh\"] }, { type = \"zoneout\", keep = 0.8 }, \
+                { type = \"attention\", length = 3 }, { type = \"dropout\", input = 0.2, per = \"sequence\" }, \"residual\"]";
+    let mut stream = Stream::new(7, "kills of wrapped cells", 0);
+    for device in ["backend.device=cpu", "backend.device=flex"] {
+        for framing in [&["dataset.type=lines"][..], &["dataset.type=stream", "dataset.steps=6"]] {
+            let set = [&["model.embedding=6", "model.layers=2", wrap, device], framing].concat();
+            compare(&experiment(&set), &random_kills(&mut stream));
+        }
+    }
+}
+
 /// Would catch: a moment of an optimizer, a carried state or a stream that is not in the checkpoint, for any of them.
 #[test]
 fn every_cell_framing_and_optimizer_continues_exactly() {

@@ -6,7 +6,7 @@ use hatchery::{
     executor::{Executor, Totals},
     experiment::Experiment,
     network::Network,
-    random::Stream,
+    random::Streams,
     run::{
         checkpoint,
         compare::differences,
@@ -32,10 +32,10 @@ struct Poisoned {
 }
 
 impl Executor for Poisoned {
-    fn train(&mut self, batch: &Batch, dropout: Stream, learning_rate: f64) -> Result<()> {
+    fn train(&mut self, batch: &Batch, streams: &Streams, learning_rate: f64) -> Result<()> {
         let poisoned = self.at.contains(&self.updates);
         self.updates += 1;
-        self.inner.train(batch, dropout, if poisoned { f64::NAN } else { learning_rate })
+        self.inner.train(batch, streams, if poisoned { f64::NAN } else { learning_rate })
     }
     fn undo(&mut self) -> Result<()> {
         self.inner.undo()

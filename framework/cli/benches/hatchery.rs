@@ -13,7 +13,7 @@ use hatchery::{
     experiment::reading,
     inspect::generate::{Limits, Request, generate},
     network::Network,
-    random::Stream,
+    random::{Stream, Streams},
 };
 
 /// The words in `[backend] device` that are measured.
@@ -102,8 +102,8 @@ fn train(criterion: &mut Criterion) {
             group.bench_function(BenchmarkId::from_parameter(device), |bencher| {
                 bencher.iter(|| {
                     let batch = data.train.batch(step);
-                    let dropout = Stream::new(1, "dropout", step);
-                    network.executor.train(&batch, dropout, 0.01).expect("the device works");
+                    let streams = Streams::new(1, step);
+                    network.executor.train(&batch, &streams, 0.01).expect("the device works");
                     step += 1;
                     network.executor.losses().expect("the device works")
                 });

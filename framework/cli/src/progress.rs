@@ -72,12 +72,11 @@ impl Display {
             let device = &experiment.backend.device;
             let device = card(device).map_or(device.clone(), |card| format!("{device} ({card})"));
             say!(
-                "{}: {}; {} different symbols; {} × {}, {} parameters, on {}",
+                "{}: {}; {} different symbols; {}, {} parameters, on {}",
                 experiment.name,
                 sequences(data),
                 network.vocabulary.len(),
-                experiment.model.layers,
-                experiment.cell.name,
+                experiment.stack(),
                 network.size,
                 device,
             );

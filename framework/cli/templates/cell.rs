@@ -18,7 +18,7 @@ impl Cell for @Type@ {
         vec![weight("wx", [h, inputs]), recurrent("wh", h), bias("b", h)]
     }
 
-    fn state(&self) -> Vec<StateSpec> {
+    fn state(&self, _inputs: usize) -> Vec<StateSpec> {
         vec![zeros("h", self.hidden)]
     }
 

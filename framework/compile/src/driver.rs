@@ -56,7 +56,7 @@ pub(crate) fn compile_cell(
     let buffers = assign_buffers(&module, context, plan)?;
     observe("assign-buffers", &BufferListing { buffers: &buffers, plan });
     let emitted = emit(&module, &buffers, context.input.is_tokens(), plan)?;
-    let state_names = source.cell.state().iter().map(|spec| spec.name.to_string()).collect();
+    let state_names = context.declared.state.iter().map(|spec| spec.name.to_string()).collect();
     let layer = Layer::new(prefix, state_names, buffers, emitted);
     observe("emit", &LayerListing { layer: &layer, weights: &plan.weights, size: source.dtype.size() });
     Ok(layer)
@@ -75,7 +75,7 @@ pub fn dump(description: &Description<'_>, after: &str) -> Result<String> {
             text = result.to_string();
         }
     })?;
-    let prefix = description.layers.last().map_or("", |(_, prefix)| prefix.as_str());
+    let prefix = description.layers.last().map_or("", |layer| layer.prefix.as_str());
     let makes_graphs = after == "lower" || PASSES.iter().any(|(name, _)| *name == after);
     let mut names = String::new();
     for (index, (name, _)) in plan.params.iter().enumerate().filter(|_| makes_graphs) {

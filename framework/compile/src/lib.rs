@@ -25,5 +25,7 @@ pub use error::Unsupported;
 pub use kernels::InstructionSet;
 #[doc(hidden)]
 pub use kernels::approximate;
-pub use model::{BatchView, Description, Dtype, NamedMatrix, Needs, Optimizer, Options, Products, Totals};
+pub use model::{
+    BatchView, Description, Dtype, LayerDescription, NamedMatrix, Needs, Optimizer, Options, Products, Streams, Totals,
+};
 pub use runtime::{Executable, compile};

@@ -1,6 +1,9 @@
 //! The values that cross the crate's boundary: what is compiled, how it runs, and what it computes.
 
-use hatchery_plugin::host::{HostCell, HostClipper};
+use hatchery_plugin::{
+    Rng,
+    host::{HostCell, HostClipper},
+};
 
 use crate::kernels::InstructionSet;
 
@@ -10,16 +13,32 @@ pub struct Description<'a> {
     pub vocabulary: usize,
     /// Width of a learned embedding; without one, inputs are one-hot.
     pub embedding: Option<usize>,
-    /// The stacked cells, each with the prefix of its parameters' names.
-    pub layers: Vec<(&'a dyn HostCell, String)>,
-    /// The probability with which training sets an output of a layer to zero.
-    pub dropout: f64,
-    /// Whether that holds for the last layer too.
-    pub dropout_last: bool,
+    /// The stacked layers.
+    pub layers: Vec<LayerDescription<'a>>,
     /// The clippers, in the order in which they see the gradients.
     pub clippers: Vec<&'a dyn HostClipper>,
     /// The optimizer.
     pub optimizer: Optimizer,
+}
+
+/// A layer of a model.
+pub struct LayerDescription<'a> {
+    /// Its cell.
+    pub cell: &'a dyn HostCell,
+    /// The prefix of the names of its parameters, states and noise.
+    pub prefix: String,
+    /// The probability with which training sets an output to zero.
+    pub dropout: f64,
+    /// The vectors of the state that are added to what training minimizes, each with its weight.
+    pub penalties: Vec<(String, f64)>,
+}
+
+/// The random streams of one update.
+pub trait Streams {
+    /// The stream of the dropout masks, which are drawn layer by layer in the order `[step, row, unit]`.
+    fn dropout(&self) -> Box<dyn Rng>;
+    /// The stream of a cell's noise, by its full name; it is drawn in the order `[step, row, unit]`.
+    fn noise(&self, name: &str) -> Box<dyn Rng>;
 }
 
 /// How a compiled model runs. The results of an update do not depend on the number of threads.

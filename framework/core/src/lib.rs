@@ -29,7 +29,7 @@
 //! #         fn params(&self, inputs: usize) -> Vec<ParamSpec> {
 //! #             vec![weight("wx", [self.hidden, inputs]), recurrent("wh", self.hidden), bias("b", self.hidden)]
 //! #         }
-//! #         fn state(&self) -> Vec<StateSpec> { vec![zeros("h", self.hidden)] }
+//! #         fn state(&self, _inputs: usize) -> Vec<StateSpec> { vec![zeros("h", self.hidden)] }
 //! #         fn step(&self, params: &Params, x: Tensor<2>, state: State) -> (Tensor<2>, State) {
 //! #             let [wx, wh, b] = params.get(["wx", "wh", "b"]);
 //! #             let h = (linear(x, wx, b) + linear_no_bias(state.get("h"), wh)).tanh();

@@ -4,12 +4,12 @@
 //! token → embedding (or one-hot) → cell → dropout → cell → … → head → logits
 //! ```
 
-use hatchery_plugin::{Initializer, ParamSpec, StateSpec, host::HostCell};
+use hatchery_plugin::{Declaration, Initializer, ParamSpec, host::HostCell};
 
 use crate::{
     device::{bytes, of_machine},
     error::{Problem, Result},
-    experiment::{Embedding, Experiment, Rng},
+    experiment::{CellPart, Embedding, Experiment, Rng},
     plugins::Registry,
     random::{Stream, numpy::RandomState},
 };
@@ -22,10 +22,6 @@ pub struct Model {
     pub embedding: Option<usize>,
     /// The stacked cells, the first is fed by the embedding.
     pub layers: Vec<Layer>,
-    /// Share of a layer's outputs that training sets to zero.
-    pub dropout: f64,
-    /// Whether that holds for the last layer too.
-    pub dropout_last: bool,
     initializer: Option<Initializer>,
 }
 
@@ -33,12 +29,16 @@ pub struct Model {
 pub struct Layer {
     /// The equations.
     pub cell: Box<dyn HostCell>,
-    /// Its parameters under their own names.
-    pub params: Vec<ParamSpec>,
+    /// What it declares for inputs of that width, all under its own names.
+    pub declared: Declaration,
     /// Width of its input.
     pub inputs: usize,
     /// What its parameters' names begin with: `layers.0.`.
     pub prefix: String,
+    /// Share of its outputs that training sets to zero.
+    pub dropout: f64,
+    /// The vectors of its state that are added to what training minimizes, each with its weight.
+    pub penalties: Vec<(String, f64)>,
 }
 
 /// The name of the learned embedding, `[vocabulary, width]`.
@@ -59,25 +59,31 @@ impl Model {
             Embedding::Learned(width) => Some(width),
         };
         let mut inputs = embedding.unwrap_or(vocabulary);
-        let mut layers = Vec::with_capacity(experiment.model.layers);
-        for index in 0..experiment.model.layers {
-            let (cell, _) = registry.cell(&experiment.cell)?;
-            judge_width(&*cell, vocabulary)?;
+        let mut layers = Vec::new();
+        let parts = experiment.layers();
+        for (index, part) in parts.iter().enumerate() {
+            let (cell, ..) = registry.wrapped(&part.part, &part.wrap)?;
+            judge_width(&cell.widths(inputs)?, vocabulary)?;
             let dtype = experiment.backend.dtype.into();
+            let declared = cell.declare(inputs).and_then(|declared| declared.check().map(|()| declared));
+            let declared = declared.map_err(|error| error.within(format!("layer {index}, `{}`", part.part.name)))?;
+            penalized(part, &declared)?;
             cell.prepare(inputs, experiment.train.batch, dtype)?;
-            let (params, outputs) = (cell.params(inputs)?, cell.outputs());
-            layers.push(Layer { cell, params, inputs, prefix: format!("layers.{index}.") });
+            let outputs = declared.outputs;
+            let drops = experiment.model.dropout_last || index + 1 < parts.len();
+            let dropout = if drops { experiment.model.dropout } else { 0.0 };
+            layers.push(Layer {
+                cell,
+                declared,
+                inputs,
+                prefix: format!("layers.{index}."),
+                dropout: part.dropout.unwrap_or(dropout),
+                penalties: part.penalties.iter().map(|(name, weight)| (name.clone(), *weight)).collect(),
+            });
             inputs = outputs;
         }
         let experiment = &experiment.model;
-        Ok(Self {
-            vocabulary,
-            embedding,
-            layers,
-            dropout: experiment.dropout,
-            dropout_last: experiment.dropout_last,
-            initializer: experiment.initializer.clone(),
-        })
+        Ok(Self { vocabulary, embedding, layers, initializer: experiment.initializer.clone() })
     }
 
     /// Every parameter with its full name, in the order of initialization: embedding, layers, head.
@@ -88,7 +94,7 @@ impl Model {
             params.push(ParamSpec::new(EMBEDDING, [self.vocabulary, width], Initializer::Normal { std: 1.0 }));
         }
         for layer in &self.layers {
-            for spec in &layer.params {
+            for spec in &layer.declared.params {
                 let name = format!("{}{}", layer.prefix, spec.name).into();
                 params.push(ParamSpec { name, ..spec.clone() });
             }
@@ -109,23 +115,9 @@ impl Model {
         self.params().iter().map(|spec| spec.shape[0] * spec.shape[1]).sum()
     }
 
-    /// The carried vectors of all layers with their full names.
-    pub fn state(&self) -> Vec<StateSpec> {
-        let full = |layer: &Layer, spec: StateSpec| StateSpec {
-            name: format!("{}{}", layer.prefix, spec.name).into(),
-            ..spec
-        };
-        self.layers.iter().flat_map(|layer| layer.cell.state().into_iter().map(|spec| full(layer, spec))).collect()
-    }
-
     /// Width of what the head sees.
     pub fn outputs(&self) -> usize {
-        self.layers.last().map_or(0, |layer| layer.cell.outputs())
-    }
-
-    /// Whether dropout stands after that layer.
-    pub fn drops(&self, layer: usize) -> bool {
-        self.dropout > 0.0 && (self.dropout_last || layer + 1 < self.layers.len())
+        self.layers.last().map_or(0, |layer| layer.declared.outputs)
     }
 
     // ANCHOR: initial-values
@@ -146,15 +138,29 @@ impl Model {
     // ANCHOR_END: initial-values
 }
 
+/// Makes sure that the vectors to which an experiment gives weights are penalties of the cell.
+///
+/// # Errors
+/// When one is not.
+fn penalized(part: &CellPart, declared: &Declaration) -> Result<()> {
+    let is_known = |name: &&String| declared.penalties.iter().any(|known| known == *name);
+    match part.penalties.keys().find(|name| !is_known(name)) {
+        Some(name) => Err(Problem::new(format!("`{name}` is no penalty of the cell `{}`", part.part.name))
+            .note(format!("its penalties: {}", declared.penalties.join(", ")))
+            .into()),
+        None => Ok(()),
+    }
+}
+
 /// Makes sure that this machine could hold a model of so wide a cell. A cell may list initial values of its parameters:
 /// to ask for those of one that is far too wide ends the program.
 ///
 /// # Errors
 /// When it could not.
-fn judge_width(cell: &dyn HostCell, vocabulary: usize) -> Result<()> {
+fn judge_width(widths: &Declaration, vocabulary: usize) -> Result<()> {
     let memory = of_machine().map_or(ADDRESSABLE, |memory| memory as f64);
-    let outputs = cell.outputs() as f64;
-    let states: f64 = cell.state().iter().map(|state| state.width as f64).sum();
+    let outputs = widths.outputs as f64;
+    let states: f64 = widths.state.iter().map(|state| state.width as f64).sum();
     // A number of 64 bits for its initial value, and as much again for parameter and gradient.
     let least = 16.0 * (outputs * vocabulary as f64 + states);
     if least <= memory {

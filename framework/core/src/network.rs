@@ -15,7 +15,7 @@ use crate::{
     executor::{AveragedExecutor, BurnExecutor, CompiledExecutor, Executor, memory},
     experiment::{Experiment, reading},
     model::Model,
-    plugins::Registry,
+    plugins::{Part, Registry},
     provenance::Provenance,
     run::checkpoint::{Checkpoint, Meta, Progress},
 };
@@ -150,8 +150,11 @@ impl Network {
 /// Why an experiment's model is not compiled.
 fn uncompiled(experiment: &Experiment, refusal: &hatchery_compile::Unsupported) -> String {
     format!(
-        "the cell `{}` runs on Burn and not compiled: {refusal} (`cargo build --profile full` makes Burn faster)",
-        experiment.cell.name
+        "{} runs on Burn and not compiled: {refusal} (`cargo build --profile full` makes Burn faster)",
+        match &experiment.cell {
+            Some(cell) => format!("the cell `{}`", cell.part.name),
+            None => experiment.stack(),
+        }
     )
 }
 
@@ -175,8 +178,16 @@ pub fn samplers(experiment: &Experiment, registry: &Registry) -> Result<Vec<Box<
 
 fn provenance(experiment: &Experiment, registry: &Registry) -> Vec<Provenance> {
     let dataset = std::iter::once((Kind::Dataset, &experiment.dataset.part));
+    let mut cells: Vec<Part> = Vec::new();
+    for layer in experiment.layers() {
+        for part in std::iter::once(layer.part).chain(layer.wrap) {
+            if !cells.iter().any(|known| known.name == part.name) {
+                cells.push(part);
+            }
+        }
+    }
     let parts = dataset
-        .chain(std::iter::once((Kind::Cell, &experiment.cell)))
+        .chain(cells.iter().map(|part| (Kind::Cell, part)))
         .chain(experiment.clipper.iter().map(|part| (Kind::Clipper, part)))
         .chain(experiment.sampler.iter().map(|part| (Kind::Sampler, part)));
     parts

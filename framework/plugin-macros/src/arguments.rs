@@ -20,7 +20,8 @@ pub(crate) enum Arguments {
     Key,
 }
 
-const KINDS: [&str; 4] = ["dataset", "cell", "clipper", "sampler"];
+/// The kinds, and the wrapper, which is a form of cell.
+const KINDS: [&str; 5] = ["dataset", "cell", "wrapper", "clipper", "sampler"];
 
 impl Parse for Arguments {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
@@ -34,7 +35,8 @@ impl Parse for Arguments {
             return end(input).map(|()| Self::Key);
         }
         if !KINDS.iter().any(|known| kind == known) {
-            let wrong = format!("`{kind}` is not a kind of plugin: the kinds are dataset, cell, clipper and sampler");
+            let wrong =
+                format!("`{kind}` is not a kind of plugin: the kinds are dataset, cell, wrapper, clipper and sampler");
             return Err(Error::new(kind.span(), wrong));
         }
         if !input.peek(Token![=]) {

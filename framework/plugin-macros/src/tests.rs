@@ -96,7 +96,10 @@ fn a_wrong_attribute_is_named() {
     };
     for (arguments, words) in [
         (quote!(), "`#[plugin(cell = \"my-cell\")]`"),
-        (quote!(cel = "mgu"), "`cel` is not a kind of plugin: the kinds are dataset, cell, clipper and sampler"),
+        (
+            quote!(cel = "mgu"),
+            "`cel` is not a kind of plugin: the kinds are dataset, cell, wrapper, clipper and sampler",
+        ),
         (quote!(cell), "the cell needs a name: `cell = \"my-cell\"`"),
         (quote!(cell = mgu), "the name of a cell is a string"),
         (quote!(cell = "Mgu"), "lower-case words with hyphens"),

@@ -8,21 +8,31 @@
 
 use burn::{Tensor, tensor::DType};
 
-use crate::{Cell, Clipper, Gradients, Name, ParamSpec, Params, PluginError, Sampler, State, StateSpec, Token};
+pub use crate::wrapped::WrappedCell;
+use crate::{
+    Cell, CellInfo, Clipper, Declaration, Gradients, Inner, Name, Params, PluginError, Sampler, State, Token, Wrapper,
+    capture::with_derived,
+};
 
 /// A [`Cell`] that may come from a library.
 pub trait HostCell: Send + Sync {
-    /// [`Cell::params`].
+    /// All that the cell declares for inputs of that width.
+    ///
+    /// # Errors
+    /// When what it declares cannot be, or the library fails.
+    fn declare(&self, inputs: usize) -> Result<Declaration, PluginError>;
+
+    /// The widths alone, without parameters: their first values may take more memory than there is.
     ///
     /// # Errors
     /// When the library fails.
-    fn params(&self, inputs: usize) -> Result<Vec<ParamSpec>, PluginError>;
+    fn widths(&self, inputs: usize) -> Result<Declaration, PluginError>;
 
-    /// [`Cell::state`].
-    fn state(&self) -> Vec<StateSpec>;
-
-    /// [`Cell::outputs`].
-    fn outputs(&self) -> usize;
+    /// [`Cell::derive`], for inputs of that width.
+    ///
+    /// # Errors
+    /// When the library fails.
+    fn derive(&self, inputs: usize, params: Params) -> Result<Params, PluginError>;
 
     /// [`Cell::step`].
     ///
@@ -37,6 +47,59 @@ pub trait HostCell: Send + Sync {
     fn prepare(&self, inputs: usize, batch: usize, dtype: DType) -> Result<(), PluginError> {
         let _ = (inputs, batch, dtype);
         Ok(())
+    }
+}
+
+/// A [`Wrapper`] that may come from a library.
+pub trait HostWrapper: Send + Sync {
+    /// [`Wrapper::cell_inputs`].
+    ///
+    /// # Errors
+    /// When the library fails.
+    fn cell_inputs(&self, inputs: usize) -> Result<usize, PluginError>;
+
+    /// [`Wrapper::declare`].
+    ///
+    /// # Errors
+    /// When it does not fit the cell, or the library fails.
+    fn declare(&self, inputs: usize, cell: &CellInfo) -> Result<Declaration, PluginError>;
+
+    /// [`Wrapper::derive`], around a cell of which that is known.
+    ///
+    /// # Errors
+    /// When the library fails.
+    fn derive(
+        &self,
+        inputs: usize,
+        info: &CellInfo,
+        params: Params,
+        cell: Params,
+    ) -> Result<(Params, Params), PluginError>;
+
+    /// [`Wrapper::step`].
+    ///
+    /// # Errors
+    /// When the library fails.
+    fn step(
+        &self,
+        cell: &mut Inner<'_>,
+        params: &Params,
+        x: Tensor<2>,
+        state: State,
+    ) -> Result<(Tensor<2>, State), PluginError>;
+
+    /// Prepares steps around that cell, of that input width, number of rows and element type, before training begins.
+    ///
+    /// # Errors
+    /// When the wrapper cannot be run there.
+    fn prepare(&self, inputs: usize, cell: &CellInfo, batch: usize, dtype: DType) -> Result<(), PluginError> {
+        let _ = (inputs, cell, batch, dtype);
+        Ok(())
+    }
+
+    /// [`Wrapper::keeps_identity`].
+    fn keeps_identity(&self) -> bool {
+        false
     }
 }
 
@@ -68,20 +131,54 @@ pub trait HostSampler: Send + Sync {
 }
 
 impl<C: Cell> HostCell for C {
-    fn params(&self, inputs: usize) -> Result<Vec<ParamSpec>, PluginError> {
-        Ok(Cell::params(self, inputs))
+    fn declare(&self, inputs: usize) -> Result<Declaration, PluginError> {
+        let declared = Declaration {
+            params: self.params(inputs),
+            noise: self.noise(inputs),
+            penalties: self.penalties(inputs),
+            ..self.widths(inputs)?
+        };
+        with_derived(self, inputs, declared)
     }
 
-    fn state(&self) -> Vec<StateSpec> {
-        Cell::state(self)
+    fn widths(&self, inputs: usize) -> Result<Declaration, PluginError> {
+        Ok(Declaration { outputs: self.outputs(inputs), state: self.state(inputs), ..Declaration::default() })
     }
 
-    fn outputs(&self) -> usize {
-        Cell::outputs(self)
+    fn derive(&self, _inputs: usize, params: Params) -> Result<Params, PluginError> {
+        Ok(Cell::derive(self, params))
     }
 
     fn step(&self, params: &Params, x: Tensor<2>, state: State) -> Result<(Tensor<2>, State), PluginError> {
         Ok(Cell::step(self, params, x, state))
+    }
+}
+
+impl<W: Wrapper> HostWrapper for W {
+    fn cell_inputs(&self, inputs: usize) -> Result<usize, PluginError> {
+        Ok(Wrapper::cell_inputs(self, inputs))
+    }
+
+    fn declare(&self, inputs: usize, cell: &CellInfo) -> Result<Declaration, PluginError> {
+        Wrapper::declare(self, inputs, cell)
+    }
+
+    fn derive(&self, _: usize, _: &CellInfo, params: Params, cell: Params) -> Result<(Params, Params), PluginError> {
+        Ok(Wrapper::derive(self, params, cell))
+    }
+
+    fn step(
+        &self,
+        cell: &mut Inner<'_>,
+        params: &Params,
+        x: Tensor<2>,
+        state: State,
+    ) -> Result<(Tensor<2>, State), PluginError> {
+        Ok(Wrapper::step(self, cell, params, x, state))
+    }
+
+    fn keeps_identity(&self) -> bool {
+        Wrapper::keeps_identity(self)
     }
 }
 

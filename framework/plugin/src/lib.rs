@@ -21,7 +21,7 @@
 //!     fn params(&self, inputs: usize) -> Vec<ParamSpec> {
 //!         vec![weight("wx", [self.hidden, inputs]), recurrent("wh", self.hidden), bias("b", self.hidden)]
 //!     }
-//!     fn state(&self) -> Vec<StateSpec> {
+//!     fn state(&self, _inputs: usize) -> Vec<StateSpec> {
 //!         vec![zeros("h", self.hidden)]
 //!     }
 //!     fn step(&self, params: &Params, x: Tensor<2>, state: State) -> (Tensor<2>, State) {
@@ -47,6 +47,7 @@ mod clipper;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod dataset;
+mod declaration;
 mod error;
 #[doc(hidden)]
 pub mod host;
@@ -54,15 +55,19 @@ mod initializer;
 mod kind;
 mod math;
 mod matrices;
+mod noise;
 mod sampler;
 mod variant;
+mod wrapped;
+mod wrapper;
 
 #[doc(hidden)]
 pub use boundary::entry;
 pub use boundary::wire;
-pub use cell::{Cell, ParamSpec, StateSpec, bias, recurrent, weight, zeros};
+pub use cell::Cell;
 pub use clipper::Clipper;
 pub use dataset::{Dataset, Documents, Framing, Predict, Source};
+pub use declaration::{Declaration, NamedShape, ParamSpec, Start, StateSpec, bias, recurrent, weight, zeros};
 pub use error::PluginError;
 /// Makes a struct a plugin, under a name that experiment files use.
 ///
@@ -105,7 +110,7 @@ pub use error::PluginError;
 /// # fn main() {}
 /// ```
 ///
-/// On the struct stand its kind (`dataset`, `cell`, `clipper` or `sampler`) and its name. Every field is a key of the
+/// On the struct stand its kind (`dataset`, `cell`, `wrapper`, `clipper` or `sampler`) and its name. Every field is a key of the
 /// experiment's table, in kebab-case; its documentation is the key's help. A key that the table lacks, or one that it has
 /// too many, is an error. On a field may stand
 ///
@@ -123,8 +128,10 @@ pub use initializer::{Initializer, Rng};
 pub use kind::Kind;
 pub use math::{chunk, hard_sigmoid, linear, linear_no_bias, sigmoid};
 pub use matrices::{Gradients, Matrices, Name, Names, Params, State};
+pub use noise::{Distribution, NoiseSpec, Per, mask, normal};
 pub use sampler::{Sampler, Token};
 pub use variant::{Build, Builder, Keys, Plugin, Provider, Variant};
+pub use wrapper::{CellInfo, Inner, Wrapper};
 
 pub use burn;
 pub use schemars;
@@ -134,9 +141,9 @@ pub use serde_json;
 /// What a plugin's source begins with: `use hatchery_plugin::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Cell, Clipper, Dataset, Documents, Framing, Gradients, Initializer, Kind, ParamSpec, Params, PluginError,
-        Predict, Sampler, Source, State, StateSpec, Token, bias, chunk, hard_sigmoid, library, linear, linear_no_bias,
-        plugin, recurrent, sigmoid, weight, zeros,
+        Cell, CellInfo, Clipper, Dataset, Declaration, Documents, Framing, Gradients, Initializer, Inner, Kind, Name,
+        NoiseSpec, ParamSpec, Params, PluginError, Predict, Sampler, Source, State, StateSpec, Token, Wrapper, bias,
+        chunk, hard_sigmoid, library, linear, linear_no_bias, mask, normal, plugin, recurrent, sigmoid, weight, zeros,
     };
     pub use burn::Tensor;
 }

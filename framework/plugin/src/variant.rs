@@ -7,8 +7,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::{
-    Cell, Clipper, Dataset, Kind, PluginError, Sampler,
-    host::{HostCell, HostClipper, HostSampler},
+    Cell, Clipper, Dataset, Kind, PluginError, Sampler, Wrapper,
+    host::{HostCell, HostClipper, HostSampler, HostWrapper},
 };
 
 /// The plugins of one crate.
@@ -64,6 +64,11 @@ impl Variant {
         Self::new::<T>(name, Build::Cell(builder(|cell: T| Box::new(cell) as _)))
     }
 
+    /// The entry of a wrapper, which is a form of cell.
+    pub fn wrapper<T: Wrapper + Keys>(name: &'static str) -> Self {
+        Self::new::<T>(name, Build::Wrapper(builder(|wrapper: T| Box::new(wrapper) as _)))
+    }
+
     /// The entry of a clipper.
     pub fn clipper<T: Clipper + Keys>(name: &'static str) -> Self {
         Self::new::<T>(name, Build::Clipper(builder(|clipper: T| Box::new(clipper) as _)))
@@ -96,6 +101,8 @@ pub enum Build {
     Dataset(Builder<dyn Dataset>),
     /// Builds a cell.
     Cell(Builder<dyn HostCell>),
+    /// Builds a wrapper, which is a form of cell.
+    Wrapper(Builder<dyn HostWrapper>),
     /// Builds a clipper.
     Clipper(Builder<dyn HostClipper>),
     /// Builds a sampler.
@@ -107,7 +114,7 @@ impl Build {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Dataset(_) => Kind::Dataset,
-            Self::Cell(_) => Kind::Cell,
+            Self::Cell(_) | Self::Wrapper(_) => Kind::Cell,
             Self::Clipper(_) => Kind::Clipper,
             Self::Sampler(_) => Kind::Sampler,
         }

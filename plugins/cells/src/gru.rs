@@ -49,7 +49,7 @@ impl Cell for Gru {
         params
     }
 
-    fn state(&self) -> Vec<StateSpec> {
+    fn state(&self, _inputs: usize) -> Vec<StateSpec> {
         vec![zeros("h", self.hidden)]
     }
 

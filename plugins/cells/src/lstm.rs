@@ -58,7 +58,7 @@ impl Cell for Lstm {
         params
     }
 
-    fn state(&self) -> Vec<StateSpec> {
+    fn state(&self, _inputs: usize) -> Vec<StateSpec> {
         vec![zeros("h", self.hidden), zeros("c", self.hidden)]
     }
 

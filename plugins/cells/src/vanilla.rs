@@ -39,7 +39,7 @@ impl Cell for Vanilla {
         vec![weight("wax", [h, inputs]), recurrent("waa", h), bias("b", h)]
     }
 
-    fn state(&self) -> Vec<StateSpec> {
+    fn state(&self, _inputs: usize) -> Vec<StateSpec> {
         vec![zeros("h", self.hidden)]
     }
 

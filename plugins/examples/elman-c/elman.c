@@ -83,21 +83,23 @@ int32_t hatchery_plugin_open(const uint8_t *request, size_t length, uint64_t *in
     if (!strstr(text, keys) || strchr(strstr(text, keys), ',')) return refuse("the only key is `hidden`", out);
     *instance = (uint64_t)hidden;
     writer to = {0};
-    put(&to, "{\"keys\": {\"hidden\": %ld}, \"outputs\": %ld, \"state\": [{\"name\": \"h\", \"width\": %ld}]}", hidden, hidden,
-        hidden);
+    put(&to, "{\"keys\": {\"hidden\": %ld}}", hidden);
     return give(to, HATCHERY_OK, out);
 }
 
 void hatchery_plugin_close(uint64_t instance) { (void)instance; }
 
-int32_t hatchery_plugin_params(uint64_t instance, size_t inputs, hatchery_bytes *out) {
+int32_t hatchery_plugin_declare(uint64_t instance, const uint8_t *request, size_t length, hatchery_bytes *out) {
     unsigned long hidden = (unsigned long)instance;
+    long inputs = number(request, length, "inputs");
+    if (inputs < 1) return refuse("a declaration needs `inputs`", out);
     writer to = {0};
     put(&to,
-        "{\"params\": [{\"name\": \"wx\", \"shape\": [%lu, %zu], \"initializer\": {\"type\": \"xavier-uniform\"}},"
+        "{\"outputs\": %lu, \"state\": [{\"name\": \"h\", \"width\": %lu}],"
+        " \"params\": [{\"name\": \"wx\", \"shape\": [%lu, %ld], \"initializer\": {\"type\": \"xavier-uniform\"}},"
         " {\"name\": \"wh\", \"shape\": [%lu, %lu], \"initializer\": {\"type\": \"orthogonal\"}},"
         " {\"name\": \"b\", \"shape\": [1, %lu], \"initializer\": {\"type\": \"zeros\"}}]}",
-        hidden, inputs, hidden, hidden, hidden);
+        hidden, hidden, hidden, inputs, hidden, hidden, hidden);
     return give(to, HATCHERY_OK, out);
 }
 

@@ -21,10 +21,8 @@ static SHAPES: LazyLock<(Shapes, Shapes)> = LazyLock::new(|| {
     let registry = hatchery_cli::registry().expect("names are unique");
     let keys = Map::from_iter([("hidden".to_owned(), json!(3))]);
     let (cell, _) = registry.cell(&Part { name: "gru".to_owned(), keys }).expect("there is a GRU");
-    let mut takes: Shapes = vec![("x".into(), [2, 4])];
-    takes.extend(cell.params(4).into_iter().map(|spec| (spec.name, spec.shape)));
-    takes.push(("h".into(), [2, 3]));
-    (takes, vec![("output".into(), [2, 3]), ("h".into(), [2, 3])])
+    let declared = cell.declare(4).expect("it is sound");
+    (declared.arguments(4, 2), declared.results(2))
 });
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

@@ -8,7 +8,7 @@ use hatchery::{
     error::Result,
     inspect::generate::{Limits, Request, generate},
     network::Network,
-    random::Stream,
+    random::Streams,
 };
 use serde_json::json;
 
@@ -66,7 +66,7 @@ fn train(network: &mut Network, data: &Data, arguments: &Bench) -> Result<Traini
         let start = Instant::now();
         for _ in 0..arguments.steps {
             let batch = data.train.batch(step);
-            network.executor.train(&batch, Stream::new(network.experiment.seed, "dropout", step), rate)?;
+            network.executor.train(&batch, &Streams::new(network.experiment.seed, step), rate)?;
             // As in training, losses of an asynchronous device are not read after each update.
             if !network.executor.is_async() {
                 network.executor.losses()?;

@@ -228,12 +228,13 @@ pub(super) fn session(run: &RunDirectory) -> Result<Session> {
 
 /// `2 × lstm 128`.
 pub(super) fn cell(experiment: &Experiment) -> String {
-    let width = experiment.cell.keys.get("hidden").map_or(String::new(), |hidden| format!(" {hidden}"));
+    let Some(cell) = &experiment.cell else { return experiment.stack() };
+    let width = cell.part.keys.get("hidden").map_or(String::new(), |hidden| format!(" {hidden}"));
     let layers = match experiment.model.layers {
         1 => String::new(),
         layers => format!("{layers} × "),
     };
-    format!("{layers}{}{width}", experiment.cell.name)
+    format!("{layers}{}{width}", cell.part.name)
 }
 
 /// The parameter count, if the text of the vocabulary still exists.

@@ -11,6 +11,10 @@ pub(crate) enum Leaf {
     Param(ParamId),
     /// A state vector before the time step.
     State(usize),
+    /// Noise with a row for each sequence.
+    Noise(usize),
+    /// Noise that is the same for a whole update.
+    UpdateNoise(usize),
     /// The gradient of the output.
     OutputGradient,
     /// The gradient of a state vector after the time step.
@@ -19,6 +23,18 @@ pub(crate) enum Leaf {
     Hoisted(usize),
     /// The gradient of a hoisted value.
     HoistedGradient(usize),
+}
+
+impl Leaf {
+    /// Whether it is a static matrix.
+    pub(crate) fn is_static(self) -> bool {
+        matches!(self, Self::Param(_) | Self::UpdateNoise(_))
+    }
+
+    /// Whether its gradient is of no use.
+    pub(crate) fn is_noise(self) -> bool {
+        matches!(self, Self::Noise(_) | Self::UpdateNoise(_))
+    }
 }
 
 /// A function of one element.

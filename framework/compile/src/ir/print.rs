@@ -29,6 +29,8 @@ impl Display for Leaf {
             Self::Input => f.write_str("input"),
             Self::Param(id) => write!(f, "param {}", id.index()),
             Self::State(index) => write!(f, "state {index}"),
+            Self::Noise(index) => write!(f, "noise {index}"),
+            Self::UpdateNoise(index) => write!(f, "update-noise {index}"),
             Self::OutputGradient => f.write_str("output-gradient"),
             Self::NextStateGradient(index) => write!(f, "next-state-gradient {index}"),
             Self::Hoisted(index) => write!(f, "hoisted {index}"),

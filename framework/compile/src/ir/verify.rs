@@ -66,8 +66,8 @@ fn check_shape(graph: &Graph, id: NodeId) -> Result<(), String> {
     match &graph[id].op {
         Op::Fill(_) => Ok(()),
         Op::Leaf(leaf) => {
-            let is_static = matches!(leaf, Leaf::Param(_));
-            require(is_static != (shape.rows == Rows::Batch), "only parameters, and all of them, are static")
+            let rule = "only parameters and noise of an update, and all of them, are static";
+            require(leaf.is_static() != (shape.rows == Rows::Batch), rule)
         }
         Op::Constant(index) => {
             let constant = graph.constants.get(*index).ok_or("there is no such constant")?;

@@ -82,10 +82,10 @@ struct Part {
 /// When an operation has no derivative here.
 fn differentiate(graph: &mut Graph, seeds: &[(NodeId, NodeId)]) -> Result<Vec<Option<NodeId>>> {
     let count = graph.len();
-    // Whether a node depends on a leaf.
+    // Whether a node depends on a leaf that is not noise.
     let mut varies = vec![false; count];
     for id in graph.ids() {
-        varies[id.index()] = matches!(graph[id].op, Op::Leaf(_))
+        varies[id.index()] = matches!(graph[id].op, Op::Leaf(leaf) if !leaf.is_noise())
             || graph[id].op.operands().iter().any(|operand| varies[operand.index()]);
     }
     let mut reverse = Reverse { parts: (0..count).map(|_| Vec::new()).collect(), varies, graph };

@@ -60,7 +60,8 @@ fn with_replaced(graph: &Graph, replaced: HashMap<NodeId, NodeId>) -> Graph {
 pub(crate) fn free_of_state(graph: &Graph) -> Vec<bool> {
     let mut is_free: Vec<bool> = Vec::with_capacity(graph.len());
     for id in graph.ids() {
-        let is_state = matches!(graph[id].op, Op::Leaf(Leaf::State(_)));
+        // Noise of a step has a row for each sequence, where the hoisted values of the first layer have one for each token.
+        let is_state = matches!(graph[id].op, Op::Leaf(Leaf::State(_) | Leaf::Noise(_)));
         is_free.push(!is_state && graph[id].op.operands().iter().all(|operand| is_free[operand.index()]));
     }
     is_free

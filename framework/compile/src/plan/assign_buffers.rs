@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use hatchery_plugin::{Declaration, Start, StateSpec};
+
 use crate::{
     error::{Result, Unsupported},
     id::{BufferId, NodeId, ParamId},
@@ -13,7 +15,8 @@ use crate::{
     plan::{
         assign_phase::{Assignment, PhaseValues, Views, assign, view_of},
         builder::PlanBuilder,
-        layer::{Gather, GatherGradient, Input, StateBuffers},
+        layer::{Gather, GatherGradient, InitialState, Input, StateBuffers},
+        noise::{self, NoiseMemory},
         phases::{Phases, base},
         schedule::{BufferKind, View},
     },
@@ -27,9 +30,12 @@ pub(crate) const MAX_BLOCK_ACCUMULATORS: usize = 1 << 18;
 pub(crate) struct CellContext<'a> {
     /// The rows of a table: one for each token, and one for none.
     pub(crate) tokens: usize,
-    pub(crate) output_width: usize,
-    /// Width and first value of each state vector.
-    pub(crate) states: &'a [(usize, f64)],
+    /// What the cell declares.
+    pub(crate) declared: &'a Declaration,
+    /// The first of its parameters.
+    pub(crate) first_param: usize,
+    /// The vectors of its state that are added to what is minimized, each with its weight.
+    pub(crate) penalties: &'a [(String, f64)],
     pub(crate) input: Input,
 }
 
@@ -56,6 +62,7 @@ pub(crate) struct CellBuffers {
     pub(crate) one_hot: Option<Vec<OneHotProduct>>,
     pub(crate) gathers: Vec<Gather>,
     pub(crate) states: Vec<StateBuffers>,
+    pub(crate) noise: Vec<NoiseMemory>,
     pub(crate) output: View,
     pub(crate) output_width: usize,
     pub(crate) output_gradient: BufferId,
@@ -74,19 +81,21 @@ pub(crate) fn assign_buffers(
     let mut assigner = Assigner::new(module, context, plan);
     assigner.hoisted_forward();
     assigner.states();
+    assigner.noise();
     assigner.gathers()?;
     let output = assigner.step_forward()?;
     let output_gradient = assigner.step_backward();
     assigner.gather_gradients()?;
     assigner.hoisted_backward();
-    let Assigner { hoisted, step, one_hot, gathers, states, accumulates_by_block, .. } = assigner;
-    let output_width = context.output_width;
+    let Assigner { hoisted, step, one_hot, gathers, states, noise, accumulates_by_block, .. } = assigner;
+    let output_width = context.declared.outputs;
     Ok(CellBuffers {
         hoisted,
         step,
         one_hot,
         gathers,
         states,
+        noise,
         output,
         output_width,
         output_gradient,
@@ -106,6 +115,7 @@ struct Assigner<'a> {
     one_hot: Option<Vec<OneHotProduct>>,
     gathers: Vec<Gather>,
     states: Vec<StateBuffers>,
+    noise: Vec<NoiseMemory>,
     accumulates_by_block: bool,
 }
 
@@ -132,6 +142,7 @@ impl<'a> Assigner<'a> {
             step: GraphBuffers::default(),
             gathers: Vec::new(),
             states: Vec::new(),
+            noise: Vec::new(),
         }
     }
 
@@ -185,11 +196,36 @@ impl<'a> Assigner<'a> {
     }
 
     fn states(&mut self) {
-        for (index, &(width, start)) in self.context.states.iter().enumerate() {
+        let context = self.context;
+        for (index, spec) in context.declared.state.iter().enumerate() {
+            let width = spec.width;
             let value = self.plan.buffer(width, BufferKind::State);
             let gradient = self.plan.buffer(width, BufferKind::Carry);
-            self.states.push(StateBuffers { value, gradient, width, start });
+            let start = self.start(spec);
+            let penalty =
+                context.penalties.iter().find(|(name, _)| spec.name == *name).map_or(0.0, |(_, weight)| *weight);
+            self.states.push(StateBuffers { value, gradient, width, start, penalty });
             place_leaf(self.step_phases.graph, Leaf::State(index), View::whole(value), &mut self.step.views);
+        }
+    }
+
+    fn start(&mut self, StateSpec { width, start, .. }: &StateSpec) -> InitialState {
+        match start {
+            Start::Constant(value) => InitialState::Constant(*value),
+            Start::Param(name) => {
+                let params = &self.context.declared.params;
+                let number = params.iter().position(|spec| spec.name == *name).unwrap_or_default();
+                let param = ParamId::new(self.context.first_param + number);
+                let at = self.plan.params[param.index()];
+                InitialState::Param { param, at, accumulator: self.plan.accumulators.allocate_step(*width) }
+            }
+        }
+    }
+
+    fn noise(&mut self) {
+        self.noise = noise::allocate(self.context.declared, self.plan);
+        for (leaf, view) in noise::views(&self.noise) {
+            place_leaf(self.step_phases.graph, leaf, view, &mut self.step.views);
         }
     }
 
@@ -219,7 +255,8 @@ impl<'a> Assigner<'a> {
         let mut results: Vec<(NodeId, View)> =
             states.map(|(index, state)| (self.step_phases.outputs[1 + index], View::next(state.value))).collect();
         // An output that is computed nowhere is a constant, and copied.
-        let constant = is_constant(graph, output).then(|| self.plan.view(self.context.output_width, BufferKind::Tape));
+        let constant =
+            is_constant(graph, output).then(|| self.plan.view(self.context.declared.outputs, BufferKind::Tape));
         results.extend(constant.map(|view| (output, view)));
         let values = PhaseValues {
             graph,
@@ -237,7 +274,7 @@ impl<'a> Assigner<'a> {
     /// Returns the buffer of the output's gradient.
     fn step_backward(&mut self) -> BufferId {
         let graph = self.step_phases.graph;
-        let output_gradient = self.plan.buffer(self.context.output_width, BufferKind::Tape);
+        let output_gradient = self.plan.buffer(self.context.declared.outputs, BufferKind::Tape);
         place_leaf(graph, Leaf::OutputGradient, View::whole(output_gradient), &mut self.step.views);
         let mut results = Vec::new();
         for (index, state) in self.states.iter().enumerate() {

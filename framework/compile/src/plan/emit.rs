@@ -7,7 +7,8 @@ use crate::{
         assign_buffers::{CellBuffers, GraphBuffers, OneHotProduct},
         builder::PlanBuilder,
         emit_phase::emit as emit_phase,
-        layer::{Gather, OneHotTable, Phase},
+        layer::{Gather, InitialState, OneHotTable, Phase, StateBuffers},
+        noise,
         parameter_program::ParameterPlanner,
         parameters::Location,
         reductions::{self, Reduction},
@@ -31,14 +32,17 @@ pub(crate) fn emit(module: &Module, buffers: &CellBuffers, is_tokens: bool, plan
     let params = plan.params.clone();
     let mut step = Phase::default();
     let mut planner = ParameterPlanner::new(&module.step, &params);
+    noise::define(&buffers.noise, &module.step, &mut planner);
     step.forward = emit_phase(&module.step, &buffers.step.forward, &buffers.step.views, &mut planner, plan)?;
     let mut gathers = buffers.gathers.clone();
     fold_gathers(&mut gathers, &mut step.forward, plan);
     step.backward = emit_phase(&module.step, &buffers.step.backward, &buffers.step.views, &mut planner, plan)?;
     step.reductions = sums(planner, &module.step, &buffers.step, buffers.accumulates_by_block, plan)?;
+    step.reductions.extend(buffers.states.iter().filter_map(|state| start_gradient(state, plan)));
 
     let mut hoisted = Phase::default();
     let mut planner = ParameterPlanner::new(&module.hoisted, &params);
+    noise::define(&buffers.noise, &module.hoisted, &mut planner);
     let views = &buffers.hoisted.views;
     hoisted.forward = emit_phase(&module.hoisted, &buffers.hoisted.forward, views, &mut planner, plan)?;
     hoisted.backward = emit_phase(&module.hoisted, &buffers.hoisted.backward, views, &mut planner, plan)?;
@@ -63,6 +67,13 @@ fn sums(
     let (program, known) = planner.finish();
     plan.prologue.extend(program);
     reductions::plan(graph, buffers, by_block, known, plan)
+}
+
+/// The gradient of a state's start, if that is learned.
+fn start_gradient(state: &StateBuffers, plan: &mut PlanBuilder) -> Option<Reduction> {
+    let InitialState::Param { param, accumulator, .. } = state.start else { return None };
+    let (to, add) = plan.gradients.contribute(param);
+    Some(Reduction::Sum { accumulator, to, add })
 }
 
 /// Lets products begin with rows of a table where copies of these rows are read by nothing else.

@@ -1,10 +1,11 @@
 //! A compiled cell: the schedules of its phases, and where its states, tables and gradients lie.
 
 use crate::{
-    id::BufferId,
+    id::{BufferId, ParamId},
     plan::{
         assign_buffers::CellBuffers,
         emit::Emitted,
+        noise::NoiseMemory,
         parameters::Location,
         reductions::Reduction,
         schedule::{Schedule, View},
@@ -60,7 +61,18 @@ pub(crate) struct StateBuffers {
     /// The gradient that is passed from a time step to the one before.
     pub(crate) gradient: BufferId,
     pub(crate) width: usize,
-    pub(crate) start: f64,
+    pub(crate) start: InitialState,
+    /// What is minimized has the sum of its elements times this.
+    pub(crate) penalty: f64,
+}
+
+/// The value of a state vector before the first time step.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum InitialState {
+    /// The same for every element.
+    Constant(f64),
+    /// A row that is learned. Each shard sums its gradient in an accumulator of time steps.
+    Param { param: ParamId, at: Location, accumulator: usize },
 }
 
 /// A compiled cell.
@@ -78,6 +90,7 @@ pub(crate) struct Layer {
     pub(crate) tables: Vec<OneHotTable>,
     pub(crate) gathers: Vec<Gather>,
     pub(crate) states: Vec<StateBuffers>,
+    pub(crate) noise: Vec<NoiseMemory>,
     pub(crate) output: View,
     pub(crate) output_width: usize,
     pub(crate) output_gradient: BufferId,
@@ -87,7 +100,7 @@ pub(crate) struct Layer {
 
 impl Layer {
     pub(crate) fn new(prefix: &str, state_names: Vec<String>, buffers: CellBuffers, emitted: Emitted) -> Self {
-        let CellBuffers { states, output, output_width, output_gradient, accumulates_by_block, .. } = buffers;
+        let CellBuffers { states, noise, output, output_width, output_gradient, accumulates_by_block, .. } = buffers;
         let Emitted { hoisted, step, tables, gathers } = emitted;
         let widest = states.iter().map(|state| state.width).max().unwrap_or(0);
         let pieces = split(&step.forward, &step.backward, &gathers, widest);
@@ -100,6 +113,7 @@ impl Layer {
             tables,
             gathers,
             states,
+            noise,
             output,
             output_width,
             output_gradient,

@@ -12,6 +12,7 @@ pub(crate) mod head;
 pub(crate) mod layer;
 pub(crate) mod listing;
 pub(crate) mod model;
+pub(crate) mod noise;
 pub(crate) mod parameter_program;
 pub(crate) mod parameters;
 pub(crate) mod phases;

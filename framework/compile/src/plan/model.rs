@@ -1,6 +1,6 @@
 //! The execution plan of a whole model: schedules, buffers, parameter programs and accumulators.
 
-use hatchery_plugin::burn::tensor::DType;
+use hatchery_plugin::{Declaration, burn::tensor::DType};
 
 use crate::{
     driver::{Observer, compile_cell},
@@ -8,7 +8,7 @@ use crate::{
     id::{BufferId, ParamId},
     ir::lower::record::{CellSource, lower_clippers},
     ir::verify::verify,
-    model::Description,
+    model::{Description, LayerDescription},
     passes::fuse::fuse,
     plan::{
         assign_buffers::CellContext,
@@ -25,8 +25,6 @@ use crate::{
 /// What compiling returns: everything that does not change afterwards.
 pub(crate) struct ExecutionPlan {
     pub(crate) vocabulary: usize,
-    /// The probability with which training sets an output to zero.
-    pub(crate) dropout: f64,
     pub(crate) params: Vec<(String, Location)>,
     pub(crate) gradients: Vec<Location>,
     /// The gradients after the clippers.
@@ -58,6 +56,8 @@ pub(crate) struct ExecutionPlan {
 /// The buffers of a layer's dropout.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Dropout {
+    /// The probability with which training sets an output to zero.
+    pub(crate) probability: f64,
     pub(crate) mask: BufferId,
     /// The output times the mask.
     pub(crate) masked: BufferId,
@@ -74,10 +74,11 @@ impl ExecutionPlan {
         panel: usize,
         observe: Observer<'_>,
     ) -> Result<Self> {
-        let shapes = parameter_shapes(description)?;
+        let declared = declarations(description)?;
+        let shapes = parameter_shapes(description, &declared);
         let mut plan = PlanBuilder::new(&shapes);
         let input = first_input(description, &mut plan);
-        let (layers, dropouts, output) = layers(description, dtype, input, &mut plan, observe)?;
+        let (layers, dropouts, output) = layers((description, &declared), dtype, input, &mut plan, observe)?;
         let params = [2, 1].map(|from_end| ParamId::new(shapes.len() - from_end));
         let Some(width) = layers.last().map(|layer| layer.output_width) else {
             return Err(Unsupported::new("a model without a cell"));
@@ -97,7 +98,6 @@ impl ExecutionPlan {
         let names = shapes.into_iter().map(|(name, _)| name);
         Ok(Self {
             vocabulary: description.vocabulary,
-            dropout: description.dropout,
             params: names.zip(plan.params.iter().copied()).collect(),
             gradients: plan.gradients.into_locations(),
             clipped,
@@ -120,19 +120,31 @@ impl ExecutionPlan {
     }
 }
 
+/// What the cells declare.
+fn declarations(description: &Description<'_>) -> Result<Vec<Declaration>> {
+    let mut inputs = description.embedding.unwrap_or(description.vocabulary);
+    let mut all = Vec::new();
+    for layer in &description.layers {
+        let declared = layer.cell.declare(inputs)?;
+        inputs = declared.outputs;
+        all.push(declared);
+    }
+    Ok(all)
+}
+
 /// Names and shapes of all parameters: the embedding, if there is one, those of the cells, the head's.
-fn parameter_shapes(description: &Description<'_>) -> Result<Vec<(String, [usize; 2])>> {
+fn parameter_shapes(description: &Description<'_>, declared: &[Declaration]) -> Vec<(String, [usize; 2])> {
     let vocabulary = description.vocabulary;
     let embedding = description.embedding.map(|width| ("embedding".to_owned(), [vocabulary, width]));
     let mut shapes: Vec<(String, [usize; 2])> = embedding.into_iter().collect();
-    let mut inputs = description.embedding.unwrap_or(vocabulary);
-    for (cell, prefix) in &description.layers {
-        shapes.extend(cell.params(inputs)?.into_iter().map(|spec| (format!("{prefix}{}", spec.name), spec.shape)));
-        inputs = cell.outputs();
+    for (layer, declared) in description.layers.iter().zip(declared) {
+        let prefix = &layer.prefix;
+        shapes.extend(declared.params.iter().map(|spec| (format!("{prefix}{}", spec.name), spec.shape)));
     }
-    shapes.push(("head.wya".into(), [vocabulary, inputs]));
+    let outputs = declared.last().map_or(0, |declared| declared.outputs);
+    shapes.push(("head.wya".into(), [vocabulary, outputs]));
     shapes.push(("head.by".into(), [1, vocabulary]));
-    Ok(shapes)
+    shapes
 }
 
 fn first_input(description: &Description<'_>, plan: &mut PlanBuilder) -> Input {
@@ -149,7 +161,7 @@ fn first_input(description: &Description<'_>, plan: &mut PlanBuilder) -> Input {
 type Layers = (Vec<Layer>, Vec<Option<Dropout>>, (View, View));
 
 fn layers(
-    description: &Description<'_>,
+    (description, declared): (&Description<'_>, &[Declaration]),
     dtype: DType,
     mut input: Input,
     plan: &mut PlanBuilder,
@@ -159,22 +171,20 @@ fn layers(
     let mut dropouts = Vec::new();
     let mut first_param = usize::from(description.embedding.is_some());
     let mut inputs = description.embedding.unwrap_or(description.vocabulary);
-    for (index, (cell, prefix)) in description.layers.iter().enumerate() {
-        let states: Vec<(usize, f64)> = cell.state().iter().map(|spec| (spec.width, spec.start)).collect();
+    for (LayerDescription { cell, prefix, dropout, penalties }, declared) in description.layers.iter().zip(declared) {
         let source = CellSource { cell: *cell, inputs, first_param, dtype };
-        let output_width = cell.outputs();
-        let context = CellContext { tokens: description.vocabulary + 1, output_width, states: &states, input };
+        let tokens = description.vocabulary + 1;
+        let context = CellContext { tokens, declared, first_param, penalties, input };
         let layer = compile_cell((&source, prefix), &context, plan, observe)?;
-        let is_last = index + 1 == description.layers.len();
-        let drops = description.dropout > 0.0 && (description.dropout_last || !is_last);
-        let dropout = drops.then(|| Dropout {
-            mask: plan.buffer(output_width, BufferKind::Tape),
-            masked: plan.buffer(output_width, BufferKind::Tape),
+        let dropout = (*dropout > 0.0).then(|| Dropout {
+            probability: *dropout,
+            mask: plan.buffer(declared.outputs, BufferKind::Tape),
+            masked: plan.buffer(declared.outputs, BufferKind::Tape),
         });
         let view = dropout.map_or(layer.output, |dropout| View::whole(dropout.masked));
         input = Input::Below { view, gradient: View::whole(layer.output_gradient) };
-        first_param += cell.params(inputs)?.len();
-        inputs = output_width;
+        first_param += declared.params.len();
+        inputs = declared.outputs;
         dropouts.push(dropout);
         layers.push(layer);
     }

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     error::{Result, Unsupported},
     kernels::{Float, InstructionSet, Kernels, Slots},
-    model::{BatchView, Description, NamedMatrix, Needs, Options, Products, Totals},
+    model::{BatchView, Description, NamedMatrix, Needs, Options, Products, Streams, Totals},
     plan::{
         cost::operations,
         layer::StateBuffers,
@@ -50,6 +50,8 @@ pub(super) struct CompiledModel<T: Float> {
     /// Of the last update.
     threads: usize,
     is_trained: bool,
+    /// Whether the noise of the last update lies in parameter memory, and not its expectation.
+    pub(super) has_drawn_noise: bool,
     /// The states in which the last batches of training and of evaluation ended, and that of generation.
     trained: Option<Vec<Vec<T>>>,
     evaluated: Option<Vec<Vec<T>>>,
@@ -86,6 +88,7 @@ impl<T: Float> CompiledModel<T> {
             operations: 0,
             threads: 1,
             is_trained: false,
+            has_drawn_noise: true,
             trained: None,
             evaluated: None,
             generated: Vec::new(),
@@ -121,8 +124,8 @@ impl<T: Float> CompiledModel<T> {
     /// An update on a batch that is prepared.
     fn update(&mut self, batch: &BatchView<'_>, shards: &[Shard], rate: f64) {
         let before = self.trained.take();
-        self.set_initial_state(before.as_deref(), batch, shards);
-        let totals = self.run_shards(shards, batch, Mode::Train);
+        let starts = self.set_initial_state(before.as_deref(), batch, shards);
+        let totals = self.run_shards(shards, batch, Mode::Train { starts });
         self.trained = Some(self.final_state(shards, before));
         self.losses.push(totals.nats);
         let counted = Steps::counted(batch);
@@ -170,9 +173,11 @@ impl<T: Float> CompiledModel<T> {
 }
 
 impl<T: Float> Executable for CompiledModel<T> {
-    fn train(&mut self, batch: &BatchView<'_>, uniform: &mut dyn FnMut() -> f64, rate: f64) {
+    fn train(&mut self, batch: &BatchView<'_>, streams: &dyn Streams, rate: f64) {
+        self.set_update_noise(Some(streams));
         let shards = self.prepare(batch);
-        self.draw_masks(&shards, uniform);
+        self.draw_masks(&shards, streams);
+        self.set_noise_of_rows(&shards, Some(streams));
         match self.pool.clone() {
             // From here on within the pool: leaving and entering it again would wait for threads to wake up.
             Some(pool) if shards.len() > 1 => pool.install(|| self.update(batch, &shards, rate)),
@@ -209,7 +214,9 @@ impl<T: Float> Executable for CompiledModel<T> {
 
     fn evaluate(&mut self, batch: &BatchView<'_>) -> Totals {
         let before = self.evaluated.take();
+        self.set_update_noise(None);
         let shards = self.prepare(batch);
+        self.set_noise_of_rows(&shards, None);
         self.set_initial_state(before.as_deref(), batch, &shards);
         let totals = self.run_shards(&shards, batch, Mode::Evaluate);
         self.evaluated = Some(self.final_state(&shards, before));
@@ -219,7 +226,7 @@ impl<T: Float> Executable for CompiledModel<T> {
     fn begin(&mut self, rows: usize) {
         self.generated_rows = rows;
         let states = self.states();
-        self.generated = states.map(|(_, state)| vec![T::from_f64(state.start); rows * state.width]).collect();
+        self.generated = states.map(|(_, state)| self.start_row(state).repeat(rows)).collect();
     }
 
     fn advance(&mut self, tokens: &[u32]) -> Vec<f64> {
@@ -235,7 +242,9 @@ impl<T: Float> Executable for CompiledModel<T> {
             continues: true,
             divisor: 1.0,
         };
+        self.set_update_noise(None);
         let shards = self.prepare(&batch);
+        self.set_noise_of_rows(&shards, None);
         let state = std::mem::take(&mut self.generated);
         self.set_initial_state(Some(&state), &batch, &shards);
         self.run_shards(&shards, &batch, Mode::Generate);

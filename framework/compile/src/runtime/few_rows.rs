@@ -23,8 +23,8 @@ const LEAST: usize = 32;
 
 /// Whether a batch of one shard runs in pieces.
 pub(super) fn runs_in_pieces(plan: &ExecutionPlan, rows: usize, steps: usize) -> bool {
-    let is_split = plan.layers.iter().all(|layer| !layer.pieces.is_empty());
-    is_split && steps >= CHUNKS * LEAST && is_large(plan, rows * steps)
+    let is_split = |layer: &Layer| !layer.pieces.is_empty() && layer.states.iter().all(|state| state.penalty == 0.0);
+    plan.layers.iter().all(is_split) && steps >= CHUNKS * LEAST && is_large(plan, rows * steps)
 }
 
 /// The shards for accumulators of a shard that runs in pieces: one for each piece of the time.
@@ -63,7 +63,7 @@ struct Pieces<'a, T: Float> {
 /// The methods share the contract of [`ShardRunner`].
 impl<T: Float> Pieces<'_, T> {
     unsafe fn run(&self, workspaces: &mut [Workspace<T>]) -> Totals {
-        let is_training = self.pass.mode == Mode::Train;
+        let is_training = self.pass.mode.is_training();
         let mut totals = Totals::default();
         // SAFETY: see the contract of the type.
         unsafe {
@@ -80,6 +80,9 @@ impl<T: Float> Pieces<'_, T> {
                 for (index, layer) in self.runner.plan.layers.iter().enumerate().rev() {
                     self.backward(index, layer, workspaces);
                 }
+            }
+            if let Mode::Train { starts: true } = self.pass.mode {
+                self.runner.add_start_gradients();
             }
         }
         totals

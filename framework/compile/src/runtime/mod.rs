@@ -5,6 +5,7 @@ mod clock;
 mod executable;
 mod few_rows;
 mod gradients;
+mod noise;
 pub(crate) mod optimizer;
 mod parameter_program;
 mod prepare;
@@ -15,17 +16,16 @@ use executable::CompiledModel;
 
 use crate::{
     error::Unsupported,
-    model::{BatchView, Description, Dtype, NamedMatrix, Needs, Options, Products, Totals},
+    model::{BatchView, Description, Dtype, NamedMatrix, Needs, Options, Products, Streams, Totals},
 };
 
 /// A compiled model, whatever its dtype. Values are passed in 64 bits, which hold those of 32 bits exactly.
 pub trait Executable: Send {
-    /// One update: forward, loss, backward, clip, optimizer. Dropout masks are drawn from `uniform`, layer by layer in the
-    /// order `[step, row, unit]`.
+    /// One update: forward, loss, backward, clip, optimizer.
     ///
     /// # Panics
     /// When the slices of the batch are not as long as it has entries, or have an entry beyond the vocabulary.
-    fn train(&mut self, batch: &BatchView<'_>, uniform: &mut dyn FnMut() -> f64, rate: f64);
+    fn train(&mut self, batch: &BatchView<'_>, streams: &dyn Streams, rate: f64);
     /// The cross-entropy of every update since the last call, summed over the counted predictions, in nats.
     fn losses(&mut self) -> Vec<f64>;
     /// The cost of the products of all updates so far.

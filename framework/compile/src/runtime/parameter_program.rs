@@ -58,7 +58,8 @@ impl<T: Float> Runner<'_, T> {
         unsafe {
             let source = |at: &Location| MatrixRef {
                 row_stride: if at.rows == 1 { 0 } else { at.row_stride },
-                column_stride: usize::from(at.columns > 1 || columns == 1),
+                // A column that is read as one row is not broadcast.
+                column_stride: usize::from(at.columns > 1 || columns == 1 || (is_flat && at.len() > 1)),
                 ..self.read(at)
             };
             let sources = std::array::from_fn(|index| source(&from[index.min(from.len() - 1)]));

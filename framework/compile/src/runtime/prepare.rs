@@ -11,9 +11,9 @@ use super::{
 };
 use crate::{
     kernels::{Dims, Float, Kernels, MatrixMut, MatrixRef, Transpose},
-    model::BatchView,
+    model::{BatchView, Streams},
     plan::{
-        layer::{Input, OneHotTable},
+        layer::{InitialState, Input, OneHotTable, StateBuffers},
         model::ExecutionPlan,
         parameters::Location,
         schedule::Weight,
@@ -91,16 +91,17 @@ impl<T: Float> CompiledModel<T> {
     }
 
     /// Draws the dropout masks of a batch.
-    pub(super) fn draw_masks(&mut self, shards: &[Shard], uniform: &mut dyn FnMut() -> f64) {
-        let keep = 1.0 - self.plan.dropout;
-        let scale = T::from_f64(1.0 / keep);
+    pub(super) fn draw_masks(&mut self, shards: &[Shard], streams: &dyn Streams) {
+        let mut stream = streams.dropout();
         for dropout in self.plan.dropouts.iter().flatten() {
+            let keep = 1.0 - dropout.probability;
+            let scale = T::from_f64(1.0 / keep);
             let (base, width) = (self.buffers.base(dropout.mask), self.plan.buffers[dropout.mask.index()].width);
             for step in 0..shards[0].steps {
                 for shard in shards {
                     let start = base + (shard.first_row * shard.steps + step * shard.rows) * width;
                     for value in &mut self.buffers.work[start..start + shard.rows * width] {
-                        *value = if uniform() < keep { scale } else { T::default() };
+                        *value = if stream.uniform() < keep { scale } else { T::default() };
                     }
                 }
             }
@@ -108,19 +109,38 @@ impl<T: Float> CompiledModel<T> {
     }
 
     /// Writes the state with which a batch begins to where the first step reads it: `before`, if the batch continues it.
-    pub(super) fn set_initial_state(&mut self, before: Option<&[Vec<T>]>, batch: &BatchView<'_>, shards: &[Shard]) {
+    /// Returns whether it is the starting state.
+    pub(super) fn set_initial_state(
+        &mut self,
+        before: Option<&[Vec<T>]>,
+        batch: &BatchView<'_>,
+        shards: &[Shard],
+    ) -> bool {
         let states = self.plan.layers.iter().flat_map(|layer| &layer.states);
-        for (index, state) in states.enumerate() {
+        let fits = |before: &&[Vec<T>]| {
+            batch.continues && before.iter().zip(states.clone()).all(|(b, state)| b.len() == batch.rows * state.width)
+        };
+        let before = before.filter(fits);
+        for (index, state) in states.clone().enumerate() {
             let before = before.map(|before| &before[index]);
-            let before = before.filter(|before| batch.continues && before.len() == batch.rows * state.width);
+            let row = self.start_row(state);
             for shard in shards {
                 let start = self.buffers.base(state.value) + shard.first_row * (shard.steps + 1) * state.width;
                 let to = &mut self.buffers.work[start..start + shard.rows * state.width];
                 match before {
                     Some(before) => to.copy_from_slice(&before[shard.first_row * state.width..][..to.len()]),
-                    None => to.fill(T::from_f64(state.start)),
+                    None => to.chunks_exact_mut(state.width).for_each(|to| to.copy_from_slice(&row)),
                 }
             }
+        }
+        before.is_none()
+    }
+
+    /// The row with which a state vector starts.
+    pub(super) fn start_row(&self, state: &StateBuffers) -> Vec<T> {
+        match state.start {
+            InitialState::Constant(value) => vec![T::from_f64(value); state.width],
+            InitialState::Param { at, .. } => self.buffers.parameters[at.offset..at.offset + state.width].to_vec(),
         }
     }
 

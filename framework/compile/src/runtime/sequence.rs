@@ -11,7 +11,7 @@ use crate::{
     model::{BatchView, Totals},
     plan::{
         fused_kernel::Opcode,
-        layer::{GatherGradient, Layer},
+        layer::{GatherGradient, InitialState, Layer},
         model::Dropout,
         reductions::Reduction,
         schedule::View,
@@ -24,9 +24,18 @@ const PREFETCH_ROWS: usize = 5;
 /// What a sequence is run for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
-    Train,
+    /// `starts` says whether the sequences begin with the starting state.
+    Train {
+        starts: bool,
+    },
     Evaluate,
     Generate,
+}
+
+impl Mode {
+    pub(super) fn is_training(self) -> bool {
+        matches!(self, Self::Train { .. })
+    }
 }
 
 /// A run over a batch.
@@ -44,14 +53,15 @@ impl<T: Float> ShardRunner<'_, T> {
     pub(super) unsafe fn sequence(&self, workspace: &mut Workspace<T>, pass: Pass<'_>) -> Totals {
         // SAFETY: see the contract of the type.
         unsafe {
-            if pass.mode != Mode::Train {
-                return self.forward(workspace, pass);
-            }
+            let Mode::Train { starts } = pass.mode else { return self.forward(workspace, pass) };
             let accumulators = self.plan.accumulators;
             let count = if self.is_one_block(pass.batch) { accumulators.step } else { accumulators.len() };
             std::slice::from_raw_parts_mut(self.accumulators(), count).fill(T::default());
             let totals = self.forward(workspace, pass);
             self.backward(workspace, pass.batch);
+            if starts {
+                self.add_start_gradients();
+            }
             totals
         }
     }
@@ -113,6 +123,7 @@ impl<T: Float> ShardRunner<'_, T> {
                     self.bind(&layer.step.backward, workspace);
                     for step in (block.first..block.end).rev() {
                         let next = step.checked_sub(1).filter(|_| rows >= PREFETCH_ROWS);
+                        self.add_penalties(layer, batch, step);
                         self.run_step(&layer.step.backward, workspace, TimeStep { step, next, tokens: &[] }, rows);
                     }
                     if index > 0 {
@@ -126,13 +137,44 @@ impl<T: Float> ShardRunner<'_, T> {
         }
     }
 
+    /// Adds the gradients of penalties to those of the state after a time step.
+    unsafe fn add_penalties(&self, layer: &Layer, batch: &BatchView<'_>, step: usize) {
+        for state in layer.states.iter().filter(|state| state.penalty != 0.0) {
+            let weight = state.penalty / batch.divisor;
+            let counted = &batch.counted[step * batch.rows + self.shard.first_row..][..self.shard.rows];
+            // SAFETY: see the contract of the type.
+            let gradients = unsafe {
+                let from = self.at(View::next(state.gradient), step);
+                std::slice::from_raw_parts_mut(from, self.shard.rows * state.width)
+            };
+            for (gradients, _) in gradients.chunks_exact_mut(state.width).zip(counted).filter(|(_, counted)| **counted)
+            {
+                gradients.iter_mut().for_each(|gradient| *gradient = T::from_f64(gradient.to_f64() + weight));
+            }
+        }
+    }
+
+    /// Sums the gradients of starting states that are learned.
+    pub(super) unsafe fn add_start_gradients(&self) {
+        for state in self.plan.layers.iter().flat_map(|layer| &layer.states) {
+            let InitialState::Param { accumulator, .. } = state.start else { continue };
+            // SAFETY: see the contract of the type.
+            unsafe {
+                let target = MatrixMut::row(self.accumulators().add(accumulator));
+                let dims = Dims { rows: self.shard.rows, columns: state.width };
+                let from = self.read(View::whole(state.gradient), 0);
+                (self.kernels.execute)(Opcode::AddRows, dims, target, [from; 3]);
+            }
+        }
+    }
+
     /// The output of a layer with dropout as the next layer reads it: in training masked, otherwise copied.
     pub(super) unsafe fn drop_out(&self, index: usize, steps: Steps, mode: Mode) {
-        let Some(Dropout { mask, masked }) = self.plan.dropouts[index] else { return };
+        let Some(Dropout { mask, masked, .. }) = self.plan.dropouts[index] else { return };
         let layer = &self.plan.layers[index];
         // SAFETY: see the contract of the type.
         unsafe {
-            if mode == Mode::Train {
+            if mode.is_training() {
                 self.multiply_elements(View::whole(masked), [layer.output, View::whole(mask)], steps);
                 return;
             }
@@ -196,7 +238,7 @@ impl<T: Float> ShardRunner<'_, T> {
                 return Totals::default();
             }
             let totals = self.loss(counted, pass);
-            if pass.mode == Mode::Train {
+            if pass.mode.is_training() {
                 self.head_backward(block, counted, pass.batch);
             }
             totals
@@ -220,7 +262,7 @@ impl<T: Float> ShardRunner<'_, T> {
                     targets: &batch.targets[here.clone()],
                     counted: &batch.counted[here],
                     divisor: batch.divisor,
-                    gradient: pass.mode == Mode::Train,
+                    gradient: pass.mode.is_training(),
                 });
             }
         }

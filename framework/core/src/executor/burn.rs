@@ -10,6 +10,8 @@ use hatchery_plugin::{Gradients, Matrices, Params, State, Token, host::HostClipp
 
 use super::{
     Executor, Totals,
+    layer::{LayerRun, Noise, Place, start, within},
+    loss_mask::LossMask,
     optimizer::{Saved, Update, optimizer},
     parameter,
 };
@@ -19,7 +21,7 @@ use crate::{
     error::{Error, Result},
     experiment::{Experiment, OnNonfinite},
     model::{EMBEDDING, HEAD_BIAS, HEAD_WEIGHTS, Model},
-    random::Stream,
+    random::{Stream, Streams},
     tensors::NamedTensor,
     tensors::{data, failed, named},
 };
@@ -90,17 +92,16 @@ impl BurnExecutor {
         }
     }
 
-    /// The starting state of all layers.
-    fn start(&self, rows: usize) -> State {
-        let start = |width, value| Tensor::full([rows, width], value, (&self.device, self.dtype));
-        self.model.state().into_iter().map(|spec| (spec.name, start(spec.width, spec.start))).collect()
+    fn place(&self, is_tracked: bool) -> Place {
+        Place { device: self.device.clone(), dtype: self.dtype, is_tracked }
     }
 
     /// The initial state of a batch: the final state of the batch before, or the starting state.
-    fn initial_state(&self, before: Option<State>, batch: &Batch) -> State {
+    fn initial_state(&self, before: Option<State>, params: &Params, batch: &Batch, is_tracked: bool) -> State {
         match before.filter(|state| batch.continues && rows(state) == Some(batch.rows)) {
+            Some(state) if is_tracked => state.map(|_, vector| vector.autodiff()),
             Some(state) => state,
-            None => self.start(batch.rows),
+            None => start(&self.model, params, batch.rows, &self.place(is_tracked)),
         }
     }
 
@@ -128,43 +129,51 @@ impl BurnExecutor {
     }
 
     // ANCHOR: forward
-    /// Runs all layers over time. Returns the last layer's outputs at the time steps in `wanted`, concatenated by rows,
-    /// and the state after the last time step.
+    /// Runs all layers over time. Returns the last layer's outputs at the time steps in `wanted`, concatenated by rows;
+    /// the state after the last time step; and the penalties at the wanted steps, if there are any.
     fn forward(
         &self,
         params: &Params,
         batch: (&[Token], usize),
         state: &State,
         wanted: &[usize],
-        mut dropout: Option<Stream>,
-    ) -> Result<(Tensor<2>, State)> {
+        streams: Option<&Streams>,
+    ) -> Result<(Tensor<2>, State, Option<Tensor<2>>)> {
         let (tokens, rows) = batch;
+        let place = self.place(streams.is_some());
+        let noise = streams.map_or(Noise::Expected, Noise::Drawn);
+        let mut dropout = streams.map(Streams::dropout);
         let mut sequence = self.inputs(params, tokens, rows);
         let mut ends = State::with_capacity(state.len());
-        for (index, layer) in self.model.layers.iter().enumerate() {
-            let own = within(params, &layer.prefix);
+        let mut penalties: Option<Tensor<2>> = None;
+        for layer in &self.model.layers {
+            let run = LayerRun::new(layer, params, noise, (sequence.len(), rows), &place)?;
             // ANCHOR: over-time
-            let mut carried = within(state, &layer.prefix);
-            for x in &mut sequence {
-                let (output, next) = layer.cell.step(&own, x.clone(), carried)?;
+            let (mut carried, mut costs) = (within(state, &layer.prefix), Vec::new());
+            for (step, x) in sequence.iter_mut().enumerate() {
+                let (output, next) = run.step(step, x.clone(), carried)?;
                 (*x, carried) = (output, next); // [rows, outputs]
+                costs.extend(run.penalty(&carried).filter(|_| wanted.contains(&step))); // [rows, 1]
             }
             // ANCHOR_END: over-time
+            if !costs.is_empty() {
+                let own = Tensor::cat(costs, 0); // [wanted × rows, 1]
+                penalties = Some(penalties.map_or(own.clone(), |sum| sum + own));
+            }
             for (name, vector) in carried {
                 ends.push(format!("{}{name}", layer.prefix), vector);
             }
-            if let Some(stream) = dropout.as_mut().filter(|_| self.model.drops(index)) {
-                self.drop_out(&mut sequence, stream);
+            if let Some(stream) = dropout.as_mut().filter(|_| layer.dropout > 0.0) {
+                self.drop_out(&mut sequence, 1.0 - layer.dropout, stream);
             }
         }
         let outputs = wanted.iter().map(|&step| sequence[step].clone()).collect();
-        Ok((Tensor::cat(outputs, 0), ends)) // [wanted × rows, outputs]
+        Ok((Tensor::cat(outputs, 0), ends, penalties)) // [wanted × rows, outputs]
     }
     // ANCHOR_END: forward
 
     /// Dropout: sets a share of the outputs to zero and scales the others up, so that the expectation is unchanged.
-    fn drop_out(&self, sequence: &mut [Tensor<2>], stream: &mut Stream) {
-        let keep = 1.0 - self.model.dropout;
+    fn drop_out(&self, sequence: &mut [Tensor<2>], keep: f64, stream: &mut Stream) {
         let [rows, width] = sequence[0].dims();
         // One upload for all steps: on a graphics card the latency of an upload outweighs its bytes.
         let shape = [sequence.len() * rows, width];
@@ -191,38 +200,40 @@ impl BurnExecutor {
         let logs = activation::log_softmax(logits, 1); // [counted rows, vocabulary]
         let picked = logs.gather(1, targets.unsqueeze_dim(1)); // [counted rows, 1]
         // ANCHOR_END: picked
-        let picked = match &counted.mask {
-            Some(mask) => {
-                let mask = TensorData::new(mask.clone(), [mask.len(), 1]);
-                let mask = Tensor::<2>::from_data(mask, (&self.device, self.dtype));
-                picked.clone() * if picked.is_autodiff() { mask.autodiff() } else { mask }
-            }
-            None => picked,
-        };
-        picked.sum().neg()
+        self.sum(picked, counted).neg()
     }
     // ANCHOR_END: cross-entropy
+
+    /// The sum over the rows that count: `[1]`. `values` is `[counted rows, 1]`.
+    fn sum(&self, values: Tensor<2>, counted: &LossMask) -> Tensor<1> {
+        let Some(mask) = &counted.mask else { return values.sum() };
+        let mask = TensorData::new(mask.clone(), [mask.len(), 1]);
+        let mask = Tensor::<2>::from_data(mask, (&self.device, self.dtype));
+        (values.clone() * if values.is_autodiff() { mask.autodiff() } else { mask }).sum()
+    }
 }
 
 // ANCHOR: train
 impl Executor for BurnExecutor {
-    fn train(&mut self, batch: &Batch, dropout: Stream, learning_rate: f64) -> Result<()> {
+    fn train(&mut self, batch: &Batch, streams: &Streams, learning_rate: f64) -> Result<()> {
         if self.undoable {
             self.before = Some((self.params.clone(), self.carried.clone()));
             self.optimizer.snapshot();
         }
         let tracked = self.params.clone().map(|_, matrix| matrix.autodiff().require_grad());
         let carried = self.carried.take();
-        let state = self.initial_state(carried, batch).map(|_, vector| vector.autodiff());
+        let state = self.initial_state(carried, &tracked, batch, true);
         let counted = LossMask::of(batch);
 
-        let (outputs, end) =
-            self.forward(&tracked, (&batch.inputs, batch.rows), &state, &counted.steps, Some(dropout))?;
+        let (outputs, end, penalties) =
+            self.forward(&tracked, (&batch.inputs, batch.rows), &state, &counted.steps, Some(streams))?;
         let nats = self.cross_entropy(Self::head(&tracked, outputs), &counted); // [1]
+
+        let minimized = penalties.map_or(nats.clone(), |penalties| nats.clone() + self.sum(penalties, &counted));
 
         // ANCHOR: backward
         // A product, because Burn 0.22 computes the gradient of a division by a scalar in f32.
-        let mut all = (nats.clone() * (1.0 / batch.divisor)).backward();
+        let mut all = (minimized * (1.0 / batch.divisor)).backward();
         let gradients: Gradients = tracked
             .iter()
             .map(|(name, matrix)| {
@@ -278,9 +289,10 @@ impl Executor for BurnExecutor {
 
     fn evaluate(&mut self, batch: &Batch) -> Result<Totals> {
         let evaluated = self.evaluated.take();
-        let state = self.initial_state(evaluated, batch);
+        let state = self.initial_state(evaluated, &self.params, batch, false);
         let counted = LossMask::of(batch);
-        let (outputs, end) = self.forward(&self.params, (&batch.inputs, batch.rows), &state, &counted.steps, None)?;
+        let (outputs, end, _) =
+            self.forward(&self.params, (&batch.inputs, batch.rows), &state, &counted.steps, None)?;
         self.evaluated = Some(end);
         let logits = Self::head(&self.params, outputs); // [counted rows, vocabulary]
         let guesses = logits.clone().argmax(1).try_into_data().map_err(failed)?;
@@ -295,11 +307,11 @@ impl Executor for BurnExecutor {
     }
 
     fn begin(&mut self, rows: usize) {
-        self.generated = self.start(rows);
+        self.generated = start(&self.model, &self.params, rows, &self.place(false));
     }
 
     fn advance(&mut self, tokens: &[Token]) -> Result<Vec<f64>> {
-        let (outputs, state) = self.forward(&self.params, (tokens, tokens.len()), &self.generated, &[0], None)?;
+        let (outputs, state, _) = self.forward(&self.params, (tokens, tokens.len()), &self.generated, &[0], None)?;
         self.generated = state;
         read(Self::head(&self.params, outputs))
     }
@@ -340,39 +352,11 @@ impl Executor for BurnExecutor {
     }
 }
 
-/// The loss mask of a batch.
-struct LossMask {
-    /// The time steps at which at least one row counts.
-    steps: Vec<usize>,
-    /// Targets of those steps: `[steps × rows]`.
-    targets: Vec<Token>,
-    /// 1 where a row counts and 0 where not; `None` when all count.
-    mask: Option<Vec<f64>>,
-}
-
-impl LossMask {
-    fn of(batch: &Batch) -> Self {
-        let rows = batch.rows;
-        let row = |step: usize| step * rows..(step + 1) * rows;
-        let steps: Vec<_> = (0..batch.steps).filter(|&step| batch.counted[row(step)].contains(&true)).collect();
-        let targets = steps.iter().flat_map(|&step| batch.targets[row(step)].iter().copied()).collect();
-        let counted: Vec<_> = steps.iter().flat_map(|&step| batch.counted[row(step)].iter().copied()).collect();
-        let mask =
-            counted.contains(&false).then(|| counted.iter().map(|&counts| f64::from(u8::from(counts))).collect());
-        Self { steps, targets, mask }
-    }
-}
-
 /// The identity with a row of zeros below it.
 fn identity(size: usize, device: &Device, dtype: DType) -> Tensor<2> {
     let mut values = vec![0.0; (size + 1) * size];
     (0..size).for_each(|index| values[index * size + index] = 1.0);
     Tensor::from_data(TensorData::new(values, [size + 1, size]), (device, dtype))
-}
-
-/// The matrices whose names begin with `prefix`, under their names without it.
-fn within(matrices: &Matrices, prefix: &str) -> Matrices {
-    matrices.iter().filter_map(|(name, matrix)| Some((name.strip_prefix(prefix)?.to_owned(), matrix.clone()))).collect()
 }
 
 /// The number of sequences of a state.

@@ -4,7 +4,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use hatchery_compile::{BatchView, Description, Executable, NamedMatrix, Options, Unsupported};
+use hatchery_compile::{BatchView, Description, Executable, LayerDescription, NamedMatrix, Options, Unsupported};
 use hatchery_plugin::{
     Cell, Token,
     host::{HostCell, HostClipper},
@@ -15,8 +15,8 @@ use crate::{
     data::Batch,
     error::{Error, Result},
     experiment::{Dtype, Experiment, OnNonfinite, Optimizer},
-    model::Model,
-    random::Stream,
+    model::{Layer, Model},
+    random::Streams,
     tensors::{NamedTensor, Values},
 };
 
@@ -55,9 +55,7 @@ impl CompiledExecutor {
         let description = Description {
             vocabulary: model.vocabulary,
             embedding: model.embedding,
-            layers: model.layers.iter().map(|layer| (&*layer.cell, layer.prefix.clone())).collect(),
-            dropout: model.dropout,
-            dropout_last: model.dropout_last,
+            layers: model.layers.iter().map(described).collect(),
             clippers: clippers.iter().map(|clipper| &**clipper).collect(),
             optimizer: optimizer(&experiment.optimizer),
         };
@@ -87,11 +85,11 @@ impl CompiledExecutor {
 }
 
 impl Executor for CompiledExecutor {
-    fn train(&mut self, batch: &Batch, mut dropout: Stream, learning_rate: f64) -> Result<()> {
+    fn train(&mut self, batch: &Batch, streams: &Streams, learning_rate: f64) -> Result<()> {
         if self.undoable {
             self.before = Some(self.save()?);
         }
-        self.executable.train(&view(batch), &mut || dropout.uniform(), learning_rate);
+        self.executable.train(&view(batch), streams, learning_rate);
         Ok(())
     }
 
@@ -198,12 +196,12 @@ const PREFIX: &str = "cell, ";
 
 /// A cell as the second of two, so that its product with the input is seen too.
 fn alone<'a>(below: &'a Below, cell: &'a dyn HostCell) -> Description<'a> {
+    let layer =
+        |cell, prefix: &str| LayerDescription { cell, prefix: prefix.to_owned(), dropout: 0.0, penalties: vec![] };
     Description {
         vocabulary: 2,
         embedding: Some(below.0),
-        layers: vec![(below as &dyn HostCell, String::new()), (cell, PREFIX.to_owned())],
-        dropout: 0.0,
-        dropout_last: false,
+        layers: vec![layer(below, ""), layer(cell, PREFIX)],
         clippers: vec![],
         optimizer: hatchery_compile::Optimizer::Sgd { momentum: 0.0 },
     }
@@ -217,11 +215,11 @@ impl Cell for Below {
         vec![]
     }
 
-    fn state(&self) -> Vec<hatchery_plugin::StateSpec> {
+    fn state(&self, _: usize) -> Vec<hatchery_plugin::StateSpec> {
         vec![]
     }
 
-    fn outputs(&self) -> usize {
+    fn outputs(&self, _: usize) -> usize {
         self.0
     }
 
@@ -232,6 +230,15 @@ impl Cell for Below {
         state: hatchery_plugin::State,
     ) -> (burn::Tensor<2>, hatchery_plugin::State) {
         (x, state)
+    }
+}
+
+fn described(layer: &Layer) -> LayerDescription<'_> {
+    LayerDescription {
+        cell: &*layer.cell,
+        prefix: layer.prefix.clone(),
+        dropout: layer.dropout,
+        penalties: layer.penalties.clone(),
     }
 }
 

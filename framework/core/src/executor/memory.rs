@@ -34,7 +34,7 @@ impl Need {
             Optimizer::Adagrad { .. } | Optimizer::Rmsprop { .. } => 1.0,
             Optimizer::Adam { .. } | Optimizer::Adamw { .. } => 2.0,
         };
-        let outputs: f64 = model.layers.iter().map(|layer| layer.cell.outputs() as f64).sum();
+        let outputs: f64 = model.layers.iter().map(|layer| layer.declared.outputs as f64).sum();
         let each = outputs + model.vocabulary as f64;
         Self {
             parameters: width * size,

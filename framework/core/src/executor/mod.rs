@@ -7,6 +7,8 @@
 mod averaged;
 mod burn;
 mod compiled;
+pub(crate) mod layer;
+mod loss_mask;
 pub mod memory;
 mod optimizer;
 
@@ -22,19 +24,19 @@ use hatchery_plugin::Token;
 use crate::{
     data::Batch,
     error::{Problem, Result},
-    random::Stream,
+    random::Streams,
     run::checkpoint::PARAMETERS,
     tensors::NamedTensor,
 };
 
 /// A model with its values, to be trained, evaluated and sampled from.
 pub trait Executor {
-    /// One update: forward, loss, backward, clip, optimizer. Dropout masks are drawn from `dropout`, layer by layer in
-    /// the order `[step, row, unit]`. Nothing is read back.
+    /// One update: forward, loss, backward, clip, optimizer. Dropout masks are drawn from one of the streams, layer by layer
+    /// in the order `[step, row, unit]`, each cell's noise from one of its own. Nothing is read back.
     ///
     /// # Errors
     /// When the device fails.
-    fn train(&mut self, batch: &Batch, dropout: Stream, learning_rate: f64) -> Result<()>;
+    fn train(&mut self, batch: &Batch, streams: &Streams, learning_rate: f64) -> Result<()>;
 
     /// Undoes the last update: parameters, optimizer state and carried state are, bit for bit, those before it. Only with
     /// `train.on-nonfinite = "skip"`, and once after an update.

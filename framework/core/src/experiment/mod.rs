@@ -17,7 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::optimization::{Optimizer, Schedule, Unit};
-pub use self::part::{Corpus, DatasetPart, Embedding};
+pub use self::part::{CellPart, Corpus, DatasetPart, Embedding};
 pub use self::text::{Duplicates, HeldOut, Newlines, Normalize, Split, SymbolUnit, Unknown, Vocabulary};
 use crate::plugins::Part;
 pub use crate::{device::Backend, dtype::Dtype};
@@ -55,8 +55,13 @@ pub struct Experiment {
     /// What stands around the cell.
     #[serde(default)]
     pub model: Model,
-    /// What one time step computes.
-    pub cell: Part,
+    /// What one time step computes, in every layer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cell: Option<CellPart>,
+    /// What one time step computes, layer by layer, in place of `[cell]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    pub layer: Vec<CellPart>,
     /// What happens to gradients, in this order.
     #[serde(default)]
     pub clipper: Vec<Part>,
@@ -240,6 +245,25 @@ pub struct Sample {
     pub prefix: String,
     /// Show the first letter in upper case.
     pub capitalize: bool,
+}
+
+impl Experiment {
+    /// The table of every layer's cell.
+    pub fn layers(&self) -> Vec<CellPart> {
+        match &self.cell {
+            Some(cell) if self.layer.is_empty() => vec![cell.clone(); self.model.layers],
+            _ => self.layer.clone(),
+        }
+    }
+
+    /// The layers in a few words: `2 × lstm`, or `lstm + gru`.
+    pub fn stack(&self) -> String {
+        let layers: Vec<String> = self.layers().into_iter().map(|layer| layer.part.name).collect();
+        match layers.split_first() {
+            Some((first, rest)) if rest.iter().all(|other| other == first) => format!("{} × {first}", layers.len()),
+            _ => layers.join(" + "),
+        }
+    }
 }
 
 impl Default for Model {

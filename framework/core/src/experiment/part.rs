@@ -1,6 +1,6 @@
 //! Values of an experiment that are not plain structs: the table of the dataset plugin, and values of two forms.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, ser::SerializeMap};
@@ -15,6 +15,20 @@ pub struct DatasetPart {
     pub corpus: Corpus,
     /// The plugin and its keys.
     pub part: Part,
+}
+
+/// The table of a cell, `[cell]` or one of `[[layer]]`: a plugin, the wrappers around it, and what the framework does with
+/// its output and its penalties.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CellPart {
+    /// The plugin and its keys.
+    pub part: Part,
+    /// The wrappers around it, the last outermost.
+    pub wrap: Vec<Part>,
+    /// Vectors of its state that are added to what training minimizes, each with its weight.
+    pub penalties: BTreeMap<String, f64>,
+    /// Of one of `[[layer]]`: the share of its outputs set to zero in training, if it is not that of `[model]`.
+    pub dropout: Option<f64>,
 }
 
 /// The source of the text.
@@ -78,6 +92,68 @@ impl<'de> Deserialize<'de> for DatasetPart {
         let name = take_string(&mut keys, "type")?;
         let corpus = Corpus::from_value(keys.remove("corpus").unwrap_or_default()).map_err(D::Error::custom)?;
         Ok(Self { corpus, part: Part { name, keys } })
+    }
+}
+
+impl CellPart {
+    /// The keys of the table that are not the plugin's.
+    pub const KEYS: [&str; 3] = ["wrap", "penalties", "dropout"];
+
+    /// The part of a table that is the plugin's, and the rest. A wrapper without keys may be a name alone.
+    fn split(mut keys: Map<String, Value>) -> Result<Self, String> {
+        let name = take_string::<serde_json::Error>(&mut keys, "type").map_err(|error| error.to_string())?;
+        let read = |error: serde_json::Error| error.to_string();
+        let wrap = match keys.remove("wrap") {
+            Some(Value::Array(items)) => items.into_iter().map(wrapper).collect::<Result<_, _>>().map_err(read)?,
+            Some(other) => return Err(format!("`wrap` is a list of wrappers, not {other}")),
+            None => Vec::new(),
+        };
+        let penalties = keys.remove("penalties").map(serde_json::from_value).transpose().map_err(read)?;
+        let dropout = keys.remove("dropout").map(serde_json::from_value).transpose().map_err(read)?;
+        Ok(Self { part: Part { name, keys }, wrap, penalties: penalties.unwrap_or_default(), dropout })
+    }
+}
+
+fn wrapper(value: Value) -> Result<Part, serde_json::Error> {
+    match value {
+        Value::String(name) => Ok(Part { name, keys: Map::new() }),
+        table => serde_json::from_value(table),
+    }
+}
+
+impl Serialize for CellPart {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("type", &self.part.name)?;
+        for (key, value) in &self.part.keys {
+            map.serialize_entry(key, value)?;
+        }
+        if let Some(dropout) = self.dropout {
+            map.serialize_entry("dropout", &dropout)?;
+        }
+        if !self.penalties.is_empty() {
+            map.serialize_entry("penalties", &self.penalties)?;
+        }
+        if !self.wrap.is_empty() {
+            map.serialize_entry("wrap", &self.wrap)?;
+        }
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for CellPart {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::split(Map::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+impl JsonSchema for CellPart {
+    fn schema_name() -> Cow<'static, str> {
+        "CellPart".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "object" })
     }
 }
 

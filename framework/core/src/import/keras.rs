@@ -14,7 +14,7 @@ use crate::{
     error::{Problem, Result},
     experiment::{Experiment, Optimizer},
     model::{EMBEDDING, HEAD_BIAS, HEAD_WEIGHTS, Model},
-    plugins::Registry,
+    plugins::{Part, Registry},
     run::checkpoint::{OPTIMIZER, PARAMETERS},
     tensors::{NamedTensor, Values},
 };
@@ -116,7 +116,7 @@ fn places(layers: &[Layer], model: &Model, experiment: &Experiment, notes: &mut 
                     recurrent += 1;
                     continue;
                 };
-                let names = lstm(layer, experiment, &own.params)?;
+                let names = lstm(layer, &experiment.layers()[recurrent].part, &own.declared.params)?;
                 for (name, (weight, is_transposed)) in
                     names.iter().zip([("kernel", true), ("recurrent_kernel", true), ("bias", false)])
                 {
@@ -152,19 +152,19 @@ fn places(layers: &[Layer], model: &Model, experiment: &Experiment, notes: &mut 
             .hint("set model.embedding = \"one-hot\"")
             .into());
     }
-    let wanted = (0..model.layers.len()).filter(|&layer| model.drops(layer)).count();
-    if drops.len() != wanted || drops.iter().any(|rate| (rate - model.dropout).abs() > 1e-6) {
+    let wanted: Vec<f64> = model.layers.iter().map(|layer| layer.dropout).filter(|rate| *rate > 0.0).collect();
+    if drops.len() != wanted.len() || drops.iter().zip(&wanted).any(|(rate, wanted)| (rate - wanted).abs() > 1e-6) {
         notes.push(format!(
-            "dropout differs: {drops:?} in the file, {} after {wanted} layers in the experiment, which is kept",
-            model.dropout
+            "dropout differs: {drops:?} in the file, {} after {} layers in the experiment, which is kept",
+            experiment.model.dropout,
+            wanted.len()
         ));
     }
     Ok(places)
 }
 
 /// The names of the cell's input matrix, state matrix and bias; an error if the cell's equations are not the layer's.
-fn lstm(layer: &Layer, experiment: &Experiment, params: &[hatchery_plugin::ParamSpec]) -> Result<[String; 3]> {
-    let cell = &experiment.cell;
+fn lstm(layer: &Layer, cell: &Part, params: &[hatchery_plugin::ParamSpec]) -> Result<[String; 3]> {
     if cell.name != layer.class.to_lowercase() {
         return Err(Problem::new(format!(
             "the layer `{}` is an LSTM and the experiment's cell a `{}`",

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::generate::{Limits, Request, generate};
 use crate::{
-    data::Data, error::Result, experiment::Experiment, network::Network, plugins::Registry, random::Stream,
+    data::Data, error::Result, experiment::Experiment, network::Network, plugins::Registry, random::Streams,
     run::checkpoint::PARAMETERS, schedule, tensors::NamedTensor,
 };
 
@@ -118,7 +118,7 @@ fn update(network: &mut Network, data: &Data, step: u64, updates: u64) -> Result
     let batch = data.train.batch(step);
     let factor = schedule::factor(&experiment.schedule, step, updates, data.train.steps_per_epoch());
     let rate = experiment.optimizer.learning_rate() * factor;
-    network.executor.train(&batch, Stream::new(experiment.seed, "dropout", step), rate)?;
+    network.executor.train(&batch, &Streams::new(experiment.seed, step), rate)?;
     Ok(network.executor.losses()?[0] / batch.divisor)
 }
 

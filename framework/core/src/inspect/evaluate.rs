@@ -6,7 +6,7 @@ use crate::{
     data::Sequences,
     error::{Problem, Result},
     executor::{Executor, Totals},
-    random::Stream,
+    random::Streams,
     run::log::Evaluation,
 };
 
@@ -47,7 +47,7 @@ pub fn evaluate_dynamically(
     let mut totals = Totals::default();
     for (number, batch) in split.evaluation(1).enumerate() {
         totals += executor.evaluate(&batch)?;
-        executor.train(&batch, Stream::new(0, "dropout", number as u64), rate)?;
+        executor.train(&batch, &Streams::new(0, number as u64), rate)?;
         executor.losses()?;
     }
     Ok(evaluation(totals))

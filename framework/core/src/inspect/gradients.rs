@@ -18,6 +18,7 @@ use crate::{
     data::Batch,
     device,
     error::{Error, Result},
+    executor::layer::{LayerRun, Noise, Place, start, within},
     experiment::{Backend, Dtype},
     model::{EMBEDDING, HEAD_BIAS, HEAD_WEIGHTS, Model},
     network::Network,
@@ -71,12 +72,16 @@ impl Probe {
             (0..rows).map(|row| (0..batch.steps).rev().find(|step| batch.counted[step * rows + row])).collect();
         let ends: BTreeSet<usize> = last.iter().flatten().copied().collect();
 
-        let mut state = self.start(rows);
+        let place = Place { device: self.device.clone(), dtype: DType::F64, is_tracked: true };
+        let layers = self.model.layers.iter();
+        let run = |layer| LayerRun::new(layer, &self.params, Noise::Expected, (1, rows), &place);
+        let runs = layers.map(run).collect::<Result<Vec<_>>>()?;
+        let mut state = start(&self.model, &self.params, rows, &place);
         let mut nudges: Vec<State> = Vec::with_capacity(batch.steps);
         let mut loss: Option<Tensor<1>> = None;
         for step in 0..batch.steps {
             let tokens = &batch.inputs[step * rows..(step + 1) * rows];
-            let (output, next) = self.step(self.inputs(tokens), &state)?;
+            let (output, next) = self.step(&runs, self.inputs(tokens), &state)?;
             if ends.contains(&step) {
                 let here: Vec<f64> = last.iter().map(|&end| f64::from(u8::from(end == Some(step)))).collect();
                 let nats = self.nats(output, &batch.targets[step * rows..(step + 1) * rows], here);
@@ -90,7 +95,7 @@ impl Probe {
         let Some(loss) = loss else { return Ok(Vec::new()) };
         let gradients = loss.backward();
 
-        let names: Vec<_> = self.model.state().into_iter().map(|spec| spec.name.into_owned()).collect();
+        let names: Vec<_> = nudges[0].names().map(str::to_owned).collect();
         let mut flows = Vec::with_capacity(names.len());
         for name in names {
             let mut sums = vec![(0.0, 0_u32); batch.steps];
@@ -111,12 +116,6 @@ impl Probe {
     }
     // ANCHOR_END: flow
 
-    /// The starting state, each vector `[rows, width]`.
-    fn start(&self, rows: usize) -> State {
-        let full = |width, value| Tensor::full([rows, width], value, (&self.device, DType::F64)).autodiff();
-        self.model.state().into_iter().map(|spec| (spec.name, full(spec.width, spec.start))).collect()
-    }
-
     /// The input of the first layer: `[rows, inputs]`, a row of zeros where there is no token.
     fn inputs(&self, tokens: &[Token]) -> Tensor<2> {
         let width = self.model.vocabulary;
@@ -129,18 +128,12 @@ impl Probe {
     }
 
     /// One step of all layers. Dropout, which is for training, is left out.
-    fn step(&self, mut x: Tensor<2>, state: &State) -> Result<(Tensor<2>, State)> {
+    fn step(&self, runs: &[LayerRun<'_>], mut x: Tensor<2>, state: &State) -> Result<(Tensor<2>, State)> {
         let mut next = State::with_capacity(state.len());
-        for layer in &self.model.layers {
-            let own = |all: &Params| -> Params {
-                let inner = |(name, matrix): (&str, &Tensor<2>)| {
-                    Some((name.strip_prefix(&layer.prefix)?.to_owned(), matrix.clone()))
-                };
-                all.iter().filter_map(inner).collect()
-            };
-            let (output, carried) = layer.cell.step(&own(&self.params), x, own(state))?;
+        for (layer, run) in self.model.layers.iter().zip(runs) {
+            let (output, carried) = run.step(0, x, within(state, &layer.prefix))?;
             x = output; // [rows, outputs]
-            for spec in layer.cell.state() {
+            for spec in &layer.declared.state {
                 next.push(format!("{}{}", layer.prefix, spec.name), carried.get(&spec.name));
             }
         }

@@ -7,54 +7,49 @@ use std::{
 
 use burn::{Tensor, tensor::DType};
 use hatchery_plugin::{
-    Initializer, Name, ParamSpec, Params, PluginError, State, StateSpec,
+    Declaration, Params, PluginError, State,
+    capture::RecordedGraph,
     host::HostCell,
-    wire::{self, CaptureRequest, Graph, InstanceInfo, ParamList, Precision},
+    wire::{self, CaptureRequest, DeclareRequest, Graph, Precision},
 };
 
 use super::instance::Instance;
 use crate::replay::Program;
 
-/// Elements of the largest parameter that a cell may declare.
-const LARGEST: usize = 1 << 31;
-
-/// The size that a graph was recorded for: input width, rows, element type.
-type Size = (usize, usize, DType);
+/// What a graph was recorded for: input width, rows (none of what is derived from the parameters), element type.
+type Size = (usize, Option<usize>, DType);
 
 pub(super) struct LoadedCell {
     instance: Instance,
-    outputs: usize,
-    state: Vec<StateSpec>,
-    params: Mutex<HashMap<usize, Vec<ParamSpec>>>,
+    declared: Mutex<HashMap<usize, Arc<Declaration>>>,
     programs: Mutex<HashMap<Size, Arc<Program>>>,
 }
 
 impl LoadedCell {
-    pub(super) fn new(instance: Instance, info: InstanceInfo) -> Result<Self, PluginError> {
-        let outputs = info.outputs.filter(|width| (1..LARGEST).contains(width));
-        let outputs = outputs.ok_or_else(|| PluginError::new("it does not say how wide its output is"))?;
-        let state = info.state.unwrap_or_default();
-        unique("state", state.iter().map(|spec| &spec.name))?;
-        if let Some(spec) = state.iter().find(|spec| !(1..LARGEST).contains(&spec.width) || !spec.start.is_finite()) {
-            return Err(PluginError::new(format!(
-                "its state `{}` is {} wide, from {}",
-                spec.name, spec.width, spec.start
-            )));
-        }
-        Ok(Self { instance, outputs, state, params: Mutex::default(), programs: Mutex::default() })
+    pub(super) fn new(instance: Instance) -> Self {
+        Self { instance, declared: Mutex::default(), programs: Mutex::default() }
     }
 
-    fn declared(&self, inputs: usize) -> Result<Vec<ParamSpec>, PluginError> {
-        let mut known = self.params.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(params) = known.get(&inputs) {
-            return Ok(params.clone());
+    fn declared(&self, inputs: usize) -> Result<Arc<Declaration>, PluginError> {
+        let mut known = self.declared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(declared) = known.get(&inputs) {
+            return Ok(declared.clone());
         }
-        let bytes = self.instance.library.params(self.instance.number, inputs)?;
-        let ParamList { params } =
-            wire::read(&bytes).map_err(|error| PluginError::new(format!("its parameters cannot be read: {error}")))?;
-        check(&params)?;
-        known.insert(inputs, params.clone());
-        Ok(params)
+        let declared = Arc::new(self.ask(DeclareRequest { inputs, params: true, cell: None })?);
+        known.insert(inputs, declared.clone());
+        Ok(declared)
+    }
+
+    fn ask(&self, request: DeclareRequest) -> Result<Declaration, PluginError> {
+        let Instance { library, number, .. } = &self.instance;
+        let answered = wire::write_json(&request).and_then(|request| library.declare(*number, &request));
+        let read = |bytes: Vec<u8>| {
+            let declared: Declaration = wire::read(&bytes)
+                .map_err(|error| PluginError::new(format!("what it declares cannot be read: {error}")))?;
+            declared.check()?;
+            Ok(declared)
+        };
+        answered.and_then(read).map_err(|error| self.instance.failed("declare", error))
     }
 
     fn program(&self, what: Size) -> Result<Arc<Program>, PluginError> {
@@ -62,84 +57,74 @@ impl LoadedCell {
         if let Some(program) = known {
             return Ok(program);
         }
-        let params = self.params(what.0)?;
-        let recorded = self.record(&params, what).map_err(|error| self.instance.failed("step", error))?;
-        let program = Arc::new(recorded);
+        let (inputs, rows, dtype) = what;
+        let declared = self.declared(inputs)?;
+        let (function, request, arguments, results) = match rows {
+            Some(batch) => {
+                let request: Request = Box::new(move |dtype| CaptureRequest::Cell { inputs, batch, dtype });
+                ("step", request, declared.arguments(inputs, batch), declared.results(batch))
+            }
+            None => {
+                let request: Request = Box::new(move |dtype| CaptureRequest::Derive { inputs, dtype });
+                ("derive", request, declared.fixed(), declared.matrices())
+            }
+        };
+        let program = recorded(&self.instance, request, dtype).and_then(|graph| {
+            Program::new(&graph, &arguments, &results, dtype).map_err(|error| error.within("its graph"))
+        });
+        let program = Arc::new(program.map_err(|error| self.instance.failed(function, error))?);
         self.programs.lock().unwrap_or_else(PoisonError::into_inner).insert(what, program.clone());
         Ok(program)
     }
+}
 
-    fn record(&self, params: &[ParamSpec], (inputs, batch, dtype): Size) -> Result<Program, PluginError> {
-        let precision =
-            Precision::of(dtype).ok_or_else(|| PluginError::new(format!("it cannot be run on {dtype:?}")))?;
-        let request = wire::write_json(&CaptureRequest::Cell { inputs, batch, dtype: precision })?;
-        let bytes = self.instance.library.capture(self.instance.number, &request)?;
-        let graph =
-            Graph::read(&bytes).map_err(|error| PluginError::new(format!("its graph cannot be read: {error}")))?;
-        let mut arguments = vec![(Name::from("x"), [batch, inputs])];
-        arguments.extend(params.iter().map(|spec| (spec.name.clone(), spec.shape)));
-        let state = || self.state.iter().map(|spec| (spec.name.clone(), [batch, spec.width]));
-        arguments.extend(state());
-        let mut results = vec![(Name::from("output"), [batch, self.outputs])];
-        results.extend(state());
-        Program::new(&graph.try_into()?, &arguments, &results, dtype).map_err(|error| error.within("its graph"))
-    }
+type Request = Box<dyn FnOnce(Precision) -> CaptureRequest>;
+
+/// The graph that a library records on request.
+pub(super) fn recorded(
+    instance: &Instance,
+    request: impl FnOnce(Precision) -> CaptureRequest,
+    dtype: DType,
+) -> Result<RecordedGraph, PluginError> {
+    let precision = Precision::of(dtype).ok_or_else(|| PluginError::new(format!("it cannot be run on {dtype:?}")))?;
+    let bytes = instance.library.capture(instance.number, &wire::write_json(&request(precision))?)?;
+    Graph::read(&bytes).map_err(|error| PluginError::new(format!("its graph cannot be read: {error}")))?.try_into()
 }
 
 impl HostCell for LoadedCell {
-    fn params(&self, inputs: usize) -> Result<Vec<ParamSpec>, PluginError> {
-        self.declared(inputs).map_err(|error| self.instance.failed("params", error))
+    fn declare(&self, inputs: usize) -> Result<Declaration, PluginError> {
+        self.declared(inputs).map(|declared| (*declared).clone())
     }
 
-    fn state(&self) -> Vec<StateSpec> {
-        self.state.clone()
+    fn widths(&self, inputs: usize) -> Result<Declaration, PluginError> {
+        self.ask(DeclareRequest { inputs, params: false, cell: None })
     }
 
-    fn outputs(&self) -> usize {
-        self.outputs
+    fn derive(&self, inputs: usize, params: Params) -> Result<Params, PluginError> {
+        let declared = self.declared(inputs)?;
+        let (Some(derived), Some((_, first))) = (&declared.derived, params.iter().next()) else { return Ok(params) };
+        let program = self.program((inputs, None, first.dtype()))?;
+        let results = program.run(declared.fixed().iter().map(|(name, _)| params.get(name)).collect());
+        Ok(derived.iter().map(|(name, _)| name.clone()).zip(results).collect())
     }
 
     fn step(&self, params: &Params, x: Tensor<2>, state: State) -> Result<(Tensor<2>, State), PluginError> {
         let [batch, inputs] = x.dims();
-        let program = self.program((inputs, batch, x.dtype()))?;
+        let (program, declared) = (self.program((inputs, Some(batch), x.dtype()))?, self.declared(inputs)?);
         let mut arguments = Vec::with_capacity(1 + params.len() + state.len());
         arguments.push(x);
-        arguments.extend(params.iter().map(|(_, matrix)| matrix.clone()));
-        arguments.extend(state.into_iter().map(|(_, vector)| vector));
+        arguments.extend(declared.matrices().iter().map(|(name, _)| params.get(name)));
+        arguments.extend(declared.noise_of_rows().map(|spec| params.get(&spec.name)));
+        arguments.extend(declared.state.iter().map(|spec| state.get(&spec.name)));
         let mut results = program.run(arguments).into_iter();
         let output = results.next().expect("a checked graph gives an output");
-        Ok((output, self.state.iter().map(|spec| spec.name.clone()).zip(results).collect()))
+        Ok((output, declared.state.iter().map(|spec| spec.name.clone()).zip(results).collect()))
     }
 
     fn prepare(&self, inputs: usize, batch: usize, dtype: DType) -> Result<(), PluginError> {
-        self.program((inputs, batch, dtype)).map(drop)
-    }
-}
-
-fn check(params: &[ParamSpec]) -> Result<(), PluginError> {
-    unique("parameters", params.iter().map(|spec| &spec.name))?;
-    for ParamSpec { name, shape: [rows, columns], initializer, gates } in params {
-        let count = rows.checked_mul(*columns).filter(|count| (1..=LARGEST).contains(count));
-        if count.is_none() || *gates == 0 || rows % gates != 0 {
-            return Err(PluginError::new(format!("its parameter `{name}` is {rows} by {columns} in {gates} gates")));
+        if self.declared(inputs)?.derived.is_some() {
+            self.program((inputs, None, dtype))?;
         }
-        let given = if let Initializer::Values { values } = initializer { Some(values.len() * gates) } else { None };
-        if given.is_some_and(|given| Some(given) != count) {
-            return Err(PluginError::new(format!(
-                "the first values of its parameter `{name}` are too few or too many"
-            )));
-        }
+        self.program((inputs, Some(batch), dtype)).map(drop)
     }
-    Ok(())
-}
-
-fn unique<'a>(what: &str, names: impl Iterator<Item = &'a Name>) -> Result<(), PluginError> {
-    let mut seen: Vec<&str> = Vec::new();
-    for name in names {
-        if name.is_empty() || seen.contains(&name.as_ref()) {
-            return Err(PluginError::new(format!("two of its {what} are named `{name}`, or one has no name")));
-        }
-        seen.push(name);
-    }
-    Ok(())
 }

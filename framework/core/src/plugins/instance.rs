@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use hatchery_plugin::{
     Build, Dataset, Kind, PluginError, Provider, Variant,
-    host::{HostCell, HostClipper, HostSampler},
+    host::{HostCell, HostClipper, HostSampler, HostWrapper},
     wire::{self, InstanceInfo, Manifest, OpenRequest, PluginEntry},
 };
 use serde_json::Value;
 
 use super::{
     cell::LoadedCell, clipper::LoadedClipper, dataset::LoadedDataset, library::Library, sampler::LoadedSampler,
+    wrapper::LoadedWrapper,
 };
 
 /// An open plugin of a library.
@@ -42,7 +43,8 @@ pub(super) fn provider(library: &'static Library, manifest: Manifest, file: &str
     let variant = |entry: PluginEntry| {
         let subject = format!("the {} \"{}\" of {package} {version} ({file})", entry.kind, entry.name);
         let name: &'static str = entry.name.leak();
-        let opener = Opener { library, kind: entry.kind, name, subject: subject.into() };
+        let (kind, is_wrapper) = (entry.kind, entry.is_wrapper);
+        let opener = Opener { library, kind, is_wrapper, name, subject: subject.into() };
         Variant { name, doc: entry.doc, schema: entry.schema, build: opener.build() }
     };
     Provider { package, version, variants: manifest.plugins.into_iter().map(variant).collect() }
@@ -52,6 +54,7 @@ pub(super) fn provider(library: &'static Library, manifest: Manifest, file: &str
 struct Opener {
     library: &'static Library,
     kind: Kind,
+    is_wrapper: bool,
     name: &'static str,
     subject: Arc<str>,
 }
@@ -59,8 +62,11 @@ struct Opener {
 impl Opener {
     fn build(self) -> Build {
         match self.kind {
+            Kind::Cell if self.is_wrapper => Build::Wrapper(Arc::new(move |keys| {
+                self.open::<dyn HostWrapper>(keys, |instance, info| Ok(Box::new(LoadedWrapper::new(instance, &info))))
+            })),
             Kind::Cell => Build::Cell(Arc::new(move |keys| {
-                self.open::<dyn HostCell>(keys, |instance, info| Ok(Box::new(LoadedCell::new(instance, info)?)))
+                self.open::<dyn HostCell>(keys, |instance, _| Ok(Box::new(LoadedCell::new(instance))))
             })),
             Kind::Clipper => Build::Clipper(Arc::new(move |keys| {
                 self.open::<dyn HostClipper>(keys, |instance, _| Ok(Box::new(LoadedClipper::new(instance))))

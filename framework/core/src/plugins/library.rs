@@ -27,7 +27,7 @@ use super::{truncated::is_truncated, trust::TrustedLibrary};
 type ManifestFn = unsafe extern "C" fn(*mut Bytes) -> i32;
 type OpenFn = unsafe extern "C" fn(*const u8, usize, *mut u64, *mut Bytes) -> i32;
 type CloseFn = unsafe extern "C" fn(u64);
-type ParamsFn = unsafe extern "C" fn(u64, usize, *mut Bytes) -> i32;
+type DeclareFn = unsafe extern "C" fn(u64, *const u8, usize, *mut Bytes) -> i32;
 type CaptureFn = unsafe extern "C" fn(u64, *const u8, usize, *mut Bytes) -> i32;
 type ProcessFn = unsafe extern "C" fn(u64, *mut f64, usize, *const u32, usize, *mut Bytes) -> i32;
 type DocumentsFn = unsafe extern "C" fn(u64, *const u8, usize, *const u8, usize, *mut Bytes) -> i32;
@@ -42,7 +42,7 @@ pub(super) struct Library {
     free: FreeFn,
     open: Option<OpenFn>,
     close: Option<CloseFn>,
-    params: Option<ParamsFn>,
+    declare: Option<DeclareFn>,
     capture: Option<CaptureFn>,
     process: Option<ProcessFn>,
     documents: Option<DocumentsFn>,
@@ -92,7 +92,7 @@ impl Library {
                 free: symbol(loaded, "hatchery_plugin_free").ok_or(NotAPlugin::Lacks("hatchery_plugin_free"))?,
                 open: symbol(loaded, "hatchery_plugin_open"),
                 close: symbol(loaded, "hatchery_plugin_close"),
-                params: symbol(loaded, "hatchery_plugin_params"),
+                declare: symbol(loaded, "hatchery_plugin_declare"),
                 capture: symbol(loaded, "hatchery_plugin_capture"),
                 process: symbol(loaded, "hatchery_plugin_process"),
                 documents: symbol(loaded, "hatchery_plugin_documents"),
@@ -125,11 +125,11 @@ impl Library {
         }
     }
 
-    /// The parameters of a cell.
-    pub(super) fn params(&self, number: u64, inputs: usize) -> Result<Vec<u8>, PluginError> {
-        let params = present(self.params, "params")?;
-        // SAFETY: `out` is valid during the call.
-        self.answer(|out| unsafe { params(number, inputs, out) })
+    /// What a cell declares.
+    pub(super) fn declare(&self, number: u64, request: &[u8]) -> Result<Vec<u8>, PluginError> {
+        let declare = present(self.declare, "declare")?;
+        // SAFETY: `request` and `out` are valid during the call.
+        self.answer(|out| unsafe { declare(number, request.as_ptr(), request.len(), out) })
     }
 
     /// The graph of a cell's step or of a clipper.
@@ -161,7 +161,7 @@ impl Library {
         use hatchery_plugin::Kind;
         let needed: &[(&'static str, bool)] = match kind {
             Kind::Cell => &[
-                ("hatchery_plugin_params", self.params.is_some()),
+                ("hatchery_plugin_declare", self.declare.is_some()),
                 ("hatchery_plugin_capture", self.capture.is_some()),
             ],
             Kind::Clipper => &[("hatchery_plugin_capture", self.capture.is_some())],

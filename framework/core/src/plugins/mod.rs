@@ -23,6 +23,7 @@ mod registry;
 mod sampler;
 mod truncated;
 mod trust;
+mod wrapper;
 
 pub(crate) use self::part::take_string;
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use hatchery_plugin::{
     Build, Builder, Dataset, Kind, PluginError, Provider, Variant,
-    host::{HostCell, HostClipper, HostSampler},
+    host::{HostCell, HostClipper, HostSampler, WrappedCell},
 };
 use serde_json::{Map, Value};
 
@@ -114,6 +114,25 @@ impl Registry {
         self.build(Kind::Cell, part, |build| if let Build::Cell(build) = build { Some(build) } else { None })
     }
 
+    /// Builds a cell with the wrappers around it, the last of them outermost. Also gives their keys with every default
+    /// filled in.
+    ///
+    /// # Errors
+    /// When one of them is unknown or refuses its keys.
+    pub fn wrapped(&self, part: &Part, wrap: &[Part]) -> Result<(Box<dyn HostCell>, Map<String, Value>, Vec<Part>)> {
+        let (mut cell, keys) = self.cell(part)?;
+        let mut resolved: Vec<Part> = Vec::new();
+        for part in wrap {
+            let (wrapper, keys) = self
+                .build(Kind::Cell, part, |build| if let Build::Wrapper(build) = build { Some(build) } else { None })?;
+            let before = resolved.iter().filter(|known| known.name == part.name).count();
+            let number = if before == 0 { String::new() } else { format!("-{}", before + 1) };
+            cell = Box::new(WrappedCell::new(format!("{}{number}.", part.name), wrapper, cell));
+            resolved.push(Part { name: part.name.clone(), keys });
+        }
+        Ok((cell, keys, resolved))
+    }
+
     /// Builds a clipper.
     ///
     /// # Errors
@@ -137,7 +156,8 @@ impl Registry {
         of_kind: impl Fn(&Build) -> Option<&Builder<T>>,
     ) -> Result<Built<T>> {
         let Some(build) = self.find(kind, &part.name).and_then(|entry| of_kind(&entry.variant.build)) else {
-            let known: Vec<_> = self.of(kind).map(|entry| entry.variant.name).collect();
+            let of_form = self.of(kind).filter(|entry| of_kind(&entry.variant.build).is_some());
+            let known: Vec<_> = of_form.map(|entry| entry.variant.name).collect();
             return Err(Problem::new(format!("there is no {kind} named `{}`", part.name))
                 .note(format!("known {kind}s: {}", known.join(", ")))
                 .hint(

@@ -8,7 +8,7 @@ mod stream;
 
 use hatchery_plugin::{PluginError, Token, host::HostSampler};
 
-pub use self::stream::Stream;
+pub use self::stream::{Stream, Streams};
 
 /// The next token: `logits` processed by each sampler of the chain, in order, then [`draw`]n from with `uniform`.
 ///

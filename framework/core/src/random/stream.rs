@@ -106,6 +106,40 @@ impl Stream {
     }
 }
 
+/// The streams of one update.
+#[derive(Clone, Copy, Debug)]
+pub struct Streams {
+    seed: u64,
+    step: u64,
+}
+
+impl Streams {
+    /// Those of that step of an experiment with this seed.
+    pub fn new(seed: u64, step: u64) -> Self {
+        Self { seed, step }
+    }
+
+    /// The stream of the dropout masks between layers.
+    pub fn dropout(&self) -> Stream {
+        Stream::new(self.seed, "dropout", self.step)
+    }
+
+    /// The stream of a cell's noise under its full name: `layers.0.keep`.
+    pub fn noise(&self, name: &str) -> Stream {
+        Stream::new(self.seed, &format!("noise {name}"), self.step)
+    }
+}
+
+impl hatchery_compile::Streams for Streams {
+    fn dropout(&self) -> Box<dyn hatchery_plugin::Rng> {
+        Box::new(Self::dropout(self))
+    }
+
+    fn noise(&self, name: &str) -> Box<dyn hatchery_plugin::Rng> {
+        Box::new(Self::noise(self, name))
+    }
+}
+
 impl hatchery_plugin::Rng for Stream {
     fn uniform(&mut self) -> f64 {
         Self::uniform(self)

@@ -10,7 +10,10 @@ use burn::{
     },
     tensor::DType,
 };
-use hatchery_plugin::{Name, PluginError, capture::RecordedGraph};
+use hatchery_plugin::{
+    Declaration, Name, PluginError,
+    capture::{CALL, RecordedGraph},
+};
 
 /// Numbers of the largest tensor: 1 GiB of 64 bits.
 const LARGEST: usize = 1 << 27;
@@ -59,6 +62,37 @@ pub(super) fn graph(
                 )));
             }
             Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Checks that a graph calls the cell within as that is: an input and its state in, its output and state out.
+pub(super) fn calls(
+    captured: &RecordedGraph,
+    dtype: DType,
+    cell: Option<((usize, &Declaration), usize)>,
+) -> Result<(), PluginError> {
+    for operation in &captured.graph.operations {
+        let OperationIr::Custom(call) = operation else { continue };
+        let Some(((inputs, declared), batch)) = cell.filter(|_| call.id == CALL) else {
+            return Err(PluginError::new(format!("the operation `{}` is not known here", call.id)));
+        };
+        let results = declared.results(batch);
+        let wanted = |first: [usize; 2]| -> Vec<Vec<usize>> {
+            std::iter::once(first).chain(results[1..].iter().map(|(_, shape)| *shape)).map(Vec::from).collect()
+        };
+        let found = |tensors: &[TensorIr]| -> Vec<Vec<usize>> { tensors.iter().map(|it| shape(&it.shape)).collect() };
+        let is_float = call.inputs.iter().chain(&call.outputs).all(|tensor| tensor.dtype == dtype);
+        let fits = found(&call.inputs) == wanted([batch, inputs]) && found(&call.outputs) == wanted(results[0].1);
+        if !fits || !is_float {
+            return Err(PluginError::new(format!(
+                "it calls the cell within with {:?} for {:?}; it must be {:?} for {:?}",
+                found(&call.inputs),
+                found(&call.outputs),
+                wanted([batch, inputs]),
+                wanted(results[0].1)
+            )));
         }
     }
     Ok(())

@@ -27,9 +27,12 @@ use burn::{
         ir::{IrVisitorMut, OperationIr, TensorId, TensorIr, TensorStatus},
         ops::{BoolTensorOps, FloatTensorOps, IntTensorOps},
     },
-    tensor::{BoolDType, DType, IntDType, TensorData},
+    tensor::{BoolDType, DType, Device, IntDType, TensorData},
 };
-use hatchery_plugin::{Name, PluginError, capture::RecordedGraph};
+use hatchery_plugin::{
+    Declaration, Name, NamedShape, PluginError,
+    capture::{CALL, RecordedGraph},
+};
 
 /// A graph that was checked and can be run.
 #[derive(Debug)]
@@ -55,7 +58,22 @@ impl Program {
         results: &[(Name, [usize; 2])],
         dtype: DType,
     ) -> Result<Self, PluginError> {
+        Self::around(captured, (arguments, results), dtype, None)
+    }
+
+    /// Checks the graph of a wrapper, around a cell of which input width, declaration and number of rows are given; without
+    /// one, a graph that calls no cell.
+    ///
+    /// # Errors
+    /// Those of [`Program::new`].
+    pub fn around(
+        captured: &RecordedGraph,
+        (arguments, results): (&[NamedShape], &[NamedShape]),
+        dtype: DType,
+        cell: Option<((usize, &Declaration), usize)>,
+    ) -> Result<Self, PluginError> {
         check::graph(captured, arguments, results, dtype)?;
+        check::calls(captured, dtype, cell)?;
         let mut renumber = Renumber::default();
         let inputs = captured.inputs.iter().map(|(_, id)| renumber.slot(*id)).collect();
         let constants = captured.constants.iter().map(|(id, data)| (renumber.slot(*id), data.clone())).collect();
@@ -75,10 +93,23 @@ impl Program {
     /// # Panics
     /// When an argument has another shape than it was checked for.
     pub fn run(&self, arguments: Vec<Tensor<2>>) -> Vec<Tensor<2>> {
+        self.run_around(arguments, &mut |_| panic!("the graph of no wrapper calls a cell"))
+    }
+
+    /// Runs the program of a wrapper. `cell` makes a step of the cell within: from its input and state to its output and
+    /// state.
+    ///
+    /// # Panics
+    /// When an argument has another shape than it was checked for.
+    pub fn run_around(
+        &self,
+        arguments: Vec<Tensor<2>>,
+        cell: &mut dyn FnMut(Vec<Tensor<2>>) -> Vec<Tensor<2>>,
+    ) -> Vec<Tensor<2>> {
         let tracked = arguments.iter().any(Tensor::is_autodiff);
         let mut machine = self.machine(arguments);
         for operation in &self.operations {
-            let done = execute(operation, &mut machine);
+            let done = execute(operation, &mut machine, cell);
             assert!(done.is_some(), "`{}` was covered when the graph was checked", name(operation));
         }
         let results = self.outputs.iter().map(|slot| {
@@ -124,14 +155,16 @@ impl Program {
 
     /// Runs the graph with made-up numbers and compares what comes out of each operation with what the graph declares.
     fn try_out(&self, arguments: &[(Name, [usize; 2])], dtype: DType) -> Result<(), PluginError> {
-        let device = burn::tensor::Device::default();
+        let device = Device::default();
         let tensors = arguments.iter().map(|(_, shape)| Tensor::full(*shape, 0.5, (&device, dtype))).collect();
         let mut machine = self.machine(tensors);
         for (index, operation) in self.operations.iter().enumerate() {
             let label = format!("operation {index}, `{}`,", name(operation));
             // The machine is thrown away after a panic.
-            let done = hatchery_plugin::capture::catch_panic(AssertUnwindSafe(|| execute(operation, &mut machine)))
-                .map_err(|reason| PluginError::new(format!("{label} does not fit its arguments: {reason}")))?;
+            let done = hatchery_plugin::capture::catch_panic(AssertUnwindSafe(|| {
+                execute(operation, &mut machine, &mut |_| made_up(operation, &device, dtype))
+            }))
+            .map_err(|reason| PluginError::new(format!("{label} does not fit its arguments: {reason}")))?;
             if done.is_none() {
                 return Err(PluginError::new(format!("{label} cannot be replayed by this Hatchery"))
                     .hint("write it with other operations; the book lists those that are covered"));
@@ -182,7 +215,11 @@ impl Machine {
 }
 
 /// Runs one operation. None when it is not covered.
-fn execute(operation: &OperationIr, machine: &mut Machine) -> Option<()> {
+fn execute(
+    operation: &OperationIr,
+    machine: &mut Machine,
+    cell: &mut dyn FnMut(Vec<Tensor<2>>) -> Vec<Tensor<2>>,
+) -> Option<()> {
     match operation {
         OperationIr::BaseFloat(operation) => base::float(operation, machine),
         OperationIr::BaseInt(operation) => base::int(operation, machine),
@@ -195,8 +232,20 @@ fn execute(operation: &OperationIr, machine: &mut Machine) -> Option<()> {
         OperationIr::Int(operation) => int_bool::int(operation, machine),
         OperationIr::Bool(operation) => int_bool::bool(operation, machine),
         OperationIr::Init(_) | OperationIr::Drop(_) => Some(()),
+        OperationIr::Custom(call) if call.id == CALL => {
+            let given = call.inputs.iter().map(|tensor| Tensor::from_dispatch(machine.get(tensor))).collect();
+            let made = cell(given);
+            call.outputs.iter().zip(made).for_each(|(out, tensor)| machine.put(out, tensor.into_dispatch()));
+            Some(())
+        }
         OperationIr::Custom(_) | OperationIr::Distributed(_) => None,
     }
+}
+
+/// What a call of the cell within gives when a graph is tried out.
+fn made_up(operation: &OperationIr, device: &Device, dtype: DType) -> Vec<Tensor<2>> {
+    let tensor = |out: &TensorIr| Tensor::full([out.shape[0], out.shape[1]], 0.5, (device, dtype));
+    operation.outputs().map(tensor).collect()
 }
 
 /// Whether an operation does something: constants are there already, and tensors are dropped after their last use.

@@ -62,11 +62,9 @@ fn agrees(cell: &dyn HostCell) -> Result<String, String> {
 /// Named matrices, or why the library did not give what they follow from.
 type Arguments = Result<Vec<(Name, Tensor<2>)>, PluginError>;
 
-/// x, the parameters and the state, of made-up numbers; the first row is always the same.
+/// The arguments of a step, of made-up numbers; the first row is always the same.
 fn arguments(cell: &dyn HostCell, rows: usize, dtype: DType, device: &Device) -> Arguments {
-    let mut shapes = vec![(Name::from("x"), [rows, INPUTS])];
-    shapes.extend(cell.params(INPUTS)?.into_iter().map(|spec| (spec.name, spec.shape)));
-    shapes.extend(cell.state().into_iter().map(|spec| (spec.name, [rows, spec.width])));
+    let shapes = cell.declare(INPUTS)?.arguments(INPUTS, rows);
     let make = |(index, (name, shape)): (usize, (Name, [usize; 2]))| {
         let value = |at: usize| 0.4 * ((1 + at) as f64 * 0.7 + index as f64).sin();
         let values: Vec<_> = (0..shape[0] * shape[1]).map(value).collect();
@@ -76,9 +74,9 @@ fn arguments(cell: &dyn HostCell, rows: usize, dtype: DType, device: &Device) ->
 }
 
 fn direct(cell: &dyn HostCell, arguments: &[(Name, Tensor<2>)]) -> Arguments {
-    let count = cell.params(INPUTS)?.len();
-    let params: Params = arguments[1..=count].iter().cloned().collect();
-    let state: State = arguments[1 + count..].iter().cloned().collect();
+    let first_vector = arguments.len() - cell.declare(INPUTS)?.state.len();
+    let params: Params = arguments[1..first_vector].iter().cloned().collect();
+    let state: State = arguments[first_vector..].iter().cloned().collect();
     let (output, next) = cell.step(&params, arguments[0].1.clone(), state)?;
     Ok(std::iter::once((Name::from("output"), output)).chain(next).collect())
 }

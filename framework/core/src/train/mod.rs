@@ -21,7 +21,7 @@ use crate::{
         generate::{GeneratedText, Limits, Request, generate},
     },
     network::Network,
-    random::Stream,
+    random::Streams,
     run::{
         checkpoint::{self, Best, Checkpoint, Interval, LogDigests, Progress},
         directory::RunDirectory,
@@ -137,8 +137,8 @@ impl Training<'_> {
         while self.progress.updates < total && !self.is_out_of_patience() {
             let step = self.progress.updates;
             let batch = self.data.train.batch(step);
-            let dropout = Stream::new(self.network.experiment.seed, "dropout", step);
-            self.network.executor.train(&batch, dropout, self.learning_rate(step))?;
+            let streams = Streams::new(self.network.experiment.seed, step);
+            self.network.executor.train(&batch, &streams, self.learning_rate(step))?;
             self.pending.push(PendingLoss { step, divisor: batch.divisor, characters: batch.counted() });
 
             let (last, stop) = (step + 1 == total, observer.wants_to_stop());

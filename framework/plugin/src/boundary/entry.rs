@@ -10,11 +10,14 @@ use serde_json::Value;
 
 use crate::{
     Build, Dataset, Documents, PluginError, Provider, Source, Token,
-    capture::{capture_clipper, capture_step, catch_panic},
-    host::{HostCell, HostClipper, HostSampler},
+    capture::{
+        capture_clipper, capture_derive, capture_step, capture_wrapper, capture_wrapper_derive, catch_panic,
+        wrapper_with_derived,
+    },
+    host::{HostCell, HostClipper, HostSampler, HostWrapper},
     wire::{
-        self, BURN_IR, CaptureRequest, DocumentList, ERROR, Graph, INTERFACE, InstanceInfo, Manifest, OK, OpenRequest,
-        PANICKED, ParamList, PluginEntry,
+        self, BURN_IR, CaptureRequest, CellInputs, DeclareRequest, DocumentList, ERROR, Graph, INTERFACE, InstanceInfo,
+        Manifest, OK, OpenRequest, PANICKED, PluginEntry,
     },
 };
 
@@ -44,6 +47,7 @@ pub type Answer = (i32, Vec<u8>);
 enum Instance {
     Dataset(Arc<dyn Dataset>),
     Cell(Arc<dyn HostCell>),
+    Wrapper(Arc<dyn HostWrapper>),
     Clipper(Arc<dyn HostClipper>),
     Sampler(Arc<dyn HostSampler>),
 }
@@ -57,6 +61,7 @@ pub fn manifest(plugins: fn() -> Provider) -> Answer {
         let provider = provider(plugins);
         let entries = provider.variants.iter().map(|variant| PluginEntry {
             kind: variant.kind(),
+            is_wrapper: matches!(variant.build, Build::Wrapper(_)),
             name: variant.name.to_owned(),
             doc: variant.doc.clone(),
             schema: variant.schema.clone(),
@@ -97,10 +102,17 @@ pub fn close(number: u64) {
     let _ = catch_panic(|| drop(taken));
 }
 
-/// The parameters of a cell for an input width.
-pub fn declare(number: u64, inputs: usize) -> Answer {
-    called(number, |instance| match instance {
-        Instance::Cell(cell) => wire::write_json(&ParamList { params: cell.params(inputs)? }),
+/// What a cell declares for an input width.
+pub fn declare(number: u64, request: &[u8]) -> Answer {
+    called(number, |instance| match (asked(request)?, instance) {
+        (DeclareRequest { inputs, params: true, .. }, Instance::Cell(cell)) => wire::write_json(&cell.declare(inputs)?),
+        (DeclareRequest { inputs, params: false, .. }, Instance::Cell(cell)) => wire::write_json(&cell.widths(inputs)?),
+        (DeclareRequest { inputs, cell: Some(info), .. }, Instance::Wrapper(wrapper)) => {
+            wire::write_json(&wrapper_with_derived(&**wrapper, inputs, &info)?)
+        }
+        (DeclareRequest { inputs, cell: None, .. }, Instance::Wrapper(wrapper)) => {
+            wire::write_json(&CellInputs { cell_inputs: wrapper.cell_inputs(inputs)? })
+        }
         _ => Err(PluginError::new("it is not a cell")),
     })
 }
@@ -111,6 +123,15 @@ pub fn capture(number: u64, request: &[u8]) -> Answer {
         let captured = match (asked(request)?, instance) {
             (CaptureRequest::Cell { inputs, batch, dtype }, Instance::Cell(cell)) => {
                 capture_step(&**cell, inputs, batch, dtype.dtype())?
+            }
+            (CaptureRequest::Derive { inputs, dtype }, Instance::Cell(cell)) => {
+                capture_derive(&**cell, inputs, dtype.dtype())?
+            }
+            (CaptureRequest::Wrapper { inputs, batch, dtype, cell }, Instance::Wrapper(wrapper)) => {
+                capture_wrapper(&**wrapper, inputs, &cell, batch, dtype.dtype())?
+            }
+            (CaptureRequest::DeriveWrapper { inputs, dtype, cell }, Instance::Wrapper(wrapper)) => {
+                capture_wrapper_derive(&**wrapper, inputs, &cell, dtype.dtype())?.0
             }
             (CaptureRequest::Clipper { gradients, dtype }, Instance::Clipper(clipper)) => {
                 let shapes: Vec<_> = gradients.into_iter().map(|(name, shape)| (name.into(), shape)).collect();
@@ -150,7 +171,7 @@ pub fn documents(number: u64, name: &[u8], text: &[u8]) -> Answer {
 
 fn build(build: &Build, keys: Value) -> Result<(Instance, InstanceInfo), PluginError> {
     let opened = |keys| match keys {
-        Value::Object(keys) => Ok(InstanceInfo { keys, outputs: None, state: None, framing: None }),
+        Value::Object(keys) => Ok(InstanceInfo { keys, keeps_identity: false, framing: None }),
         _ => Err(PluginError::new("its keys are not those of a table")),
     };
     Ok(match build {
@@ -161,8 +182,12 @@ fn build(build: &Build, keys: Value) -> Result<(Instance, InstanceInfo), PluginE
         }
         Build::Cell(build) => {
             let (cell, keys) = build(keys)?;
-            let opened = InstanceInfo { outputs: Some(cell.outputs()), state: Some(cell.state()), ..opened(keys)? };
-            (Instance::Cell(cell.into()), opened)
+            (Instance::Cell(cell.into()), opened(keys)?)
+        }
+        Build::Wrapper(build) => {
+            let (wrapper, keys) = build(keys)?;
+            let opened = InstanceInfo { keeps_identity: wrapper.keeps_identity(), ..opened(keys)? };
+            (Instance::Wrapper(wrapper.into()), opened)
         }
         Build::Clipper(build) => {
             let (clipper, keys) = build(keys)?;

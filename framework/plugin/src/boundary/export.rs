@@ -84,9 +84,14 @@ macro_rules! entry_points {
             }
 
             #[unsafe(no_mangle)]
-            unsafe extern "C" fn hatchery_plugin_params(instance: u64, inputs: usize, out: *mut Bytes) -> i32 {
-                // SAFETY: the header demands a valid `out`.
-                unsafe { put(out, entry::declare(instance, inputs)) }
+            unsafe extern "C" fn hatchery_plugin_declare(
+                instance: u64,
+                request: *const u8,
+                length: usize,
+                out: *mut Bytes,
+            ) -> i32 {
+                // SAFETY: the header demands `length` valid bytes and a valid `out`.
+                unsafe { put(out, entry::declare(instance, slice(request, length))) }
             }
 
             #[unsafe(no_mangle)]

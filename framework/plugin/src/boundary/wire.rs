@@ -14,7 +14,7 @@ pub use hatchery_graph::{Constant, Elements, Graph};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use crate::{Framing, Kind, ParamSpec, PluginError, StateSpec, capture::RecordedGraph};
+use crate::{CellInfo, Framing, Kind, PluginError, capture::RecordedGraph};
 
 /// The version of the C interface. It changes when a function or the meaning of a field does.
 pub const INTERFACE: u32 = 2;
@@ -51,6 +51,9 @@ pub struct Manifest {
 pub struct PluginEntry {
     /// Its kind.
     pub kind: Kind,
+    /// Whether it is a cell that is built around another.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_wrapper: bool,
     /// Its name.
     pub name: String,
     /// What it is.
@@ -77,23 +80,33 @@ pub struct OpenRequest {
 pub struct InstanceInfo {
     /// The keys, every default filled in.
     pub keys: Map<String, Value>,
-    /// Of a cell: the width of its output.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub outputs: Option<usize>,
-    /// Of a cell: the vectors that it carries.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub state: Option<Vec<StateSpec>>,
+    /// Of a wrapper: whether it promises to be the identity around a cell that returns its input.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keeps_identity: bool,
     /// Of a dataset: how documents become sequences.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub framing: Option<Framing>,
 }
 
-/// The parameters of a cell.
+/// The request for what a cell declares. The answer is a [`Declaration`](crate::Declaration).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct ParamList {
-    /// The matrices.
-    pub params: Vec<ParamSpec>,
+pub struct DeclareRequest {
+    /// Width of the input.
+    pub inputs: usize,
+    /// Whether parameters and noise are asked for; otherwise they may be left out.
+    pub params: bool,
+    /// Of a wrapper: the cell within. Without it the answer is a [`CellInputs`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cell: Option<CellInfo>,
+}
+
+/// The input of the cell within a wrapper.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct CellInputs {
+    /// Its width.
+    pub cell_inputs: usize,
 }
 
 /// The request for a graph.
@@ -106,6 +119,33 @@ pub enum CaptureRequest {
         inputs: usize,
         /// Rows.
         batch: usize,
+        /// Element type.
+        dtype: Precision,
+    },
+    /// One step of a wrapper.
+    Wrapper {
+        /// Width of the input.
+        inputs: usize,
+        /// Rows.
+        batch: usize,
+        /// Element type.
+        dtype: Precision,
+        /// The cell within.
+        cell: CellInfo,
+    },
+    /// What a wrapper computes from its parameters and those of the cell within once an update.
+    DeriveWrapper {
+        /// Width of the input.
+        inputs: usize,
+        /// Element type.
+        dtype: Precision,
+        /// The cell within.
+        cell: CellInfo,
+    },
+    /// What a cell computes from its parameters once an update.
+    Derive {
+        /// Width of the input.
+        inputs: usize,
         /// Element type.
         dtype: Precision,
     },

@@ -70,6 +70,11 @@ fn example(variant: &Variant) -> Verdict {
         table.iter().any(|(key, value)| *key == "type" && value.split('#').next().is_some_and(|v| v.trim() == quoted))
     };
     let Some(own) = tables.iter().find(is_own) else {
+        // A wrapper stands in the table of a cell, as an item of a list.
+        let is_wrapped = |(key, value): &(&str, &str)| *key == "wrap" && value.contains(&quoted);
+        if matches!(variant.build, Build::Wrapper(_)) && tables.iter().flatten().any(is_wrapped) {
+            return Ok("in a cell's `wrap`".to_owned());
+        }
         return Err(format!("the ```toml example of the documentation has no line `type = {quoted}`"));
     };
     let known = own_keys(&variant.schema);
@@ -140,6 +145,7 @@ fn resolve(variant: &Variant, keys: Value) -> Result<Value, PluginError> {
     match &variant.build {
         Build::Dataset(build) => build(keys).map(|(_, resolved)| resolved),
         Build::Cell(build) => build(keys).map(|(_, resolved)| resolved),
+        Build::Wrapper(build) => build(keys).map(|(_, resolved)| resolved),
         Build::Clipper(build) => build(keys).map(|(_, resolved)| resolved),
         Build::Sampler(build) => build(keys).map(|(_, resolved)| resolved),
     }

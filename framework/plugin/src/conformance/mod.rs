@@ -45,6 +45,7 @@ mod keys;
 mod numbers;
 mod report;
 mod sampler;
+mod wrapper;
 
 use serde_json::Value;
 
@@ -68,6 +69,11 @@ pub fn check(variant: &Variant, keys: Value) -> Report {
         Build::Cell(build) => {
             if let Some([cell, twin]) = built(&mut report, build, keys) {
                 cell::check(&mut report, &*cell, &*twin);
+            }
+        }
+        Build::Wrapper(build) => {
+            if let Some([wrapper, twin]) = built(&mut report, build, keys) {
+                wrapper::check(&mut report, variant.name, wrapper, twin);
             }
         }
         Build::Clipper(build) => {
@@ -131,6 +137,7 @@ macro_rules! conformance {
     };
     (@kind dataset) => { $crate::Kind::Dataset };
     (@kind cell) => { $crate::Kind::Cell };
+    (@kind wrapper) => { $crate::Kind::Cell };
     (@kind clipper) => { $crate::Kind::Clipper };
     (@kind sampler) => { $crate::Kind::Sampler };
 }

@@ -15,13 +15,15 @@ pub(super) struct Matrix {
     pub(super) shape: [usize; 2],
     pub(super) values: Vec<f64>,
     pub(super) dtype: DType,
+    /// Whether it has a row for each sequence of a batch.
+    pub(super) is_of_rows: bool,
 }
 
 impl Matrix {
     /// Numbers that both single and double precision can hold.
     pub(super) fn new(name: impl Into<String>, shape: [usize; 2], values: impl IntoIterator<Item = f64>) -> Self {
         let values = values.into_iter().map(|value| f64::from(value as f32)).collect();
-        Self { name: name.into(), shape, values, dtype: DType::F64 }
+        Self { name: name.into(), shape, values, dtype: DType::F64, is_of_rows: true }
     }
 
     /// Normal numbers around zero.
@@ -32,7 +34,7 @@ impl Matrix {
     /// What a tensor holds.
     pub(super) fn read(name: impl Into<String>, tensor: &Tensor<2>) -> Self {
         let values = tensor.try_to_vec_as::<f64>().expect("every float is read as f64");
-        Self { name: name.into(), shape: tensor.dims(), values, dtype: tensor.dtype() }
+        Self { name: name.into(), shape: tensor.dims(), values, dtype: tensor.dtype(), is_of_rows: true }
     }
 
     /// A tensor of these numbers.

@@ -24,7 +24,7 @@ impl Cell for Mgu {
         vec![weight("wx", [h, inputs]).gates(2), recurrent("wf", h), recurrent("wh", h), bias("b", 2 * h)]
     }
 
-    fn state(&self) -> Vec<StateSpec> {
+    fn state(&self, _inputs: usize) -> Vec<StateSpec> {
         vec![zeros("h", self.hidden)]
     }
 

@@ -43,11 +43,11 @@ impl Cell for GatedDeltaNet {
         ]
     }
 
-    fn state(&self) -> Vec<StateSpec> {
+    fn state(&self, _inputs: usize) -> Vec<StateSpec> {
         vec![zeros("s", self.hidden * self.hidden / self.heads)]
     }
 
-    fn outputs(&self) -> usize {
+    fn outputs(&self, _inputs: usize) -> usize {
         self.hidden
     }
 

@@ -45,7 +45,7 @@ impl Cell for LayerNormLstm {
         ]
     }
 
-    fn state(&self) -> Vec<StateSpec> {
+    fn state(&self, _inputs: usize) -> Vec<StateSpec> {
         vec![zeros("h", self.hidden), zeros("c", self.hidden)]
     }
 

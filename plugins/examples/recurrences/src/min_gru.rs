@@ -23,7 +23,7 @@ impl Cell for MinGru {
         vec![weight("wx", [self.hidden, inputs]).gates(2), bias("b", 2 * self.hidden)]
     }
 
-    fn state(&self) -> Vec<StateSpec> {
+    fn state(&self, _inputs: usize) -> Vec<StateSpec> {
         vec![zeros("h", self.hidden)]
     }
 

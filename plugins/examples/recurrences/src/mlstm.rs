@@ -35,12 +35,12 @@ impl Cell for Mlstm {
         ]
     }
 
-    fn state(&self) -> Vec<StateSpec> {
+    fn state(&self, _inputs: usize) -> Vec<StateSpec> {
         let own = self.hidden / self.heads;
         vec![zeros("c", self.hidden * own), zeros("n", self.hidden), zeros("m", self.heads)]
     }
 
-    fn outputs(&self) -> usize {
+    fn outputs(&self, _inputs: usize) -> usize {
         self.hidden
     }
 

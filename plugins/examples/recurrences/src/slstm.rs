@@ -31,7 +31,7 @@ impl Cell for Slstm {
         vec![weight("wx", [h, inputs]).gates(4), weight("wh", [own, own]).gates(4 * self.heads), bias("b", 4 * h)]
     }
 
-    fn state(&self) -> Vec<StateSpec> {
+    fn state(&self, _inputs: usize) -> Vec<StateSpec> {
         ["h", "c", "n", "m"].map(|name| zeros(name, self.hidden)).into()
     }
 

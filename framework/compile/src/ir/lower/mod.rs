@@ -9,54 +9,49 @@ pub(crate) mod record;
 
 use std::collections::{BTreeMap, HashMap};
 
-use hatchery_plugin::burn::{
-    backend::ir::{
-        BinaryOpIr, GraphIr, ModuleOperationIr, OperationIr, ScalarIr, ScalarOpIr, TensorId, TensorIr, UnaryOpIr,
+use hatchery_plugin::{
+    burn::{
+        backend::ir::{
+            BinaryOpIr, ModuleOperationIr, OperationIr, ScalarIr, ScalarOpIr, TensorId, TensorIr, UnaryOpIr,
+        },
+        tensor::TensorData,
     },
-    tensor::TensorData,
+    capture::RecordedGraph,
 };
 
 use crate::{
     error::{Result, Unsupported},
     id::NodeId,
     ir::{
-        graph::{Constant, Graph, Role, Rows, Shape},
-        op::{Binary, Leaf, Op, Unary},
+        graph::{Constant, Graph, Rows, Shape},
+        op::{Binary, Op, Unary},
     },
 };
 
-/// A recorded function and the meaning of what it reads and returns.
-pub(crate) struct Recorded<'a> {
-    pub(crate) graph: &'a GraphIr,
-    pub(crate) constants: &'a BTreeMap<TensorId, TensorData>,
-    /// Its inputs, in their order, with their shapes.
-    pub(crate) leaves: &'a [(Leaf, [usize; 2])],
-    pub(crate) outputs: &'a [(Role, TensorId)],
-    /// The number of rows that stands for the batch.
-    pub(crate) batch: Option<usize>,
-}
-
-/// Lowers a recorded function.
+/// Adds a recorded function to a graph. `inputs` are the nodes of its arguments, and `batch` is the number of rows that
+/// stands for the batch. Returns the nodes of its results.
 ///
 /// # Errors
 /// When it uses an operation that is not compiled.
-pub(crate) fn lower(recorded: &Recorded<'_>) -> Result<Graph> {
-    let Recorded { graph, constants, leaves, outputs, batch } = *recorded;
-    let mut lowering = Lowering { graph: Graph::default(), known: HashMap::new(), constants, batch };
-    for (&input, (leaf, shape)) in graph.inputs.iter().zip(leaves) {
-        let shape = lowering.shape(shape);
-        let id = lowering.graph.leaf(*leaf, shape);
-        lowering.known.insert(input, id);
-    }
-    for operation in &graph.operations {
+pub(crate) fn lower(
+    graph: &mut Graph,
+    recorded: &RecordedGraph,
+    inputs: &[NodeId],
+    batch: Option<usize>,
+) -> Result<Vec<NodeId>> {
+    let known = recorded.inputs.iter().map(|(_, id)| *id).zip(inputs.iter().copied()).collect();
+    let constants = &recorded.constants;
+    let mut lowering = Lowering { graph: std::mem::take(graph), known, constants, batch };
+    for operation in &recorded.graph.operations {
         lowering.operation(operation)?;
     }
-    for &(role, id) in outputs {
-        let node = lowering.tensor(id)?;
-        let node = lowering.graph.in_memory(node);
-        lowering.graph.outputs.push((role, node));
+    let mut results = Vec::with_capacity(recorded.outputs.len());
+    for (_, id) in &recorded.outputs {
+        let node = lowering.tensor(*id)?;
+        results.push(lowering.graph.in_memory(node));
     }
-    Ok(lowering.graph)
+    *graph = lowering.graph;
+    Ok(results)
 }
 
 struct Lowering<'a> {

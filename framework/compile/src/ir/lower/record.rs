@@ -3,16 +3,16 @@
 use hatchery_plugin::{
     Name,
     burn::tensor::DType,
-    capture::{capture, capture_cell},
+    capture::{RecordedCell, capture, capture_cell},
     host::{HostCell, HostClipper},
 };
 
-use super::{Recorded, lower};
+use super::lower;
 use crate::{
     error::Result,
     id::ParamId,
     ir::{
-        graph::{Graph, Role},
+        graph::{Graph, Role, Shape},
         module::Module,
         op::Leaf,
     },
@@ -28,30 +28,42 @@ pub(crate) struct CellSource<'a> {
     pub(crate) dtype: DType,
 }
 
-/// The graph of a cell's time step: outputs [`Role::Output`] and [`Role::NextState`].
+/// The graph of a cell's time step: outputs [`Role::Output`] and [`Role::NextState`]. What the cell derives from its
+/// parameters is part of it: no pass treats it otherwise than what a step computes from parameters alone.
 ///
 /// # Errors
 /// When the cell cannot be recorded, or uses an operation that is not compiled.
 pub(crate) fn lower_cell(source: &CellSource<'_>) -> Result<Module> {
     let CellSource { cell, inputs, first_param, dtype } = *source;
-    let (params, states) = (cell.params(inputs)?, cell.state());
-    let widths = params.iter().flat_map(|spec| spec.shape).chain(states.iter().map(|spec| spec.width));
-    let batch = unlike(widths.chain([inputs, cell.outputs()]));
-    let step = capture_cell(cell, inputs, batch, dtype)?;
-    let param = |number: usize| Leaf::Param(ParamId::new(first_param + number));
-    let mut leaves = vec![(Leaf::Input, [batch, inputs])];
-    leaves.extend(params.iter().enumerate().map(|(number, spec)| (param(number), spec.shape)));
-    leaves.extend(states.iter().enumerate().map(|(number, spec)| (Leaf::State(number), [batch, spec.width])));
-    let next = step.next.iter().enumerate().map(|(number, (_, id))| (Role::NextState(number), *id));
-    let outputs: Vec<_> = [(Role::Output, step.output)].into_iter().chain(next).collect();
-    let recorded = Recorded {
-        graph: &step.graph,
-        constants: &step.constants,
-        leaves: &leaves,
-        outputs: &outputs,
-        batch: Some(batch),
+    let declared = cell.declare(inputs)?;
+    let shapes = declared.fixed().into_iter().chain(declared.arguments(inputs, 0)).flat_map(|(_, shape)| shape);
+    let batch = unlike(shapes.chain([declared.outputs]).filter(|width| *width > 0));
+    let RecordedCell { derive, step, .. } = capture_cell(cell, inputs, batch, dtype)?;
+    let mut graph = Graph::default();
+    let x = graph.leaf(Leaf::Input, Shape::batch(inputs));
+    let mut fixed = Vec::new();
+    for (number, (_, [rows, columns])) in declared.fixed().into_iter().enumerate() {
+        let leaf = match number.checked_sub(declared.params.len()) {
+            None => Leaf::Param(ParamId::new(first_param + number)),
+            Some(number) => Leaf::UpdateNoise(number),
+        };
+        fixed.push(graph.leaf(leaf, Shape::fixed(rows, columns)));
+    }
+    let mut of_rows = Vec::new();
+    for (number, spec) in declared.noise_of_rows().enumerate() {
+        of_rows.push(graph.leaf(Leaf::Noise(number), Shape::batch(spec.width)));
+    }
+    for (number, spec) in declared.state.iter().enumerate() {
+        of_rows.push(graph.leaf(Leaf::State(number), Shape::batch(spec.width)));
+    }
+    let matrices = match &derive {
+        Some(derive) => lower(&mut graph, derive, &fixed, None)?,
+        None => fixed,
     };
-    Ok(Module { step: lower(&recorded)?, ..Module::default() })
+    let results = lower(&mut graph, &step, &[vec![x], matrices, of_rows].concat(), Some(batch))?;
+    let next = (0..declared.state.len()).map(Role::NextState);
+    graph.outputs = [Role::Output].into_iter().chain(next).zip(results).collect();
+    Ok(Module { step: graph, ..Module::default() })
 }
 
 /// The graph of a chain of clippers: a leaf [`Leaf::Param`] and an output [`Role::Clipped`] for each gradient.
@@ -70,17 +82,14 @@ pub(crate) fn lower_clippers(
         let clipped = clippers.iter().try_fold(gradients, |gradients, clipper| clipper.clip(gradients))?;
         Ok(inputs.iter().map(|(name, _)| (name.clone(), clipped.get(name))).collect())
     })?;
-    let leaves: Vec<_> =
-        shapes.iter().enumerate().map(|(number, (_, shape))| (Leaf::Param(ParamId::new(number)), *shape)).collect();
-    let outputs: Vec<_> =
-        captured.outputs.iter().enumerate().map(|(number, (_, id))| (Role::Clipped(number), *id)).collect();
-    lower(&Recorded {
-        graph: &captured.graph,
-        constants: &captured.constants,
-        leaves: &leaves,
-        outputs: &outputs,
-        batch: None,
-    })
+    let mut graph = Graph::default();
+    let leaf = |(number, (_, [rows, columns])): (usize, &(String, [usize; 2]))| {
+        graph.leaf(Leaf::Param(ParamId::new(number)), Shape::fixed(*rows, *columns))
+    };
+    let gradients: Vec<_> = shapes.iter().enumerate().map(leaf).collect();
+    let clipped = lower(&mut graph, &captured, &gradients, None)?;
+    graph.outputs = clipped.into_iter().enumerate().map(|(number, id)| (Role::Clipped(number), id)).collect();
+    Ok(graph)
 }
 
 /// A prime batch size that no width of a cell, nor a part or a multiple of it, is likely to equal.

@@ -3,13 +3,15 @@
 //! The schema is composed of those of the types that serde reads and of the plugins, so that parsing, "did you mean",
 //! `plugins show` and the tables of the book come from one definition.
 
+mod cells;
+pub(crate) mod layers;
 pub(crate) mod rules;
 pub(crate) mod schema;
 mod synonyms;
 mod values;
 pub(crate) mod walk;
 
-use hatchery_plugin::{Kind, Variant};
+use hatchery_plugin::{Build, Kind, Variant};
 use schemars::{JsonSchema, SchemaGenerator, schema_for};
 use serde_json::{Map, Value, json};
 
@@ -17,7 +19,7 @@ use self::schema::{Schemas, alternatives, properties, required};
 use super::{Corpus, Experiment, write};
 use crate::{
     error::{Problem, Result},
-    plugins::Registry,
+    plugins::{Entry, Registry},
     suggest,
 };
 
@@ -46,17 +48,17 @@ pub fn schema(registry: &Registry) -> Value {
     let mut schema = schema_for!(Experiment).to_value();
     let defs = &mut schema["$defs"];
     if let Some(defs) = defs.as_object_mut() {
-        defs.retain(|name, _| name != "Part" && name != "DatasetPart");
+        defs.retain(|name, _| name != "Part" && name != "DatasetPart" && name != "CellPart");
         defs.extend(definitions);
     }
     for (kind, table) in tables {
-        let property = &mut schema["properties"][kind.word()];
-        // Either the table itself or the items of a list of such tables.
-        let place = if property.get("items").is_some() { &mut property["items"] } else { property };
-        if let Some(place) = place.as_object_mut() {
-            place.remove("$ref");
-            place.insert("oneOf".to_owned(), table);
+        if kind == Kind::Cell {
+            put_tables(&mut schema["properties"]["layer"], cells::with_dropout(table.clone()));
         }
+        put_tables(&mut schema["properties"][kind.word()], table);
+    }
+    if let Some(required) = schema["required"].as_array_mut() {
+        required.push(json!("cell"));
     }
     schema["properties"]["base"] = json!({
         "type": "string",
@@ -66,19 +68,33 @@ pub fn schema(registry: &Registry) -> Value {
     schema
 }
 
+/// Puts the forms of a table in the place of its schema: either the table itself or the items of a list of such tables.
+fn put_tables(property: &mut Value, tables: Value) {
+    let place = if property.get("items").is_some() { &mut property["items"] } else { property };
+    if let Some(place) = place.as_object_mut() {
+        ["$ref", "anyOf", "default"].into_iter().for_each(|key| {
+            place.remove(key);
+        });
+        place.insert("oneOf".to_owned(), tables);
+    }
+}
+
 /// The schema for editors and validators: a file that is based on another may lack what that one has.
 pub fn editor_schema(registry: &Registry) -> Value {
     let mut schema = schema(registry);
     let Some(root) = schema.as_object_mut() else { return schema };
     root.insert("title".to_owned(), json!("Hatchery experiment"));
-    let required = root.remove("required").unwrap_or_default();
+    let mut required = root.remove("required").unwrap_or_default();
+    // Or [[layer]].
+    required.as_array_mut().into_iter().for_each(|keys| keys.retain(|key| key != "cell"));
     root.insert("if".to_owned(), json!({ "required": ["base"] }));
     root.insert("else".to_owned(), json!({ "required": required }));
     for kind in Kind::ALL {
         let property = &mut root["properties"][kind.word()];
         let place = if property.get("items").is_some() { &mut property["items"] } else { property };
-        let names: Vec<_> = registry.of(kind).map(|entry| json!(entry.variant.name)).collect();
-        for (table, entry) in place["oneOf"].as_array_mut().into_iter().flatten().zip(registry.of(kind)) {
+        let entries = || registry.of(kind).filter(|entry| !is_wrapper(entry));
+        let names: Vec<_> = entries().map(|entry| json!(entry.variant.name)).collect();
+        for (table, entry) in place["oneOf"].as_array_mut().into_iter().flatten().zip(entries()) {
             describe(table, &entry.variant);
         }
         // In a file that is based on another a table may lack its type, and then has keys of any.
@@ -90,6 +106,10 @@ pub fn editor_schema(registry: &Registry) -> Value {
         place.insert("then".to_owned(), json!({ "oneOf": forms }));
     }
     schema
+}
+
+fn is_wrapper(entry: &Entry) -> bool {
+    matches!(entry.variant.build, Build::Wrapper(_))
 }
 
 /// Whether an experiment may have several plugins of a kind.
@@ -118,6 +138,7 @@ pub fn example(variant: &Variant) -> Result<Value> {
     let Some(text) = variant.doc.split_once("```toml\n").and_then(|(_, rest)| rest.split("```").next()) else {
         return Ok(json!({}));
     };
+    let text = text.to_owned();
     let mut page: toml::Table = text.parse().map_err(|error| broken(format!("{error}")))?;
     let is_own = |table: &toml::Table| table.get("type").and_then(toml::Value::as_str) == Some(name);
     let table = match page.remove(kind.word()) {
@@ -125,10 +146,22 @@ pub fn example(variant: &Variant) -> Result<Value> {
         Some(toml::Value::Array(tables)) => tables.into_iter().filter_map(|table| table.try_into().ok()).find(is_own),
         _ => None,
     };
+    let table = table.or_else(|| matches!(variant.build, Build::Wrapper(_)).then(|| wrap(&text, name)).flatten());
     let mut table = table.ok_or_else(|| broken(format!("it has no {kind} of this name")))?;
     table.remove("type");
     table.remove("corpus");
     serde_json::to_value(table).map_err(|error| broken(error.to_string()).into())
+}
+
+/// The table of a wrapper in an example: an item of `wrap`, in the table of a cell.
+fn wrap(text: &str, name: &str) -> Option<toml::Table> {
+    let page: toml::Table = text.parse().ok()?;
+    let table = |item: &toml::Value| match item {
+        toml::Value::String(word) => (word == name).then(toml::Table::new),
+        toml::Value::Table(table) => (table.get("type")?.as_str() == Some(name)).then(|| table.clone()),
+        _ => None,
+    };
+    page.get("cell")?.get("wrap")?.as_array()?.iter().find_map(table)
 }
 
 /// The keys of a table with this schema, in which `$ref`s are resolved. If the table has several forms, the keys of all.
@@ -188,7 +221,17 @@ fn keys_within(root: &Value, schema: &Value) -> Vec<Key> {
 /// The forms of a table for plugins of this kind. The definitions in their schemas are moved to `definitions`, with the
 /// plugin's name as a prefix.
 fn plugin_tables(kind: Kind, registry: &Registry, corpus: &Value, definitions: &mut Map<String, Value>) -> Value {
-    let tables = registry.of(kind).map(|entry| {
+    let (wrappers, others): (Vec<&Entry>, Vec<&Entry>) = registry.of(kind).partition(|entry| is_wrapper(entry));
+    let tables = forms(kind, others, corpus, definitions);
+    if kind != Kind::Cell {
+        return tables;
+    }
+    cells::with_wrappers(tables, forms(kind, wrappers, corpus, definitions))
+}
+
+/// The forms of a table for these plugins.
+fn forms(kind: Kind, entries: Vec<&Entry>, corpus: &Value, definitions: &mut Map<String, Value>) -> Value {
+    let tables = entries.into_iter().map(|entry| {
         let name = entry.variant.name;
         let mut table = entry.variant.schema.clone();
         let prefix = format!("{kind}-{name}");

@@ -14,6 +14,7 @@ pub(crate) fn check(experiment: &Node, proposed: &[String], reported: &[Problem]
     [rules.length(), rules.numpy(), rules.numpy_seed(), rules.split(), rules.device(), rules.dtype()]
         .into_iter()
         .chain([rules.dropout(), rules.initializer(), rules.patience(), rules.min_count(), rules.symbols()])
+        .chain([rules.layers(), rules.layer_count()])
         .flatten()
         .collect()
 }
@@ -142,7 +143,11 @@ impl Rules<'_> {
     /// Dropout that stands nowhere would be believed to be at work.
     fn dropout(&self) -> Option<Problem> {
         let dropout = self.entry(&["model", "dropout"])?;
-        let layers = self.entry(&["model", "layers"]).map_or(Some(1.0), |layers| self.number(&layers.node))?;
+        let listed = match self.entry(&["layer"]).map(|layer| &layer.node.value) {
+            Some(Value::Array(items)) => items.len() as f64,
+            _ => 1.0,
+        };
+        let layers = self.entry(&["model", "layers"]).map_or(Some(listed), |layers| self.number(&layers.node))?;
         let last = self.entry(&["model", "dropout-last"]);
         let is_last = last.is_some_and(|last| !matches!(last.node.value, Value::Boolean(false)));
         let wanted = self.number(&dropout.node)? > 0.0 && !self.is_proposed("model.dropout-last");
@@ -154,6 +159,29 @@ impl Rules<'_> {
                 .at(dropout.node.place.clone())
                 .hint("set `dropout-last = true`, `layers = 2`, or `dropout = 0.0`"),
         )
+    }
+
+    /// A layer has one cell.
+    fn layers(&self) -> Option<Problem> {
+        let (cell, layer) = (self.entry(&["cell"])?, self.entry(&["layer"])?);
+        let second = if later(&cell.place, &layer.place) { cell } else { layer };
+        Some(
+            Problem::new("both [cell] and [[layer]]")
+                .at(second.place.clone())
+                .hint("keep [cell] for layers that are alike, or one [[layer]] for each of different ones"),
+        )
+    }
+
+    /// A list of layers has a length of its own.
+    fn layer_count(&self) -> Option<Problem> {
+        let (count, layer) = (self.entry(&["model", "layers"])?, self.entry(&["layer"])?);
+        let Value::Array(items) = &layer.node.value else { return None };
+        let wanted = self.number(&count.node)?;
+        ((wanted - items.len() as f64).abs() > 0.0).then(|| {
+            Problem::new(format!("`layers` in [model] is {wanted}, and there are {} [[layer]]", items.len()))
+                .at(count.node.place.clone())
+                .hint("leave `layers` out: the list says how many there are")
+        })
     }
 
     /// One list of values cannot fill matrices of several shapes.

@@ -13,6 +13,7 @@ macro_rules! file {
 
 /// Every file below `experiments`, by its path; `tests/experiments.rs` holds the list against the folder.
 pub(super) const ALL: &[(&str, &str)] = &[
+    file!("experiments/awd-lstm.toml"),
     file!("experiments/brackets.toml"),
     file!("experiments/char-rnn-tinyshakespeare.toml"),
     file!("experiments/copy.toml"),
@@ -38,6 +39,7 @@ pub(super) const ALL: &[(&str, &str)] = &[
     file!("experiments/sonnets-small.toml"),
     file!("experiments/sweeps/cells.toml"),
     file!("experiments/unclipped.toml"),
+    file!("experiments/wrappers.toml"),
 ];
 
 /// The text of the experiment of that path.

@@ -20,9 +20,9 @@ use self::{
     spanned::{Node, Source, Value},
 };
 use super::{
-    Experiment, Numpy, Rng,
+    CellPart, Experiment, Numpy, Rng,
     checking::{
-        self, rules,
+        self, layers, rules,
         schema::{Schemas, properties, required},
         walk::Walk,
     },
@@ -156,13 +156,15 @@ fn resolve(source: &Source, chain: &mut Chain, overrides: &[String], registry: &
             .note(format!("an experiment needs at least: {}", needed.join(", ")))
             .into());
     }
+    let schema = for_layers(schema, &experiment);
     let walk = Walk::over(&schema, &experiment);
     let rules = rules::check(&experiment, &walk.proposed, &walk.problems);
     problems.extend(walk.problems);
     problems.extend(rules);
     let mut json = experiment.to_json();
-    for kind in Kind::ALL {
-        problems.extend(resolve_parts(kind, &experiment, &mut json, &schema, registry)?);
+    let layers = std::iter::once((Kind::Cell, "layer"));
+    for place in Kind::ALL.into_iter().map(|kind| (kind, kind.word())).chain(layers) {
+        problems.extend(resolve_parts(place, &experiment, &mut json, &schema, registry)?);
     }
     if !problems.is_empty() {
         return Err(sorted(problems).into());
@@ -170,6 +172,10 @@ fn resolve(source: &Source, chain: &mut Chain, overrides: &[String], registry: &
     let mut resolved: Experiment = serde_json::from_value(json).map_err(|error| {
         Problem::new(format!("the experiment cannot be read: {error}")).at(experiment.place.clone())
     })?;
+    if !resolved.layer.is_empty() {
+        resolved.model.layers = resolved.layer.len();
+    }
+    layers::check(&resolved, registry, &experiment)?;
     if resolved.rng == Rng::Numpy {
         resolved.numpy.get_or_insert_with(Numpy::default);
     }
@@ -179,13 +185,12 @@ fn resolve(source: &Source, chain: &mut Chain, overrides: &[String], registry: &
 /// Lets the plugins of a kind read their keys, and puts what they make of them, defaults filled in, into `json`.
 /// Returns their refusals. Tables with problems are skipped: those are reported already.
 fn resolve_parts(
-    kind: Kind,
+    (kind, word): (Kind, &str),
     experiment: &Node,
     json: &mut Json,
     schema: &Json,
     registry: &Registry,
 ) -> Result<Vec<Problem>> {
-    let word = kind.word();
     let (Some(entry), property) = (experiment.find(&[word]), &schema["properties"][word]) else {
         return Ok(Vec::new());
     };
@@ -201,24 +206,10 @@ fn resolve_parts(
         if !Walk::passes(schema, of_table, node) {
             continue;
         }
-        let Json::Object(mut keys) = value.take() else { continue };
-        let name = keys.remove("type");
-        let corpus = if kind == Kind::Dataset { keys.remove("corpus") } else { None };
-        let part = Part { name: name.as_ref().and_then(Json::as_str).unwrap_or_default().to_owned(), keys };
-        let built = match kind {
-            Kind::Dataset => registry.dataset(&part).map(|(_, keys)| keys),
-            Kind::Cell => registry.cell(&part).map(|(_, keys)| keys),
-            Kind::Clipper => registry.clipper(&part).map(|(_, keys)| keys),
-            Kind::Sampler => registry.sampler(&part).map(|(_, keys)| keys),
-        };
-        match built {
-            Ok(keys) => {
-                let mut table = Map::new();
-                table.insert("type".to_owned(), json!(part.name));
-                table.extend(corpus.map(|corpus| ("corpus".to_owned(), corpus)));
-                table.extend(keys);
-                *value = Json::Object(table);
-            }
+        let resolved =
+            if kind == Kind::Cell { cell(value.take(), registry) } else { part(kind, value.take(), registry) };
+        match resolved {
+            Ok(table) => *value = table,
             Err(Error::User(refusals)) => {
                 problems.extend(refusals.into_iter().map(|refusal| refusal.at(node.place.clone())));
             }
@@ -226,6 +217,43 @@ fn resolve_parts(
         }
     }
     Ok(problems)
+}
+
+/// The table of a plugin with every default filled in.
+fn part(kind: Kind, value: Json, registry: &Registry) -> Result<Json> {
+    let Json::Object(mut keys) = value else { return Ok(value) };
+    let name = keys.remove("type");
+    let corpus = if kind == Kind::Dataset { keys.remove("corpus") } else { None };
+    let part = Part { name: name.as_ref().and_then(Json::as_str).unwrap_or_default().to_owned(), keys };
+    let keys = match kind {
+        Kind::Dataset => registry.dataset(&part)?.1,
+        Kind::Cell => registry.cell(&part)?.1,
+        Kind::Clipper => registry.clipper(&part)?.1,
+        Kind::Sampler => registry.sampler(&part)?.1,
+    };
+    let mut table = Map::new();
+    table.insert("type".to_owned(), json!(part.name));
+    table.extend(corpus.map(|corpus| ("corpus".to_owned(), corpus)));
+    table.extend(keys);
+    Ok(Json::Object(table))
+}
+
+/// The table of a cell, with every default of the plugin and of the wrappers filled in.
+fn cell(value: Json, registry: &Registry) -> Result<Json> {
+    let mut cell: CellPart = serde_json::from_value(value).map_err(|error| Problem::new(error.to_string()))?;
+    let (_, keys, wrap) = registry.wrapped(&cell.part, &cell.wrap)?;
+    (cell.part.keys, cell.wrap) = (keys, wrap);
+    serde_json::to_value(cell).map_err(|error| Problem::new(error.to_string()).into())
+}
+
+/// The schema of a file with `[[layer]]`, which needs no `[cell]`.
+fn for_layers(mut schema: Json, experiment: &Node) -> Json {
+    if experiment.find(&["layer"]).is_some()
+        && let Some(required) = schema["required"].as_array_mut()
+    {
+        required.retain(|key| key != "cell");
+    }
+    schema
 }
 
 /// In the order in which a reader meets them: text by text, each from its beginning.

@@ -11,7 +11,7 @@ use super::{
     },
     Point, Size, start,
 };
-use crate::{Initializer, ParamSpec, Rng, host::HostCell};
+use crate::{Declaration, Initializer, ParamSpec, Rng, host::HostCell};
 
 const WIDTHS: [usize; 3] = [1, 3, 7];
 const BATCHES: [usize; 3] = [1, 2, 5];
@@ -23,30 +23,26 @@ pub(super) fn first_values(spec: &ParamSpec, rng: &mut dyn Rng) -> Vec<f64> {
 }
 
 pub(super) fn declaration(cell: &dyn HostCell) -> Verdict {
-    if cell.outputs() == 0 {
-        return Err("`outputs()` is 0; the head on top of the cell needs at least one".into());
-    }
-    let states = cell.state();
-    let names: Vec<_> = states.iter().map(|spec| &*spec.name).collect();
-    unique("state()", &names)?;
-    if let Some(spec) = states.iter().find(|spec| spec.width == 0 || !spec.start.is_finite()) {
-        return Err(format!("`state()` declares `{}` with width {} and start {}", spec.name, spec.width, spec.start));
-    }
-    if states != cell.state() || cell.outputs() != cell.outputs() {
-        return Err(
-            "`state()` or `outputs()` says something else the second time; both must depend on keys only".into()
-        );
-    }
-    let reference = cell.params(WIDTHS[0])?;
+    let reference = cell.declare(WIDTHS[0])?;
     for inputs in WIDTHS {
-        let params = cell.params(inputs)?;
-        if params != cell.params(inputs)? {
-            return Err(format!("`params({inputs})` says something else the second time; it must depend on keys only"));
+        let declared = cell.declare(inputs)?;
+        if declared.outputs == 0 {
+            return Err(format!("`outputs({inputs})` is 0; the head on top of the cell needs at least one"));
         }
+        let (again, only) = (cell.declare(inputs)?, "it must depend on keys and the width of the input only");
+        if (&declared.state, declared.outputs) != (&again.state, again.outputs) {
+            return Err(format!(
+                "`state({inputs})` or `outputs({inputs})` says something else the second time; {only}"
+            ));
+        }
+        if declared.params != again.params || declared.noise != again.noise {
+            return Err(format!("`params({inputs})` or `noise({inputs})` says something else the second time; {only}"));
+        }
+        let params = &declared.params;
         let names: Vec<_> = params.iter().map(|spec| &*spec.name).collect();
         unique(&format!("params({inputs})"), &names)?;
         let kind = |spec: &ParamSpec| (spec.name.clone(), spec.gates, std::mem::discriminant(&spec.initializer));
-        if !params.iter().map(kind).eq(reference.iter().map(kind)) {
+        if !params.iter().map(kind).eq(reference.params.iter().map(kind)) {
             return Err(format!(
                 "`params({inputs})` and `params({})` differ in more than shapes: names, their order, gates and \
                  initializers must not depend on the width of the input",
@@ -54,8 +50,20 @@ pub(super) fn declaration(cell: &dyn HostCell) -> Verdict {
             ));
         }
         params.iter().try_for_each(|spec| fits(spec).map_err(|wrong| format!("`params({inputs})`: {wrong}")))?;
+        declared.check().map_err(|wrong| format!("for inputs of width {inputs}: {wrong}"))?;
+        let names = |declared: &Declaration| {
+            declared.arguments(inputs, 1).into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+        };
+        if names(&declared) != names(&reference) {
+            return Err(format!(
+                "for inputs of width {inputs} and {} a step has other arguments: names and their order must not depend on \
+                 the width of the input",
+                WIDTHS[0]
+            ));
+        }
     }
-    Ok(format!("{} parameters, {} states, {} outputs", reference.len(), states.len(), cell.outputs()))
+    let Declaration { params, state, outputs, .. } = reference;
+    Ok(format!("{} parameters, {} states, {outputs} outputs", params.len(), state.len()))
 }
 
 fn unique(place: &str, names: &[&str]) -> Result<(), String> {
@@ -106,15 +114,17 @@ pub(super) fn shapes(cell: &dyn HostCell) -> Verdict {
 }
 
 fn shapes_of(cell: &dyn HostCell, size: Size) -> Result<(), String> {
-    let Size { batch, .. } = size;
-    let declared = start(cell, batch);
+    let Size { batch, inputs, .. } = size;
+    let widths = cell.declare(inputs)?;
+    let declared = start(&widths, batch);
     let shapes = |matrices: &[super::Matrix]| -> Vec<_> {
         matrices.iter().map(|matrix| (matrix.name.clone(), matrix.shape)).collect()
     };
     let trace = Point::first(cell, size, &mut SplitMix::new(1))?.run(cell, DType::F64)?;
     let (output, next) = (&trace.outputs[0], &trace.states[0]);
-    if output.shape != [batch, cell.outputs()] {
-        return Err(format!("the output is {:?}, not [batch, outputs] = {:?}", output.shape, [batch, cell.outputs()]));
+    let expected = [batch, widths.outputs];
+    if output.shape != expected {
+        return Err(format!("the output is {:?}, not [batch, outputs] = {expected:?}", output.shape));
     }
     if shapes(next) != shapes(&declared) {
         return Err(format!(

@@ -10,7 +10,7 @@ use super::{
         numbers::{Matrix, SplitMix},
         report::Verdict,
     },
-    Point, Size, run_cell,
+    Arguments, Point, Size, Trace, run_cell,
 };
 use crate::{PluginError, Rng, host::HostCell};
 
@@ -42,7 +42,21 @@ impl Gradient {
     }
 }
 
-/// The loss, a sum of all outputs with random weights, by back-propagation. What no gradient reaches has zeros.
+/// What a loss is made of: the outputs, and the vectors that are penalties.
+fn minimized<M, S>(
+    cell: &dyn HostCell,
+    point: &Point,
+    mut outputs: Vec<M>,
+    states: Vec<S>,
+    vector: impl Fn(&S, &str) -> M,
+) -> Result<Vec<M>, PluginError> {
+    for name in &cell.declare(point.width())?.penalties {
+        outputs.extend(states.iter().map(|state| vector(state, name)));
+    }
+    Ok(outputs)
+}
+
+/// The loss, a sum of all outputs and penalties with random weights, by back-propagation. What no gradient reaches has zeros.
 pub(super) fn of(cell: &dyn HostCell, point: &Point, seed: u64, dtype: DType) -> Result<Gradient, String> {
     let device = Device::flex().autodiff();
     let leaves = |matrices: &[Matrix]| -> Vec<Tensor<2>> {
@@ -52,10 +66,15 @@ pub(super) fn of(cell: &dyn HostCell, point: &Point, seed: u64, dtype: DType) ->
         matrices.iter().map(|matrix| matrix.name.clone()).zip(leaves.iter().cloned()).collect()
     };
     let (params, inputs, state) = (leaves(&point.params), leaves(&point.inputs), leaves(&point.state));
-    let (outputs, _) =
-        run_cell(cell, &named(&point.params, &params), inputs.iter().cloned(), named(&point.state, &state))?;
+    let arguments = Arguments {
+        params: named(&point.params, &params),
+        noise: point.noise.iter().map(|noise| (noise.name.clone(), noise.tensor(&device, dtype))).collect(),
+        inputs: inputs.clone(),
+        state: named(&point.state, &state),
+    };
+    let (outputs, states) = run_cell(cell, point.width(), arguments)?;
     let mut rng = SplitMix::new(seed);
-    let weighted = outputs.into_iter().map(|output| {
+    let weighted = minimized(cell, point, outputs, states, |state, name| state.get(name))?.into_iter().map(|output| {
         let weights = Matrix::normal("", output.dims(), 1.0, &mut rng);
         (output * weights.tensor(&device, dtype)).sum()
     });
@@ -88,8 +107,12 @@ pub(super) fn everywhere(cell: &dyn HostCell) -> Verdict {
             return Err(format!("the gradient of {entry} at a random point; look for 0/0 or a root of zero"));
         }
         let any = |matrix: &Matrix| matrix.values.iter().any(|value| *value != 0.0);
+        // A penalty may be computed anew at every step.
+        let penalties = cell.declare(size.inputs)?.penalties;
+        let is_penalty = |matrix: &&Matrix| penalties.iter().any(|name| *name == matrix.name);
+        let carried = gradient.state.iter().filter(|matrix| !is_penalty(matrix));
         let mut seen: Vec<_> =
-            gradient.params.iter().chain(&gradient.state).map(|matrix| (matrix.name.clone(), any(matrix))).collect();
+            gradient.params.iter().chain(carried).map(|matrix| (matrix.name.clone(), any(matrix))).collect();
         // Of the inputs one is enough: a cell may put out what it had before it saw the last.
         seen.push(("x".to_owned(), gradient.inputs.iter().any(any)));
         match &mut reached[..] {
@@ -169,7 +192,11 @@ fn right_at(cell: &dyn HostCell, seed: u64) -> Verdict {
 fn loss_of(cell: &dyn HostCell, point: &Point, seed: u64) -> Result<(f64, f64), PluginError> {
     let mut rng = SplitMix::new(seed);
     let (mut loss, mut magnitude) = (0.0, 0.0);
-    for output in point.run(cell, DType::F64)?.outputs {
+    let Trace { outputs, states } = point.run(cell, DType::F64)?;
+    let vector = |state: &Vec<Matrix>, name: &str| {
+        state.iter().find(|vector| vector.name == name).cloned().expect("a penalty is a vector of the state")
+    };
+    for output in minimized(cell, point, outputs, states, vector)? {
         let weights = Matrix::normal("", output.shape, 1.0, &mut rng);
         for (value, weight) in output.values.iter().zip(weights.values) {
             loss += value * weight;

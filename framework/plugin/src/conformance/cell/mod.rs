@@ -5,12 +5,14 @@
 //! | declaration | names that repeat, shapes of zero, first values that do not fit, a declaration that changes |
 //! | shapes kept | a wrong output width, a state dropped, renamed or out of order |
 //! | dtype kept | a constant or a cast of a fixed dtype |
+//! | derived from parameters alone | hidden memory or random numbers in `derive` |
 //! | nothing but the arguments | hidden memory, random numbers, a clock |
 //! | causal | a step that depends on later inputs |
 //! | batch rows independent | a mean over the batch, a reshape that mixes rows |
+//! | noise used | noise that is declared and has no effect |
 //! | double precision used | values that are rounded to single precision in between |
 //! | single agrees with double | a difference of large numbers, an epsilon too small for single precision |
-//! | everything gets a gradient | a parameter unused or detached |
+//! | everything gets a gradient | a parameter unused or detached, a learned start without effect |
 //! | gradients are right | a gradient that is not the derivative of the value |
 //! | finite for large inputs | overflow in an exponential, 0/0 in its gradient |
 //!
@@ -30,14 +32,15 @@ use super::{
     numbers::{Matrix, SplitMix, read, tensors},
     report::Report,
 };
-use crate::{Params, PluginError, State, host::HostCell};
+use crate::{Declaration, NoiseSpec, Params, Per, PluginError, Start, State, StateSpec, host::HostCell};
 
 /// Runs the checks of this folder. `twin` is built from the same keys.
 pub(super) fn check(report: &mut Report, cell: &dyn HostCell, twin: &dyn HostCell) {
     // Every other check runs the cell over time.
     let runs = report.run("declaration", || declared::declaration(cell))
         && report.run("shapes kept", || declared::shapes(cell))
-        && report.run("dtype kept", || declared::dtype_kept(cell));
+        && report.run("dtype kept", || declared::dtype_kept(cell))
+        && report.run("derived from parameters alone", || pure::derived(cell, twin));
     if !runs {
         return;
     }
@@ -47,6 +50,7 @@ pub(super) fn check(report: &mut Report, cell: &dyn HostCell, twin: &dyn HostCel
         return;
     }
     report.run("batch rows independent", || pure::rows_independent(cell));
+    report.run("noise used", || pure::noise_used(cell));
     report.run("double precision used", || numeric::double_used(cell));
     report.run("single agrees with double", || numeric::single_agrees(cell));
     report.run("everything gets a gradient", || gradients::everywhere(cell));
@@ -54,25 +58,44 @@ pub(super) fn check(report: &mut Report, cell: &dyn HostCell, twin: &dyn HostCel
     report.run("finite for large inputs", || numeric::finite(cell));
 }
 
-/// Runs a cell over time: the output `[batch, outputs]` and the state after each step.
+/// The tensors of a [`Point`].
+struct Arguments {
+    params: Params,
+    noise: Params,
+    inputs: Vec<Tensor<2>>,
+    state: State,
+}
+
+/// Runs a cell over time, with the same noise at every step: the output `[batch, outputs]` and the state after each.
+/// Before the first step, the start of a vector that starts at a parameter is added to it, so that gradients reach it.
 fn run_cell(
     cell: &dyn HostCell,
-    params: &Params,
-    inputs: impl IntoIterator<Item = Tensor<2>>,
-    mut state: State,
+    width: usize,
+    Arguments { params, noise, inputs, state }: Arguments,
 ) -> Result<(Vec<Tensor<2>>, Vec<State>), PluginError> {
+    let declared = cell.declare(width)?;
+    let start = |name: &str| match &declared.state.iter().find(|spec| spec.name == name)?.start {
+        Start::Param(start) => params.find(start).cloned(),
+        Start::Constant(_) => None,
+    };
+    let mut state = state.map(|name, vector| start(name).map_or(vector.clone(), |start| vector + start));
+    let of_rows = |name: &str| declared.noise_of_rows().any(|spec| spec.name == name);
+    let (of_rows, of_update): (Vec<_>, Vec<_>) = noise.into_iter().partition(|(name, _)| of_rows(name));
+    let derived = cell.derive(width, params.clone().into_iter().chain(of_update).collect())?;
+    let params: Params = derived.into_iter().chain(of_rows).collect();
     let steps = inputs.into_iter().map(|x| {
-        let (output, next) = cell.step(params, x, state.clone())?;
+        let (output, next) = cell.step(&params, x, state.clone())?;
         state = next;
         Ok::<_, PluginError>((output, state.clone()))
     });
     Ok(steps.collect::<Result<Vec<_>, _>>()?.into_iter().unzip())
 }
 
-/// The arguments of a run: the cell's parameters, the inputs over time and the state before the first step.
+/// The arguments of a run: the cell's parameters, its noise, the inputs over time and the state before the first step.
 #[derive(Clone, Debug)]
 struct Point {
     params: Vec<Matrix>,
+    noise: Vec<Matrix>,
     inputs: Vec<Matrix>,
     state: Vec<Matrix>,
 }
@@ -94,8 +117,9 @@ struct Size {
 impl Point {
     /// A point as at the start of training: parameters near their first values, normal inputs, the declared state.
     fn first(cell: &dyn HostCell, size: Size, rng: &mut SplitMix) -> Result<Self, PluginError> {
-        let params = cell
-            .params(size.inputs)?
+        let declared = cell.declare(size.inputs)?;
+        let params = declared
+            .params
             .iter()
             .map(|spec| {
                 let first = declared::first_values(spec, rng);
@@ -104,7 +128,8 @@ impl Point {
                 Matrix::new(&*spec.name, spec.shape, first.iter().zip(noise.values).map(|(value, noise)| value + noise))
             })
             .collect();
-        Ok(Self { params, inputs: inputs(size, rng), state: start(cell, size.batch) })
+        let noise = declared.noise.iter().map(|spec| drawn(spec, size.batch, rng)).collect();
+        Ok(Self { params, noise, inputs: inputs(size, rng), state: start(&declared, size.batch) })
     }
 
     /// A random point that a cell can reach in an experiment: its state is the result of two steps from the declared
@@ -114,22 +139,31 @@ impl Point {
         let first = Self::first(cell, Size { steps: 2, ..size }, &mut rng)?;
         let reached = first.run(cell, DType::F64)?.states.pop().expect("there were two steps");
         let state = reached.into_iter().map(|state| Matrix::new(state.name, state.shape, state.values)).collect();
-        Ok(Self { params: first.params, inputs: inputs(size, &mut rng), state })
+        Ok(Self { inputs: inputs(size, &mut rng), state, ..first })
     }
 
     /// Runs the cell at this point.
     fn run(&self, cell: &dyn HostCell, dtype: DType) -> Result<Trace, PluginError> {
         let device = Device::flex();
-        let inputs = self.inputs.iter().map(|x| x.tensor(&device, dtype));
-        let (outputs, states) =
-            run_cell(cell, &tensors(&self.params, &device, dtype), inputs, tensors(&self.state, &device, dtype))?;
+        let arguments = Arguments {
+            params: tensors(&self.params, &device, dtype),
+            noise: tensors(&self.noise, &device, dtype),
+            inputs: self.inputs.iter().map(|x| x.tensor(&device, dtype)).collect(),
+            state: tensors(&self.state, &device, dtype),
+        };
+        let (outputs, states) = run_cell(cell, self.width(), arguments)?;
         Ok(Trace {
             outputs: outputs.iter().map(|output| Matrix::read("output", output)).collect(),
             states: states.iter().map(read).collect(),
         })
     }
 
-    /// All matrices: parameters, inputs, state.
+    /// The width of the inputs.
+    fn width(&self) -> usize {
+        self.inputs[0].shape[1]
+    }
+
+    /// All matrices but the noise: parameters, inputs, state.
     fn matrices_mut(&mut self) -> impl Iterator<Item = &mut Matrix> {
         self.params.iter_mut().chain(&mut self.inputs).chain(&mut self.state)
     }
@@ -137,7 +171,13 @@ impl Point {
     /// The same point with the batch rows of these indices.
     fn rows(&self, order: &[usize]) -> Self {
         let take = |matrices: &[Matrix]| matrices.iter().map(|matrix| matrix.rows(order)).collect();
-        Self { params: self.params.clone(), inputs: take(&self.inputs), state: take(&self.state) }
+        let noise = |matrix: &Matrix| if matrix.is_of_rows { matrix.rows(order) } else { matrix.clone() };
+        Self {
+            params: self.params.clone(),
+            noise: self.noise.iter().map(noise).collect(),
+            inputs: take(&self.inputs),
+            state: take(&self.state),
+        }
     }
 }
 
@@ -184,11 +224,21 @@ fn inputs(size: Size, rng: &mut SplitMix) -> Vec<Matrix> {
     (1..=size.steps).map(|step| Matrix::normal(format!("x{step}"), [size.batch, size.inputs], 1.0, rng)).collect()
 }
 
-/// The state before the first step, as the cell declares it.
-fn start(cell: &dyn HostCell, batch: usize) -> Vec<Matrix> {
-    let full = |width: usize, value: f64| std::iter::repeat_n(value, batch * width);
-    cell.state()
-        .iter()
-        .map(|spec| Matrix::new(&*spec.name, [batch, spec.width], full(spec.width, spec.start)))
-        .collect()
+/// Noise as a cell declares it.
+fn drawn(spec: &NoiseSpec, batch: usize, rng: &mut SplitMix) -> Matrix {
+    let rows = if let Per::Update { rows } = spec.per { rows } else { batch };
+    let values: Vec<f64> = (0..rows * spec.width).map(|_| spec.distribution.draw(rng)).collect();
+    Matrix {
+        is_of_rows: !matches!(spec.per, Per::Update { .. }),
+        ..Matrix::new(&*spec.name, [rows, spec.width], values)
+    }
+}
+
+/// The state before the first step, as the cell declares it; zeros where it starts at a parameter, which is added.
+fn start(declared: &Declaration, batch: usize) -> Vec<Matrix> {
+    let vector = |spec: &StateSpec| {
+        let value = if let Start::Constant(value) = spec.start { value } else { 0.0 };
+        Matrix::new(&*spec.name, [batch, spec.width], std::iter::repeat_n(value, batch * spec.width))
+    };
+    declared.state.iter().map(vector).collect()
 }

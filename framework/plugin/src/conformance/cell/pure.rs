@@ -1,9 +1,12 @@
 //! Checks that a cell's step depends on its arguments alone, and each row of its results on its own row of them alone.
 
-use burn::tensor::DType;
+use burn::tensor::{DType, Device};
 
 use super::{
-    super::{numbers::SplitMix, report::Verdict},
+    super::{
+        numbers::{Matrix, SplitMix, read, tensors},
+        report::Verdict,
+    },
     Point, Size, Trace,
 };
 use crate::{Rng, host::HostCell};
@@ -72,6 +75,7 @@ pub(super) fn nothing_else(cell: &dyn HostCell, twin: &dyn HostCell) -> Verdict 
     let last = size.steps - 1;
     let alone = Point {
         params: point.params.clone(),
+        noise: point.noise.clone(),
         inputs: vec![point.inputs[last].clone()],
         state: first.states[last - 1].clone(),
     };
@@ -86,6 +90,60 @@ pub(super) fn nothing_else(cell: &dyn HostCell, twin: &dyn HostCell) -> Verdict 
         )),
         None => Ok("same bits again, from a second cell, and from the middle".into()),
     }
+}
+
+/// What a cell derives, as far as it differs from its parameters.
+fn derivation(cell: &dyn HostCell, point: &Point) -> Result<Trace, String> {
+    let device = Device::flex();
+    let declared = cell.declare(point.width())?;
+    let of_update = point.noise.iter().filter(|noise| !noise.is_of_rows).cloned();
+    let given: Vec<Matrix> = point.params.iter().cloned().chain(of_update).collect();
+    let derived = read(&cell.derive(point.width(), tensors(&given, &device, DType::F64))?);
+    let shapes: Vec<_> = derived.iter().map(|matrix| (matrix.name.clone().into(), matrix.shape)).collect();
+    if shapes != declared.matrices() {
+        return Err(format!("`derive` returns {shapes:?}, where its recording has {:?}", declared.matrices()));
+    }
+    Ok(Trace { outputs: derived, states: vec![Vec::new(); shapes.len()] })
+}
+
+/// A recording of `derive` is replayed with other parameters: nothing else may have an influence.
+pub(super) fn derived(cell: &dyn HostCell, twin: &dyn HostCell) -> Verdict {
+    let size = Size { batch: 2, inputs: 3, steps: 1 };
+    let (point, other) = (Point::random(cell, size, 1)?, Point::random(cell, size, 2)?);
+    let first = derivation(cell, &point)?;
+    let same = |what: &str, again: &Trace| match first.first_difference(again) {
+        Some(difference) => Err(format!(
+            "{what}: {difference}; `derive` is a pure function of its argument: look for a `Mutex`, a `Cell`, a static, or \
+             random numbers in it"
+        )),
+        None => Ok(()),
+    };
+    same("the same parameters again give something else", &derivation(cell, &point)?)?;
+    derivation(cell, &other)?;
+    same("after other parameters, the same give something else", &derivation(cell, &point)?)?;
+    same("two cells of the same keys differ", &derivation(twin, &point)?)?;
+    Ok(match cell.declare(size.inputs)?.derived {
+        Some(derived) => format!("{} matrices", derived.len()),
+        None => "the parameters as they are".into(),
+    })
+}
+
+/// Noise that changes nothing was forgotten in `step`, and the model trains without it.
+pub(super) fn noise_used(cell: &dyn HostCell) -> Verdict {
+    let size = Size { batch: 3, inputs: 3, steps: 3 };
+    let point = Point::random(cell, size, 1)?;
+    let base = point.run(cell, DType::F64)?;
+    for index in 0..point.noise.len() {
+        let mut moved = point.clone();
+        moved.noise[index].values.iter_mut().for_each(|value| *value = 1.0 - 0.5 * *value);
+        if base.first_difference(&moved.run(cell, DType::F64)?).is_none() {
+            let name = &point.noise[index].name;
+            return Err(format!(
+                "other values of `{name}` change no output and no state; use it in `step` or `derive`"
+            ));
+        }
+    }
+    Ok(if point.noise.is_empty() { "none is declared".into() } else { format!("{} matrices", point.noise.len()) })
 }
 
 pub(super) fn causal(cell: &dyn HostCell) -> Verdict {

@@ -1,8 +1,10 @@
 //! Recording what a plugin computes as a graph of Burn operations, without computing it.
 //!
-//! A cell's step and a clipper are pure functions of named matrices. Run once on Burn's capture device they leave behind a
+//! A cell's step, what it derives from its parameters, and a clipper are pure functions of named matrices. Run once on Burn's capture device they leave behind a
 //! [`GraphIr`]: what a library loaded at run time hands over, and what the compiled executor
 //! compiles. Shapes are those of the capture, so a batch size is written into slices and constants.
+
+mod wrapper;
 
 use std::{
     any::Any,
@@ -21,8 +23,10 @@ use burn::{
     tensor::{DType, Device, TensorData},
 };
 
+pub use self::wrapper::{CALL, capture_wrapper, capture_wrapper_derive, wrapper_shapes};
+pub(crate) use self::wrapper::{Call, with_derived as wrapper_with_derived};
 use crate::{
-    Gradients, Name, PluginError, State,
+    Declaration, Gradients, Name, NamedShape, Params, PluginError, State,
     host::{HostCell, HostClipper},
 };
 
@@ -40,56 +44,34 @@ pub struct RecordedGraph {
     pub constants: BTreeMap<TensorId, TensorData>,
 }
 
-/// One recorded time step of a cell.
+/// What a cell declares for one width of its input, and its recorded graphs.
 #[derive(Clone, Debug)]
-pub struct RecordedStep {
-    /// The operations, in the order of execution. The inputs are x, the parameters and the state, in this order.
-    pub graph: GraphIr,
-    /// Constants of the cell.
-    pub constants: BTreeMap<TensorId, TensorData>,
-    /// The input: `[batch, inputs]`.
-    pub x: TensorId,
-    /// The parameters, in the order of their declaration.
-    pub params: Vec<(Name, TensorId)>,
-    /// The state before the step, in the order of its declaration: each `[batch, width]`.
-    pub state: Vec<(Name, TensorId)>,
-    /// The output: `[batch, outputs]`.
-    pub output: TensorId,
-    /// The state after the step, in the order of its declaration.
-    pub next: Vec<(Name, TensorId)>,
+pub struct RecordedCell {
+    /// What it declares.
+    pub declared: Declaration,
+    /// What it computes once an update: from [`Declaration::fixed`] to [`Declaration::matrices`]; none if they are the same.
+    pub derive: Option<RecordedGraph>,
+    /// One time step: from [`Declaration::arguments`] to [`Declaration::results`].
+    pub step: RecordedGraph,
 }
 
-/// Records one step of a cell for an input width, a batch size and an element type.
+/// Records a cell for an input width, a batch size and an element type.
 ///
 /// # Errors
-/// When the step panics, reads the values of a tensor, or does not return what the cell declares.
+/// When the cell panics, reads the values of a tensor, or does not return what it declares.
 pub fn capture_cell(
     cell: &dyn HostCell,
     inputs: usize,
     batch: usize,
     dtype: DType,
-) -> Result<RecordedStep, PluginError> {
-    let params = cell.params(inputs)?.len();
-    let recorded = capture_step(cell, inputs, batch, dtype)?;
-    let mut ids = recorded.inputs.into_iter();
-    let x = ids.next().expect("x is the first argument").1;
-    let params = ids.by_ref().take(params).collect();
-    let state = ids.collect();
-    let mut results = recorded.outputs.into_iter();
-    let output = results.next().expect("the output is the first result").1;
-    Ok(RecordedStep {
-        graph: recorded.graph,
-        constants: recorded.constants,
-        x,
-        params,
-        state,
-        output,
-        next: results.collect(),
-    })
+) -> Result<RecordedCell, PluginError> {
+    let declared = cell.declare(inputs)?;
+    let derive = declared.derived.is_some().then(|| capture_derive(cell, inputs, dtype)).transpose()?;
+    let step = capture_step(cell, inputs, batch, dtype)?;
+    Ok(RecordedCell { declared, derive, step })
 }
 
-/// Records one step of a cell as a plain function: the inputs are x, the parameters and the state, the outputs are the
-/// output and the next state, in this order.
+/// Records one step of a cell as a plain function, from [`Declaration::arguments`] to [`Declaration::results`].
 ///
 /// # Errors
 /// When the step panics, reads the values of a tensor, or does not return what the cell declares.
@@ -99,30 +81,68 @@ pub fn capture_step(
     batch: usize,
     dtype: DType,
 ) -> Result<RecordedGraph, PluginError> {
-    let (params, state) = (cell.params(inputs)?, cell.state());
-    let mut arguments: Vec<(Name, [usize; 2])> = vec![("x".into(), [batch, inputs])];
-    arguments.extend(params.iter().map(|spec| (spec.name.clone(), spec.shape)));
-    arguments.extend(state.iter().map(|spec| (spec.name.clone(), [batch, spec.width])));
-    capture(&arguments, dtype, |tensors| {
-        let mut tensors = tensors.into_iter();
-        let x = tensors.next().expect("x is the first argument");
-        let given = params.iter().map(|spec| spec.name.clone()).zip(tensors.by_ref()).collect();
-        let before: State = state.iter().map(|spec| spec.name.clone()).zip(tensors).collect();
+    let declared = cell.declare(inputs)?;
+    let arguments = declared.arguments(inputs, batch);
+    let (first_vector, names) =
+        (arguments.len() - declared.state.len(), arguments.iter().map(|(name, _)| name.clone()));
+    let names: Vec<Name> = names.collect();
+    capture(&arguments, dtype, |mut tensors| {
+        let before: State = names[first_vector..].iter().cloned().zip(tensors.split_off(first_vector)).collect();
+        let given: Params = names[1..].iter().cloned().zip(tensors.split_off(1)).collect();
+        let x = tensors.pop().expect("x is the first argument");
         let (output, next) = cell.step(&given, x, before)?;
         let mut results = vec![(Name::from("output"), output)];
-        results.extend(state.iter().map(|spec| (spec.name.clone(), next.get(&spec.name))));
-        let widths = std::iter::once(cell.outputs()).chain(state.iter().map(|spec| spec.width));
-        for ((name, tensor), width) in results.iter().zip(widths) {
-            let shape = tensor.dims();
-            if shape != [batch, width] {
-                let declared = [batch, width];
-                return Err(PluginError::new(format!(
-                    "`{name}` is {shape:?} after the step, declared is {declared:?}"
-                )));
-            }
-        }
+        results.extend(declared.state.iter().map(|spec| (spec.name.clone(), next.get(&spec.name))));
+        check_shapes(&results, &declared.results(batch))?;
         Ok(results)
     })
+}
+
+fn check_shapes(results: &[(Name, Tensor<2>)], declared: &[NamedShape]) -> Result<(), PluginError> {
+    for ((name, tensor), (_, declared)) in results.iter().zip(declared) {
+        let shape = tensor.dims();
+        if shape != *declared {
+            return Err(PluginError::new(format!("`{name}` is {shape:?} after the step, declared is {declared:?}")));
+        }
+    }
+    Ok(())
+}
+
+/// Records what a cell computes from its parameters once an update, from [`Declaration::fixed`] to
+/// [`Declaration::matrices`].
+///
+/// # Errors
+/// When it panics or reads the values of a tensor.
+pub fn capture_derive(cell: &dyn HostCell, inputs: usize, dtype: DType) -> Result<RecordedGraph, PluginError> {
+    derive_with_shapes(cell, inputs, &cell.declare(inputs)?, dtype).map(|(recorded, _)| recorded)
+}
+
+/// The declaration of a linked-in cell with what its `derive` returns.
+pub(crate) fn with_derived(
+    cell: &dyn HostCell,
+    inputs: usize,
+    declared: Declaration,
+) -> Result<Declaration, PluginError> {
+    let (recorded, shapes) = derive_with_shapes(cell, inputs, &declared, DType::F32)?;
+    let changes = recorded.inputs != recorded.outputs;
+    Ok(Declaration { derived: changes.then_some(shapes), ..declared })
+}
+
+fn derive_with_shapes(
+    cell: &dyn HostCell,
+    inputs: usize,
+    declared: &Declaration,
+    dtype: DType,
+) -> Result<(RecordedGraph, Vec<NamedShape>), PluginError> {
+    let (fixed, mut shapes) = (declared.fixed(), Vec::new());
+    let recorded = capture(&fixed, dtype, |tensors| {
+        let params = fixed.iter().map(|(name, _)| name.clone()).zip(tensors).collect();
+        let derived: Vec<_> = cell.derive(inputs, params)?.into_iter().collect();
+        shapes = derived.iter().map(|(name, matrix)| (name.clone(), matrix.dims())).collect();
+        Ok(derived)
+    })
+    .map_err(|error| error.within("`derive`"))?;
+    Ok((recorded, shapes))
 }
 
 /// Records what a clipper does to gradients of these names and shapes.
