@@ -135,6 +135,8 @@ impl Plan {
         let variant = self.variants.len();
         self.variants.push(Variant { settings, parameters });
         let mut resolved = session.recorded_as(&base.resolve(&changes)?).0;
+        // All trials are measured on one held-out text; without a seed of its own it would be drawn by each trial's.
+        resolved.split.seed.get_or_insert(base.seed);
         for at in 0..u64::from(base.written.sweep.repeat.seeds) {
             resolved.seed = base.seed.wrapping_add(at);
             let experiment = resolved.to_toml();
