@@ -74,6 +74,29 @@ function commandsAlone(code) {
   });
 }
 
+// Bars over a slider: the probabilities of the same logits at another temperature.
+function temperature(figure) {
+  const bars = [...figure.querySelectorAll("rect[data-logit]")];
+  const label = document.createElement("label");
+  const slider = document.createElement("input");
+  Object.assign(slider, { type: "range", min: "0.1", max: "3", step: "0.1", value: "1" });
+  const draw = () => {
+    const weights = bars.map((bar) => Math.exp(Number(bar.dataset.logit) / Number(slider.value)));
+    const sum = weights.reduce((total, weight) => total + weight, 0);
+    bars.forEach((bar, index) => {
+      bar.setAttribute("height", String((100 * weights[index]) / sum));
+      bar.setAttribute("y", String(110 - (100 * weights[index]) / sum));
+    });
+    text.textContent = ` τ = ${Number(slider.value).toFixed(1)}, the likeliest ${(Math.max(...weights) / sum).toFixed(2)}`;
+  };
+  const text = document.createElement("span");
+  label.append(slider, text);
+  figure.prepend(label);
+  slider.addEventListener("input", draw);
+  draw();
+}
+
+document.querySelectorAll(".temperature").forEach(temperature);
 document.querySelectorAll(".tabs").forEach(tabs);
 document.querySelectorAll(".quiz").forEach(quiz);
 document.querySelectorAll("code.language-console").forEach(commandsAlone);

@@ -210,7 +210,7 @@ fn sizes_are_those_of_the_notebook() {
     assert_eq!((batch.steps, data.vocabulary.len()), (15, 56));
 
     let plays = corpus("tinyshakespeare").unwrap();
-    (experiment.split.valid, experiment.train.batch) = (0.1, 50);
+    (experiment.split.valid, experiment.train.batch) = (0.1.into(), 50);
     let data = registered(&plays, "stream", &json!({ "steps": 50 }), &experiment);
     assert_eq!((data.train.facts().characters, data.vocabulary.len()), (1_003_854, 65));
     assert_eq!(data.train.steps_per_epoch(), (1_003_854 / 50 - 1) / 50);

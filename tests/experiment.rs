@@ -239,13 +239,21 @@ corpus = "dinosaurs"
 padding = " "
 
 [vocabulary]
+unit = "character"
 lowercase = false
+newlines = "keep"
+normalize = "none"
+remove = ""
+symbols = ""
+min-count = 1
 unknown = "error"
+grow = false
 
 [split]
 valid = 0.0
 test = 0.0
 shuffle = false
+duplicates = "keep"
 
 [model]
 embedding = "one-hot"
@@ -306,7 +314,7 @@ proptest! {
         experiment.sample.prefix = prefix;
         experiment.seed = seed;
         experiment.optimizer = Optimizer::Sgd { learning_rate: rate, momentum: 0.5 };
-        experiment.dataset.corpus = Corpus::Glob { glob };
+        experiment.dataset.corpus = Corpus::Glob { glob, column: None, separator: None };
         prop_assert_eq!(read(&experiment.to_toml()).unwrap(), experiment);
     }
 
@@ -343,7 +351,7 @@ fn keys_in_words() {
     };
     assert_eq!(
         of_table("train", "order"),
-        "order: \"shuffled\", \"shuffled-once\", \"sequential\" or \"random\"; \"shuffled\"; The order of the sequences."
+        "order: \"shuffled\", \"shuffled-once\", \"sequential\", \"by-length\" or \"random\"; \"shuffled\"; The order of the sequences."
     );
     assert_eq!(
         of_table("", "name"),

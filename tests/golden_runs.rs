@@ -9,7 +9,7 @@ use std::sync::Arc;
 use hatchery::{
     data::{Batch, Data},
     experiment::reading,
-    inspect::generate::{Request, generate},
+    inspect::generate::{Limits, Request, generate},
     network::Network,
     random::{Stream, numpy::RandomState},
     tensors::{NamedTensor, Values},
@@ -120,6 +120,7 @@ fn sampling_as_in_the_second_exercise() {
         seed: unit["sampling_seed"].as_u64().unwrap(),
         occasion: String::new(),
         capitalize: false,
+        limits: Limits::default(),
     };
     let generated = generate(&mut network, &request, &mut |_, _| ()).unwrap();
     assert_eq!(json!(generated[0].tokens), unit["first_43"]);

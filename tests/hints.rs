@@ -146,7 +146,7 @@ const COMMANDS: &[Case] = &[
     // Texts.
     case(
         "check tiny.toml --set dataset.corpus=[\"a.txt\",\"b.txt\"]",
-        "corpus = { glob = \"folder/*.txt\" }",
+        "several files are one pattern: corpus = { glob = \"folder/*.txt\" }",
         "check tiny.toml --set dataset.corpus={glob=\"folder/*.txt\"}",
     ),
     case(

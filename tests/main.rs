@@ -13,6 +13,7 @@ mod command_line;
 mod compile;
 mod conformance;
 mod crowd;
+mod data;
 mod determinism;
 mod devices;
 mod divergence;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::lab::{Lab, TINY, files, root};
+use crate::lab::{Lab, TINY, experiments, root};
 
 /// The keywords that the schema uses and [`fits`] judges; annotations are harmless.
 const KEYWORDS: [&str; 24] = [
@@ -134,7 +134,7 @@ fn the_schema_has_no_other_keywords() {
 #[test]
 fn every_experiment_fits_the_schema() {
     let schema = schema();
-    let experiments = files("experiments", "toml");
+    let experiments = experiments();
     assert!(experiments.len() > 20);
     for path in experiments {
         let text = std::fs::read_to_string(root().join(&path)).unwrap();
@@ -208,7 +208,7 @@ fn another_validator_agrees() {
         return println!("skipped: {name} needs python3 with jsonschema");
     }
     let lab = Lab::new().with("schema.json", Lab::new().ok("schema"));
-    let experiments = files("experiments", "toml").into_iter().map(|path| root().join(path));
+    let experiments = experiments().into_iter().map(|path| root().join(path));
     let output = std::process::Command::new("python3")
         .args(["-c", script])
         .arg(lab.path("schema.json"))

@@ -14,7 +14,7 @@ use hatchery::{
     inspect::{
         drift::drift,
         evaluate::evaluate,
-        generate::{GeneratedText, Request, generate},
+        generate::{GeneratedText, Limits, Request, generate},
     },
     model::Model,
     network::Network,
@@ -175,6 +175,7 @@ fn reports_and_checkpoints_are_those_of_the_processor() {
             seed: 1,
             occasion: "test".to_owned(),
             capitalize: false,
+            limits: Limits::default(),
         };
         generate(&mut network, &request, &mut |_, _| ()).unwrap().remove(0).text
     });

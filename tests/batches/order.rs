@@ -21,7 +21,7 @@ fn every_epoch_has_every_sequence_once() {
 /// Would catch: a batch that depends on the batches made before it, so that a resumed run differs.
 #[test]
 fn a_batch_depends_on_its_step_alone() {
-    for order in [Order::Shuffled, Order::ShuffledOnce, Order::Sequential, Order::Random] {
+    for order in [Order::Shuffled, Order::ShuffledOnce, Order::Sequential, Order::ByLength, Order::Random] {
         let make = || ordered(30, |experiment| (experiment.train.order, experiment.train.carry_state) = (order, true));
         let forward: Vec<_> = {
             let data = make();
@@ -32,6 +32,35 @@ fn a_batch_depends_on_its_step_alone() {
             assert_eq!(data.train.batch(step), forward[step as usize], "{order:?}, step {step}");
         }
     }
+}
+
+/// Would catch: a sequence lost or repeated among batches of several sizes, a long one that pads others, epochs that are
+/// alike, an epoch that is longer or shorter than it says.
+#[test]
+fn sequences_of_similar_length_share_a_batch() {
+    let lines: Vec<String> =
+        (1..=60).map(|number| "ab".repeat(if number == 7 { 500 } else { 1 + number % 12 })).collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let mut experiment = experiment();
+    (experiment.train.order, experiment.train.batch) = (Order::ByLength, 8);
+    let data = documents(&lines, LINES, &experiment).unwrap();
+    let steps = data.train.steps_per_epoch();
+    let all = |number: u64| -> Vec<Vec<String>> {
+        (number * steps..(number + 1) * steps).map(|step| texts(&data, &data.train.batch(step))).collect()
+    };
+    let (first, second) = (all(0), all(1));
+    for epoch in [&first, &second] {
+        assert_eq!(sorted(epoch.concat()), sorted(lines.iter().map(|line| (*line).to_owned()).collect()));
+        for batch in epoch {
+            let lengths: Vec<_> = batch.iter().map(String::len).collect();
+            let (least, most) = (lengths.iter().min().unwrap(), lengths.iter().max().unwrap());
+            assert!(batch.len() <= 8 && *most <= 2 * least + 10, "{lengths:?}");
+        }
+        assert_eq!(epoch.iter().filter(|batch| batch.len() == 1).count(), 1, "the long one is alone");
+    }
+    assert_ne!(first, second);
+    let lengths = |epoch: &[Vec<String>]| epoch.iter().map(|batch| batch[0].len()).collect::<Vec<_>>();
+    assert!(!lengths(&first).is_sorted(), "batches are shuffled: {:?}", lengths(&first));
 }
 
 /// Would catch: a seed that is ignored.

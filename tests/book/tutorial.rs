@@ -142,6 +142,36 @@ fn exercises_have_answers_and_quizzes_one_right_option() {
     }
 }
 
+/// Would catch: a companion notebook whose commands or files are those of an earlier version, and a chapter that names a
+/// section of one that it does not have.
+#[test]
+fn companion_notebooks_run() {
+    let section = Regex::new(r#"\[(\w+\.ipynb)\]\([^)]*\), "([^"]+)""#).unwrap();
+    for page in chapters() {
+        for found in section.captures_iter(&fs::read_to_string(&page).unwrap()) {
+            let notebook = fs::read_to_string(source().join("notebooks").join(&found[1])).unwrap();
+            assert!(notebook.contains(&format!("## {}", &found[2])), "{}: {}", shown(&page), &found[0]);
+        }
+    }
+    let able = python(&["-c", "import nbclient, ipykernel, matplotlib"]).status.success();
+    if !able || std::env::var_os("HATCHERY_SLOW_TESTS").is_none() {
+        return println!("skipped: companion_notebooks_run takes a minute, nbclient, ipykernel and matplotlib");
+    }
+    let mut command = Command::new("python3");
+    command.args(["book/src/notebooks/run.py", "--check"]).current_dir(root());
+    let output = command.env("HATCHERY", snapbox::cmd::cargo_bin!("hatchery")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Would catch: a work that is named without a place where it can be read. Three are on paper only.
+#[test]
+fn works_have_addresses() {
+    let text = fs::read_to_string(source().join("literature.md")).unwrap();
+    let works: Vec<_> = text.split("\n* ").skip(1).collect();
+    let linked = works.iter().filter(|work| work.contains("*](https://")).count();
+    assert!(works.len() >= 33 && linked + 3 >= works.len(), "{linked} of {}", works.len());
+}
+
 /// Each part has three exercises or more in which a function is written, and the grader knows each of them.
 #[test]
 fn functions_are_asked_for_and_graded() {

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use crate::lab::{Lab, root};
 
-const PASSES: [&str; 7] = ["lower", "merge-products", "hoist", "differentiate", "fuse", "assign-buffers", "emit"];
+const PASSES: [&str; 8] =
+    ["lower", "merge-products", "linear-recurrences", "hoist", "differentiate", "fuse", "assign-buffers", "emit"];
 
 /// Would catch: a pass that leaves the graph unchanged, a graph that is printed under the name of another pass, and a
 /// result that changed unnoticed.

@@ -23,6 +23,8 @@ const FOLLOWED: &[(&str, &str)] = &[
     ("give cell, embedding and vocabulary the sizes", "a_small_model_of_keras_is_imported"),
     ("add: [parameters.", "a_state_dict_becomes_the_network_it_came_from"),
     ("name every block once", "a_state_dict_becomes_the_network_it_came_from"),
+    ("if you know where it comes from", "a_stranger_s_run_loads_nothing"),
+    ("hatchery plugins trust --list", "what_the_user_names_is_trusted"),
     ("is it in a library? name that with --plugin", "what_lies_there_no_longer_can_be_named"),
     ("cd into the checkout, or name it", "in_tree_is_only_where_one_is"),
     ("leave out --key", "a_state_dict_becomes_the_network_it_came_from"),
@@ -43,6 +45,9 @@ const OUTSIDE: &[(&str, &str)] = &[
     ("set the key of [dataset] to a larger number", AUTHOR),
     ("name it: --hatchery PATH", "a program that lies outside of its checkout"),
     ("set HATCHERY_PLUGINS to folders", SYSTEM),
+    ("change the permissions of the list's folder", SYSTEM),
+    ("name it with --plugin each time", SYSTEM),
+    ("set XDG_STATE_HOME to a folder", SYSTEM),
     ("it begins with https://", NETWORK),
     ("name the file in it that ends in", CALLER),
     ("use letters, digits, `.`, `_` and `-`", CALLER),
@@ -89,6 +94,9 @@ const OUTSIDE: &[(&str, &str)] = &[
     ("its training has diverged: take an earlier checkpoint", COPY),
 ];
 
+/// Folders whose hints are shown by tests and not followed yet; none is to be added.
+const NOT_YET: &[&str] = &["framework/core/src/sweep/", "framework/cli/src/commands/sweep"];
+
 const AUTHOR: &str = "the source of a plugin";
 const CALLER: &str = "a program that calls the library: the commands refuse it earlier";
 const EARLIER: &str = "a run of an earlier version";
@@ -102,7 +110,11 @@ const COPY: &str = "a copy of a file that is damaged or gone";
 /// A hint in the sources: the file, and the first text in it, or what gives it.
 fn hints() -> Vec<(String, String)> {
     let sources = files("framework", "rs").into_iter().chain(files("plugins", "rs"));
-    let sources = sources.filter(|path| !path.contains("/templates/") && !path.contains("/target/"));
+    let is_read = |path: &String| {
+        let skipped = path.contains("/templates/") || path.contains("/target/");
+        !skipped && !NOT_YET.iter().any(|folder| path.starts_with(folder))
+    };
+    let sources = sources.filter(is_read);
     let mut found = Vec::new();
     for path in sources {
         let text = std::fs::read_to_string(root().join(&path)).unwrap();

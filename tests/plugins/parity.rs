@@ -6,7 +6,7 @@ use std::{path::Path, sync::Arc};
 use hatchery::{
     data::Data,
     experiment::{Experiment, reading},
-    inspect::generate::{Request, generate},
+    inspect::generate::{Limits, Request, generate},
     network::Network,
     plugins::Registry,
     random::Stream,
@@ -115,6 +115,7 @@ fn names(network: &mut Network) -> serde_json::Value {
         seed: network.sample_seed(),
         occasion: "report".to_owned(),
         capitalize: sample.capitalize,
+        limits: Limits::default(),
     };
     generate(network, &request, &mut |_, _| ()).unwrap().into_iter().map(|generated| generated.text).collect()
 }

@@ -46,3 +46,12 @@ fn the_text_is_the_same_from_wherever_it_is_seen() {
     let table = lab.ok("runs table deep");
     assert!(!table.contains("not run"), "{table}");
 }
+
+/// Would catch: a sweep in the folder that ends the whole table because it is no experiment.
+#[test]
+fn a_sweep_is_no_row() {
+    let sweep = "name = \"widths\"\nexperiment = \"tiny.toml\"\n\n[[vary]]\n\"cell.hidden\" = [4, 8]\n";
+    let lab = Lab::new().with("widths.toml", sweep);
+    let table = lab.ok("runs table .");
+    assert!(row(&table, "tiny.toml").contains("not run") && !table.contains("widths"), "{table}");
+}

@@ -11,7 +11,7 @@ use hatchery::{
     data::Data,
     device::DEVICES,
     experiment::reading,
-    inspect::generate::{Request, generate},
+    inspect::generate::{Limits, Request, generate},
     network::Network,
     random::Stream,
 };
@@ -132,6 +132,7 @@ fn write(criterion: &mut Criterion) {
                     seed: 1,
                     occasion: occasion.clone(),
                     capitalize: false,
+                    limits: Limits::default(),
                 };
                 black_box(generate(&mut network, &request, &mut |_, _| ()).expect("the device works"))
             });

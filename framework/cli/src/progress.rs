@@ -9,7 +9,7 @@ use hatchery::{
     inspect::generate::GeneratedText,
     network::Network,
     run::log::{Event, Metric},
-    train::{Ending, Observer, Training, notes},
+    train::{self, Ending, Observer, Training},
 };
 use hatchery_cli::interrupt::Interrupt;
 use hatchery_plugin::Framing;
@@ -18,7 +18,7 @@ use serde_json::json;
 
 use crate::{
     arguments::{Form, Progress},
-    commands::warn,
+    commands::{notes, warn},
     show::{loss, samples as shown},
 };
 
@@ -28,6 +28,8 @@ pub(crate) struct Display {
     bar: ProgressBar,
     start: Instant,
     report_every: u64,
+    /// What a symbol is.
+    unit: &'static str,
     done: u64,
     total: u64,
     interrupted: Interrupt,
@@ -60,6 +62,7 @@ impl Display {
             bar,
             start: Instant::now(),
             report_every: network.experiment.train.report_every,
+            unit: network.vocabulary.unit().word(),
             done: 0,
             total: 0,
             interrupted,
@@ -78,7 +81,8 @@ impl Display {
                 network.size,
                 device,
             );
-            notes(experiment, data).iter().for_each(|note| say!("note: {note}"));
+            notes(data);
+            train::notes(experiment, data).iter().for_each(|note| say!("note: {note}"));
         }
         display
     }
@@ -152,9 +156,10 @@ impl Observer for Display {
                     .as_ref()
                     .map_or(String::new(), |valid| format!(", validation {}", loss(valid.nats_per_character, 4)));
                 self.say(&format!(
-                    "\nstep {}  loss {} nats per character{valid}, smoothed {}  ({elapsed})",
+                    "\nstep {}  loss {} nats per {}{valid}, smoothed {}  ({elapsed})",
                     metric.step,
                     loss(nats, 4),
+                    self.unit,
                     loss(metric.smoothed_loss, 6),
                 ));
             }
@@ -228,8 +233,9 @@ fn better_before(training: &Training<'_>) -> String {
     let progress = &training.progress;
     let Some(best) = progress.best.filter(|best| best.updates < progress.updates) else { return String::new() };
     format!(
-        "\nThe best validation, {} nats per character, was at step {}: {}.",
+        "\nThe best validation, {} nats per {}, was at step {}: {}.",
         loss(best.nats, 4),
+        training.network.vocabulary.unit().word(),
         best.updates - 1,
         training.directory.best().display()
     )

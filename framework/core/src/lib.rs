@@ -73,6 +73,7 @@
 //! | train | a network, data | updates, reports, checkpoints | [`train`] |
 //! | run | what a training reports | a folder that can be resumed, listed and compared | [`run`] |
 //! | inspect | a trained network | samples, losses on a split, norms of gradients | [`inspect`] |
+//! | sweep | a sweep file | many runs, and a table that compares them | [`sweep`] |
 //!
 //! [`Session`] does the first steps in one for a program that is given a file, a run or a checkpoint. Below the stages lie
 //! [`device`] (where tensors are), [`random`] (every random number, by name and step), [`replay`] (recorded graphs of

@@ -15,7 +15,7 @@ use crate::{
     data::{Data, Sequences, Vocabulary, corpus},
     error::{Problem, Result},
     experiment::{
-        Corpus, Experiment,
+        Corpus, Experiment, HeldOut,
         reading::{self, ExperimentLibrary},
     },
     files,
@@ -152,8 +152,13 @@ impl Session {
         match self.text {
             Text::Recorded { .. } => (experiment, self.folder.clone()),
             Text::File(_) => {
-                let (corpus, folder) = corpus::seen_from_here(&experiment.dataset.corpus, &self.folder);
-                experiment.dataset.corpus = corpus;
+                let mut named = vec![&mut experiment.dataset.corpus];
+                for held_out in [&mut experiment.split.valid, &mut experiment.split.test] {
+                    if let HeldOut::Text(corpus) = held_out {
+                        named.push(corpus);
+                    }
+                }
+                let folder = corpus::seen_from_here(&mut named, &self.folder);
                 (experiment, folder)
             }
         }
@@ -196,6 +201,17 @@ impl Session {
         let symbols = text.as_str().chars().filter(is_content);
         let unknown = symbols.filter(|symbol| !vocabulary.knows(*symbol)).count();
         Ok(OtherText { sequences, unknown })
+    }
+
+    /// The data of the experiment, to train from a checkpoint if one is given: with its symbols, and those that the text
+    /// has besides where the experiment asks for that.
+    ///
+    /// # Errors
+    /// Those of [`Data::open`].
+    pub fn data_from(&self, start: Option<&origin::Start>) -> Result<Data> {
+        let Some(start) = start else { return self.data_with(None) };
+        let vocabulary = start.vocabulary(&self.experiment)?;
+        Data::open_from(&self.experiment, &self.folder, &self.registry, vocabulary)
     }
 
     /// The symbols of the checkpoint, if there is one.

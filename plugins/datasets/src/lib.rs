@@ -2,17 +2,19 @@
 
 mod brackets;
 mod copy;
+mod documents;
 mod lines;
 mod stream;
 mod windows;
 
 pub use brackets::Brackets;
 pub use copy::Copy;
+pub use documents::Documents;
 pub use lines::{Lines, Symbol};
 pub use stream::Stream;
 pub use windows::{Predicted, Windows};
 
-hatchery_plugin::plugins![Lines, Windows, Stream, Copy, Brackets];
+hatchery_plugin::plugins![Lines, Documents, Windows, Stream, Copy, Brackets];
 
 #[cfg(feature = "library")]
 hatchery_plugin::entry_points!();

@@ -78,7 +78,8 @@ fn lines(text: &str) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-fn strip(text: &str, line: Range<usize>) -> Range<usize> {
+/// A part of a text without the white space around it.
+pub(crate) fn strip(text: &str, line: Range<usize>) -> Range<usize> {
     let start = line.end - text[line.clone()].trim_start().len();
     start..start + text[start..line.end].trim_end().len()
 }

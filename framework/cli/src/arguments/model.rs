@@ -28,6 +28,15 @@ pub(crate) struct Sample {
     /// The maximum length of a sample, in characters
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) length: Option<u64>,
+    /// End a sample with this text; may be repeated
+    #[arg(long, value_name = "TEXT", conflicts_with = "next")]
+    pub(crate) stop: Vec<String>,
+    /// The minimum length of a sample, in characters
+    #[arg(long, value_name = "N", conflicts_with = "next")]
+    pub(crate) min_length: Option<u64>,
+    /// Characters that are not drawn
+    #[arg(long, value_name = "CHARACTERS", conflicts_with = "next")]
+    pub(crate) forbid: Option<String>,
     /// The random seed of the samples
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,

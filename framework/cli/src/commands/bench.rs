@@ -6,7 +6,7 @@ use hatchery::{
     data::Data,
     device::{card, open},
     error::Result,
-    inspect::generate::{Request, generate},
+    inspect::generate::{Limits, Request, generate},
     network::Network,
     random::Stream,
 };
@@ -119,6 +119,7 @@ fn write(network: &mut Network, arguments: &Bench) -> Result<f64> {
                 seed,
                 occasion: "bench".to_owned(),
                 capitalize: false,
+                limits: Limits::default(),
             };
             let tokens =
                 generate(network, &request, &mut |_, _| ())?.iter().map(|text| text.tokens.len()).sum::<usize>();

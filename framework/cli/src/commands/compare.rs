@@ -6,10 +6,10 @@ use std::{
 };
 
 use hatchery::{
-    error::Result,
+    error::{Problem, Result},
     experiment::{
         Experiment,
-        compare::{DifferingKey, varying},
+        compare::{DifferingKey, held_out, varying},
     },
     model::Model,
     plot::{Series, charts, compared_curves},
@@ -85,6 +85,7 @@ pub(crate) fn compare(compared: &[PathBuf], to: Option<&Path>, root: &Path, json
     } else {
         replace::text(&path, &drawn)?;
     }
+    mention_other_texts(&rows);
     if json {
         rows.iter().enumerate().for_each(|(index, row)| out!("{}", row.json(&varying, index)));
     } else {
@@ -101,6 +102,24 @@ fn free(root: &Path) -> PathBuf {
         _ => root.join(format!("compare-{number}.svg")),
     };
     (1..).map(numbered).find(|path| !path.exists()).unwrap_or_default()
+}
+
+/// Says of runs that were validated on different texts that their numbers cannot be compared.
+fn mention_other_texts(rows: &[Row]) {
+    let measured: Vec<_> = rows.iter().filter(|row| row.valid.is_some()).map(|row| &row.experiment).collect();
+    let differing = held_out(&measured);
+    if differing.is_empty() {
+        return;
+    }
+    let shown = differing.iter().map(|key| {
+        let values = (0..measured.len()).map(|index| key.shown(index).unwrap_or("–".to_owned()));
+        format!("{} = {}", key.key, values.collect::<Vec<_>>().join(", "))
+    });
+    super::warn(
+        &Problem::new("the runs were validated on different texts: their numbers cannot be compared")
+            .note(shown.collect::<Vec<_>>().join("; "))
+            .hint("hold out the same text in each: set `split.seed`, and vary `seed` alone"),
+    );
 }
 
 /// Makes the folder of a file, unless it is there.

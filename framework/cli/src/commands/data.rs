@@ -106,6 +106,7 @@ fn show_experiment(path: &Path) -> Result<(Vec<f64>, String)> {
         );
         lengths.extend(facts.lengths.iter().flat_map(|(&length, &count)| std::iter::repeat_n(length as f64, count)));
     }
+    data.notes.iter().for_each(|note| out!("note: {note}"));
     Ok((lengths, session.experiment.name))
 }
 

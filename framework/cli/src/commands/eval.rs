@@ -6,7 +6,7 @@ use hatchery::{
     experiment::Unknown,
     inspect::{
         baseline::{Baseline, Counts},
-        evaluate::{evaluate, evaluate_dynamically},
+        evaluate::{evaluate_dynamically, measure},
     },
     run::{checkpoint::PARAMETERS, log::Evaluation},
     session::{OtherText, Session},
@@ -17,7 +17,7 @@ use super::{SKIP_UNKNOWN, checkpoint::Chosen};
 use crate::arguments::{self, Eval, Split};
 
 pub(crate) fn run(arguments: &Eval) -> Result<()> {
-    let seed: Vec<_> = arguments.seed.iter().map(|seed| format!("seed={seed}")).collect();
+    let seed: Vec<_> = arguments.seed.iter().map(|seed| format!("split.seed={seed}")).collect();
     if let Some(path) = &arguments.experiment {
         let data = super::open_file(path, &arguments.place.libraries, seed)?.data()?;
         let (name, sequences) = chosen(&data, arguments.split)?;
@@ -47,14 +47,19 @@ pub(crate) fn run(arguments: &Eval) -> Result<()> {
         (_, _, Some(data)) => chosen(data, arguments.split)?,
         _ => return Ok(()),
     };
+    if let Some(data) = data.as_ref().filter(|_| arguments.text.is_none()) {
+        super::notes(data);
+    }
     let framing = network.framing.clone();
     let executor = network.executor.as_mut();
-    let result = match rate {
-        Some((rate, _)) => evaluate_dynamically(executor, sequences, &framing, rate)?,
-        None => evaluate(executor, sequences)?,
+    let (result, error) = match rate {
+        Some((rate, _)) => (evaluate_dynamically(executor, sequences, &framing, rate)?, None),
+        None => measure(executor, sequences)?,
     };
-    let subject = Subject { arguments, name, checkpoint, updates: progress.updates, text: text.as_ref() };
-    subject.print(&result, &session);
+    let unit = network.vocabulary.unit().word();
+    let updates = progress.updates;
+    let subject = Subject { arguments, name, sequences, checkpoint, updates, text: text.as_ref(), unit };
+    subject.print(&result, error, &session);
     data.as_ref().map_or(Ok(()), |data| baselines(arguments, data, (name, sequences)))
 }
 
@@ -63,14 +68,17 @@ struct Subject<'a> {
     arguments: &'a Eval,
     /// The split or the text.
     name: &'a str,
+    sequences: &'a Sequences,
     checkpoint: Chosen,
     updates: u64,
     text: Option<&'a OtherText>,
+    /// What a symbol is.
+    unit: &'static str,
 }
 
 impl Subject<'_> {
-    fn print(&self, result: &Evaluation, session: &Session) {
-        let Self { arguments, name, checkpoint, updates, text } = self;
+    fn print(&self, result: &Evaluation, error: Option<f64>, session: &Session) {
+        let Self { arguments, name, sequences, checkpoint, updates, text, unit } = self;
         let unknown = text.map_or(0, |text| text.unknown);
         let what = if text.is_some() { "text " } else { "split" };
         if arguments.json {
@@ -81,10 +89,11 @@ impl Subject<'_> {
                 "other_checkpoint_updates": checkpoint.other(),
                 "dynamic_rate": arguments.dynamic,
                 "unknown_characters": unknown,
+                "standard_error": error,
             });
             return out!("{}", json(result, subject));
         }
-        out!("{what}                {name}, {} characters", result.characters);
+        out!("{what}                {name}, {}", extent(sequences, result.characters, unit));
         if unknown > 0 {
             out!("unknown              {unknown} characters that the vocabulary lacks: {}", treated(session));
         }
@@ -93,8 +102,9 @@ impl Subject<'_> {
         if let Some(rate) = arguments.dynamic {
             out!("dynamic evaluation   SGD, learning rate {rate}, after each sequence");
         }
-        out!("nats per character   {:.6}", result.nats_per_character);
-        out!("bits per character   {:.6}", result.bits_per_character);
+        let error = error.map_or(String::new(), |error| format!(" ± {error:.4}"));
+        out!("{:<20} {:.6}{error}", format!("nats per {unit}"), result.nats_per_character);
+        out!("{:<20} {:.6}", format!("bits per {unit}"), result.bits_per_character);
         out!("perplexity           {:.4}", result.perplexity);
         out!("accuracy             {:.4}", result.accuracy);
     }
@@ -119,6 +129,14 @@ fn treated(session: &Session) -> &'static str {
     }
 }
 
+/// How much was measured: `120 sequences, 1474 characters`.
+fn extent(sequences: &Sequences, predictions: u64, unit: &str) -> String {
+    let plural = |count: u64| if count == 1 { "" } else { "s" };
+    let count = sequences.count() as u64;
+    let of = if sequences.has_documents() { format!("{count} sequence{}, ", plural(count)) } else { String::new() };
+    format!("{of}{predictions} {unit}{}", plural(predictions))
+}
+
 /// The result as JSON, appended to the keys of `subject`.
 fn json(result: &Evaluation, mut subject: Value) -> Value {
     subject["nats_per_character"] = result.nats_per_character.into();
@@ -132,7 +150,9 @@ fn json(result: &Evaluation, mut subject: Value) -> Value {
 /// Warns if the text is split by another seed than in training.
 fn warn_of_another_seed(arguments: &Eval, session: &Session) {
     let recorded = session.checkpoint.as_ref().map(|checkpoint| checkpoint.meta.experiment.as_str());
-    let trained = recorded.and_then(|text| text.parse::<toml::Table>().ok()?.get("seed")?.as_integer());
+    let recorded = recorded.and_then(|text| text.parse::<toml::Table>().ok());
+    let trained = recorded
+        .and_then(|table| table.get("split").and_then(|split| split.get("seed")).or(table.get("seed"))?.as_integer());
     if arguments.seed.is_some_and(|seed| i64::try_from(seed).ok() != trained) {
         super::warn(
             &Problem::new("this seed splits the text differently than in training")

@@ -138,6 +138,13 @@ pub(crate) fn offering_to_skip(error: Error) -> Error {
     Error::User(problems)
 }
 
+/// Prints what should be known beside the numbers that are measured on the data.
+pub(crate) fn notes(data: &Data) {
+    for note in &data.notes {
+        say!("note: {note}");
+    }
+}
+
 /// Prints why a model is not compiled.
 pub(crate) fn remark(network: &Network) {
     if let Some(remark) = &network.remark {

@@ -38,8 +38,7 @@ pub(crate) fn run(run: Option<&Path>, root: &Path, from: Option<&Path>, librarie
         .into());
     }
     refuse_changed(&run)?;
-    let vocabulary = start.as_ref().map(|start| start.vocabulary(&session.experiment)).transpose()?;
-    let data = session.data_with(vocabulary)?;
+    let data = session.data_from(start.as_ref())?;
     let mut network = session.network(data.vocabulary.clone())?;
     if let Some(start) = &start {
         start.load(&mut network)?;

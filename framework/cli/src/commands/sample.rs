@@ -10,7 +10,7 @@ use hatchery::{
     error::{Error, Problem, Result},
     inspect::{
         beam::beam,
-        generate::{GeneratedText, Request, generate, likely},
+        generate::{GeneratedText, Limits, Request, generate, likely},
         novelty::{NoveltyReport, novelty},
     },
     network::{Network, samplers},
@@ -54,6 +54,7 @@ pub(crate) fn run(arguments: &Sample) -> Result<()> {
         seed: arguments.seed.unwrap_or_else(|| network.sample_seed()),
         occasion: "sample".to_owned(),
         capitalize: defaults.capitalize,
+        limits: limits(arguments),
     };
     let mut all = Vec::new();
     if arguments.temperature.is_empty() {
@@ -98,6 +99,7 @@ fn search(arguments: &Sample, network: &mut Network, width: usize) -> Result<()>
         seed: 0,
         occasion: "beam".to_owned(),
         capitalize: defaults.capitalize,
+        limits: Limits::default(),
     };
     for (index, found) in beam(network, &request, width)?.into_iter().enumerate() {
         let (nats, text) = (found.nats, found.sequence.text);
@@ -108,6 +110,15 @@ fn search(arguments: &Sample, network: &mut Network, width: usize) -> Result<()>
         }
     }
     Ok(())
+}
+
+/// What ends a sample, and what is not drawn.
+fn limits(arguments: &Sample) -> Limits {
+    Limits {
+        stop: arguments.stop.clone(),
+        min_length: arguments.min_length.map_or(0, |length| length as usize),
+        forbid: arguments.forbid.clone().unwrap_or_default(),
+    }
 }
 
 /// The samplers of the command line as an override of the experiment, which is checked as a file is.
@@ -160,6 +171,7 @@ fn interact(arguments: &Sample, network: &mut Network, registry: &Registry) -> R
             seed: arguments.seed.unwrap_or_else(|| network.sample_seed()),
             occasion: format!("sample {number}"),
             capitalize: false,
+            limits: limits(arguments),
         };
         // After an unknown character, prompt again.
         if let Err(error) = encode_prefix(&network.vocabulary, prefix) {

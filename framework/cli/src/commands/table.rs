@@ -11,7 +11,7 @@ use std::{
 use hatchery::{
     error::{Problem, Result},
     experiment::{
-        Corpus, Experiment,
+        Corpus, Experiment, HeldOut,
         compare::{DifferingKey, varying},
     },
     run::{
@@ -75,19 +75,28 @@ fn candidates(finished: &[Summary], name: &str) -> Result<Vec<Candidate>> {
     Ok(found)
 }
 
-/// The experiment with the path of its text from the root: a run records it as seen from where it was begun.
+/// The experiment with the paths of its texts from the root: a run records them as seen from where it was begun.
 fn comparable(session: &Session) -> Experiment {
     let mut experiment = session.experiment.clone();
     let folder = fs::canonicalize(&session.folder).unwrap_or_else(|_| session.folder.clone());
-    match &mut experiment.dataset.corpus {
+    from_root(&mut experiment.dataset.corpus, &folder);
+    for part in [&mut experiment.split.valid, &mut experiment.split.test] {
+        if let HeldOut::Text(corpus) = part {
+            from_root(corpus, &folder);
+        }
+    }
+    experiment
+}
+
+fn from_root(corpus: &mut Corpus, folder: &Path) {
+    match corpus {
         Corpus::Name(name) => {
             if let Ok(path) = fs::canonicalize(folder.join(&*name)) {
                 *name = path.display().to_string();
             }
         }
-        Corpus::Glob { glob } => *glob = folder.join(&*glob).display().to_string(),
+        Corpus::Glob { glob, .. } => *glob = folder.join(&*glob).display().to_string(),
     }
-    experiment
 }
 
 fn differing(wanted: &Experiment, candidate: &Candidate) -> Vec<DifferingKey> {
@@ -120,12 +129,20 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
         .map_err(failed)?;
     paths.sort();
     let (folders, others): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| path.is_dir());
-    let mut found: Vec<_> =
-        others.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "toml")).collect();
+    let is_experiment =
+        |path: &PathBuf| path.extension().is_some_and(|extension| extension == "toml") && !is_sweep(path);
+    let mut found: Vec<_> = others.into_iter().filter(is_experiment).collect();
     for folder in folders {
         found.extend(files(&folder)?);
     }
     Ok(found)
+}
+
+/// Whether a file names an experiment that it varies. A file that cannot be read is reported as the experiment that it is
+/// not.
+fn is_sweep(path: &Path) -> bool {
+    let table = fs::read_to_string(path).ok().and_then(|text| text.parse::<toml::Table>().ok());
+    table.is_some_and(|table| table.contains_key("vary") && table.contains_key("experiment"))
 }
 
 /// The question in a file's first comment, up to its question mark.

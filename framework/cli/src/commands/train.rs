@@ -44,12 +44,14 @@ fn begin(arguments: &Train, file: &Path) -> Result<u8> {
     let session = super::open_file(file, &arguments.libraries, overrides(arguments))?;
     let from = arguments.from.as_ref().map(|run| Chosen::find(Some(run), &arguments.runs, false)).transpose()?;
     let start = from.as_ref().map(|from| Start::read(&from.run.checkpoint())).transpose()?;
-    let vocabulary = start.as_ref().map(|start| start.vocabulary(&session.experiment)).transpose()?;
-    let data = session.data_with(vocabulary)?;
+    let data = session.data_from(start.as_ref())?;
     fits(&session.experiment, &data, &session.registry)?;
     let mut network = session.network(data.vocabulary.clone())?;
     if let Some(start) = &start {
         start.load(&mut network)?;
+        for difference in start.differences(&network.experiment) {
+            say!("note: {difference}");
+        }
     }
     super::remark(&network);
     if !arguments.progress.quiet {

@@ -164,8 +164,8 @@ unsafe fn multiples<V: Lanes, const WIDE: usize>(
                 *sum = factor.mul_add(load(right.at(inner, offset(register)), lanes), *sum);
             }
         }
-        for register in 0..WIDE {
-            let sum = if depth > 1 { sums[0][register].add(sums[1][register]) } else { sums[0][register] };
+        for (register, (&even, odd)) in sums[0].iter().zip(sums[1]).enumerate() {
+            let sum = if depth > 1 { even.add(odd) } else { even };
             if lanes == V::COUNT {
                 sum.store(to.add(offset(register)));
             } else {

@@ -220,7 +220,7 @@ impl Reverse<'_> {
             Op::ConcatRows(parts) => self.concat_rows(&parts, dy),
             Op::SumRows(a) => self.accumulate(a, dy),
             ref op @ (Op::Reduce(..) | Op::Repeat(..) | Op::CumulativeSum(..) | Op::Exchange(..)) => {
-                self.along(op, id, dy)
+                self.along(op, id, dy);
             }
             Op::Batched { of, a, b, init } => self.batched(of, (a, b), init, dy),
             Op::Reshape(a) => {

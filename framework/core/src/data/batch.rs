@@ -36,6 +36,14 @@ pub struct Facts {
     pub longest: usize,
     /// How many sequences have how many symbols, start and end included.
     pub lengths: BTreeMap<usize, usize>,
+    /// Characters that the vocabulary lacks, with how often each stands there: they are skipped or read as unknown.
+    pub unknown: BTreeMap<char, usize>,
+    /// Documents that are longer than the length of sequences, and how many of their symbols are cut off.
+    pub cut: (usize, usize),
+    /// Documents that predict nothing and are left out.
+    pub empty: usize,
+    /// Characters that no batch of an epoch has: what is left after the last whole one.
+    pub untrained: usize,
 }
 
 impl Batch {

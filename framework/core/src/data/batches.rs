@@ -1,6 +1,6 @@
 //! What an experiment trains and is judged on: its sequences, split by split.
 
-use std::{ops::Range, path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use hatchery_plugin::{Dataset, Framing, Token};
 use sha2::{Digest, Sha256};
@@ -9,13 +9,14 @@ use super::{
     Batch, Facts, Vocabulary,
     corpus::{self, Text},
     framing::{self, Framer},
+    notes,
     order::SequenceOrder,
-    split::{DocumentRanges, Role},
-    vocabulary::SymbolSet,
+    split::{DocumentRanges, Role, Splits},
+    vocabulary::SymbolCounts,
 };
 use crate::{
-    error::{Error, Result},
-    experiment::{Experiment, Loss, Split, Train, Unknown},
+    error::{Error, Problem, Result},
+    experiment::{Experiment, HeldOut, Loss, Order, Train, Unknown},
     hash,
     plugins::Registry,
 };
@@ -33,7 +34,28 @@ pub struct Data {
     pub valid: Option<Sequences>,
     /// What never guides a choice.
     pub test: Option<Sequences>,
-    text: Text,
+    /// What should be known beside the numbers measured on the data: what of them is left out, cut, or repeated.
+    pub notes: Vec<String>,
+    /// Documents for validation and for the test that are trained on as well.
+    pub(super) shared: [usize; 2],
+    /// Copies of documents that are left out.
+    pub(super) dropped: usize,
+    /// Characters that `vocabulary.remove` takes out of the texts.
+    pub(super) removed: usize,
+    /// Symbols by which the vocabulary of a checkpoint has grown.
+    pub(super) grown: usize,
+    /// The text that is trained on, and those that are held out if they are others.
+    texts: Vec<Text>,
+}
+
+/// Where the symbols come from.
+enum Symbols {
+    /// From the text.
+    OfText,
+    /// From a checkpoint.
+    Given(Vocabulary),
+    /// From a checkpoint, and then from the text.
+    Grown(Vocabulary),
 }
 
 /// The sequences of one split.
@@ -43,6 +65,7 @@ pub struct Sequences {
     order: SequenceOrder,
     batch: usize,
     loss: Loss,
+    unknown: BTreeMap<char, usize>,
 }
 
 impl Data {
@@ -59,7 +82,27 @@ impl Data {
     ) -> Result<Self> {
         let (dataset, _) = registry.dataset(&experiment.dataset.part)?;
         let text = corpus::open(&experiment.dataset.corpus, folder)?;
-        Self::build(dataset.as_ref(), &text, experiment, vocabulary)
+        let symbols = vocabulary.map_or(Symbols::OfText, Symbols::Given);
+        Self::build(dataset.as_ref(), (&text, folder), experiment, symbols)
+    }
+
+    /// [`Data::open`] to train further from a checkpoint with this vocabulary: it grows by what the text has besides, if
+    /// the experiment asks for that.
+    ///
+    /// # Errors
+    /// Those of [`Data::open`].
+    pub fn open_from(
+        experiment: &Experiment,
+        folder: &Path,
+        registry: &Registry,
+        vocabulary: Vocabulary,
+    ) -> Result<Self> {
+        if !experiment.vocabulary.grow {
+            return Self::open(experiment, folder, registry, Some(vocabulary)).map_err(unknown_to_checkpoint);
+        }
+        let (dataset, _) = registry.dataset(&experiment.dataset.part)?;
+        let text = corpus::open(&experiment.dataset.corpus, folder)?;
+        Self::build(dataset.as_ref(), (&text, folder), experiment, Symbols::Grown(vocabulary))
     }
 
     /// The data of an experiment. The vocabulary is that of the whole text and of the framing's own symbols; where the
@@ -69,7 +112,7 @@ impl Data {
     /// When the dataset refuses the text, when there is too little of it for the framing or for a split, and when a
     /// held-out split has a character that the vocabulary lacks and the experiment does not say what to do with it.
     pub fn new(dataset: &dyn Dataset, text: &Text, experiment: &Experiment) -> Result<Self> {
-        Self::build(dataset, text, experiment, None)
+        Self::build(dataset, (text, Path::new("")), experiment, Symbols::OfText)
     }
 
     /// The data of an experiment whose vocabulary is given, as by a checkpoint.
@@ -82,47 +125,86 @@ impl Data {
         experiment: &Experiment,
         vocabulary: Vocabulary,
     ) -> Result<Self> {
-        Self::build(dataset, text, experiment, Some(vocabulary))
+        Self::build(dataset, (text, Path::new("")), experiment, Symbols::Given(vocabulary))
     }
 
     fn build(
         dataset: &dyn Dataset,
-        text: &Text,
+        (text, folder): (&Text, &Path),
         experiment: &Experiment,
-        vocabulary: Option<Vocabulary>,
+        symbols: Symbols,
     ) -> Result<Self> {
         let framing = dataset.framing();
         framing::check(&framing)?;
-        let documents = DocumentRanges::read(dataset, text, &experiment.dataset.part.name)?;
-        let (text, [train, valid, test]) = documents.split(&framing, experiment)?;
-        let vocabulary = Arc::new(match vocabulary {
-            Some(vocabulary) => vocabulary,
-            None => {
-                let splits = [&train, &valid, &test].map(|ranges| ranges.as_deref().unwrap_or_default());
-                let read = if experiment.vocabulary.unknown == Unknown::Error { 3 } else { 1 };
-                vocabulary_of(&text, splits[..read].iter().copied().flatten(), &framing, experiment)?
-            }
-        });
-        let sequences = |ranges: Option<Vec<Range<usize>>>, split: Role| {
-            ranges.map(|ranges| Sequences::new(&text, ranges, &framing, &vocabulary, experiment, split)).transpose()
+        let mut removed = 0;
+        let mut read = |text: &Text| {
+            removed += text.removed(&experiment.vocabulary);
+            let text = text.normalized(&experiment.vocabulary);
+            DocumentRanges::read(dataset, &text, &experiment.dataset.part.name)
         };
+        let documents = read(text)?;
+        let mut texts = vec![documents.text.clone()];
+        let mut held_out = [None, None];
+        for (part, wanted) in held_out.iter_mut().zip([&experiment.split.valid, &experiment.split.test]) {
+            let HeldOut::Text(corpus) = wanted else { continue };
+            let documents = read(&corpus::open(corpus, folder)?)?;
+            texts.push(documents.text.clone());
+            *part = Some(documents);
+        }
+        let splits = documents.split(held_out, &framing, experiment)?;
+        let mut grown = 0;
+        let vocabulary = match symbols {
+            Symbols::OfText => Vocabulary::new(symbols_of(&splits, &framing, experiment), &experiment.vocabulary)?,
+            Symbols::Given(vocabulary) => vocabulary,
+            Symbols::Grown(vocabulary) => {
+                let before = vocabulary.len();
+                let vocabulary = vocabulary.grown(symbols_of(&splits, &framing, experiment))?;
+                grown = vocabulary.len() - before;
+                vocabulary
+            }
+        };
+        let mut data = Self::of(splits, framing, Arc::new(vocabulary), experiment)?;
+        (data.texts, data.removed, data.grown) = (texts, removed, grown);
+        data.notes = notes::notes(&data, &data.texts, experiment);
+        Ok(data)
+    }
+
+    /// The sequences of the splits.
+    fn of(splits: Splits, framing: Framing, vocabulary: Arc<Vocabulary>, experiment: &Experiment) -> Result<Self> {
+        let Splits { parts: [train, valid, test], dropped } = splits;
         let missing = || Error::Internal { message: "there is no training split".to_owned(), cause: None };
+        let train = train.ok_or_else(missing)?;
+        let shared = [&valid, &test].map(|part| match part {
+            Some(part) if matches!(framing, Framing::Documents { .. }) => {
+                part.shared_with(&train, experiment.vocabulary.lowercase)
+            }
+            _ => 0,
+        });
+        let sequences =
+            |part: DocumentRanges, role: Role| Sequences::new(part, &framing, &vocabulary, experiment, role);
         Ok(Self {
-            train: sequences(train, Role::Training)?.ok_or_else(missing)?,
-            valid: sequences(valid, Role::Validation)?,
-            test: sequences(test, Role::Test)?,
-            vocabulary,
-            framing,
-            text,
+            train: sequences(train, Role::Training)?,
+            valid: valid.map(|part| sequences(part, Role::Validation)).transpose()?,
+            test: test.map(|part| sequences(part, Role::Test)).transpose()?,
+            vocabulary: Arc::clone(&vocabulary),
+            framing: framing.clone(),
+            notes: Vec::new(),
+            shared,
+            dropped,
+            removed: 0,
+            grown: 0,
+            texts: Vec::new(),
         })
     }
 
-    /// The SHA-256 of the text as the dataset reads it, in hexadecimal digits: what is trained on, apart from the keys
-    /// of the experiment.
+    /// The SHA-256 of the texts as the dataset reads them, in hexadecimal digits: what is trained on and held out, apart
+    /// from the keys of the experiment.
     pub fn digest(&self) -> String {
         let mut hasher = Sha256::new();
-        for (_, chunk) in self.text.chunks(0..self.text.as_str().len()) {
-            hasher.update(chunk.as_bytes());
+        for text in &self.texts {
+            for (_, chunk) in text.chunks(0..text.as_str().len()) {
+                hasher.update(chunk.as_bytes());
+            }
         }
         hash::finish(hasher)
     }
@@ -130,17 +212,50 @@ impl Data {
 
 impl Sequences {
     fn new(
-        text: &Text,
-        ranges: Vec<Range<usize>>,
+        part: DocumentRanges,
         framing: &Framing,
         vocabulary: &Arc<Vocabulary>,
         experiment: &Experiment,
-        split: Role,
+        role: Role,
     ) -> Result<Self> {
         let batch = experiment.train.batch.max(1);
-        let framer = framing::open(framing, text, ranges, vocabulary, batch, split)?;
-        let order = SequenceOrder::new(framer.ordered(), batch, experiment)?;
-        Ok(Self { framer, order, batch, loss: experiment.train.loss })
+        let unknown = unknown_in(&part, vocabulary, experiment);
+        let framer = framing::open(framing, &part.text, part.ranges, vocabulary, batch, role)?;
+        let order = SequenceOrder::new(framer.ordered(), batch, experiment, framer.lengths())?;
+        let sequences = Self { framer, order, batch, loss: experiment.train.loss, unknown };
+        if role != Role::Training && sequences.predictions() < 2 {
+            return Err(Problem::new(format!("there is too little for {role}: a single prediction measures nothing"))
+                .note(format!("it has {} characters", sequences.facts().characters))
+                .hint("hold out more in [split], or use a larger corpus")
+                .into());
+        }
+        Ok(sequences)
+    }
+
+    /// How many predictions an evaluation makes.
+    pub fn predictions(&self) -> u64 {
+        self.framer.predictions()
+    }
+
+    /// Whether a sequence is a document, and not a part of a running text.
+    pub fn has_documents(&self) -> bool {
+        !self.framer.lengths().is_empty()
+    }
+
+    /// The share of what training computes that is padding, were the sequences in this order; measured on the first
+    /// batches. None for sequences of one length.
+    pub(super) fn padding(&self, order: Order) -> Option<f64> {
+        const BATCHES: u64 = 500;
+        let lengths = self.framer.lengths();
+        let order = self.order.with(order, lengths);
+        let (mut all, mut used) = (0, 0);
+        for step in 0..order.steps_per_epoch().min(if lengths.is_empty() { 0 } else { BATCHES }) {
+            let rows = order.indices(step);
+            let longest = rows.iter().map(|row| lengths[*row]).max().unwrap_or_default();
+            all += u64::from(longest) * rows.len() as u64;
+            used += rows.iter().map(|row| u64::from(lengths[*row])).sum::<u64>();
+        }
+        (all > 0).then(|| 1.0 - used as f64 / all as f64)
     }
 
     /// A whole text, framed as an experiment frames its own, to evaluate a model with these symbols on.
@@ -153,11 +268,9 @@ impl Sequences {
         experiment: &Experiment,
         vocabulary: &Arc<Vocabulary>,
     ) -> Result<Self> {
-        let experiment = Experiment { split: Split::default(), ..experiment.clone() };
-        let framing = dataset.framing();
-        let documents = DocumentRanges::read(dataset, text, &experiment.dataset.part.name)?;
-        let (text, [all, ..]) = documents.split(&framing, &experiment)?;
-        Self::new(&text, all.unwrap_or_default(), &framing, vocabulary, &experiment, Role::Validation)
+        let text = text.normalized(&experiment.vocabulary);
+        let documents = DocumentRanges::read(dataset, &text, &experiment.dataset.part.name)?;
+        Self::new(documents, &dataset.framing(), vocabulary, experiment, Role::Validation)
     }
 
     /// The number of sequences: documents, windows, or the rows of a stream.
@@ -215,23 +328,55 @@ impl Sequences {
 
     /// The sizes of the split, for reports.
     pub fn facts(&self) -> Facts {
-        self.framer.facts()
+        Facts { unknown: self.unknown.clone(), ..self.framer.facts() }
     }
 }
 
-fn vocabulary_of<'a>(
-    text: &Text,
-    ranges: impl Iterator<Item = &'a Range<usize>>,
-    framing: &Framing,
-    experiment: &Experiment,
-) -> Result<Vocabulary> {
-    let mut seen = SymbolSet::new();
-    for range in ranges {
-        for (_, chunk) in text.chunks(range.clone()) {
-            seen.add(chunk);
+/// The symbols of the text, and those that the framing adds. Where the experiment says what to do with an unknown
+/// character, only the training split is read; where it lists the symbols, none of it is.
+fn symbols_of(splits: &Splits, framing: &Framing, experiment: &Experiment) -> Vec<char> {
+    let mut counts = SymbolCounts::new();
+    let read = if experiment.vocabulary.unknown == Unknown::Error { 3 } else { 1 };
+    let read = if experiment.vocabulary.symbols.is_empty() { read } else { 0 };
+    for part in splits.parts[..read].iter().flatten() {
+        for range in &part.ranges {
+            for (_, chunk) in part.text.chunks(range.clone()) {
+                counts.add(chunk);
+            }
         }
     }
-    let mut symbols = seen.symbols(experiment.vocabulary.lowercase);
+    let mut symbols = counts.symbols(&experiment.vocabulary);
     symbols.extend(framing::symbols(framing));
-    Vocabulary::new(symbols, &experiment.vocabulary)
+    symbols
+}
+
+/// The characters that the vocabulary lacks, with how often each stands in the documents; none where they are refused.
+fn unknown_in(part: &DocumentRanges, vocabulary: &Vocabulary, experiment: &Experiment) -> BTreeMap<char, usize> {
+    let mut unknown = BTreeMap::new();
+    if experiment.vocabulary.unknown == Unknown::Error {
+        return unknown;
+    }
+    for range in &part.ranges {
+        for (_, chunk) in part.text.chunks(range.clone()) {
+            for symbol in chunk.chars().filter(|symbol| !vocabulary.knows(*symbol)) {
+                *unknown.entry(symbol).or_default() += 1;
+            }
+        }
+    }
+    unknown
+}
+
+/// Says of a character that a checkpoint lacks how its vocabulary may grow.
+fn unknown_to_checkpoint(error: Error) -> Error {
+    let Error::User(problems) = error else { return error };
+    let is_it = |problem: &Problem| problem.message.starts_with("the vocabulary has no ");
+    let advise = |problem: Problem| {
+        if !is_it(&problem) {
+            return problem;
+        }
+        problem.note("the vocabulary is that of the checkpoint").hint(
+            "set vocabulary.grow = true to add what is new to its symbols, or vocabulary.unknown = \"skip\" to leave it out",
+        )
+    };
+    Error::User(problems.into_iter().map(advise).collect())
 }

@@ -8,6 +8,8 @@ mod batch;
 mod batches;
 pub mod corpus;
 mod framing;
+mod normalize;
+mod notes;
 mod order;
 mod split;
 mod tokens;

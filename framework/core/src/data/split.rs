@@ -1,17 +1,23 @@
 //! The documents of a text, and which of them are held out.
 
-use std::{fmt, ops::Range};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+    fmt,
+    ops::Range,
+};
 
 use hatchery_plugin::{Dataset, Documents, Framing, Source};
 
 use super::corpus::Text;
 use crate::{
     error::{Error, Problem, Result},
-    experiment::{Experiment, Split},
+    experiment::{Duplicates, Experiment, Split, SymbolUnit},
     random::Stream,
 };
 
 /// What a dataset made of a text: documents, all as ranges of one text.
+#[derive(Clone)]
 pub(super) struct DocumentRanges {
     pub(super) text: Text,
     pub(super) ranges: Vec<Range<usize>>,
@@ -26,7 +32,16 @@ pub(super) enum Role {
 }
 
 impl Role {
-    const ALL: [Self; 3] = [Self::Training, Self::Validation, Self::Test];
+    pub(super) const ALL: [Self; 3] = [Self::Training, Self::Validation, Self::Test];
+
+    /// The key of `[split]` that holds it out; those of both others for training.
+    fn key(self) -> &'static str {
+        match self {
+            Self::Training => "split.valid and split.test",
+            Self::Validation => "split.valid",
+            Self::Test => "split.test",
+        }
+    }
 }
 
 impl fmt::Display for Role {
@@ -39,8 +54,12 @@ impl fmt::Display for Role {
     }
 }
 
-/// Byte ranges for training, validation and test; none where nothing is held out.
-pub(super) type Ranges = [Option<Vec<Range<usize>>>; 3];
+/// The documents for training, validation and test; none where nothing is held out.
+pub(super) struct Splits {
+    pub(super) parts: [Option<DocumentRanges>; 3],
+    /// Copies of documents that were left out.
+    pub(super) dropped: usize,
+}
 
 impl DocumentRanges {
     pub(super) fn read(dataset: &dyn Dataset, text: &Text, dataset_name: &str) -> Result<Self> {
@@ -89,90 +108,224 @@ impl DocumentRanges {
     }
 
     /// Documents are held out as wholes; of windows and streams, which know no documents, the end of the text is.
-    pub(super) fn split(self, framing: &Framing, experiment: &Experiment) -> Result<(Text, Ranges)> {
+    /// `held_out` are the documents of texts that are held out for validation and for the test.
+    pub(super) fn split(
+        mut self,
+        held_out: [Option<Self>; 2],
+        framing: &Framing,
+        experiment: &Experiment,
+    ) -> Result<Splits> {
+        let has_documents = matches!(framing, Framing::Documents { .. });
+        let lowercase = experiment.vocabulary.lowercase;
+        let mut dropped = 0;
+        if !has_documents && experiment.split.duplicates != Duplicates::Keep {
+            return Err(Problem::new("`duplicates` in [split] has no effect: a running text has no documents")
+                .hint("leave it out, or read the text by [dataset] type = \"lines\" or \"documents\"")
+                .into());
+        }
+        if has_documents && experiment.split.duplicates == Duplicates::Drop {
+            let before = self.ranges.len();
+            self.drop_copies(&held_out, lowercase);
+            dropped = before - self.ranges.len();
+        }
+        let [valid, test] = held_out;
         let split = &experiment.split;
-        if split.valid <= 0.0 && split.test <= 0.0 {
-            return Ok((self.text, [Some(self.ranges), None, None]));
+        let shares = [split.valid.share(), split.test.share()];
+        if shares == [0.0, 0.0] {
+            return Ok(Splits { parts: [Some(self), valid, test], dropped });
         }
-        let (parts, unit, count) = if matches!(framing, Framing::Documents { .. }) {
-            (self.split_documents(split, experiment.seed), "documents", self.ranges.len())
+        let (parts, unit, count) = if has_documents {
+            (self.split_documents(experiment), "documents", self.ranges.len())
         } else {
-            let characters = self.ranges.iter().map(|range| self.characters(range)).sum();
-            (self.split_text(split, characters), "characters", characters)
+            let unit = experiment.vocabulary.unit;
+            let count = self.ranges.iter().map(|range| self.length(range, unit)).sum();
+            (self.split_text(shares, count, unit), plural(unit), count)
         };
-        let shares = [1.0 - split.valid - split.test, split.valid, split.test];
-        let mut ranges: Ranges = [None, None, None];
-        for (number, part) in parts.into_iter().enumerate() {
-            // The training split is always there, if only to be found empty.
-            if number > 0 && shares[number] <= 0.0 {
-                continue;
-            }
-            if part.is_empty() {
-                return Err(Problem::new(format!("nothing is left for {}", Role::ALL[number]))
-                    .note(format!("its share: {:.6} of {count} {unit}", shares[number].max(0.0)))
-                    .hint("change the shares in [split], or use a larger corpus")
-                    .into());
-            }
-            ranges[number] = Some(part);
+        let wanted = [true, shares[0] > 0.0, shares[1] > 0.0];
+        if let Some(role) =
+            Role::ALL.into_iter().find(|role| wanted[*role as usize] && parts[*role as usize].is_empty())
+        {
+            return Err(self.nothing_left(role, split, (count, unit), has_documents).into());
         }
-        Ok((self.text, ranges))
+        let mut parts = parts.map(|ranges| (!ranges.is_empty()).then(|| Self { text: self.text.clone(), ranges }));
+        parts[1] = parts[1].take().or(valid);
+        parts[2] = parts[2].take().or(test);
+        Ok(Splits { parts, dropped })
     }
 
-    fn split_documents(&self, split: &Split, seed: u64) -> [Vec<Range<usize>>; 3] {
-        let mut order: Vec<usize> = (0..self.ranges.len()).collect();
-        if split.shuffle {
-            Stream::new(seed, "split", 0).shuffle(&mut order);
+    /// What a split without anything in it is due to.
+    fn nothing_left(&self, role: Role, split: &Split, (count, unit): (usize, &str), has_documents: bool) -> Problem {
+        let shares = [split.valid.share(), split.test.share()];
+        let share = [1.0 - shares[0] - shares[1], shares[0], shares[1]][role as usize].max(0.0);
+        let problem = Problem::new(format!("nothing is left for {role}"))
+            .note(format!("its share: {share:.6} of {count} {unit} of `{}`", self.text.name()));
+        let all = self.text.as_str();
+        if has_documents && count == 1 && all.contains('\r') {
+            return problem
+                .note("its lines end with carriage returns, and it is read as one document")
+                .hint("set vocabulary.newlines = \"fold\"");
         }
-        let [train, valid] = borders(order.len(), split);
-        // In the order of the text again, which is what `order = "sequential"` promises.
-        [0..train, train..valid, valid..order.len()].map(|part| {
-            let mut chosen = order[part].to_vec();
-            chosen.sort_unstable();
-            chosen.into_iter().map(|document| self.ranges[document].clone()).collect()
+        let splits = 1 + shares.iter().filter(|share| **share > 0.0).count();
+        if count < splits {
+            let other = "take a larger corpus, hold out less of it, or a text of its own: split.valid = \"FILE\"";
+            return problem.hint(if has_documents {
+                format!("{other}; running text is read by [dataset] type = \"stream\" or \"windows\"")
+            } else {
+                other.to_owned()
+            });
+        }
+        // The smallest share that holds something, with three digits, if another is enough.
+        let enough = |share: f64| {
+            let shares = if role == Role::Validation { [share, shares[1]] } else { [shares[0], share] };
+            let [train, valid] = borders(count, shares);
+            shares[0] + shares[1] < 1.0 && train > 0 && (shares[0] == 0.0 || train < valid) && valid < count
+        };
+        let candidates = || (1..=900).map(|thousandths| f64::from(thousandths) / 1000.0);
+        match candidates().find(|share| role != Role::Training && enough(*share)) {
+            Some(share) => problem.hint(format!("set {} to {share} or more, or take a larger corpus", role.key())),
+            None => problem.hint(format!("make {} smaller, or take a larger corpus", role.key())),
+        }
+    }
+
+    /// Leaves out copies of documents that stand before them or in a held-out text.
+    fn drop_copies(&mut self, held_out: &[Option<Self>; 2], lowercase: bool) {
+        let mut seen: HashSet<Cow<'_, str>> = HashSet::new();
+        for part in held_out.iter().flatten() {
+            seen.extend(part.documents(lowercase));
+        }
+        let first: Vec<bool> = self.documents(lowercase).map(|document| seen.insert(document)).collect();
+        let mut first = first.into_iter();
+        let mut ranges = self.ranges.clone();
+        ranges.retain(|_| first.next().unwrap_or(true));
+        self.ranges = ranges;
+    }
+
+    /// The texts of the documents as they are read, for comparison.
+    pub(super) fn documents(&self, lowercase: bool) -> impl Iterator<Item = Cow<'_, str>> {
+        let all = self.text.as_str();
+        self.ranges.iter().map(move |range| {
+            let document = &all[range.clone()];
+            if lowercase { document.chars().flat_map(char::to_lowercase).collect() } else { Cow::Borrowed(document) }
         })
     }
 
-    fn split_text(&self, split: &Split, characters: usize) -> [Vec<Range<usize>>; 3] {
-        let [train, valid] = borders(characters, split);
-        let (rest, test) = self.cut(&self.ranges, valid);
-        let (train, valid) = self.cut(&rest, train);
+    /// How many of these documents are equal to one of the others.
+    pub(super) fn shared_with(&self, others: &Self, lowercase: bool) -> usize {
+        let held: HashSet<_> = self.documents(lowercase).collect();
+        let shared: HashSet<_> = others.documents(lowercase).filter(|document| held.contains(document)).collect();
+        self.documents(lowercase).filter(|document| shared.contains(document)).count()
+    }
+
+    fn split_documents(&self, experiment: &Experiment) -> [Vec<Range<usize>>; 3] {
+        let split = &experiment.split;
+        // Documents that stay together: a first one among `members`, and how many.
+        let (members, mut order) = match split.duplicates {
+            Duplicates::Together => self.equal_documents(experiment.vocabulary.lowercase),
+            Duplicates::Keep | Duplicates::Drop => {
+                ((0..self.ranges.len()).collect(), (0..self.ranges.len()).map(|document| (document, 1)).collect())
+            }
+        };
+        if split.shuffle {
+            Stream::new(split.seed.unwrap_or(experiment.seed), "split", 0).shuffle(&mut order);
+        }
+        let [train, valid] = borders(self.ranges.len(), [split.valid.share(), split.test.share()]);
+        let mut chosen: [Vec<usize>; 3] = Default::default();
+        let mut before = 0;
+        for (first, count) in order {
+            let part = usize::from(before >= train) + usize::from(before >= valid);
+            before += count;
+            chosen[part].extend(&members[first..first + count]);
+        }
+        // In the order of the text again, which is what `order = "sequential"` promises.
+        chosen.map(|mut part| {
+            part.sort_unstable();
+            part.into_iter().map(|document| self.ranges[document].clone()).collect()
+        })
+    }
+
+    /// The numbers of the documents, equal ones beside each other, and for each text that differs where its documents
+    /// begin among them and how many they are, in the order of the first of them.
+    fn equal_documents(&self, lowercase: bool) -> (Vec<usize>, Vec<(usize, usize)>) {
+        let mut places = HashMap::new();
+        let mut equal: Vec<Vec<usize>> = Vec::new();
+        for (number, document) in self.documents(lowercase).enumerate() {
+            let place = *places.entry(document).or_insert(equal.len());
+            match equal.get_mut(place) {
+                Some(others) => others.push(number),
+                None => equal.push(vec![number]),
+            }
+        }
+        let mut begin = 0;
+        let mut order = Vec::with_capacity(equal.len());
+        for equal in &equal {
+            order.push((begin, equal.len()));
+            begin += equal.len();
+        }
+        (equal.concat(), order)
+    }
+
+    fn split_text(&self, shares: [f64; 2], count: usize, unit: SymbolUnit) -> [Vec<Range<usize>>; 3] {
+        let [train, valid] = borders(count, shares);
+        let (rest, test) = self.cut(&self.ranges, valid, unit);
+        let (train, valid) = self.cut(&rest, train, unit);
         [train, valid, test]
     }
 
-    /// The ranges before and after a number of characters.
-    fn cut(&self, ranges: &[Range<usize>], mut characters: usize) -> (Vec<Range<usize>>, Vec<Range<usize>>) {
+    /// The ranges before and after a number of characters or bytes.
+    fn cut(
+        &self,
+        ranges: &[Range<usize>],
+        mut count: usize,
+        unit: SymbolUnit,
+    ) -> (Vec<Range<usize>>, Vec<Range<usize>>) {
         let (mut before, mut after) = (Vec::new(), Vec::new());
         for range in ranges {
-            let border = self.offset(range, &mut characters);
+            let border = self.offset(range, &mut count, unit);
             before.extend((range.start < border).then_some(range.start..border));
             after.extend((border < range.end).then_some(border..range.end));
         }
         (before, after)
     }
 
-    /// The byte offset after a number of characters of the range, or its end; subtracts what it counted.
-    fn offset(&self, range: &Range<usize>, characters: &mut usize) -> usize {
+    /// The byte offset after a number of characters or bytes of the range, or its end; subtracts what it counted. No
+    /// character is cut in two.
+    fn offset(&self, range: &Range<usize>, count: &mut usize, unit: SymbolUnit) -> usize {
+        if unit == SymbolUnit::Byte {
+            let end = range.end.min(range.start + *count);
+            *count -= end - range.start;
+            return self.text.as_str().floor_char_boundary(end);
+        }
         for (at, chunk) in self.text.chunks(range.clone()) {
-            let count = chunk.chars().count();
-            if *characters < count {
-                let inside = chunk.char_indices().nth(*characters).map_or(chunk.len(), |(offset, _)| offset);
-                *characters = 0;
+            let characters = chunk.chars().count();
+            if *count < characters {
+                let inside = chunk.char_indices().nth(*count).map_or(chunk.len(), |(offset, _)| offset);
+                *count = 0;
                 return at + inside;
             }
-            *characters -= count;
+            *count -= characters;
         }
         range.end
     }
 
-    fn characters(&self, range: &Range<usize>) -> usize {
-        self.text.chunks(range.clone()).map(|(_, chunk)| chunk.chars().count()).sum()
+    fn length(&self, range: &Range<usize>, unit: SymbolUnit) -> usize {
+        match unit {
+            SymbolUnit::Byte => range.len(),
+            SymbolUnit::Character => self.text.chunks(range.clone()).map(|(_, chunk)| chunk.chars().count()).sum(),
+        }
     }
 }
 
-/// Where training ends and where validation ends.
-fn borders(count: usize, split: &Split) -> [usize; 2] {
+fn plural(unit: SymbolUnit) -> &'static str {
+    match unit {
+        SymbolUnit::Character => "characters",
+        SymbolUnit::Byte => "bytes",
+    }
+}
+
+/// Where training ends and where validation ends, with these shares for validation and test.
+fn borders(count: usize, [valid, test]: [f64; 2]) -> [usize; 2] {
     // Shares such as 1 - 0.9 are a hair too small in binary; what is short of a whole by a millionth is whole.
     let share = |share: f64| ((count as f64 * share + 1e-6).max(0.0) as usize).min(count);
-    let train = share(1.0 - split.valid - split.test);
-    [train, share(1.0 - split.test).max(train)]
+    let train = share(1.0 - valid - test);
+    [train, share(1.0 - test).max(train)]
 }

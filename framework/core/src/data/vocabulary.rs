@@ -1,12 +1,16 @@
 //! The symbols of a text and their numbers.
 
-use std::fmt::{self, Write};
+use std::{
+    collections::{BTreeMap, HashSet},
+    fmt::{self, Write},
+};
 
 use hatchery_plugin::Token;
 
+use super::normalize::normalized;
 use crate::{
     error::{Error, Problem, Result},
-    experiment::{self, Unknown},
+    experiment::{self, SymbolUnit, Unknown},
 };
 
 /// The symbol for characters that training never saw.
@@ -14,7 +18,9 @@ pub(crate) const UNKNOWN: char = '\u{FFFD}';
 
 const NONE: Token = Token::MAX;
 
-/// The symbols that a model reads and writes, sorted by code point; a token is a symbol's place in that order.
+/// The symbols that a model reads and writes; a token is a symbol's place among them. They are sorted by code point unless
+/// the experiment or a checkpoint has another order. Where symbols are bytes, the character of that code point stands for
+/// each.
 ///
 /// ```
 /// use hatchery::data::Vocabulary;
@@ -27,8 +33,7 @@ const NONE: Token = Token::MAX;
 #[derive(Clone, PartialEq)]
 pub struct Vocabulary {
     symbols: Vec<char>,
-    lowercase: bool,
-    unknown: Unknown,
+    settings: experiment::Vocabulary,
     /// The token of every code point up to the largest symbol, at least of ASCII; `NONE` where there is none.
     /// Lower-casing is not applied. Its size is at most 4.5 MB, for a text with symbols at the end of Unicode.
     table: Vec<Token>,
@@ -44,31 +49,57 @@ pub(crate) struct UnknownSymbol {
 }
 
 impl Vocabulary {
-    /// The vocabulary of these symbols, with the unknown symbol if the settings ask for it. They may repeat and come in
-    /// any order; they are taken as they are, without lower-casing.
+    /// The vocabulary of these symbols, with those that the settings list and the unknown symbol if they ask for it. They
+    /// may repeat and come in any order; they are taken as they are, without lower-casing.
     ///
     /// # Errors
     /// When there are fewer than two: nothing could be learned.
     pub fn new(symbols: impl IntoIterator<Item = char>, settings: &experiment::Vocabulary) -> Result<Self> {
-        let mut symbols: Vec<char> = symbols.into_iter().collect();
-        if settings.unknown == Unknown::Token {
-            symbols.push(UNKNOWN);
-        }
-        symbols.sort_unstable();
-        symbols.dedup();
-        if symbols.len() < 2 {
-            let found = symbols.first().map_or("none".to_owned(), |symbol| format!("only {}", named(*symbol)));
-            return Err(Problem::new(format!("a vocabulary needs at least two symbols; there is {found}"))
-                .hint("check the corpus and the keys of [dataset]")
+        let listed = unique(settings.symbols.chars());
+        Self::of(listed, settings)?.with(symbols.into_iter().chain(unknown(settings)))?.of_size()
+    }
+
+    /// The vocabulary with more symbols behind those that it has, so that every token stays what it is.
+    ///
+    /// # Errors
+    /// Those of [`Vocabulary::new`].
+    pub fn grown(self, symbols: impl IntoIterator<Item = char>) -> Result<Self> {
+        let unknown = unknown(&self.settings);
+        self.with(symbols.into_iter().chain(unknown))
+    }
+
+    fn with(self, symbols: impl IntoIterator<Item = char>) -> Result<Self> {
+        let mut more: Vec<char> = symbols.into_iter().filter(|symbol| self.token(*symbol).is_none()).collect();
+        more.sort_unstable();
+        more.dedup();
+        Self::of([self.symbols, more].concat(), &self.settings)
+    }
+
+    /// The vocabulary of different symbols in this order.
+    fn of(symbols: Vec<char>, settings: &experiment::Vocabulary) -> Result<Self> {
+        if let Some(symbol) = symbols.iter().find(|symbol| settings.unit == SymbolUnit::Byte && !is_byte(**symbol)) {
+            return Err(Problem::new(format!("{} is not a byte", named(*symbol)))
+                .note("with vocabulary.unit = \"byte\" the symbols that a dataset adds are ASCII")
+                .hint("set other symbols in [dataset] and [vocabulary]")
                 .into());
         }
-        let last = symbols.last().map_or(0, |symbol| *symbol as usize);
+        let last = symbols.iter().max().map_or(0, |symbol| *symbol as usize);
         let mut table = vec![NONE; last.max(127) + 1];
         for (token, symbol) in symbols.iter().enumerate() {
             table[*symbol as usize] = token as Token;
         }
-        let stand_in = (settings.unknown == Unknown::Token).then(|| table[UNKNOWN as usize]);
-        Ok(Self { symbols, lowercase: settings.lowercase, unknown: settings.unknown, table, stand_in })
+        let stand_in = (settings.unknown == Unknown::Token).then(|| table.get(UNKNOWN as usize).copied()).flatten();
+        Ok(Self { symbols, settings: settings.clone(), table, stand_in: stand_in.filter(|token| *token != NONE) })
+    }
+
+    fn of_size(self) -> Result<Self> {
+        if self.symbols.len() >= 2 {
+            return Ok(self);
+        }
+        let found = self.symbols.first().map_or("none".to_owned(), |symbol| format!("only {}", named(*symbol)));
+        Err(Problem::new(format!("a vocabulary needs at least two symbols; there is {found}"))
+            .hint("check the corpus and the keys of [dataset]")
+            .into())
     }
 
     /// How many symbols there are: the width of the logits.
@@ -87,14 +118,6 @@ impl Vocabulary {
         self.table.get(symbol as usize).copied().filter(|token| *token != NONE)
     }
 
-    /// Whether a character has tokens of its own, lower-cased if the text is.
-    pub fn knows(&self, symbol: char) -> bool {
-        match self.lowercase {
-            true => symbol.to_lowercase().all(|symbol| self.token(symbol).is_some()),
-            false => self.token(symbol).is_some(),
-        }
-    }
-
     /// The symbol of a token; U+FFFD for what is none.
     pub fn symbol(&self, token: Token) -> char {
         self.symbols.get(token as usize).copied().unwrap_or(UNKNOWN)
@@ -106,12 +129,18 @@ impl Vocabulary {
         self.len() as Token
     }
 
-    /// The tokens of a text, lower-cased and with unknown characters treated as the experiment says. `offset_base` is
-    /// the byte offset at which the text stands in its source, for messages.
+    /// What one symbol is.
+    pub fn unit(&self) -> SymbolUnit {
+        self.settings.unit
+    }
+
+    /// The tokens of a text, read as the experiment says: normalized, lower-cased, and unknown characters as it has for
+    /// them. `offset_base` is the byte offset at which the text stands in its source, for messages.
     ///
     /// # Errors
     /// With `unknown = "error"`, when a character is not in the vocabulary.
     pub fn encode(&self, text: &str, offset_base: usize) -> Result<Vec<Token>> {
+        let text = &*normalized(text, &self.settings);
         let mut tokens = Vec::with_capacity(text.len());
         self.visit(text, &mut |_, token| tokens.push(token)).map_err(|unknown| {
             let line = 1 + text[..unknown.offset].matches('\n').count();
@@ -120,9 +149,29 @@ impl Vocabulary {
         Ok(tokens)
     }
 
-    /// The text of tokens. What is no symbol, as the zero vector's number, gives nothing.
+    /// The text of tokens. What is no symbol, as the zero vector's number, gives nothing; bytes that are no text give
+    /// U+FFFD.
     pub fn decode(&self, tokens: &[Token]) -> String {
-        tokens.iter().filter_map(|token| self.symbols.get(*token as usize)).collect()
+        let symbols = tokens.iter().filter_map(|token| self.symbols.get(*token as usize));
+        match self.settings.unit {
+            SymbolUnit::Character => symbols.collect(),
+            SymbolUnit::Byte => {
+                String::from_utf8_lossy(&symbols.flat_map(|symbol| bytes(*symbol)).collect::<Vec<_>>()).into_owned()
+            }
+        }
+    }
+
+    /// Whether tokens end between two characters, and not between the bytes of one.
+    pub(crate) fn is_whole(&self, tokens: &[Token]) -> bool {
+        if self.settings.unit == SymbolUnit::Character {
+            return true;
+        }
+        let symbols = tokens.iter().rev().take(4).filter_map(|token| self.symbols.get(*token as usize));
+        let mut last: Vec<u8> = symbols.flat_map(|symbol| bytes(*symbol)).collect();
+        last.reverse();
+        // What begins within a character has no say about how it ends.
+        let start = last.iter().rposition(|byte| !(0x80..0xC0).contains(byte)).unwrap_or(0);
+        !std::str::from_utf8(&last[start..]).is_err_and(|error| error.error_len().is_none())
     }
 
     /// The symbols as one string, for a checkpoint.
@@ -133,12 +182,23 @@ impl Vocabulary {
     /// The vocabulary that [`Vocabulary::to_text`] wrote.
     ///
     /// # Errors
-    /// When the text is not one that it writes: symbols out of order or repeated, or fewer than two.
+    /// When the text is not one that it writes: symbols that repeat, or fewer than two; and when unknown characters are to
+    /// be read as the unknown symbol, which is not among them.
     pub fn from_text(text: &str, settings: &experiment::Vocabulary) -> Result<Self> {
-        let vocabulary = Self::new(text.chars(), settings)?;
-        if vocabulary.to_text() != text {
+        let symbols: Vec<char> = text.chars().collect();
+        if symbols.len() < 2 || unique(symbols.iter().copied()).len() < symbols.len() {
             return Err(Problem::new("the vocabulary of the checkpoint is damaged")
-                .note("its symbols are not sorted, repeat themselves, or do not fit `vocabulary.unknown`")
+                .note("its symbols repeat themselves, or there are fewer than two")
+                .into());
+        }
+        let vocabulary = Self::of(symbols, settings)?;
+        if settings.unknown == Unknown::Token && vocabulary.stand_in.is_none() && !settings.grow {
+            return Err(Problem::new("the checkpoint was trained without a symbol for unknown characters")
+                .note("vocabulary.unknown = \"token\" reads them as that symbol")
+                .hint(
+                    "set vocabulary.unknown = \"skip\" to leave such characters out; when training with --from, \
+                     vocabulary.grow = true adds the symbol",
+                )
                 .into());
         }
         Ok(vocabulary)
@@ -160,7 +220,7 @@ impl Vocabulary {
     /// characters. Gives back the character that has none and may not be skipped.
     #[inline]
     pub(crate) fn read(&self, symbol: char, take: &mut impl FnMut(Token)) -> std::result::Result<(), char> {
-        if self.lowercase && !symbol.is_ascii_lowercase() {
+        if self.settings.lowercase && !symbol.is_ascii_lowercase() {
             return symbol.to_lowercase().try_for_each(|symbol| self.read_exactly(symbol, take));
         }
         self.read_exactly(symbol, take)
@@ -168,25 +228,54 @@ impl Vocabulary {
 
     #[inline]
     fn read_exactly(&self, symbol: char, take: &mut impl FnMut(Token)) -> std::result::Result<(), char> {
+        if self.settings.unit == SymbolUnit::Byte && !symbol.is_ascii() {
+            let mut bytes = [0; 4];
+            return symbol.encode_utf8(&mut bytes).bytes().try_for_each(|byte| self.read_symbol(byte.into(), take));
+        }
+        self.read_symbol(symbol, take)
+    }
+
+    #[inline]
+    fn read_symbol(&self, symbol: char, take: &mut impl FnMut(Token)) -> std::result::Result<(), char> {
         match self.token(symbol).or(self.stand_in) {
             Some(token) => take(token),
-            None if self.unknown == Unknown::Error => return Err(symbol),
+            None if self.settings.unknown == Unknown::Error => return Err(symbol),
             None => {}
         }
         Ok(())
+    }
+
+    /// Whether a character is read as symbols of its own, and none of it is left out or read as unknown.
+    pub fn knows(&self, symbol: char) -> bool {
+        let mut known = true;
+        let mut check = |symbol: char| known &= self.token(symbol).is_some();
+        let mut each = |symbol: char| match self.settings.unit {
+            SymbolUnit::Character => check(symbol),
+            SymbolUnit::Byte => bytes_of(symbol).for_each(|byte| check(byte.into())),
+        };
+        if self.settings.lowercase {
+            symbol.to_lowercase().for_each(each)
+        } else {
+            each(symbol)
+        }
+        known
     }
 
     /// The token of every ASCII byte, lower-casing applied; `Token::MAX` for a byte without one.
     pub(crate) fn ascii(&self) -> [Token; 128] {
         std::array::from_fn(|byte| {
             let byte = byte as u8;
-            let symbol = char::from(if self.lowercase { byte.to_ascii_lowercase() } else { byte });
+            let symbol = char::from(if self.settings.lowercase { byte.to_ascii_lowercase() } else { byte });
             self.token(symbol).or(self.stand_in).unwrap_or(NONE)
         })
     }
 
     /// The problem of a character that is not in the vocabulary.
     pub(crate) fn refuse(&self, symbol: char, place: &str) -> Problem {
+        let subject = match self.settings.unit {
+            SymbolUnit::Byte if !symbol.is_ascii() => format!("byte 0x{:02X}", symbol as u32),
+            _ => named(symbol),
+        };
         let mut known = String::new();
         for symbol in self.symbols.iter().take(100) {
             let _ = write!(known, "{}", symbol.escape_debug());
@@ -194,17 +283,19 @@ impl Vocabulary {
         if self.len() > 100 {
             let _ = write!(known, " and {} more", self.len() - 100);
         }
-        Problem::new(format!("the vocabulary has no {}, {place}", named(symbol)))
-            .note(format!("its symbols: {known}"))
-            .hint(
-                "set vocabulary.unknown = \"skip\" to leave such characters out, or \"token\" to read them as unknown",
-            )
+        Problem::new(format!("the vocabulary has no {subject}, {place}")).note(format!("its symbols: {known}")).hint(
+            if self.settings.symbols.is_empty() {
+                "set vocabulary.unknown = \"skip\" to leave such characters out, or \"token\" to read them as unknown"
+            } else {
+                "add it to vocabulary.symbols, or set vocabulary.unknown = \"skip\" to leave such characters out"
+            },
+        )
     }
 }
 
 impl fmt::Debug for Vocabulary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Vocabulary({:?}, lowercase: {}, unknown: {:?})", self.to_text(), self.lowercase, self.unknown)
+        write!(f, "Vocabulary({:?}, {:?})", self.to_text(), self.settings)
     }
 }
 
@@ -236,25 +327,67 @@ fn named(symbol: char) -> String {
     format!("`{}` (U+{:04X})", symbol.escape_debug(), symbol as u32)
 }
 
-/// Which characters a text has: one entry for each code point, so that a scan of gigabytes stores nothing else.
-pub(crate) struct SymbolSet(Vec<bool>);
+/// The symbol for unknown characters, if the settings ask for it.
+fn unknown(settings: &experiment::Vocabulary) -> Option<char> {
+    (settings.unknown == Unknown::Token).then_some(UNKNOWN)
+}
 
-impl SymbolSet {
+/// The symbols without those that repeat one before them.
+fn unique(symbols: impl Iterator<Item = char>) -> Vec<char> {
+    let mut seen = HashSet::new();
+    symbols.filter(|symbol| seen.insert(*symbol)).collect()
+}
+
+/// Whether a character stands for a byte, or for what is unknown.
+fn is_byte(symbol: char) -> bool {
+    u8::try_from(symbol).is_ok() || symbol == UNKNOWN
+}
+
+/// The bytes that a symbol stands for where symbols are bytes.
+fn bytes(symbol: char) -> Vec<u8> {
+    match u8::try_from(symbol) {
+        Ok(byte) => vec![byte],
+        Err(_) => bytes_of(symbol).collect(),
+    }
+}
+
+fn bytes_of(symbol: char) -> impl Iterator<Item = u8> {
+    let mut bytes = [0; 4];
+    let length = symbol.encode_utf8(&mut bytes).len();
+    bytes.into_iter().take(length)
+}
+
+/// How often each character stands in a text: one count for each code point, so that a scan of gigabytes stores nothing
+/// else.
+pub(crate) struct SymbolCounts(Vec<u32>);
+
+impl SymbolCounts {
     pub(crate) fn new() -> Self {
-        Self(vec![false; char::MAX as usize + 1])
+        Self(vec![0; char::MAX as usize + 1])
     }
 
     pub(crate) fn add(&mut self, text: &str) {
+        let mut count = |at: usize| self.0[at] = self.0[at].saturating_add(1);
         if text.is_ascii() {
-            text.bytes().for_each(|byte| self.0[usize::from(byte)] = true);
+            text.bytes().for_each(|byte| count(byte.into()));
         } else {
-            text.chars().for_each(|symbol| self.0[symbol as usize] = true);
+            text.chars().for_each(|symbol| count(symbol as usize));
         }
     }
 
-    /// The characters seen, lower-cased if asked for.
-    pub(crate) fn symbols(&self, lowercase: bool) -> Vec<char> {
-        let seen = ('\0'..=char::MAX).filter(|symbol| self.0[*symbol as usize]);
-        if lowercase { seen.flat_map(char::to_lowercase).collect() } else { seen.collect() }
+    /// The symbols that the characters are read as and that stand there often enough.
+    pub(crate) fn symbols(&self, settings: &experiment::Vocabulary) -> Vec<char> {
+        let mut counts: BTreeMap<char, u64> = BTreeMap::new();
+        let mut count = |symbol: char, times: u32| *counts.entry(symbol).or_default() += u64::from(times);
+        for (symbol, times) in ('\0'..=char::MAX).map(|symbol| (symbol, self.0[symbol as usize])).filter(|it| it.1 > 0)
+        {
+            let mut each = |symbol: char| match settings.unit {
+                SymbolUnit::Character => count(symbol, times),
+                SymbolUnit::Byte => bytes_of(symbol).for_each(|byte| count(byte.into(), times)),
+            };
+            if settings.lowercase { symbol.to_lowercase().for_each(each) } else { each(symbol) }
+        }
+        counts.retain(|_, times| *times >= settings.min_count);
+        counts.into_keys().collect()
     }
 }

@@ -1,8 +1,8 @@
 //! How two experiments differ: a run may be continued only as the experiment that it was begun as.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{Experiment, write};
+use super::{Experiment, HeldOut, write};
 
 /// A key in which experiments differ, with its value in each of them; none where that experiment has no such key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +33,36 @@ pub fn varying_values(experiments: &[Option<Value>]) -> Vec<DifferingKey> {
     vary("", experiments, &mut found);
     found.retain(|varying| !BESIDE.iter().any(|beside| varying.key.starts_with(beside)));
     found
+}
+
+/// The keys in which experiments differ and that decide which text their validation is measured on: where there are any,
+/// their numbers cannot be compared.
+pub fn held_out(experiments: &[&Experiment]) -> Vec<DifferingKey> {
+    let values: Vec<_> = experiments.iter().map(|experiment| Some(validated_on(experiment))).collect();
+    let mut found = Vec::new();
+    vary("", &values, &mut found);
+    found
+}
+
+fn validated_on(experiment: &Experiment) -> Value {
+    let Experiment { dataset, vocabulary, split, seed, .. } = experiment;
+    let reads = json!({
+        "unit": vocabulary.unit,
+        "lowercase": vocabulary.lowercase,
+        "newlines": vocabulary.newlines,
+        "normalize": vocabulary.normalize,
+        "remove": vocabulary.remove,
+        "unknown": vocabulary.unknown,
+    });
+    if let HeldOut::Text(corpus) = &split.valid {
+        return json!({ "vocabulary": reads, "split": { "valid": corpus } });
+    }
+    let seed = split.shuffle.then(|| split.seed.unwrap_or(*seed));
+    json!({
+        "dataset": { "type": dataset.part.name, "corpus": dataset.corpus },
+        "vocabulary": reads,
+        "split": { "valid": split.valid, "test": split.test, "duplicates": split.duplicates, "seed": seed },
+    })
 }
 
 /// Beginnings of the keys that change nothing of what is learned.

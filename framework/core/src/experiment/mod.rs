@@ -10,6 +10,7 @@ mod optimization;
 pub mod part;
 pub mod reading;
 pub mod renamed;
+mod text;
 mod write;
 
 use schemars::JsonSchema;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::optimization::{Optimizer, Schedule, Unit};
 pub use self::part::{Corpus, DatasetPart, Embedding};
+pub use self::text::{Duplicates, HeldOut, Newlines, Normalize, Split, SymbolUnit, Unknown, Vocabulary};
 use crate::plugins::Part;
 pub use crate::{device::Backend, dtype::Dtype};
 
@@ -44,7 +46,7 @@ pub struct Experiment {
     pub backend: Backend,
     /// The text and how it becomes sequences.
     pub dataset: DatasetPart,
-    /// The symbols.
+    /// How the text is read as symbols.
     #[serde(default)]
     pub vocabulary: Vocabulary,
     /// What is held out from training.
@@ -92,43 +94,6 @@ pub struct Numpy {
     pub shuffle_seed: u32,
     /// Seed the generator anew before every character of sample number n, with n, n + 2, n + 4, …
     pub reseed_each_character: bool,
-}
-
-/// The symbols of the text.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub struct Vocabulary {
-    /// Read the text in lower case.
-    pub lowercase: bool,
-    /// What to do with a character that training never saw.
-    pub unknown: Unknown,
-}
-
-/// What to do with a character that training never saw.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Unknown {
-    /// Stop, naming it and its place.
-    #[default]
-    Error,
-    /// Leave it out.
-    Skip,
-    /// Read it as the unknown symbol, which is added to the vocabulary.
-    Token,
-}
-
-/// What is held out from training: shares of the documents, or of the text for windows and streams.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub struct Split {
-    /// Share for validation: it may guide choices.
-    #[schemars(range(min = 0.0, max = 0.9))]
-    pub valid: f64,
-    /// Share for the test: it never guides a choice.
-    #[schemars(range(min = 0.0, max = 0.9))]
-    pub test: f64,
-    /// Mix the documents before they are split; a contiguous text is always cut in order.
-    pub shuffle: bool,
 }
 
 /// What stands around the cell: embedding, layers, head.
@@ -231,6 +196,9 @@ pub enum Order {
     ShuffledOnce,
     /// As the text has it.
     Sequential,
+    /// Sequences of similar length share a batch, so that little is padded; the batches, and which of equal length are in
+    /// one, are shuffled anew for every epoch.
+    ByLength,
     /// Every batch is drawn from the whole split, without repetition within the batch.
     Random,
 }

@@ -27,7 +27,28 @@ pub enum Corpus {
     Glob {
         /// The pattern, relative to the experiment file.
         glob: String,
+        /// A column of these files, which are tables.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        column: Option<String>,
+        /// What stands behind each file or value; a newline where there is none, unless given.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        separator: Option<String>,
     },
+}
+
+impl Corpus {
+    /// The corpus that a value of an experiment stands for.
+    pub(super) fn from_value(value: Value) -> Result<Self, serde_json::Error> {
+        match value {
+            Value::String(name) => Ok(Self::Name(name)),
+            Value::Object(mut table) => {
+                let glob = take_string(&mut table, "glob")?;
+                let mut take = |key| table.contains_key(key).then(|| take_string(&mut table, key)).transpose();
+                Ok(Self::Glob { glob, column: take("column")?, separator: take("separator")? })
+            }
+            _ => Err(serde_json::Error::custom("a text is a name, a path, or a table with `glob`")),
+        }
+    }
 }
 
 /// How a token becomes the input of the first layer.
@@ -55,11 +76,7 @@ impl<'de> Deserialize<'de> for DatasetPart {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut keys = Map::deserialize(deserializer)?;
         let name = take_string(&mut keys, "type")?;
-        let corpus = match keys.remove("corpus") {
-            Some(Value::String(name)) => Corpus::Name(name),
-            Some(Value::Object(mut table)) => Corpus::Glob { glob: take_string(&mut table, "glob")? },
-            _ => return Err(D::Error::custom("`corpus` is a name, a path, or a table with `glob`")),
-        };
+        let corpus = Corpus::from_value(keys.remove("corpus").unwrap_or_default()).map_err(D::Error::custom)?;
         Ok(Self { corpus, part: Part { name, keys } })
     }
 }
@@ -109,7 +126,11 @@ impl JsonSchema for Corpus {
                 { "type": "string", "minLength": 1 },
                 {
                     "type": "object",
-                    "properties": { "glob": { "type": "string", "minLength": 1, "description": "Pattern, relative to the experiment file." } },
+                    "properties": {
+                        "glob": { "type": "string", "minLength": 1, "description": "Pattern, relative to the experiment file." },
+                        "column": { "type": "string", "minLength": 1, "description": "A column of these files, which are tables: CSV, TSV, JSON lines." },
+                        "separator": { "type": "string", "minLength": 1, "description": "What stands behind each file or value; a newline unless given." }
+                    },
                     "required": ["glob"],
                     "additionalProperties": false
                 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use hatchery_plugin::{Sampler, Token};
 use serde::Serialize;
 
-use super::generate::{Request, generate};
+use super::generate::{Limits, Request, generate};
 use crate::{
     data::Data, error::Result, experiment::Experiment, network::Network, plugins::Registry, random::Stream,
     run::checkpoint::PARAMETERS, schedule, tensors::NamedTensor,
@@ -147,6 +147,7 @@ fn text(network: &mut Network, length: usize) -> Result<String> {
         seed: 0,
         occasion: "drift".to_owned(),
         capitalize: false,
+        limits: Limits::default(),
     };
     Ok(generate(network, &request, &mut |_, _| ())?.remove(0).text)
 }

@@ -53,6 +53,35 @@ pub fn evaluate_dynamically(
     Ok(evaluation(totals))
 }
 
+/// Groups of sequences at least, where there are as many sequences.
+const GROUPS: usize = 64;
+
+/// The cross-entropy of a whole split, and the standard error of its nats per character: how far they would differ on other
+/// text of the same kind. It follows from the means of groups: sequences where there are few, else batches of them; those
+/// of a running text are its batches. One group has none.
+///
+/// # Errors
+/// When the device fails.
+pub fn measure(executor: &mut dyn Executor, split: &Sequences) -> Result<(Evaluation, Option<f64>)> {
+    let rows = (split.count() / GROUPS).clamp(1, ROWS);
+    let mut groups: Vec<Totals> = Vec::new();
+    for batch in split.evaluation(rows) {
+        groups.push(executor.evaluate(&batch)?);
+    }
+    let mut totals = Totals::default();
+    groups.iter().for_each(|group| totals += *group);
+    Ok((evaluation(totals), (groups.len() > 1).then(|| standard_error(&groups))))
+}
+
+/// The standard error of the ratio of two sums over groups (Cochran 1977, equation 6.13): nats and characters.
+fn standard_error(groups: &[Totals]) -> f64 {
+    let count = groups.len() as f64;
+    let characters: f64 = groups.iter().map(|group| group.characters as f64).sum();
+    let mean = groups.iter().map(|group| group.nats).sum::<f64>() / characters;
+    let squares = groups.iter().map(|group| (group.nats - mean * group.characters as f64).powi(2)).sum::<f64>();
+    (count / (count - 1.0) * squares).sqrt() / characters
+}
+
 /// Nats, bits, perplexity and accuracy per character, from the totals.
 pub fn evaluation(totals: Totals) -> Evaluation {
     let characters = totals.characters as f64;

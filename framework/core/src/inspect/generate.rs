@@ -4,9 +4,9 @@ use hatchery_plugin::Token;
 
 use super::context::Context;
 use crate::{
-    data::encode_prefix,
+    data::{Vocabulary, encode_prefix},
     error::{Problem, Result},
-    experiment::Rng,
+    experiment::{Rng, SymbolUnit},
     network::Network,
     random::{self, Stream, numpy::RandomState},
 };
@@ -26,6 +26,66 @@ pub struct Request {
     pub occasion: String,
     /// Show the first letter in upper case.
     pub capitalize: bool,
+    /// What ends a sequence, and what is not drawn.
+    pub limits: Limits,
+}
+
+/// What ends a sequence beside the end symbol and the length, and what is not drawn.
+#[derive(Clone, Debug, Default)]
+pub struct Limits {
+    /// Texts with which a sequence ends.
+    pub stop: Vec<String>,
+    /// Characters before which it does not end, the prefix not counted.
+    pub min_length: usize,
+    /// Characters that are not drawn.
+    pub forbid: String,
+}
+
+/// [`Limits`] as tokens.
+struct TokenLimits {
+    stop: Vec<Vec<Token>>,
+    min_length: usize,
+    forbidden: Vec<Token>,
+    end: Option<Token>,
+}
+
+impl TokenLimits {
+    fn of(limits: &Limits, vocabulary: &Vocabulary, end: Option<Token>) -> Result<Self> {
+        let stop = |text: &String| match vocabulary.encode(text, 0) {
+            Ok(tokens) if tokens.is_empty() => {
+                Err(Problem::new(format!("no sample can end with {text:?}: it has no symbols of the model")).into())
+            }
+            other => other,
+        };
+        if let Some(symbol) = limits.forbid.chars().find(|it| vocabulary.unit() == SymbolUnit::Byte && !it.is_ascii()) {
+            return Err(Problem::new(format!(
+                "`{symbol}` cannot be forbidden: it is several symbols of a model of bytes"
+            ))
+            .into());
+        }
+        let forbidden = limits.forbid.chars().filter_map(|symbol| vocabulary.token(symbol)).collect();
+        let stop = limits.stop.iter().map(stop).collect::<Result<_>>()?;
+        Ok(Self { stop, min_length: limits.min_length, forbidden, end })
+    }
+
+    /// Takes every probability from what may not be drawn after that many characters.
+    fn mask(&self, logits: &mut [f64], drawn: usize) -> Result<()> {
+        let end = self.end.filter(|_| drawn < self.min_length);
+        for token in self.forbidden.iter().copied().chain(end) {
+            logits[token as usize] = f64::NEG_INFINITY;
+        }
+        if logits.iter().all(|logit| *logit == f64::NEG_INFINITY) {
+            return Err(Problem::new("nothing is left to draw: every symbol is forbidden")
+                .hint("forbid fewer characters: --forbid")
+                .into());
+        }
+        Ok(())
+    }
+
+    /// Whether a sequence ends with a stop text; `drawn` are the tokens behind its prefix.
+    fn ends(&self, drawn: &[Token]) -> bool {
+        drawn.len() >= self.min_length && self.stop.iter().any(|stop| drawn.ends_with(stop))
+    }
 }
 
 /// A sequence as it was generated.
@@ -49,9 +109,12 @@ pub fn generate(
 ) -> Result<Vec<GeneratedText>> {
     let prefix = encode_prefix(&network.vocabulary, &request.prefix)?;
     let context = Context::of(&network.framing, &network.vocabulary, !prefix.is_empty());
+    let limits = TokenLimits::of(&request.limits, &network.vocabulary, context.end)?;
     let mut generators = Generators::new(network, request);
     let mut sequences = vec![prefix.clone(); request.count];
     let mut ended = vec![false; request.count];
+    // Where symbols are bytes, a character is shown when it is complete.
+    let mut shown = vec![prefix.len(); request.count];
 
     let mut logits = context.read(network.executor.as_mut(), &sequences)?; // [count × vocabulary]
     for position in 0..request.length {
@@ -62,13 +125,19 @@ pub fn generate(
             if !random::drawable(logits) {
                 return Err(diverged().into());
             }
+            limits.mask(logits, position)?;
             let uniform = generators.uniform(row, position);
             let token = random::sample(&network.samplers, logits, &sequences[row], uniform)?;
             if Some(token) == context.end {
                 ended[row] = true;
             } else {
                 sequences[row].push(token);
-                watch(row, network.vocabulary.symbol(token));
+                let new = &sequences[row][shown[row]..];
+                if network.vocabulary.is_whole(new) {
+                    network.vocabulary.decode(new).chars().for_each(|symbol| watch(row, symbol));
+                    shown[row] = sequences[row].len();
+                }
+                ended[row] = limits.ends(&sequences[row][prefix.len()..]);
             }
         }
         if ended.iter().all(|&ended| ended) || position + 1 == request.length {

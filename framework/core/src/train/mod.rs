@@ -2,6 +2,7 @@
 
 mod demands;
 mod divergence;
+mod grow;
 pub mod origin;
 pub mod resume;
 mod writer;
@@ -17,7 +18,7 @@ use crate::{
     experiment::{Experiment, OnNonfinite, Smoothing},
     inspect::{
         evaluate::evaluate,
-        generate::{GeneratedText, Request, generate},
+        generate::{GeneratedText, Limits, Request, generate},
     },
     network::Network,
     random::Stream,
@@ -278,6 +279,7 @@ impl Training<'_> {
             seed: self.network.sample_seed(),
             occasion: format!("report {step}"),
             capitalize: sample.capitalize,
+            limits: Limits::default(),
         };
         let generated = generate(&mut self.network, &request, &mut |_, _| ())?;
         for (index, sample) in generated.iter().enumerate() {

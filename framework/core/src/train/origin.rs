@@ -5,12 +5,14 @@
 //! folder.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     path::{Component, Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
 
+use super::grow::grown;
 use crate::{
     data::Vocabulary,
     error::{Error, Problem, Result},
@@ -20,10 +22,11 @@ use crate::{
     network::Network,
     run::{
         LARGEST_PAGE,
-        checkpoint::{self, Checkpoint, STATE},
+        checkpoint::{self, Checkpoint, PARAMETERS, STATE},
         directory::{RunDirectory, RunRef},
         failure, replace,
     },
+    tensors::NamedTensor,
 };
 
 /// The origin of a run, as in `origin.json`.
@@ -93,14 +96,59 @@ impl Start {
         Vocabulary::from_text(&self.checkpoint.meta.vocabulary, &experiment.vocabulary)
     }
 
-    /// Loads the parameters into a network, and the optimizer state if there is any. The carried state of the cells is
-    /// left out: it belongs to a place in the text of the other training.
+    /// Loads the parameters into a network, and the optimizer state if there is any. A network with more symbols keeps its
+    /// initial values for those. The carried state of the cells is left out: it belongs to a place in the text of the other
+    /// training.
     ///
     /// # Errors
     /// When they do not fit.
     pub fn load(&self, network: &mut Network) -> Result<()> {
         let tensors = self.checkpoint.tensors.iter().filter(|tensor| !tensor.name.starts_with(STATE));
-        network.executor.load(&tensors.cloned().collect::<Vec<_>>())
+        let tensors = tensors.cloned().collect::<Vec<_>>();
+        let own = network.executor.save()?;
+        let symbols = [self.checkpoint.meta.vocabulary.chars().count(), network.vocabulary.len()];
+        let is_own = |tensor: &&NamedTensor| own.iter().any(|own| own.name == tensor.name);
+        let parameters = || tensors.iter().filter(|tensor| tensor.name.starts_with(PARAMETERS));
+        let loaded = match parameters().find(|tensor| !is_own(tensor)) {
+            Some(lost) => Err(Problem::new(format!("the experiment's model has no `{}`", lost.name)).into()),
+            None => grown(&tensors, &own, symbols).and_then(|tensors| network.executor.load(&tensors)),
+        };
+        loaded.map_err(|error| self.of_another_model(error, &network.experiment))
+    }
+
+    /// In what the model of the checkpoint differs from that of an experiment: `cell.type: "lstm" in the checkpoint,
+    /// "gru" in the experiment`.
+    pub fn differences(&self, experiment: &Experiment) -> Vec<String> {
+        let then: toml::Table = self.checkpoint.meta.experiment.parse().unwrap_or_default();
+        let now: toml::Table = experiment.to_toml().parse().unwrap_or_default();
+        let (mut then, mut now) = (of_model(&then), of_model(&now));
+        let same = |key: &str, value: &String| now.get(key) == Some(value);
+        let gone: Vec<_> = then.iter().filter(|(key, value)| same(key, value)).map(|(key, _)| key.clone()).collect();
+        for key in gone {
+            (then.remove(&key), now.remove(&key));
+        }
+        let keys: BTreeSet<_> = then.keys().chain(now.keys()).collect();
+        let value = |table: &BTreeMap<String, String>, key| table.get(key).map_or("nothing", String::as_str).to_owned();
+        keys.into_iter()
+            .map(|key| {
+                format!("{key}: {} in the checkpoint, {} in the experiment", value(&then, key), value(&now, key))
+            })
+            .collect()
+    }
+
+    /// The error of a checkpoint that does not fit, with what it is a checkpoint of.
+    fn of_another_model(&self, error: Error, experiment: &Experiment) -> Error {
+        let differences = self.differences(experiment);
+        let Error::User(problems) = error else { return error };
+        if differences.is_empty() {
+            return Error::User(problems);
+        }
+        let what = format!("the checkpoint `{}` is of another model than the experiment's", self.path.display());
+        let problem = differences.into_iter().fold(Problem::new(what), Problem::note);
+        let why = problems.into_iter().map(|problem| problem.message);
+        why.fold(problem, Problem::note)
+            .hint("set these keys as the checkpoint has them, or train without --from")
+            .into()
     }
 
     /// The checkpoint that a run began with, read again; none if it began with new parameters. `elsewhere` is its path
@@ -185,6 +233,14 @@ impl Origin {
         })?;
         Ok(Some(origin))
     }
+}
+
+/// The keys of an experiment that say what its model is, with their values.
+fn of_model(experiment: &toml::Table) -> BTreeMap<String, String> {
+    let table = |name: &str| experiment.get(name).and_then(toml::Value::as_table).into_iter().flatten();
+    let cell = table("cell").map(|(key, value)| (format!("cell.{key}"), value.to_string()));
+    let model = table("model").filter(|(key, _)| ["embedding", "layers"].contains(&key.as_str()));
+    cell.chain(model.map(|(key, value)| (format!("model.{key}"), value.to_string()))).collect()
 }
 
 /// The folder that the paths in a run's experiment are relative to; the current one where that is not known.

@@ -293,12 +293,11 @@ impl Lowering<'_> {
             }
             // Without the batch: a product of two matrices, whatever axes of length one precede them.
             None => {
-                let [a, b] = [(a, rows, depth), (b, depth, columns)]
-                    .map(|(id, rows, columns)| (id, Shape::fixed(rows, columns)));
-                if [a.1, b.1].iter().zip([a.0, b.0]).any(|(shape, id)| !self.has_entries(id, *shape)) {
+                let (left, right) = (Shape::fixed(rows, depth), Shape::fixed(depth, columns));
+                if !self.has_entries(a, left) || !self.has_entries(b, right) {
                     return Err(Unsupported::new("products of several matrices of parameters"));
                 }
-                let [a, b] = [a, b].map(|(id, shape)| self.graph.reshape(id, shape));
+                let (a, b) = (self.graph.reshape(a, left), self.graph.reshape(b, right));
                 let product = self.graph.product(a, b);
                 self.graph.reshape(product, self.shape(&op.out.shape))
             }

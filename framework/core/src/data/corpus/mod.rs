@@ -6,20 +6,23 @@
 pub mod catalogue;
 pub mod fetch;
 mod mapped;
+mod table;
 
 use std::{
+    borrow::Cow,
     fmt, fs,
-    io::ErrorKind,
+    io::{ErrorKind, IsTerminal, Read},
     ops::Range,
     path::{Display, Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use self::{catalogue::TextFolders, mapped::MappedText};
+use super::normalize::normalized;
 use crate::{
     encoding::is_utf16,
     error::{Error, Problem, Result},
-    experiment::Corpus,
+    experiment::{Corpus, Vocabulary},
     files::{self, Refusal},
 };
 
@@ -43,6 +46,9 @@ const MAP_FROM: u64 = 64 << 20;
 /// The corpus of datasets that make up their own documents.
 pub const NO_TEXT: &str = "none";
 
+/// The corpus that is read from standard input.
+pub const STANDARD_INPUT: &str = "-";
+
 /// Bytes of a text that are looked at in one go when all of it is read.
 const CHUNK: usize = 1 << 20;
 
@@ -65,10 +71,14 @@ pub fn open(corpus: &Corpus, folder: &Path) -> Result<Text> {
 pub fn open_from(corpus: &Corpus, folder: &Path, places: &TextFolders) -> Result<Text> {
     let name = match corpus {
         Corpus::Name(name) => name,
-        Corpus::Glob { glob } => return open_glob(glob, folder),
+        Corpus::Glob { glob, column, separator } => {
+            return open_glob(glob, column.as_deref(), separator.as_deref(), folder);
+        }
     };
-    if name == NO_TEXT {
-        return Ok(Text::new(name, ""));
+    match name.as_str() {
+        NO_TEXT => return Ok(Text::new(name, "")),
+        STANDARD_INPUT => return standard_input(),
+        _ => {}
     }
     if let Some((_, text)) = catalogue::EMBEDDED.iter().find(|(known, _)| known == name) {
         return Ok(Text { name: name.as_str().into(), body: Arc::new(Body::Embedded(text)) });
@@ -86,32 +96,62 @@ pub fn open_from(corpus: &Corpus, folder: &Path, places: &TextFolders) -> Result
     Err(unknown(name, folder).into())
 }
 
-/// A corpus as it is called from the current folder, whatever `folder` its experiment file lies in: a checkpoint is used
-/// without that file. From the root nothing is called, for a run may be passed on: such a corpus is called from `folder`.
-/// Returned with it is the folder from which it is called. A name that is not UTF-8 cannot stand in an experiment: then
-/// too the corpus is called from `folder`, unless it lies in the current folder.
-pub fn seen_from_here(corpus: &Corpus, folder: &Path) -> (Corpus, PathBuf) {
+/// Renames the texts of an experiment as they are called from the current folder, whatever `folder` its file lies in: a
+/// checkpoint is used without that file. From the root nothing is called, for a run may be passed on: such texts are
+/// called from `folder`. Returned is the folder from which they are called. A name that is not UTF-8 cannot stand in an
+/// experiment: then too they are called from `folder`, unless they lie in the current folder.
+pub fn seen_from_here(named: &mut [&mut Corpus], folder: &Path) -> PathBuf {
     let here = std::env::current_dir().unwrap_or_default();
     let below = folder.strip_prefix(&here).ok().or(if folder.is_absolute() { None } else { Some(folder) });
     let Some(below) = below.filter(|below| below.to_str().is_some()) else {
-        let is_here = match corpus {
-            Corpus::Glob { .. } => false,
-            Corpus::Name(name) => !fs::exists(folder.join(name)).unwrap_or(false) && fs::exists(name).unwrap_or(false),
+        let is_beside = |corpus: &Corpus| match corpus {
+            Corpus::Glob { .. } => true,
+            Corpus::Name(name) => fs::exists(folder.join(name)).unwrap_or(false),
         };
-        return (corpus.clone(), if is_here { here } else { folder.to_owned() });
+        let is_here = |corpus: &Corpus| match corpus {
+            Corpus::Glob { .. } => false,
+            Corpus::Name(name) => !is_beside(corpus) && fs::exists(name).unwrap_or(false),
+        };
+        let are_here = named.iter().any(|corpus| is_here(corpus)) && !named.iter().any(|corpus| is_beside(corpus));
+        return if are_here { here } else { folder.to_owned() };
     };
-    (called_from_above(corpus, below), here)
+    for corpus in named {
+        **corpus = called_from_above(corpus, below);
+    }
+    here
 }
 
 fn called_from_above(corpus: &Corpus, folder: &Path) -> Corpus {
     let beside = |name: &str| folder.join(name).display().to_string();
     match corpus {
-        Corpus::Glob { glob } => Corpus::Glob { glob: beside(glob) },
-        Corpus::Name(name) if name == NO_TEXT => corpus.clone(),
+        Corpus::Glob { glob, column, separator } => {
+            Corpus::Glob { glob: beside(glob), column: column.clone(), separator: separator.clone() }
+        }
+        Corpus::Name(name) if [NO_TEXT, STANDARD_INPUT].contains(&name.as_str()) => corpus.clone(),
         Corpus::Name(name) if catalogue::names().any(|known| known == name) => corpus.clone(),
         Corpus::Name(name) if fs::exists(folder.join(name)).unwrap_or(false) => Corpus::Name(beside(name)),
         Corpus::Name(_) => corpus.clone(),
     }
+}
+
+/// What a program or a person writes to the standard input, up to its end. It can be read once: a second opening gives
+/// the same text.
+fn standard_input() -> Result<Text> {
+    static TEXT: Mutex<Option<Text>> = Mutex::new(None);
+    let mut text = TEXT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(text) = &*text {
+        return Ok(text.clone());
+    }
+    let mut input = std::io::stdin();
+    if input.is_terminal() {
+        return Err(Problem::new("the corpus `-` is the standard input, and nothing is written to it")
+            .hint("pipe a text to the command: hatchery train FILE < TEXT.txt")
+            .into());
+    }
+    let mut bytes = Vec::new();
+    input.read_to_end(&mut bytes).map_err(|cause| Error::internal("cannot read the standard input", cause))?;
+    let read = Text::of_bytes(STANDARD_INPUT, bytes)?;
+    Ok(text.insert(read).clone())
 }
 
 impl Text {
@@ -134,7 +174,10 @@ impl Text {
     /// # Errors
     /// Those of [`Text::file`].
     pub fn read(name: &str, path: &Path) -> Result<Self> {
-        let bytes = files::read(path, u64::MAX - 1).map_err(|cause| unreadable(name, path, cause))?;
+        Self::of_bytes(name, files::read(path, u64::MAX - 1).map_err(|cause| unreadable(name, path, cause))?)
+    }
+
+    fn of_bytes(name: &str, bytes: Vec<u8>) -> Result<Self> {
         if bytes.is_empty() {
             return Err(empty(name));
         }
@@ -162,6 +205,23 @@ impl Text {
             .map_err(|cause| unreadable(name, path, cause))?
             .map_err(|(bytes, at)| not_text(name, &bytes, at))?;
         Ok(Self { name: name.into(), body: Arc::new(Body::Mapped(mapped)) })
+    }
+
+    /// The text as the experiment wants it read: of a large file it is then in memory, if anything in it changes.
+    pub(super) fn normalized(&self, settings: &Vocabulary) -> Self {
+        match normalized(self.as_str(), settings) {
+            Cow::Borrowed(_) => self.clone(),
+            Cow::Owned(text) => Self::new(&self.name, text),
+        }
+    }
+
+    /// How many characters the experiment has removed from it.
+    pub(super) fn removed(&self, settings: &Vocabulary) -> usize {
+        if settings.remove.is_empty() {
+            return 0;
+        }
+        let kept = normalized(self.as_str(), &Vocabulary { remove: String::new(), ..settings.clone() });
+        kept.chars().filter(|symbol| settings.remove.contains(*symbol)).count()
     }
 
     /// The name by which the experiment calls it.
@@ -214,8 +274,9 @@ impl fmt::Debug for Text {
     }
 }
 
-/// Every file that the pattern matches, in the order of their paths; a file that does not end a line gets a newline.
-fn open_glob(pattern: &str, folder: &Path) -> Result<Text> {
+/// Every file that the pattern matches, in the order of their paths, or a column of each, with the separator between files
+/// and values; without one, what does not end a line gets a newline.
+fn open_glob(pattern: &str, column: Option<&str>, separator: Option<&str>, folder: &Path) -> Result<Text> {
     let full = Path::new(&glob::Pattern::escape(&folder.to_string_lossy())).join(pattern);
     let matches = glob::glob(&full.to_string_lossy()).map_err(|error| {
         Problem::new(format!("`{pattern}` is not a pattern: {}", error.msg))
@@ -242,13 +303,35 @@ fn open_glob(pattern: &str, folder: &Path) -> Result<Text> {
     let mut all = String::new();
     for path in paths {
         let name = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
-        let part = Text::read(&name, &path)?;
-        all.push_str(part.as_str());
-        if !all.ends_with('\n') {
-            all.push('\n');
+        let file = Text::read(&name, &path)?;
+        match column {
+            Some(column) => {
+                let separator = separator.unwrap_or("\n");
+                for value in table::column(&name, file.as_str(), column)? {
+                    append(&mut all, &value, Some(separator), &name)?;
+                }
+            }
+            None => append(&mut all, file.as_str(), separator, &name)?,
         }
     }
     Ok(Text::new(pattern, all))
+}
+
+/// Appends a part of a text and what separates it from the next. Without a separator that is a newline, unless it has one.
+fn append(all: &mut String, part: &str, separator: Option<&str>, name: &str) -> Result<()> {
+    if let Some(offset) = separator.and_then(|separator| part.find(separator)) {
+        let line = line(part.as_bytes(), offset);
+        return Err(Problem::new(format!("a text of `{name}` contains what separates it from the next, in its line {line}"))
+            .hint("set a `separator` that is in none, for example \"\\u001E\", and [dataset] type = \"documents\" with it as `delimiter`")
+            .into());
+    }
+    all.push_str(part);
+    match separator {
+        Some(separator) => all.push_str(separator),
+        None if !all.ends_with('\n') => all.push('\n'),
+        None => {}
+    }
+    Ok(())
 }
 
 fn unknown(name: &str, folder: &Path) -> Problem {
@@ -268,6 +351,7 @@ fn unknown(name: &str, folder: &Path) -> Problem {
     }
     match nearest {
         Some((_, nearest)) => problem.hint(format!("did you mean `{nearest}`?")),
+        None if name.parse::<f64>().is_ok() => problem.hint(format!("a share is written without quotes: {name}")),
         None => problem.hint("give one of these names, or the path of a text file"),
     }
 }

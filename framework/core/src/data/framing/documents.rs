@@ -34,6 +34,8 @@ pub(super) struct DocumentFramer {
     steps: Option<usize>,
     count_padding: bool,
     facts: Facts,
+    /// Predictions of each document.
+    lengths: Vec<u32>,
     /// Predictions of the longest document.
     longest: usize,
 }
@@ -53,26 +55,9 @@ impl DocumentFramer {
             vocabulary.token(symbol).ok_or_else(|| vocabulary.refuse(symbol, "which the dataset puts around documents"))
         };
         let starts = usize::from(start.is_some());
-        let mut facts = Facts::default();
-        let mut fault = None;
-        ranges.retain(|range| match count(text, vocabulary, range) {
-            // Without an end symbol an empty document predicts nothing.
-            Ok(characters) if characters + usize::from(end.is_some()) > 0 => {
-                facts.sequences += 1;
-                facts.characters += characters;
-                *facts.lengths.entry(starts + characters + usize::from(end.is_some())).or_default() += 1;
-                true
-            }
-            Ok(_) => false,
-            Err(error) => {
-                fault.get_or_insert(error);
-                false
-            }
-        });
-        if let Some(fault) = fault {
-            return Err(fault);
-        }
-        facts.longest = facts.lengths.last_key_value().map_or(0, |(length, _)| *length);
+        let ends = usize::from(end.is_some());
+        let most = length.map_or(usize::MAX, |length| length - starts);
+        let (facts, lengths) = measure(text, vocabulary, &mut ranges, [starts, ends, most])?;
         if ranges.is_empty() {
             return Err(Problem::new(format!("every document for {split} is empty"))
                 .hint("check the corpus and the keys of [dataset]")
@@ -91,6 +76,7 @@ impl DocumentFramer {
             count_padding: *count_padding,
             longest: facts.longest - starts,
             facts,
+            lengths,
             vocabulary: Arc::clone(vocabulary),
         })
     }
@@ -158,6 +144,17 @@ impl Framer for DocumentFramer {
         (0..self.count()).map(content).collect()
     }
 
+    fn predictions(&self) -> u64 {
+        if self.count_padding {
+            return (self.count() * self.steps()) as u64;
+        }
+        self.lengths.iter().map(|length| u64::from(*length)).sum()
+    }
+
+    fn lengths(&self) -> &[u32] {
+        &self.lengths
+    }
+
     fn facts(&self) -> Facts {
         self.facts.clone()
     }
@@ -183,4 +180,40 @@ fn count(text: &Text, vocabulary: &Vocabulary, range: &Range<usize>) -> Result<u
             .map_err(|unknown| refuse(text, vocabulary, base, unknown))?;
     }
     Ok(characters)
+}
+
+/// The sizes of documents and the predictions of each; those that predict nothing are left out. A document is framed by
+/// `starts` and `ends` symbols and cut behind `most` predictions.
+fn measure(
+    text: &Text,
+    vocabulary: &Vocabulary,
+    ranges: &mut Vec<Range<usize>>,
+    [starts, ends, most]: [usize; 3],
+) -> Result<(Facts, Vec<u32>)> {
+    let (mut facts, mut lengths) = (Facts::default(), Vec::with_capacity(ranges.len()));
+    let mut fault = None;
+    ranges.retain(|range| match count(text, vocabulary, range) {
+        // Without an end symbol an empty document predicts nothing.
+        Ok(0) if ends == 0 => {
+            facts.empty += 1;
+            false
+        }
+        Ok(characters) => {
+            let predictions = characters + ends;
+            facts.sequences += 1;
+            facts.characters += characters;
+            *facts.lengths.entry(starts + predictions).or_default() += 1;
+            if predictions > most {
+                facts.cut = (facts.cut.0 + 1, facts.cut.1 + predictions - most);
+            }
+            lengths.push(predictions.min(most) as u32);
+            true
+        }
+        Err(error) => {
+            fault.get_or_insert(error);
+            false
+        }
+    });
+    facts.longest = facts.lengths.last_key_value().map_or(0, |(length, _)| *length);
+    fault.map_or(Ok((facts, lengths)), Err)
 }

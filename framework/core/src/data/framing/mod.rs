@@ -44,6 +44,14 @@ pub(super) trait Framer: fmt::Debug + Send + Sync {
     /// The documents as tokens, without start, end and padding; a continuous text is one.
     fn documents(&self) -> Vec<Vec<Token>>;
 
+    /// The number of predictions that count in an evaluation.
+    fn predictions(&self) -> u64;
+
+    /// The predictions of each sequence, where sequences are of different lengths; else none.
+    fn lengths(&self) -> &[u32] {
+        &[]
+    }
+
     /// Sizes, for reports.
     fn facts(&self) -> Facts;
 }

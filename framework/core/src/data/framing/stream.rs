@@ -33,7 +33,7 @@ impl StreamFramer {
         if length / rows <= steps {
             let needed = rows.saturating_mul(steps.saturating_add(1));
             let hint = if held_out {
-                "change the shares in [split], or use a larger corpus"
+                "hold out more in [split], or use a larger corpus"
             } else {
                 "set a smaller train.batch or fewer `steps`, or use a larger corpus"
             };
@@ -121,12 +121,19 @@ impl Framer for StreamFramer {
         vec![self.tokens.all()]
     }
 
+    fn predictions(&self) -> u64 {
+        self.tokens.len() as u64 - 1
+    }
+
     fn facts(&self) -> Facts {
+        let trained = self.rows * (self.batches() as usize * self.steps + 1);
         Facts {
             sequences: self.rows,
             characters: self.tokens.len(),
             longest: self.row_length(),
             lengths: [(self.row_length(), self.rows)].into(),
+            untrained: self.tokens.len().saturating_sub(trained),
+            ..Facts::default()
         }
     }
 }

@@ -76,12 +76,19 @@ impl Framer for WindowFramer {
         vec![self.tokens.all()]
     }
 
+    fn predictions(&self) -> u64 {
+        self.count() as u64 * if self.predict == Predict::Last { 1 } else { self.length as u64 }
+    }
+
     fn facts(&self) -> Facts {
+        let (apart, last) = (self.stride.min(self.length + 1), self.count() - 1);
         Facts {
+            untrained: self.tokens.len() - (last * apart + self.length + 1),
             sequences: self.count(),
             characters: self.tokens.len(),
             longest: self.length + 1,
             lengths: [(self.length + 1, self.count())].into(),
+            ..Facts::default()
         }
     }
 }

@@ -13,7 +13,7 @@ pub(crate) fn check(experiment: &Node, proposed: &[String], reported: &[Problem]
     let rules = Rules { experiment, proposed, reported };
     [rules.length(), rules.numpy(), rules.numpy_seed(), rules.split(), rules.device(), rules.dtype()]
         .into_iter()
-        .chain([rules.dropout(), rules.initializer(), rules.patience()])
+        .chain([rules.dropout(), rules.initializer(), rules.patience(), rules.min_count(), rules.symbols()])
         .flatten()
         .collect()
 }
@@ -177,6 +177,33 @@ impl Rules<'_> {
             Problem::new("`patience` in [train] has no effect: nothing is held out for validation")
                 .at(patience.place.clone())
                 .hint("hold something out: `valid = 0.1` in [split]"),
+        )
+    }
+
+    /// A character that is too rare to be a symbol stands in the text all the same.
+    fn min_count(&self) -> Option<Problem> {
+        let count = self.entry(&["vocabulary", "min-count"])?;
+        let unknown = self.entry(&["vocabulary", "unknown"]);
+        let is_error = unknown.is_none_or(|unknown| unknown.node.as_str() == Some("error"));
+        if self.number(&count.node)? <= 1.0 || !is_error || self.is_proposed("vocabulary.unknown") {
+            return None;
+        }
+        Some(
+            Problem::new("`min-count` in [vocabulary] leaves characters without a symbol, and `unknown` refuses them")
+                .at(count.place.clone())
+                .hint("set `unknown = \"skip\"` to leave them out, or `unknown = \"token\"` to read them as unknown"),
+        )
+    }
+
+    /// A symbol has one token.
+    fn symbols(&self) -> Option<Problem> {
+        let symbols = self.entry(&["vocabulary", "symbols"])?;
+        let text = symbols.node.as_str()?;
+        let twice = text.char_indices().find(|(at, symbol)| text[..*at].contains(*symbol))?.1;
+        Some(
+            Problem::new(format!("`symbols` in [vocabulary] lists `{}` twice", twice.escape_debug()))
+                .at(symbols.node.place.clone())
+                .hint("list every symbol once: its place is its token"),
         )
     }
 

@@ -2,7 +2,8 @@
 
     pip install nbclient ipykernel matplotlib
     cargo build --release
-    python3 book/notebooks/run.py            both, or: … run.py names
+    python3 book/src/notebooks/run.py            both, or: … run.py names
+    python3 book/src/notebooks/run.py --check    without keeping anything
 
 Each runs in a folder of its own that has the experiments in it; the program is `target/release/hatchery`, or the one that
 $HATCHERY names. Times and counters are left out of what is kept, so that running again changes nothing.
@@ -17,10 +18,10 @@ import nbclient
 import nbformat
 
 HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
+ROOT = HERE.parent.parent.parent
 
 
-def run(path):
+def run(path, is_kept):
     notebook = nbformat.read(path, as_version=4)
     program = pathlib.Path(os.environ.get("HATCHERY", ROOT / "target/release/hatchery")).resolve()
     with tempfile.TemporaryDirectory() as folder:
@@ -34,10 +35,12 @@ def run(path):
     for cell in notebook.cells:
         cell.metadata = {}
     notebook.metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(notebook, path)
+    if is_kept:
+        nbformat.write(notebook, path)
     print(path.name, path.stat().st_size, "bytes")
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:] or ["dinosaurs", "names"]:
-        run(HERE / f"{name}.ipynb")
+    names = [argument for argument in sys.argv[1:] if argument != "--check"]
+    for name in names or ["dinosaurs", "names"]:
+        run(HERE / f"{name}.ipynb", "--check" not in sys.argv)
