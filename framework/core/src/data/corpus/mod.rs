@@ -1,5 +1,5 @@
-//! The text of an experiment: where it comes from and how it is held. Whether it comes with the program or is a file of many
-//! gigabytes, whoever reads a [`Text`] sees a `&str`, and large files stay on the disk.
+//! The text of an experiment: where it comes from and how it is held. Whether embedded or a file of many gigabytes,
+//! whoever reads a [`Text`] sees a `&str`, and large files stay on the disk.
 
 pub mod catalogue;
 pub mod fetch;
