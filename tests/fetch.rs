@@ -59,6 +59,12 @@ enum Manner {
     Endless,
     /// Refuses every range, as if the file had changed.
     RangeRefused,
+    /// Sends the client to this address.
+    Redirect(&'static str),
+    /// Sends headers without end.
+    Headers,
+    /// Says that the body is compressed.
+    Compressed,
 }
 
 /// A server for a few requests, each treated in its own manner.
@@ -107,6 +113,10 @@ fn answer(mut stream: TcpStream, content: &[u8], manner: Manner) -> Option<Strin
     let (status, headers, body) = match (manner, from) {
         (Manner::Status(status), _) => (status, "content-length: 0\r\n".to_owned(), Vec::new()),
         (Manner::RangeRefused, Some(_)) => (416, "content-length: 0\r\n".to_owned(), Vec::new()),
+        (Manner::Redirect(to), _) => (302, format!("location: {to}\r\ncontent-length: 0\r\n"), Vec::new()),
+        (Manner::Compressed, _) => {
+            (200, format!("content-encoding: gzip\r\ncontent-length: {all}\r\n"), content.to_vec())
+        }
         (Manner::Forged, _) => (200, format!("content-length: {all}\r\n"), vec![b'x'; all]),
         (Manner::Shorter, _) => (200, "content-length: 100\r\n".to_owned(), content[..100].to_vec()),
         (Manner::Endless, _) => (200, String::new(), [content, content].concat()),
@@ -118,6 +128,11 @@ fn answer(mut stream: TcpStream, content: &[u8], manner: Manner) -> Option<Strin
         _ => (200, format!("content-length: {all}\r\n"), content.to_vec()),
     };
     let sent = if let Manner::Cut(bytes) = manner { &body[..bytes] } else { &body[..] };
+    if let Manner::Headers = manner {
+        let _ = write!(stream, "HTTP/1.1 200 So\r\n");
+        while stream.write_all(format!("x: {}\r\n", "y".repeat(1000)).as_bytes()).is_ok() {}
+        return range;
+    }
     write!(stream, "HTTP/1.1 {status} So\r\nconnection: close\r\n{headers}\r\n").unwrap();
     // A client that has seen enough may hang up.
     let _ = stream.write_all(sent);
@@ -231,6 +246,27 @@ fn a_file_of_another_size_is_refused() {
         let server = Server::new(content(), &[manner]);
         has(&get(&folder, &server).unwrap_err(), 2, &["expected: 200000 bytes", found]);
         assert!(files(&folder).is_empty());
+    }
+}
+
+/// Would catch: a server that makes the program read a file of its user, wait for ever, fill its memory, or keep what it
+/// sent.
+#[test]
+fn a_hostile_server_gets_nothing() {
+    for manner in [
+        Manner::Redirect("file:///etc/passwd"),
+        Manner::Redirect("/made-up.txt"),
+        Manner::Redirect("http://[::"),
+        Manner::Headers,
+        Manner::Compressed,
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let server = Server::new(content(), &[manner; 30]);
+        let began = std::time::Instant::now();
+        let refused = get(&folder, &server).unwrap_err();
+        assert!(began.elapsed().as_secs() < 20, "{refused}");
+        let kept: u64 = files(&folder).iter().map(|name| fs::metadata(folder.path().join(name)).unwrap().len()).sum();
+        assert_eq!(kept, 0, "{refused}");
     }
 }
 

@@ -9,6 +9,7 @@ use hatchery::{
     import::{ImportedModel, pytorch},
     inspect::evaluate::evaluate,
     plugins::Registry,
+    tensors::NamedTensor,
 };
 use serde::Deserialize;
 use tempfile::{TempDir, tempdir};
@@ -88,6 +89,11 @@ impl Lab {
         fs::write(file("mapping.toml"), mapping).unwrap();
         let vocabulary = self.data.vocabulary.as_ref().clone();
         pytorch(&file("model.pt"), key, &file("mapping.toml"), self.experiment.clone(), vocabulary, &self.registry)
+    }
+
+    /// The matrices that an import of the bytes gives; none if they are refused.
+    pub(crate) fn tensors(&self, bytes: &[u8]) -> Option<Vec<NamedTensor>> {
+        self.import(bytes, None, MAPPING).ok().map(|imported| imported.checkpoint.tensors)
     }
 
     #[track_caller]

@@ -299,15 +299,15 @@ fn a_schedule_that_was_extended_is_reported_and_reproduced() {
     assert!(errors.contains("the run was extended, and its schedule depends"), "{errors}");
 }
 
-/// Would catch: a kill at a moment that no other test has. The soak script kills a hundred times; this does five, of a
+/// Would catch: a kill at a moment that no other test has. The soak script hits a hundred times; this does five, of a
 /// cell that is linked in and compiled, and of one from a library on either executor three.
 #[test]
 fn a_short_soak() {
-    soak(5, &[], "gru compiled, device cpu: 5 kills");
+    soak(5, &[], "gru compiled, device cpu: 5 blows");
     let library = c_library("soak", &elman()).display().to_string();
     let loaded = ["--plugin", &library, "--set", "cell.type=elman-c"];
-    soak(3, &loaded, "elman-c compiled, device cpu: 3 kills");
-    soak(3, &[&loaded[..], &["--set", "backend.device=flex"]].concat(), "elman-c on Burn, device flex: 3 kills");
+    soak(3, &loaded, "elman-c compiled, device cpu: 3 blows");
+    soak(3, &[&loaded[..], &["--set", "backend.device=flex"]].concat(), "elman-c on Burn, device flex: 3 blows");
 }
 
 #[track_caller]

@@ -89,6 +89,13 @@ impl Interrupt {
     }
 }
 
+/// Lets writing a file that is larger than the user's limit for files fail, which is reported, in place of ending the program.
+pub fn report_large_files() {
+    #[cfg(unix)]
+    // A handler is enough: the write then returns an error. Without one the program ends as it did.
+    let _ = flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
+}
+
 /// Whether the program was started with this signal ignored. Where the system does not say, as it does on Linux, it counts
 /// as ignored.
 #[cfg(unix)]

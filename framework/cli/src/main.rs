@@ -28,11 +28,27 @@ use std::io::{IsTerminal, Write};
 
 use clap::Parser;
 use hatchery::{error::Result, sweep::Folder};
+use hatchery_cli::interrupt;
 
 use arguments::{Arguments, Command, Data, Import, Plugins, Runs, Sweep};
 
+/// Bytes of the stack on which the program runs: the first thread has what the user's limit leaves it.
+const STACK: usize = 16 << 20;
+
 fn main() {
+    let started = std::thread::Builder::new().name("main".to_owned()).stack_size(STACK).spawn(program);
+    match started.map(std::thread::JoinHandle::join) {
+        Ok(Ok(())) => {}
+        // A panic, which is reported already.
+        Ok(Err(_)) => std::process::exit(101),
+        // There is no room for another thread.
+        Err(_) => program(),
+    }
+}
+
+fn program() {
     end_without_an_output();
+    interrupt::report_large_files();
     let arguments = Arguments::parse();
     terminal::set_raw(arguments.raw);
     let status = run(&arguments).unwrap_or_else(|error| {

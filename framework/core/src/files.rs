@@ -79,10 +79,7 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
 /// Those of [`open`], when it cannot be read, and a [`Refusal`] when it has more than `most` bytes.
 pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let file = open(path)?;
-    let bytes = file.metadata()?.len();
-    if bytes > most {
-        return Err(Refusal::TooLarge { bytes, most }.into());
-    }
+    let bytes = at_most(&file, most)?;
     let mut content = Vec::new();
     content.try_reserve_exact(bytes as usize).map_err(|error| io::Error::new(ErrorKind::OutOfMemory, error))?;
     // It may have grown since, and some file systems do not say how much there is.
@@ -91,6 +88,15 @@ pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
         return Err(Refusal::TooLarge { bytes: content.len() as u64, most }.into());
     }
     Ok(content)
+}
+
+/// The bytes of an open file, as the system says.
+///
+/// # Errors
+/// A [`Refusal`] when it has more than `most`.
+pub(crate) fn at_most(file: &File, most: u64) -> io::Result<u64> {
+    let bytes = file.metadata()?.len();
+    if bytes > most { Err(Refusal::TooLarge { bytes, most }.into()) } else { Ok(bytes) }
 }
 
 /// The text of a plain file.

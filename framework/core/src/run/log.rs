@@ -6,15 +6,15 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{self, BufWriter, Write},
+    io::{self, BufRead, BufReader, BufWriter, Read, Write},
     marker::PhantomData,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 
+pub use super::rows::{Action, Evaluation, Event, Metric, Row, SampleRow, Time};
 use super::{failure, replace};
 use crate::{
     error::{Error, Place, Problem, Result},
@@ -23,148 +23,6 @@ use crate::{
 
 /// Bytes of the largest log that is read: lines for more than ten million updates.
 pub(crate) const LARGEST: u64 = 1 << 32;
-
-/// A line of `metrics.jsonl`: how training stood after one update.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Metric {
-    /// Zero-based index of the update.
-    pub step: u64,
-    /// How often the training split has been gone through, with the part of the present round.
-    #[serde(deserialize_with = "number")]
-    pub epoch: f64,
-    /// Loss of the update's batch, in the unit of the experiment's loss.
-    #[serde(deserialize_with = "number")]
-    pub loss: f64,
-    /// Its running mean.
-    #[serde(deserialize_with = "number")]
-    pub smoothed_loss: f64,
-    /// Cross-entropy of the batch in bits per character.
-    #[serde(deserialize_with = "number")]
-    pub bits_per_character: f64,
-    /// Perplexity per character of the batch.
-    #[serde(deserialize_with = "number")]
-    pub perplexity: f64,
-    /// Global norm of the gradients before they were clipped.
-    #[serde(deserialize_with = "number")]
-    pub gradient_norm: f64,
-    /// Global norm of the gradients after they were clipped.
-    #[serde(deserialize_with = "number")]
-    pub clipped_norm: f64,
-    /// Learning rate of the update.
-    #[serde(deserialize_with = "number")]
-    pub learning_rate: f64,
-    /// The validation split, where it was evaluated.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub valid: Option<Evaluation>,
-}
-
-impl Metric {
-    /// Cross-entropy of the training in nats per character.
-    pub fn nats(&self) -> f64 {
-        self.bits_per_character * std::f64::consts::LN_2
-    }
-}
-
-/// How well a model predicts a whole split.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Evaluation {
-    /// Cross-entropy in nats per character.
-    #[serde(deserialize_with = "number")]
-    pub nats_per_character: f64,
-    /// Cross-entropy in bits per character.
-    #[serde(deserialize_with = "number")]
-    pub bits_per_character: f64,
-    /// Perplexity per character.
-    #[serde(deserialize_with = "number")]
-    pub perplexity: f64,
-    /// Share of the characters to which the model gave the largest probability.
-    #[serde(deserialize_with = "number")]
-    pub accuracy: f64,
-    /// Characters that were predicted.
-    pub characters: u64,
-}
-
-/// A line of `samples.jsonl`: a text that the model made after one update.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SampleRow {
-    /// Zero-based index of the update.
-    pub step: u64,
-    /// Which of the samples of this report, from 0 on.
-    pub index: usize,
-    /// The text.
-    pub text: String,
-}
-
-/// A line of `events.jsonl`: a loss or a gradient that was no longer a finite number, and what was done.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Event {
-    /// Zero-based index of the update at which it was seen.
-    pub step: u64,
-    /// What was done.
-    pub action: Action,
-    /// Loss of the update's batch, in the unit of the experiment's loss.
-    #[serde(deserialize_with = "number")]
-    pub loss: f64,
-    /// Global norm of the gradients before they were clipped.
-    #[serde(deserialize_with = "number")]
-    pub gradient_norm: f64,
-    /// Updates of the checkpoint to which training went back.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub back_to: Option<u64>,
-    /// Factor on the scheduled learning rate from then on.
-    #[serde(deserialize_with = "number")]
-    pub rate_factor: f64,
-}
-
-/// What was done about a number that is not finite.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Action {
-    /// The update was dropped.
-    Skip,
-    /// Training went back to a checkpoint.
-    Rewind,
-}
-
-/// A line of `times.jsonl`: when a line of the metrics was written. It stands apart because times differ between two runs
-/// of one experiment.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Time {
-    /// Zero-based index of the update.
-    pub step: u64,
-    /// Seconds of training until then, of all its parts if it was resumed.
-    pub seconds: f64,
-}
-
-/// What can stand on a line of a log.
-pub trait Row: Serialize + DeserializeOwned {
-    /// Zero-based index of the update after which the row was written.
-    fn step(&self) -> u64;
-}
-
-impl Row for Metric {
-    fn step(&self) -> u64 {
-        self.step
-    }
-}
-
-impl Row for Time {
-    fn step(&self) -> u64 {
-        self.step
-    }
-}
-
-impl Row for SampleRow {
-    fn step(&self) -> u64 {
-        self.step
-    }
-}
-
-impl Row for Event {
-    fn step(&self) -> u64 {
-        self.step
-    }
-}
 
 /// A log that is open for appending.
 #[derive(Debug)]
@@ -256,12 +114,36 @@ impl PendingSync {
 }
 
 /// All rows of a log. A last line that is only half written, as while training runs, is left out; a log that was
-/// never begun has no rows.
+/// never begun has no rows. The file is read line by line: of a long log only the rows are in memory.
 ///
 /// # Errors
 /// When the file cannot be read or a line of it is not a row.
 pub fn read<R: Row>(path: &Path) -> Result<Vec<R>> {
-    contents(path)?.map_or(Ok(Vec::new()), |text| rows(path, &text))
+    let mut found = Vec::new();
+    let is_sound = each_line(path, |line| serde_json::from_slice(line).map(|row| found.push(row)).is_ok())?;
+    // The message shows the line in its text.
+    if is_sound { Ok(found) } else { contents(path)?.map_or(Ok(Vec::new()), |text| rows(path, &text)) }
+}
+
+/// Calls `with` for the whole lines of a log, with their ends, until it returns `false`. Returns whether it never did.
+fn each_line(path: &Path, mut with: impl FnMut(&[u8]) -> bool) -> Result<bool> {
+    let failed = |error| failure("read", path, error);
+    let file = match files::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        file => file.map_err(failed)?,
+    };
+    files::at_most(&file, LARGEST).map_err(failed)?;
+    let (mut lines, mut line) = (BufReader::with_capacity(1 << 16, file).take(LARGEST), Vec::new());
+    loop {
+        line.clear();
+        lines.read_until(b'\n', &mut line).map_err(failed)?;
+        if !line.ends_with(b"\n") {
+            return Ok(true);
+        }
+        if !with(&line) {
+            return Ok(false);
+        }
+    }
 }
 
 /// All rows of a log that is in memory, as [`read`] gives those of a file. `path` stands for the file in messages.
@@ -282,9 +164,7 @@ fn rows<R: Row>(path: &Path, text: &str) -> Result<Vec<R>> {
 /// # Errors
 /// Those of [`truncate_after`].
 pub fn digest_after<R: Row>(path: &Path, updates: u64) -> Result<String> {
-    let text = contents(path)?.unwrap_or_default();
-    let kept = kept_by::<R>(path, &text, |_, row| row.step() < updates)?;
-    Ok(hash::sha256_hex(&text.as_bytes()[..kept]))
+    digest_while::<R>(path, |_, row| row.step() < updates)
 }
 
 /// The SHA-256 of the first `rows` rows, as [`Log::digest`] gave it then.
@@ -292,9 +172,13 @@ pub fn digest_after<R: Row>(path: &Path, updates: u64) -> Result<String> {
 /// # Errors
 /// Those of [`truncate_after`].
 pub fn digest_of<R: Row>(path: &Path, rows: u64) -> Result<String> {
-    let text = contents(path)?.unwrap_or_default();
-    let kept = kept_by::<R>(path, &text, |index, _| (index as u64) < rows)?;
-    Ok(hash::sha256_hex(&text.as_bytes()[..kept]))
+    digest_while::<R>(path, |index, _| (index as u64) < rows)
+}
+
+fn digest_while<R: Row>(path: &Path, stays: impl Fn(usize, &R) -> bool) -> Result<String> {
+    let mut hasher = Sha256::new();
+    kept_by(path, stays, |line| hasher.update(line))?;
+    Ok(hash::finish(hasher))
 }
 
 /// Cuts off the rows that were written later than after `updates` updates, and a last line that is only half written.
@@ -316,26 +200,37 @@ pub fn truncate_to<R: Row>(path: &Path, rows: u64) -> Result<()> {
 }
 
 fn truncate<R: Row>(path: &Path, stays: impl Fn(usize, &R) -> bool) -> Result<()> {
-    let Some(text) = contents(path)? else { return Ok(()) };
-    let kept = kept_by::<R>(path, &text, stays)?;
+    let kept = kept_by(path, stays, |_| {})?;
+    let there = match files::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        there => there.map_err(|error| failure("read", path, error))?,
+    };
     // A new file under the name, so that nothing is cut off a file that has another name too.
-    replace::text(path, &text[..kept])
+    replace::file(path, |file| io::copy(&mut there.take(kept), file).map(drop))
 }
 
-/// The bytes of the rows at the beginning that stay.
-fn kept_by<R: Row>(path: &Path, text: &str, stays: impl Fn(usize, &R) -> bool) -> Result<usize> {
-    let mut kept = 0;
-    let mut rest = lines(text).enumerate().peekable();
-    while let Some((index, (start, line))) = rest.next() {
-        match parse::<R>(path, text, start, line) {
-            Ok(row) if stays(index, &row) => kept = start + line.len() + 1,
-            Ok(_) => break,
-            // What stood at the end when the machine stopped.
-            Err(_) if rest.peek().is_none() => break,
-            Err(problem) => return Err(problem.into()),
+/// The bytes of the rows at the beginning that stay; `with` gets each of their lines.
+fn kept_by<R: Row>(path: &Path, stays: impl Fn(usize, &R) -> bool, mut with: impl FnMut(&[u8])) -> Result<u64> {
+    let (mut kept, mut index, mut is_broken, mut is_done) = (0, 0, false, false);
+    let is_whole = each_line(path, |line| {
+        match serde_json::from_slice::<R>(line) {
+            // A line that is no row stood at the end when the machine stopped, unless another follows.
+            _ if is_broken => return false,
+            Ok(row) if stays(index, &row) => {
+                kept += line.len() as u64;
+                with(line);
+            }
+            Ok(_) => is_done = true,
+            Err(_) => is_broken = true,
         }
+        index += 1;
+        !is_done
+    })?;
+    if is_whole || is_done {
+        return Ok(kept);
     }
-    Ok(kept)
+    let text = contents(path)?.unwrap_or_default();
+    rows::<R>(path, &text).map(|_| kept)
 }
 
 /// The text of the file, if there is one; bytes that are no text are at fault on their line.
@@ -370,8 +265,4 @@ fn parse<R: Row>(path: &Path, text: &str, start: usize, line: &str) -> std::resu
             .at(place)
             .hint("delete the line, or take the log from a copy")
     })
-}
-
-fn number<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<f64, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
 }

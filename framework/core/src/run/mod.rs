@@ -12,6 +12,7 @@ pub mod keep;
 pub mod lock;
 pub mod log;
 pub mod replace;
+mod rows;
 pub mod seal;
 
 use std::{io, path::Path};
@@ -40,6 +41,7 @@ pub fn failure(doing: &str, path: &Path, error: io::Error) -> Error {
         Kind::ReadOnlyFilesystem => ("its file system is read-only", "choose another place"),
         Kind::StorageFull => ("the disk is full", "free some space, then try again"),
         Kind::QuotaExceeded => ("your disk quota is used up", "free some space, then try again"),
+        Kind::FileTooLarge => ("it would be larger than your limit for files", "raise the limit: ulimit -f"),
         Kind::InvalidData => ("it is not a text in UTF-8", "check the path"),
         _ => return Error::internal(format!("cannot {doing} `{}`", path.display()), error),
     };

@@ -1,7 +1,5 @@
-//! The text of an experiment: where it comes from and how it is held.
-//!
-//! A corpus may be a list that comes with the program, a file of a few kilobytes or one of many gigabytes. [`Text`]
-//! hides the difference: whoever reads it sees a `&str`, and large files stay on the disk.
+//! The text of an experiment: where it comes from and how it is held. Whether embedded or a file of many gigabytes,
+//! whoever reads a [`Text`] sees a `&str`, and large files stay on the disk.
 
 pub mod catalogue;
 pub mod fetch;
@@ -96,10 +94,8 @@ pub fn open_from(corpus: &Corpus, folder: &Path, places: &TextFolders) -> Result
     Err(unknown(name, folder).into())
 }
 
-/// Renames the texts of an experiment as they are called from the current folder, whatever `folder` its file lies in: a
-/// checkpoint is used without that file. From the root nothing is called, for a run may be passed on: such texts are
-/// called from `folder`. Returned is the folder from which they are called. A name that is not UTF-8 cannot stand in an
-/// experiment: then too they are called from `folder`, unless they lie in the current folder.
+/// Renames the texts of an experiment as they are called from the current folder, and returns it; where that would take a
+/// path from the root, or one that is not UTF-8, they are called from `folder`, in which the experiment's file lies.
 pub fn seen_from_here(named: &mut [&mut Corpus], folder: &Path) -> PathBuf {
     let here = std::env::current_dir().unwrap_or_default();
     let below = folder.strip_prefix(&here).ok().or(if folder.is_absolute() { None } else { Some(folder) });
