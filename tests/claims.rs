@@ -253,6 +253,12 @@ const RUNS: &[Run] = &[
         ],
     },
     Run {
+        arguments: "functions",
+        corpus: None,
+        is_short: false,
+        claims: &[claim("experiments/functions.toml", "below 3.2 nats per character", "below 3.2", Validation)],
+    },
+    Run {
         arguments: "own-source",
         corpus: None,
         is_short: false,

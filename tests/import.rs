@@ -1,5 +1,6 @@
 //! Models of other frameworks become checkpoints that compute the same.
 
+mod keras_forms;
 pub(crate) mod torch_files;
 
 use std::{
@@ -292,6 +293,91 @@ fn a_state_dict_becomes_the_network_it_came_from() {
         pytorch(&file, None, &mapping, experiment, vocabulary, &registry()).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(imported.notes, ["not used: rnn.unused"]);
     assert_eq!(imported.checkpoint.tensors, network.executor.save().unwrap());
+}
+
+/// Would catch: gates stacked in the wrong order, columns of the state read as those of the input, a bias that is not zero.
+#[test]
+fn a_mapping_stacks_cuts_and_fills() {
+    let folder = tempdir().unwrap();
+    let (file, mapping) = (folder.path().join("model.safetensors"), folder.path().join("mapping.toml"));
+    let (experiment, vocabulary, network, _) = network_and_state_dict();
+    let own = network.executor.save().unwrap();
+    let symbols = vocabulary.len();
+    let values = |name: &str| {
+        let tensor = own.iter().find(|tensor| tensor.name == format!("parameters.{name}")).unwrap();
+        let Values::F32(values) = &tensor.values else { panic!("f32 is the default") };
+        values.clone()
+    };
+    let (wx, wh, head) = (values("layers.0.wx"), values("layers.0.wh"), values("head.wya"));
+    // A matrix for each gate over [x, h]; the head as a kernel, applied to rows.
+    let mut state_dict = StateDict::new();
+    for gate in 0..4 {
+        let rows = (3 * gate..3 * gate + 3)
+            .flat_map(|row| [&wx[row * symbols..(row + 1) * symbols], &wh[row * 3..(row + 1) * 3]].concat());
+        state_dict.insert(format!("gate{gate}"), (vec![3, symbols + 3], rows.collect()));
+    }
+    let kernel = (0..3 * symbols).map(|at| head[at % symbols * 3 + at / symbols]).collect();
+    state_dict.insert("kernel".to_owned(), (vec![3, symbols], kernel));
+    save(&file, &state_dict);
+    let stack = "stack = [[\"gate0\"], [\"gate1\"], [\"gate2\"], [\"gate3\"]]";
+    let text = format!(
+        "[parameters.\"layers.0.wx\"]\n{stack}\ncolumns = [0, {symbols}]\n[parameters.\"layers.0.wh\"]\n{stack}\ncolumns = [{symbols}, {}]\n\
+         [parameters.\"layers.0.b\"]\nzeros = true\n[parameters.\"head.wya\"]\nfrom = [\"kernel\"]\ntranspose = true\n\
+         [parameters.\"head.by\"]\nzeros = true\n",
+        symbols + 3
+    );
+    let import = |text: &str| {
+        fs::write(&mapping, text).unwrap();
+        pytorch(&file, None, &mapping, experiment.clone(), vocabulary.clone(), &registry())
+    };
+    let imported = import(&text).unwrap_or_else(|error| panic!("{error}"));
+    for tensor in &imported.checkpoint.tensors {
+        let Values::F32(found) = &tensor.values else { panic!("{tensor:?}") };
+        let expected = match tensor.name.trim_start_matches("parameters.") {
+            "layers.0.b" | "head.by" => vec![0.0; found.len()],
+            name => values(name),
+        };
+        assert_eq!(*found, expected, "{}", tensor.name);
+    }
+    let refused = |text: &str| import(text).err().expect("it is refused").to_string();
+    has(&refused(&text.replace(&format!("[0, {symbols}]"), "[0, 99]")), &["has no columns 0 to 99"]);
+    has(
+        &refused(&text.replace("zeros = true", "zeros = true\nfrom = [\"kernel\"]")),
+        &["more than one of", "keep one"],
+    );
+    has(&refused(&text.replace("[\"gate3\"]", "[\"kernel\"]")), &["cannot be stacked"]);
+    has(&refused(&text.replace("zeros = true", "")), &["names no tensor"]);
+    has(&refused(""), &["parameters"]);
+}
+
+/// Would catch: an imported checkpoint that finds its text only from where it was imported; an order of symbols that is
+/// assumed without a word.
+#[test]
+fn an_imported_checkpoint_finds_its_text_from_anywhere() {
+    use crate::lab::{Lab, root};
+    let file = fs::read(root().join("tests/golden/keras_forms/simple.3.keras")).unwrap();
+    let toml = "name = \"simple\"\n[dataset]\ntype = \"windows\"\ncorpus = \"text.txt\"\nlength = 6\n[split]\nvalid = \"held.txt\"\n\
+        [cell]\ntype = \"vanilla\"\nhidden = 3\n[optimizer]\ntype = \"adam\"\nlearning-rate = 0.01\n[train]\nsteps = 1\n";
+    let lab = Lab::new()
+        .with("files/simple.toml", toml)
+        .with("files/text.txt", "abcd\n".repeat(9))
+        .with("files/held.txt", "dcba\n".repeat(9));
+    let lab = lab.with("models/simple.keras", file);
+    let arguments =
+        "import keras models/simple.keras --experiment files/simple.toml --output models/simple.safetensors";
+    let imported = lab.run(arguments);
+    assert_eq!(imported.code, Some(0), "{}", imported.stderr);
+    has(&imported.stderr, &["does not say which symbol is which", "vocabulary.symbols"]);
+    let from_root = lab.ok("eval models/simple.safetensors");
+    has(&from_root, &["split                valid, 39 characters"]);
+    let mut elsewhere = lab.command(&["eval", "../models/simple.safetensors"]);
+    let output = elsewhere.current_dir(lab.path("files")).output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), from_root);
+    let given: Vec<_> = arguments.split(' ').chain(["--set", "vocabulary.symbols=\"dcba\\n\""]).collect();
+    let given = lab.run_with(&given);
+    assert_eq!(given.code, Some(0), "{}", given.stderr);
+    assert!(!given.stderr.contains("which symbol is which"), "{}", given.stderr);
+    assert_ne!(lab.ok("eval models/simple.safetensors"), from_root, "another order is another model");
 }
 
 /// Would catch: a message with only the first of several mistakes, or a panic on one of them.

@@ -24,6 +24,7 @@ use crate::{
     run::{
         checkpoint::{self, Checkpoint, Progress},
         directory::{self, RunRef},
+        failure,
     },
     train::origin,
 };
@@ -122,6 +123,7 @@ impl Session {
                     check_drift(&checkpoint.meta.plugins, &registry)?;
                 }
                 let text = Text::Recorded { text, name: IN_CHECKPOINT.to_owned() };
+                let folder = origin::folder_of_texts(run);
                 Ok(Self { checkpoint: Some(checkpoint), ..Self::read(text, folder, registry, overrides)? })
             }
         }
@@ -152,16 +154,24 @@ impl Session {
         match self.text {
             Text::Recorded { .. } => (experiment, self.folder.clone()),
             Text::File(_) => {
-                let mut named = vec![&mut experiment.dataset.corpus];
-                for held_out in [&mut experiment.split.valid, &mut experiment.split.test] {
-                    if let HeldOut::Text(corpus) = held_out {
-                        named.push(corpus);
-                    }
-                }
-                let folder = corpus::seen_from_here(&mut named, &self.folder);
+                let folder = corpus::seen_from_here(&mut texts(&mut experiment), &self.folder);
                 (experiment, folder)
             }
         }
+    }
+
+    /// The experiment as a checkpoint that lies in no run records it: its texts are named as seen from that file's folder.
+    ///
+    /// # Errors
+    /// When there is no such folder.
+    pub fn recorded_in(&self, file: &Path) -> Result<Experiment> {
+        let mut experiment = self.experiment.clone();
+        let is_empty = |folder: &&Path| folder.as_os_str().is_empty();
+        let [from, to] = [Some(&*self.folder), file.parent()]
+            .map(|folder| folder.filter(|folder| !is_empty(folder)).unwrap_or(Path::new(".")));
+        let seen = |folder: &Path| origin::seen_from(folder, to).map_err(|error| failure("read", to, error));
+        corpus::rename(&mut texts(&mut experiment), from, [&seen(from)?, &seen(Path::new("."))?]);
+        Ok(experiment)
     }
 
     /// The data of the experiment, with the symbols of the checkpoint if there is one.
@@ -291,4 +301,15 @@ fn of_file(library: ExperimentLibrary, is_named: bool) -> NamedLibrary {
 /// The folder of a file.
 fn folder_of(file: &Path) -> &Path {
     file.parent().unwrap_or(Path::new("."))
+}
+
+/// The texts that an experiment names.
+fn texts(experiment: &mut Experiment) -> Vec<&mut Corpus> {
+    let mut named = vec![&mut experiment.dataset.corpus];
+    for held_out in [&mut experiment.split.valid, &mut experiment.split.test] {
+        if let HeldOut::Text(corpus) = held_out {
+            named.push(corpus);
+        }
+    }
+    named
 }

@@ -143,7 +143,7 @@ pub(crate) enum Sort {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Import {
-    /// Convert a model that Keras saved as HDF5, with the state of Adam
+    /// Convert a model that Keras saved as .h5 or .keras, with the state of Adam
     #[command(after_help = "Example:\n  hatchery import keras model.h5 \
         --experiment experiments/notebooks/sonnets.toml --output sonnets.safetensors")]
     Keras {
@@ -158,8 +158,11 @@ pub(crate) enum Import {
         A mapping file has a table for every parameter:\n\n  \
         [parameters.\"layers.0.b\"]\n  \
         from = [\"rnn.bias_ih_l0\", \"rnn.bias_hh_l0\"]   # the sum of several\n  \
+        blocks = [0, 1, 2, 3]                             # the order of their gates\n  \
         transpose = false                                 # exchange rows and columns\n  \
-        blocks = [0, 1, 2, 3]                             # the order of their gates")]
+        gates = [0, 1, 2, 3]                              # the order of gates after the exchange\n\n\
+        In place of `from` may stand `stack = [[\"w_i\"], [\"w_f\"]]`, matrices of single gates one under the other, or\n\
+        `zeros = true` for what their model lacks. `rows = [0, 64]` and `columns = [0, 27]` take a part.")]
     Pytorch {
         /// The model's file
         model: PathBuf,

@@ -15,13 +15,15 @@ use crate::arguments::{ImportTarget, Libraries};
 /// A model file of Keras.
 pub(crate) fn keras(model: &Path, into: &ImportTarget) -> Result<()> {
     let (session, vocabulary) = target(into)?;
-    write(&import::keras(model, session.experiment, vocabulary, &session.registry)?, &into.output)
+    let experiment = session.recorded_in(&into.output)?;
+    write(&import::keras(model, experiment, vocabulary, &session.registry)?, &into.output)
 }
 
 /// A state dict of `PyTorch`.
 pub(crate) fn pytorch(model: &Path, key: Option<&str>, mapping: &Path, into: &ImportTarget) -> Result<()> {
     let (session, vocabulary) = target(into)?;
-    write(&import::pytorch(model, key, mapping, session.experiment, vocabulary, &session.registry)?, &into.output)
+    let experiment = session.recorded_in(&into.output)?;
+    write(&import::pytorch(model, key, mapping, experiment, vocabulary, &session.registry)?, &into.output)
 }
 
 /// The session of the imported model's experiment, and the vocabulary of its text.
@@ -34,6 +36,12 @@ fn target(into: &ImportTarget) -> Result<(Session, Vocabulary)> {
 fn write(imported: &ImportedModel, output: &Path) -> Result<()> {
     for note in &imported.notes {
         say!("note: {note}");
+    }
+    if imported.order_is_assumed() {
+        say!(
+            "note: the file does not say which symbol is which: they are taken in the order of their code points; another \
+             order is set by vocabulary.symbols"
+        );
     }
     checkpoint::export(output, &imported.checkpoint)?;
     out!("{}", output.display());

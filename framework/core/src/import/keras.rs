@@ -1,26 +1,29 @@
-//! A model that Keras saved: HDF5 with the layers as JSON in an attribute, weights and optimizer state in groups.
+//! A model that Keras saved, by version 2 or 3, as `.h5` or `.keras`: its layers, and which weight is which parameter.
 //!
-//! Keras keeps kernels as `[inputs, gates × units]` and applies them to rows, so that they are our matrices transposed;
-//! its LSTM has the gates in the order i, f, c, o, which is ours.
+//! Keras keeps kernels as `[inputs, gates × units]` and applies them to rows, so that they are our matrices transposed. Its
+//! LSTM has the gates in the order i, f, c, o, which is ours; its GRU in the order z, r, h, where ours is r, z, n.
 
 use std::path::Path;
 
-use hdf5_pure::{AttrValue, File, Group};
 use serde_json::Value;
 
-use super::{Foreign, ImportedModel, checkpoint, model};
+use super::{
+    Foreign, ImportedModel, checkpoint,
+    keras_file::{Layer, ModelFile},
+    model, pytorch,
+};
 use crate::{
     data::Vocabulary,
     error::{Problem, Result},
     experiment::{Experiment, Optimizer},
-    model::{EMBEDDING, HEAD_BIAS, HEAD_WEIGHTS, Model},
+    model::{EMBEDDING, HEAD_BIAS, HEAD_WEIGHTS, Layer as OwnLayer, Model},
     plugins::{Part, Registry},
     run::checkpoint::{OPTIMIZER, PARAMETERS},
     tensors::{NamedTensor, Values},
 };
 
 /// The layers that can be imported.
-const SUPPORTED: &str = "InputLayer, Embedding, LSTM, Dropout, Dense, Activation (softmax)";
+const SUPPORTED: &str = "InputLayer, Embedding, LSTM, GRU, SimpleRNN, Dropout, Dense, Activation (softmax)";
 
 /// Converts a model file of Keras to a checkpoint of an experiment that describes the same model: weights, and Adam's
 /// moments and step count if both use Adam.
@@ -51,42 +54,54 @@ pub fn keras_from_bytes(
     let file = ModelFile::open(bytes, name)?;
     let model = model(&experiment, &vocabulary, registry)?;
     let mut notes = Vec::new();
-    let places = places(&file.layers()?, &model, &experiment, &mut notes)?;
+    let layers = file.layers()?;
+    let places = places(&layers, &file, &model, &experiment, &mut notes)?;
     let mut tensors = Vec::new();
     for place in &places {
-        let weights = file.weights(&place.layer, place.weight)?;
-        let weights = if place.is_transposed { weights.transposed() } else { weights };
-        tensors.push(weights.into_named(PARAMETERS, &place.parameter, place.shape)?);
+        tensors.push(place.take(&file, &layers)?.into_named(PARAMETERS, &place.parameter, place.shape)?);
     }
-    let updates = file.adam(&places, &experiment, &mut tensors, &mut notes)?;
+    let updates = adam(&file, &layers, &places, &experiment, &mut tensors, &mut notes)?;
     Ok(ImportedModel { checkpoint: checkpoint(experiment, vocabulary, registry, &tensors, updates)?, notes })
 }
 
-/// The place in the file of one of our parameters.
+/// Where a parameter of ours stands in the file.
 struct Place {
     parameter: String,
     shape: [usize; 2],
-    layer: String,
+    /// The number of the layer.
+    layer: usize,
     weight: &'static str,
     is_transposed: bool,
+    /// Which of their gates comes first, second, … in ours; empty if they are in our order.
+    gates: &'static [usize],
+    /// Which row of the weight it is, if it is one.
+    row: Option<usize>,
+    /// Whether the file has no such weight, so that it is zero.
+    is_absent: bool,
 }
 
-/// A layer as the file describes it.
-struct Layer {
-    name: String,
-    class: String,
-    config: Value,
+impl Place {
+    fn take(&self, file: &ModelFile, layers: &[Layer]) -> Result<Foreign> {
+        if self.is_absent {
+            let [rows, columns] = self.shape;
+            let name = format!("zeros for {}", self.parameter);
+            return Ok(Foreign { name, shape: vec![rows, columns], values: vec![0.0; rows * columns] });
+        }
+        self.arrange(file.weight(&layers[self.layer], self.weight)?)
+    }
+
+    /// Their weight, or what an optimizer keeps for it, in our order.
+    fn arrange(&self, theirs: Foreign) -> Result<Foreign> {
+        let theirs = match self.row {
+            Some(row) => theirs.row(row),
+            None if self.is_transposed => theirs.transposed(),
+            None => theirs,
+        };
+        if self.gates.is_empty() { Ok(theirs) } else { pytorch::reorder(theirs, self.gates) }
+    }
 }
 
 impl Layer {
-    fn text(&self, key: &str) -> &str {
-        self.config[key].as_str().unwrap_or_default()
-    }
-
-    fn is(&self, key: &str, default: bool) -> bool {
-        self.config[key].as_bool().unwrap_or(default)
-    }
-
     fn unsupported(&self, why: &str) -> Problem {
         Problem::new(format!("the layer `{}` ({}) cannot be imported: {why}", self.name, self.class))
             .note(format!("supported layers: {SUPPORTED}"))
@@ -94,63 +109,51 @@ impl Layer {
 }
 
 /// Finds every parameter of the model in the layers, in the order in which Keras has them.
-fn places(layers: &[Layer], model: &Model, experiment: &Experiment, notes: &mut Vec<String>) -> Result<Vec<Place>> {
+fn places(
+    layers: &[Layer],
+    file: &ModelFile,
+    model: &Model,
+    experiment: &Experiment,
+    notes: &mut Vec<String>,
+) -> Result<Vec<Place>> {
     let mut places = Vec::new();
-    let mut recurrent = 0;
-    let mut has_head = false;
-    let mut drops = Vec::new();
+    let (mut recurrent, mut has_head, mut drops) = (0, false, Vec::new());
     let specs = model.params();
-    let mut place = |parameter: &str, layer: &Layer, weight: &'static str, is_transposed: bool| {
-        let shape = specs.iter().find(|spec| spec.name == parameter).map_or([0, 0], |spec| spec.shape);
-        places.push(Place { parameter: parameter.to_owned(), shape, layer: layer.name.clone(), weight, is_transposed });
-    };
-    for layer in layers {
+    for (number, layer) in layers.iter().enumerate() {
+        let shape =
+            |parameter: &str| specs.iter().find(|spec| spec.name == parameter).map_or([0, 0], |spec| spec.shape);
+        let mut place = |parameter: &str, weight: &'static str, is_transposed: bool, is_absent: bool| {
+            let (parameter, shape) = (parameter.to_owned(), shape(parameter));
+            let (gates, row): (&[usize], _) = (&[], None);
+            places.push(Place { parameter, shape, layer: number, weight, is_transposed, gates, row, is_absent });
+        };
         match layer.class.as_str() {
             "InputLayer" => {}
-            "Embedding" if model.embedding.is_some() && recurrent == 0 => {
-                place(EMBEDDING, layer, "embeddings", false);
-            }
+            "Embedding" if model.embedding.is_some() && recurrent == 0 => place(EMBEDDING, "embeddings", false, false),
             "Embedding" => return Err(layer.unsupported("the experiment has none: set model.embedding").into()),
-            "LSTM" => {
-                let Some(own) = model.layers.get(recurrent) else {
-                    recurrent += 1;
-                    continue;
-                };
-                let names = lstm(layer, &experiment.layers()[recurrent].part, &own.declared.params)?;
-                for (name, (weight, is_transposed)) in
-                    names.iter().zip([("kernel", true), ("recurrent_kernel", true), ("bias", false)])
-                {
-                    place(&format!("{}{name}", own.prefix), layer, weight, is_transposed);
+            "LSTM" | "GRU" | "SimpleRNN" => {
+                if let Some(own) = model.layers.get(recurrent) {
+                    check_cell(layer, file, &experiment.layers()[recurrent].part)?;
+                    places.extend(of_cell(layer, number, own)?);
                 }
                 recurrent += 1;
             }
             "Dropout" => drops.push(layer.config["rate"].as_f64().unwrap_or_default()),
             "Dense" if !has_head && recurrent > 0 => {
-                if !layer.is("use_bias", true) {
-                    return Err(layer.unsupported("it has no bias").into());
-                }
                 if !["linear", "softmax"].contains(&layer.text("activation")) {
                     return Err(layer.unsupported("the head is linear, followed by softmax").into());
                 }
-                place(HEAD_WEIGHTS, layer, "kernel", true);
-                place(HEAD_BIAS, layer, "bias", false);
+                place(HEAD_WEIGHTS, "kernel", true, false);
+                place(HEAD_BIAS, "bias", false, !layer.is("use_bias", true));
                 has_head = true;
             }
             "Activation" if has_head && layer.text("activation") == "softmax" => {}
             _ => return Err(layer.unsupported("an experiment has no such layer at this place").into()),
         }
     }
-    if recurrent != model.layers.len() {
-        let message = format!("the file has {recurrent} LSTM layers and the experiment {}", model.layers.len());
-        return Err(Problem::new(message).hint(format!("set model.layers = {recurrent}")).into());
-    }
-    if !has_head {
-        return Err(Problem::new("the file has no dense layer after the last LSTM layer: there is no head").into());
-    }
-    if model.embedding.is_some() && !places.iter().any(|place| place.parameter == EMBEDDING) {
-        return Err(Problem::new("the file has no embedding layer, and the experiment asks for one")
-            .hint("set model.embedding = \"one-hot\"")
-            .into());
+    complete(layers, (recurrent, has_head), model, &places)?;
+    for place in places.iter().filter(|place| place.is_absent) {
+        notes.push(format!("`{}` is not in the file: it is 0, and training would change it", place.parameter));
     }
     let wanted: Vec<f64> = model.layers.iter().map(|layer| layer.dropout).filter(|rate| *rate > 0.0).collect();
     if drops.len() != wanted.len() || drops.iter().zip(&wanted).any(|(rate, wanted)| (rate - wanted).abs() > 1e-6) {
@@ -163,188 +166,173 @@ fn places(layers: &[Layer], model: &Model, experiment: &Experiment, notes: &mut 
     Ok(places)
 }
 
-/// The names of the cell's input matrix, state matrix and bias; an error if the cell's equations are not the layer's.
-fn lstm(layer: &Layer, cell: &Part, params: &[hatchery_plugin::ParamSpec]) -> Result<[String; 3]> {
-    if cell.name != layer.class.to_lowercase() {
-        return Err(Problem::new(format!(
-            "the layer `{}` is an LSTM and the experiment's cell a `{}`",
-            layer.name, cell.name
-        ))
-        .hint(format!("set cell.type = \"{}\"", layer.class.to_lowercase()))
-        .into());
+/// Makes sure that the layers are all that the model has.
+fn complete(layers: &[Layer], (recurrent, has_head): (usize, bool), model: &Model, places: &[Place]) -> Result<()> {
+    let class =
+        layers.iter().map(|layer| layer.class.as_str()).find(|class| ["LSTM", "GRU", "SimpleRNN"].contains(class));
+    let class = class.unwrap_or("recurrent");
+    if recurrent != model.layers.len() {
+        let message = format!("the file has {recurrent} {class} layers and the experiment {}", model.layers.len());
+        return Err(Problem::new(message).hint(format!("set model.layers = {recurrent}")).into());
     }
-    if !layer.is("use_bias", true) || layer.is("go_backwards", false) || layer.text("activation") != "tanh" {
-        return Err(layer.unsupported("it has no bias, goes backwards, or its activation is not tanh").into());
+    if !has_head {
+        let what = format!("the file has no dense layer after the last {class} layer: there is no head");
+        return Err(Problem::new(what).into());
     }
-    let [kernel, recurrent, bias] = params else {
-        return Err(layer.unsupported("the experiment's cell has other parameters than kernels and bias").into());
+    if model.embedding.is_some() && !places.iter().any(|place| place.parameter == EMBEDDING) {
+        return Err(Problem::new("the file has no embedding layer, and the experiment asks for one")
+            .hint("set model.embedding = \"one-hot\"")
+            .into());
+    }
+    Ok(())
+}
+
+/// Makes sure that the experiment's cell computes what the layer does.
+fn check_cell(layer: &Layer, file: &ModelFile, cell: &Part) -> Result<()> {
+    let own = |key: &str, default: &str| cell.keys.get(key).and_then(Value::as_str).unwrap_or(default).to_owned();
+    let differs = |what: String, key: &str, value: &str| -> Result<()> {
+        Err(Problem::new(what).hint(format!("set cell.{key} = \"{value}\"")).into())
     };
+    let (name, article) = match layer.class.as_str() {
+        "LSTM" => ("lstm", "an LSTM"),
+        "GRU" => ("gru", "a GRU"),
+        _ => ("vanilla", "a SimpleRNN"),
+    };
+    if cell.name != name {
+        let what = format!("the layer `{}` is {article} and the experiment's cell a `{}`", layer.name, cell.name);
+        return differs(what, "type", name);
+    }
+    if layer.is("go_backwards", false) {
+        return Err(layer.unsupported("it goes backwards").into());
+    }
+    let activation = layer.text("activation");
+    if name == "vanilla" {
+        let ours = own("activation", "tanh");
+        if !["tanh", "relu"].contains(&activation) {
+            return Err(layer.unsupported("its activation is neither tanh nor relu").into());
+        }
+        let what = format!("`{}` applies {activation}, the experiment's cell {ours}", layer.name);
+        return if activation == ours { Ok(()) } else { differs(what, "activation", activation) };
+    }
+    if activation != "tanh" {
+        return Err(layer.unsupported("its activation is not tanh").into());
+    }
     let gates = layer.text("recurrent_activation").replace('_', "-");
-    let own = cell.keys.get("gate-activation").and_then(Value::as_str).unwrap_or("sigmoid");
-    if gates != own {
-        let message = format!("the gates of `{}` apply {gates}, those of the experiment's cell {own}", layer.name);
-        return Err(Problem::new(message).hint(format!("set cell.gate-activation = \"{gates}\"")).into());
+    if gates == "hard-sigmoid" && file.version() >= 3 {
+        return Err(layer.unsupported("hard_sigmoid of Keras 3 has the slope 1/6, that of cells 1/5").into());
     }
-    Ok([kernel, recurrent, bias].map(|spec| spec.name.to_string()))
+    let ours = own("gate-activation", "sigmoid");
+    if gates != ours {
+        let what = format!("the gates of `{}` apply {gates}, those of the experiment's cell {ours}", layer.name);
+        let can_change = name == "lstm" && ["sigmoid", "hard-sigmoid"].contains(&gates.as_str());
+        return if can_change {
+            differs(what, "gate-activation", &gates)
+        } else {
+            Err(layer.unsupported(&what).into())
+        };
+    }
+    let reset = if layer.is("reset_after", false) { "after" } else { "before" };
+    if name == "gru" && reset != own("reset", "after") {
+        return differs(
+            format!("`{}` resets {reset} the product, the experiment's cell does not", layer.name),
+            "reset",
+            reset,
+        );
+    }
+    Ok(())
 }
 
-/// An open file.
-struct ModelFile {
-    file: File,
-    name: String,
-    size: usize,
-}
-
-impl ModelFile {
-    fn open(bytes: Vec<u8>, name: &str) -> Result<Self> {
-        let size = bytes.len();
-        let file = File::from_bytes(bytes).map_err(|error| {
-            Problem::new(format!("`{name}` cannot be read as HDF5: {error}"))
-                .hint("Keras saves HDF5 when the file's name ends in .h5")
-        })?;
-        Ok(Self { file, name: name.to_owned(), size })
-    }
-
-    fn damaged(&self, what: &str, error: impl std::fmt::Display) -> Problem {
-        Problem::new(format!("cannot read {what} of `{}`: {error}", self.name))
-    }
-
-    fn attribute(&self, group: &Group, name: &str) -> Result<Option<AttrValue>> {
-        let mut attributes = group.attrs().map_err(|error| self.damaged("the attributes", error))?;
-        Ok(attributes.remove(name))
-    }
-
-    /// The layers, in order.
-    fn layers(&self) -> Result<Vec<Layer>> {
-        let no_model = || {
-            Problem::new(format!("`{}` does not describe a model", self.name))
-                .note("there is no attribute `model_config` in it")
-                .hint("save the whole model: model.save(\"model.h5\"), not its weights only")
-        };
-        let text = self.attribute(&self.file.root(), "model_config")?.and_then(text).ok_or_else(no_model)?;
-        let config: Value = serde_json::from_str(&text).map_err(|error| self.damaged("`model_config`", error))?;
-        // A sequential model of early versions is a list of layers; later ones and functional models have a table.
-        let layers = match &config["config"] {
-            Value::Array(layers) => layers,
-            table => table["layers"].as_array().ok_or_else(no_model)?,
-        };
-        Ok(layers
-            .iter()
-            .map(|layer| {
-                let name = layer["config"]["name"].as_str().or(layer["name"].as_str()).unwrap_or_default().to_owned();
-                let class = layer["class_name"].as_str().unwrap_or_default().to_owned();
-                Layer { name, class, config: layer["config"].clone() }
-            })
-            .collect())
-    }
-
-    /// A weight of a layer: `kernel` is the dataset `lstm_1/kernel:0`, or a deeper one, in the layer's group.
-    fn weights(&self, layer: &str, weight: &str) -> Result<Foreign> {
-        let missing = |what: String| {
-            Problem::new(format!("`{}` has no {what}", self.name)).note("the layer is in its `model_config`")
-        };
-        let group = self
-            .file
-            .group(&format!("model_weights/{layer}"))
-            .map_err(|_| missing(format!("weights of the layer `{layer}`")))?;
-        let names = self.attribute(&group, "weight_names")?.map(texts).unwrap_or_default();
-        let is_it = |name: &&String| {
-            let last = name.rsplit('/').next().unwrap_or_default();
-            last.split(':').next() == Some(weight)
-        };
-        let name = names.iter().find(is_it).ok_or_else(|| missing(format!("`{weight}` of the layer `{layer}`")))?;
-        self.read(&group, name)
-    }
-
-    fn read(&self, group: &Group, name: &str) -> Result<Foreign> {
-        let what = format!("`{name}`");
-        let failed = |error| self.damaged(&what, error);
-        let dataset = group.dataset(name).map_err(failed)?;
-        let shape: Vec<usize> = dataset.shape().map_err(failed)?.iter().map(|&size| size as usize).collect();
-        // Nothing in the file is compressed, so no shape can have more elements than the file has bytes.
-        let count = shape.iter().try_fold(1_usize, |count, size| count.checked_mul(*size));
-        let Some(count) = count.filter(|count| *count <= self.size) else {
-            return Err(self.damaged(&what, format!("its shape, {shape:?}, is larger than the file")).into());
-        };
-        let values = dataset.read_f32().map_err(failed)?;
-        if count != values.len() {
-            return Err(self.damaged(&what, "its size is not that of its shape").into());
+/// The parameters of a cell in a recurrent layer.
+fn of_cell(layer: &Layer, number: usize, own: &OwnLayer) -> Result<Vec<Place>> {
+    // Their z, r, h as our r, z, n.
+    let gates: &'static [usize] = if layer.class == "GRU" { &[1, 0, 2] } else { &[] };
+    let place = |index: usize, weight: &'static str, row: Option<usize>| {
+        let spec = &own.declared.params[index];
+        Place {
+            parameter: format!("{}{}", own.prefix, spec.name),
+            shape: spec.shape,
+            layer: number,
+            weight,
+            is_transposed: weight != "bias",
+            gates,
+            row,
+            is_absent: weight == "bias" && !layer.is("use_bias", true),
         }
-        Ok(Foreign { name: name.to_owned(), shape, values })
+    };
+    let mut places = vec![];
+    match (own.declared.params.len(), layer.class.as_str()) {
+        (3, _) => places.push(place(2, "bias", None)),
+        (4, "GRU") => places.extend([place(2, "bias", Some(0)), place(3, "bias", Some(1))]),
+        _ => return Err(layer.unsupported("the experiment's cell has other parameters than kernels and bias").into()),
     }
+    places.splice(0..0, [place(0, "kernel", None), place(1, "recurrent_kernel", None)]);
+    Ok(places)
+}
 
-    /// Adds Adam's moments and step count for every parameter, and returns the count. The file has the count first, then
-    /// all first moments, then all second moments, in the order of the weights.
-    fn adam(
-        &self,
-        places: &[Place],
-        experiment: &Experiment,
-        tensors: &mut Vec<NamedTensor>,
-        notes: &mut Vec<String>,
-    ) -> Result<u64> {
-        let Ok(group) = self.file.group("optimizer_weights") else {
-            notes.push("the file has no optimizer state: training would begin with a fresh one".to_owned());
-            return Ok(0);
-        };
-        let config = self.attribute(&self.file.root(), "training_config")?.and_then(text).unwrap_or_default();
-        let config: Value = serde_json::from_str(&config).unwrap_or_default();
-        let class = config["optimizer_config"]["class_name"].as_str().unwrap_or("unknown");
-        let Optimizer::Adam { learning_rate, beta1, beta2, epsilon } = experiment.optimizer else {
-            notes.push(format!("the optimizer state ({class}) is left out: the experiment's optimizer is another"));
-            return Ok(0);
-        };
-        if class != "Adam" {
-            notes.push(format!("the optimizer state is left out: it is that of {class}, not of Adam"));
+/// Adds Adam's moments and step count for every parameter, and gives the count. The file has two arrays for each weight, one
+/// after the other; early versions all first moments and then all second ones.
+fn adam(
+    file: &ModelFile,
+    layers: &[Layer],
+    places: &[Place],
+    experiment: &Experiment,
+    tensors: &mut Vec<NamedTensor>,
+    notes: &mut Vec<String>,
+) -> Result<u64> {
+    let Some((class, config)) = file.optimizer()? else {
+        notes.push("the file has no optimizer state: training would begin with a fresh one".to_owned());
+        return Ok(0);
+    };
+    let (rate, beta1, beta2, epsilon) = match (&experiment.optimizer, class.as_str()) {
+        (&Optimizer::Adam { learning_rate, beta1, beta2, epsilon }, "Adam")
+        | (&Optimizer::Adamw { learning_rate, beta1, beta2, epsilon, .. }, "AdamW") => {
+            (learning_rate, beta1, beta2, epsilon)
+        }
+        (Optimizer::Adam { .. } | Optimizer::Adamw { .. }, _) => {
+            notes.push(format!("the optimizer state is left out: it is that of {class}"));
             return Ok(0);
         }
-        for (key, own) in [("lr", learning_rate), ("beta_1", beta1), ("beta_2", beta2), ("epsilon", epsilon)] {
-            let theirs = config["optimizer_config"]["config"][key].as_f64().unwrap_or(own);
-            if (theirs - own).abs() > 1e-6 * own {
-                notes.push(format!("Adam's {key} is {theirs} in the file and {own} in the experiment, which is kept"));
-            }
+        _ => {
+            notes.push(format!("the optimizer state ({class}) is left out: the experiment's optimizer is another, or keeps its state in another form"));
+            return Ok(0);
         }
-        let names = self.attribute(&group, "weight_names")?.map(texts).unwrap_or_default();
-        let count = places.len();
-        let [iterations, moments @ ..] = &names[..] else {
-            return Err(self.damaged("`optimizer_weights`", "it lists no weights").into());
-        };
-        // The variant AMSGrad has a third group, of the largest second moments.
-        if moments.len() < 2 * count {
-            let what = format!("{} arrays for {count} parameters, and Adam needs two for each", moments.len());
-            return Err(self.damaged("`optimizer_weights`", what).into());
+    };
+    let their_rate = if config.get("lr").is_some() { "lr" } else { "learning_rate" };
+    for (key, own) in [(their_rate, rate), ("beta_1", beta1), ("beta_2", beta2), ("epsilon", epsilon)] {
+        let theirs = config[key].as_f64().unwrap_or(own);
+        if (theirs - own).abs() > 1e-6 * own {
+            notes.push(format!("{class}'s {key} is {theirs} in the file and {own} in the experiment, which is kept"));
         }
-        let iterations = self.read(&group, iterations)?.values.first().copied().unwrap_or_default();
-        for (index, place) in places.iter().enumerate() {
-            for (leaf, name) in [("moment_1", &moments[index]), ("moment_2", &moments[count + index])] {
-                let moment = self.read(&group, name)?;
-                let moment = if place.is_transposed { moment.transposed() } else { moment };
-                let own = format!("{}.momentum.{leaf}", place.parameter);
-                tensors.push(moment.into_named(OPTIMIZER, &own, place.shape)?);
-            }
-            tensors.push(NamedTensor {
-                name: format!("{OPTIMIZER}{}.momentum.time", place.parameter),
-                shape: [1, 1],
-                values: Values::F64(vec![f64::from(iterations)]),
-            });
-        }
-        Ok(iterations as u64)
     }
-}
-
-fn text(value: AttrValue) -> Option<String> {
-    texts(value).pop()
-}
-
-fn texts(value: AttrValue) -> Vec<String> {
-    match value {
-        AttrValue::String(text)
-        | AttrValue::AsciiString(text)
-        | AttrValue::VarLenString(text)
-        | AttrValue::VarLenAsciiString(text) => vec![text],
-        AttrValue::StringArray(texts)
-        | AttrValue::AsciiStringArray(texts)
-        | AttrValue::VarLenStringArray(texts)
-        | AttrValue::VarLenAsciiStringArray(texts) => texts,
-        _ => Vec::new(),
+    let mut weights: Vec<(usize, &str)> = Vec::new();
+    for place in places.iter().filter(|place| !place.is_absent) {
+        if !weights.contains(&(place.layer, place.weight)) {
+            weights.push((place.layer, place.weight));
+        }
     }
+    let (iterations, moments, is_grouped) = file.moments()?;
+    // A third of each, the largest second moment, is there for the variant AMSGrad.
+    if moments.len() < 2 * weights.len() {
+        let what = format!("{} arrays for {} weights, and Adam needs two for each", moments.len(), weights.len());
+        return Err(file.damaged("the optimizer state", what).into());
+    }
+    for place in places {
+        let number = weights.iter().position(|weight| *weight == (place.layer, place.weight));
+        for (second, leaf) in ["moment_1", "moment_2"].into_iter().enumerate() {
+            let moment = match number.filter(|_| !place.is_absent) {
+                Some(number) => {
+                    let at = if is_grouped { number + second * weights.len() } else { 2 * number + second };
+                    place.arrange(file.moment(&moments[at])?)?
+                }
+                None => place.take(file, layers)?,
+            };
+            tensors.push(moment.into_named(OPTIMIZER, &format!("{}.momentum.{leaf}", place.parameter), place.shape)?);
+        }
+        tensors.push(NamedTensor {
+            name: format!("{OPTIMIZER}{}.momentum.time", place.parameter),
+            shape: [1, 1],
+            values: Values::F64(vec![iterations]),
+        });
+    }
+    Ok(iterations as u64)
 }

@@ -4,6 +4,7 @@
 //! experiment lacks, or the other way round, is named.
 
 mod keras;
+mod keras_file;
 mod pickle;
 mod pytorch;
 mod state_dict;
@@ -35,6 +36,15 @@ pub struct ImportedModel {
     pub notes: Vec<String>,
 }
 
+impl ImportedModel {
+    /// Whether nothing says in which order the symbols are: the file never does, the experiment may list them.
+    pub fn order_is_assumed(&self) -> bool {
+        let experiment: toml::Table = self.checkpoint.meta.experiment.parse().unwrap_or_default();
+        let symbols = experiment.get("vocabulary").and_then(|table| table.get("symbols")?.as_str());
+        symbols.is_none_or(str::is_empty)
+    }
+}
+
 /// Numbers from a file, with the name that they have there.
 struct Foreign {
     name: String,
@@ -52,6 +62,13 @@ impl Foreign {
             [rows, columns] => Some([rows, columns]),
             _ => None,
         }
+    }
+
+    /// A row of a matrix, as a vector.
+    fn row(&self, row: usize) -> Self {
+        let columns = self.shape.last().copied().unwrap_or_default();
+        let values = self.values.chunks(columns.max(1)).nth(row).unwrap_or_default().to_vec();
+        Self { name: self.name.clone(), shape: vec![values.len()], values }
     }
 
     /// The matrix with rows and columns exchanged; a vector stays one row.

@@ -251,6 +251,18 @@ pub fn folder(run: &RunRef) -> PathBuf {
 }
 
 /// The canonical path, relative to the current folder if it lies below it. The file itself may be missing.
+/// The folder that texts in the experiment of a checkpoint are relative to: that of the run, or of the checkpoint if it lies
+/// in none, as an imported one.
+pub(crate) fn folder_of_texts(run: &RunRef) -> PathBuf {
+    match run {
+        RunRef::Checkpoint(path) if run.directory().is_err() => match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+            _ => PathBuf::from("."),
+        },
+        _ => folder(run),
+    }
+}
+
 fn from_here(path: &Path) -> PathBuf {
     let of_folder = || Some(fs::canonicalize(path.parent()?).ok()?.join(path.file_name()?));
     let Some(whole) = fs::canonicalize(path).ok().or_else(of_folder) else { return path.to_owned() };

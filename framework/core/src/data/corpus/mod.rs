@@ -3,6 +3,7 @@
 
 pub mod catalogue;
 pub mod fetch;
+mod joined;
 mod mapped;
 mod table;
 
@@ -70,7 +71,7 @@ pub fn open_from(corpus: &Corpus, folder: &Path, places: &TextFolders) -> Result
     let name = match corpus {
         Corpus::Name(name) => name,
         Corpus::Glob { glob, column, separator } => {
-            return open_glob(glob, column.as_deref(), separator.as_deref(), folder);
+            return joined::open(glob, column.as_deref(), separator.as_deref(), folder);
         }
     };
     match name.as_str() {
@@ -117,8 +118,23 @@ pub fn seen_from_here(named: &mut [&mut Corpus], folder: &Path) -> PathBuf {
     here
 }
 
+/// Renames texts that lie beside an experiment in `folder`, or in the current folder: as seen from a third folder, these two
+/// are `seen`.
+pub(crate) fn rename(named: &mut [&mut Corpus], folder: &Path, seen: [&Path; 2]) {
+    for corpus in named {
+        let renamed = called(corpus, folder, seen[0]);
+        **corpus = if renamed == **corpus { called(corpus, Path::new(""), seen[1]) } else { renamed };
+    }
+}
+
 fn called_from_above(corpus: &Corpus, folder: &Path) -> Corpus {
-    let beside = |name: &str| folder.join(name).display().to_string();
+    called(corpus, folder, folder)
+}
+
+/// The text that lies in `folder`, with the name that it has where that folder is called `seen`.
+fn called(corpus: &Corpus, folder: &Path, seen: &Path) -> Corpus {
+    let beside =
+        |name: &str| if seen == Path::new(".") { name.to_owned() } else { seen.join(name).display().to_string() };
     match corpus {
         Corpus::Glob { glob, column, separator } => {
             Corpus::Glob { glob: beside(glob), column: column.clone(), separator: separator.clone() }
@@ -268,66 +284,6 @@ impl fmt::Debug for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Text({}, {} bytes)", self.name, self.as_str().len())
     }
-}
-
-/// Every file that the pattern matches, in the order of their paths, or a column of each, with the separator between files
-/// and values; without one, what does not end a line gets a newline.
-fn open_glob(pattern: &str, column: Option<&str>, separator: Option<&str>, folder: &Path) -> Result<Text> {
-    let full = Path::new(&glob::Pattern::escape(&folder.to_string_lossy())).join(pattern);
-    let matches = glob::glob(&full.to_string_lossy()).map_err(|error| {
-        Problem::new(format!("`{pattern}` is not a pattern: {}", error.msg))
-            .hint("`*` stands for any part of a name, `**` for any folders, `?` for one character")
-    })?;
-    let mut paths = Vec::new();
-    for path in matches {
-        let path = path.map_err(|error| Error::internal(format!("cannot search for `{pattern}`"), error))?;
-        if path.is_file() {
-            paths.push(path);
-        }
-    }
-    if paths.is_empty() {
-        let problem =
-            Problem::new(format!("no file matches `{pattern}`")).note(format!("looked in: {}", shown(folder)));
-        let hint = if folder.join(pattern).is_dir() {
-            format!("it is a folder; its texts are \"{}/*.txt\"", pattern.trim_end_matches('/'))
-        } else {
-            "`*` stands for any part of a name, `**` for any folders".to_owned()
-        };
-        return Err(problem.hint(hint).into());
-    }
-    paths.sort();
-    let mut all = String::new();
-    for path in paths {
-        let name = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
-        let file = Text::read(&name, &path)?;
-        match column {
-            Some(column) => {
-                let separator = separator.unwrap_or("\n");
-                for value in table::column(&name, file.as_str(), column)? {
-                    append(&mut all, &value, Some(separator), &name)?;
-                }
-            }
-            None => append(&mut all, file.as_str(), separator, &name)?,
-        }
-    }
-    Ok(Text::new(pattern, all))
-}
-
-/// Appends a part of a text and what separates it from the next. Without a separator that is a newline, unless it has one.
-fn append(all: &mut String, part: &str, separator: Option<&str>, name: &str) -> Result<()> {
-    if let Some(offset) = separator.and_then(|separator| part.find(separator)) {
-        let line = line(part.as_bytes(), offset);
-        return Err(Problem::new(format!("a text of `{name}` contains what separates it from the next, in its line {line}"))
-            .hint("set a `separator` that is in none, for example \"\\u001E\", and [dataset] type = \"documents\" with it as `delimiter`")
-            .into());
-    }
-    all.push_str(part);
-    match separator {
-        Some(separator) => all.push_str(separator),
-        None if !all.ends_with('\n') => all.push('\n'),
-        None => {}
-    }
-    Ok(())
 }
 
 fn unknown(name: &str, folder: &Path) -> Problem {
