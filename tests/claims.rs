@@ -412,8 +412,6 @@ const NOT_OF_A_RUN: &[(&str, &str, &str)] = &[
     ("experiments/copy.toml", "0.8912", "the equation beside it"),
     ("experiments/copy.toml", "1.7823", "counting_cannot_solve_the_copy_task"),
     ("experiments/copy.toml", "0.625", "the sentence beside it"),
-    ("experiments/dinosaurs.toml", "0.2", "a setting"),
-    ("experiments/dinosaurs.toml", "0.5", "a setting"),
     ("experiments/dropout.toml", "0.2", "a setting"),
     ("experiments/makemore-names.toml", "2.454", "bigrams_of_makemores_names"),
     ("experiments/makemore-names.toml", "2.4540", "tests/golden/bigram.py"),

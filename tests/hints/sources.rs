@@ -10,7 +10,6 @@ use crate::lab::{files, root};
 /// Hints that tests elsewhere follow: the beginning of the hint, and the test.
 const FOLLOWED: &[(&str, &str)] = &[
     ("hatchery data fetch {}", "a_fetched_text_can_be_trained_on"),
-    ("undo the change, or begin a new run", "what_may_not_change_has_another_way"),
     ("wait until it ends, or stop it", "a_second_program_is_refused"),
     ("take it out of the folder, or see what repairs it", "a_broken_library_is_reported_and_breaks_nothing_else"),
     ("its best is there: name {}", "a_run_without_a_checkpoint_says_so"),
