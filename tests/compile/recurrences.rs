@@ -45,7 +45,7 @@ fn all_agree_with_burn() {
         for (hidden, heads, layers) in [(6, 2, 1), (20, 4, 2), (34, 2, 1)] {
             println!("{name} {hidden} {heads} {layers}");
             let case = case(name, hidden, heads, layers);
-            compare(Dtype::F64, &case, &[(3, 5), (1, 7), (27, 6)], 6, 1e-12);
+            compare(Dtype::F64, &case, &[(3, 5), (1, 7), (27, 6)], 6, 1e-11);
             compare(Dtype::F32, &case, &[(3, 5), (27, 6)], 4, 1e-3);
         }
     }
@@ -64,7 +64,7 @@ fn a_few_long_sequences_agree_with_burn() {
     ] {
         let mut case = case(name, hidden, 4, layers);
         (case.embedding, case.dropout, case.rate) = (embedding, dropout, 1e-4);
-        compare(Dtype::F64, &case, &[(1, 300), (2, 263), (1, 40), (30, 3)], 4, 1e-12);
+        compare(Dtype::F64, &case, &[(1, 300), (2, 263), (1, 40), (30, 3)], 4, 1e-11);
     }
 }
 

@@ -58,6 +58,11 @@ impl Graph {
                 return self.map(Unary::Neg, b);
             }
             (Binary::Mul, ..) if a == b => return self.map(Unary::Square, a),
+            // One division for many entries.
+            (Binary::Div, _, None) if self.is_batch(b) && self.lacks_columns(b, shape) => {
+                let inverse = self.inverse(b);
+                return self.zip(Binary::Mul, a, inverse);
+            }
             _ => {}
         }
         // The order of the operands of a commutative operation makes no other node.
@@ -65,6 +70,22 @@ impl Graph {
         let commutes = matches!(function, Binary::Add | Binary::Mul | Binary::Equal);
         let (a, b) = if commutes && a > b { (b, a) } else { (a, b) };
         self.add(Op::Zip(function, a, b), shape)
+    }
+
+    /// Whether an operand has fewer entries than a result of that shape.
+    fn lacks_columns(&self, id: NodeId, shape: Shape) -> bool {
+        matches!(self[id].op, Op::Repeat(..)) || self.columns(id) < shape.columns
+    }
+
+    /// One divided by each entry, of a value that repeats before it does.
+    fn inverse(&mut self, id: NodeId) -> NodeId {
+        match self[id].op {
+            Op::Repeat(of, axis) => {
+                let inverse = self.map(Unary::Recip, of);
+                self.repeat(inverse, axis)
+            }
+            _ => self.map(Unary::Recip, id),
+        }
     }
 
     pub(crate) fn select(&mut self, mask: NodeId, yes: NodeId, no: NodeId) -> NodeId {

@@ -154,17 +154,27 @@ unsafe fn multiples<V: Lanes, const WIDE: usize>(
     let offset = |register: usize| column + register * V::COUNT;
     // SAFETY: passed on to the caller; masked loads and stores go no further than the lanes.
     unsafe {
-        let mut sums = [[V::splat(V::Element::default()); WIDE]; 2];
-        for (register, sum) in sums[0].iter_mut().enumerate() {
+        let (mut even, mut odd) = ([V::splat(V::Element::default()); WIDE], [V::splat(V::Element::default()); WIDE]);
+        for (register, sum) in even.iter_mut().enumerate() {
             *sum = load_init(init, offset(register), lanes);
         }
-        for inner in 0..depth {
+        let mut inner = 0;
+        while inner + 2 <= depth {
+            for (sums, inner) in [(&mut even, inner), (&mut odd, inner + 1)] {
+                let factor = V::splat(*left.at(0, inner));
+                for (register, sum) in sums.iter_mut().enumerate() {
+                    *sum = factor.mul_add(load(right.at(inner, offset(register)), lanes), *sum);
+                }
+            }
+            inner += 2;
+        }
+        if inner < depth {
             let factor = V::splat(*left.at(0, inner));
-            for (register, sum) in sums[inner % 2].iter_mut().enumerate() {
+            for (register, sum) in even.iter_mut().enumerate() {
                 *sum = factor.mul_add(load(right.at(inner, offset(register)), lanes), *sum);
             }
         }
-        for (register, (&even, odd)) in sums[0].iter().zip(sums[1]).enumerate() {
+        for (register, (&even, odd)) in even.iter().zip(odd).enumerate() {
             let sum = if depth > 1 { even.add(odd) } else { even };
             if lanes == V::COUNT {
                 sum.store(to.add(offset(register)));

@@ -25,14 +25,25 @@ pub(crate) unsafe fn run<T: Copy>(
         let mut row = 0;
         while row < rows {
             let here = tile.min(rows - row);
-            for instruction in &kernel.instructions {
-                let address = |operand: &Operand| match operand.slot {
-                    Some(slot) => frame.get_unchecked(slot.index()).add(operand.offset + row * operand.row_stride),
-                    None => scratch.add(operand.offset * tile),
-                };
-                let [a, b, c] = instruction.padded_operands();
-                let addresses = [&instruction.to, a, b, c].map(address);
-                execute(kernels, instruction, addresses, here);
+            let mut first = 0;
+            for &(end, is_row_by_row) in &kernel.runs {
+                let instructions = &kernel.instructions[first..end];
+                let step = if is_row_by_row { 1 } else { here };
+                for within in (0..here).step_by(step) {
+                    for instruction in instructions {
+                        let address = |operand: &Operand| match operand.slot {
+                            Some(slot) => {
+                                let offset = operand.offset + (row + within) * operand.row_stride;
+                                frame.get_unchecked(slot.index()).add(offset)
+                            }
+                            None => scratch.add(operand.offset * tile + within * operand.row_stride),
+                        };
+                        let [a, b, c] = instruction.padded_operands();
+                        let addresses = [&instruction.to, a, b, c].map(address);
+                        execute(kernels, instruction, addresses, step);
+                    }
+                }
+                first = end;
             }
             row += here;
         }

@@ -9,8 +9,10 @@ use crate::{
     },
 };
 
-/// About how many elements of the widest value a tile has.
+/// About how many elements of the widest value a tile has. Of wider values one row is computed at a time.
 const TILE: usize = 1024;
+/// The most elements of the registers of a tile with wider values.
+const MOST: usize = 1 << 16;
 
 /// What one instruction computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,12 +159,27 @@ pub(crate) struct FusedKernel {
     pub(crate) registers: usize,
     /// The number of rows of a tile.
     pub(crate) tile: usize,
+    /// The ends of runs of instructions, and whether each run is computed row by row.
+    pub(crate) runs: Vec<(usize, bool)>,
 }
 
 impl FusedKernel {
     pub(crate) fn new(instructions: Vec<Instruction>, registers: usize) -> Self {
-        let widest = instructions.iter().map(Instruction::width).max().unwrap_or(1);
-        Self { instructions, registers, tile: (TILE / widest.max(1)).max(1) }
+        let is_wide = |instruction: &Instruction| instruction.width() > TILE;
+        let narrow = instructions.iter().filter(|instruction| !is_wide(instruction));
+        let widest = narrow.map(Instruction::width).max().unwrap_or(1).max(1);
+        let mut tile = (TILE / widest).max(1);
+        if instructions.iter().any(is_wide) {
+            tile = tile.min(MOST / registers.max(1)).max(1);
+        }
+        let mut runs: Vec<(usize, bool)> = Vec::new();
+        for (index, instruction) in instructions.iter().enumerate() {
+            match runs.last_mut() {
+                Some((end, is)) if *is == is_wide(instruction) => *end = index + 1,
+                _ => runs.push((index + 1, is_wide(instruction))),
+            }
+        }
+        Self { instructions, registers, tile, runs }
     }
 
     /// The elements of scratch memory that it needs.

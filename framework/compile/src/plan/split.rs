@@ -94,7 +94,7 @@ fn part(schedule: &Schedule, written: &HashSet<Part>, piece: (usize, usize)) -> 
         for instruction in &kernel.instructions {
             instructions.push(part_of(schedule, instruction, written, piece)?);
         }
-        tasks.push(Task::Fused(FusedKernel { instructions, ..*kernel }));
+        tasks.push(Task::Fused(FusedKernel::new(instructions, kernel.registers)));
     }
     Some(Schedule { tasks, ..schedule.clone() })
 }
