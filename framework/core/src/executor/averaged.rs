@@ -6,7 +6,7 @@ use super::{Executor, Totals};
 use crate::{
     data::Batch,
     error::{Error, Result},
-    random::Stream,
+    random::Streams,
     tensors::NamedTensor,
 };
 
@@ -33,7 +33,7 @@ impl Executor for AveragedExecutor {
         Ok(mean)
     }
 
-    fn train(&mut self, _: &Batch, _: Stream, _: f64) -> Result<()> {
+    fn train(&mut self, _: &Batch, _: &Streams, _: f64) -> Result<()> {
         only_generates()
     }
 
