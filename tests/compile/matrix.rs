@@ -47,7 +47,7 @@ impl Cell for Random {
 
     fn state(&self, _inputs: usize) -> Vec<StateSpec> {
         vec![
-            StateSpec { start: 0.25, ..StateSpec::new("s", self.entries()) },
+            StateSpec::new("s", self.entries()).start(0.25),
             StateSpec::new("n", self.heads * self.rows),
         ]
     }
