@@ -46,10 +46,7 @@ impl Cell for Random {
     }
 
     fn state(&self, _inputs: usize) -> Vec<StateSpec> {
-        vec![
-            StateSpec { start: hatchery_plugin::Start::Constant(0.25), ..StateSpec::new("s", self.entries()) },
-            StateSpec::new("n", self.heads * self.rows),
-        ]
+        vec![StateSpec::new("s", self.entries()).start(0.25), StateSpec::new("n", self.heads * self.rows)]
     }
 
     fn outputs(&self, _inputs: usize) -> usize {
