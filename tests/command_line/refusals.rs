@@ -33,7 +33,7 @@ fn a_misspelt_key() {
 12 | hiden = 8
    | ^^^^^
    |
-   = known keys: hidden, reset
+   = known keys: hidden, penalties, reset, wrap
 hint: did you mean `hidden`?
 "#;
     assert_eq!(lab.refused("train bad.toml"), expected);

@@ -78,6 +78,8 @@ enum Mistake {
     NoiseUndeclared,
     NoiseTooLikely,
     DeriveCountsCalls,
+    /// No mistake: the hidden state starts at a parameter.
+    StartLearned,
     StartDetached,
     StartTooWide,
 }
@@ -110,7 +112,7 @@ impl Cell for Tanh {
                 params[2].initializer = Initializer::Constant { value };
             }
             M::ParameterUnused => params.push(bias("peephole", self.hidden)),
-            M::StartDetached => params.push(bias("h0", self.hidden)),
+            M::StartLearned | M::StartDetached => params.push(bias("h0", self.hidden)),
             M::StartTooWide => params.push(bias("h0", self.hidden + 1)),
             _ => {}
         }
@@ -135,7 +137,7 @@ impl Cell for Tanh {
 
     fn state(&self, _inputs: usize) -> Vec<StateSpec> {
         let h = zeros("h", self.hidden);
-        let is_learned = matches!(self.mistake, M::StartDetached | M::StartTooWide);
+        let is_learned = matches!(self.mistake, M::StartLearned | M::StartDetached | M::StartTooWide);
         vec![if is_learned { h.start_param("h0") } else { h }, zeros("mean", self.hidden)]
     }
 
@@ -217,6 +219,7 @@ fn a_sound_cell_passes() {
     hatchery_plugin::conformance!(plugins(), cell "tanh", { "hidden": 4 });
     hatchery_plugin::conformance!(plugins(), cell "tanh", { "hidden": 1 });
     hatchery_plugin::conformance!(plugins(), cell "tanh", { "hidden": 50 });
+    hatchery_plugin::conformance!(plugins(), cell "tanh", { "hidden": 4, "mistake": "start-learned" });
 }
 
 /// A slope across a kink is not the gradient at either side: the check must not take that for a mistake.

@@ -81,6 +81,7 @@ fn wrappers_that_break_a_promise_are_found() {
     fails(
         M::Draws,
         &[
+            ("identity kept", "around a cell that returns its input it changes it"),
             ("nothing but the arguments", "the same arguments again give something else"),
             ("causal", "change what came before"),
         ],

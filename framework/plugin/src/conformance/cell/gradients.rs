@@ -71,6 +71,7 @@ pub(super) fn of(cell: &dyn HostCell, point: &Point, seed: u64, dtype: DType) ->
         noise: point.noise.iter().map(|noise| (noise.name.clone(), noise.tensor(&device, dtype))).collect(),
         inputs: inputs.clone(),
         state: named(&point.state, &state),
+        begins: point.begins,
     };
     let (outputs, states) = run_cell(cell, point.width(), arguments)?;
     let mut rng = SplitMix::new(seed);

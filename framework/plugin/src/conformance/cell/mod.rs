@@ -64,19 +64,21 @@ struct Arguments {
     noise: Params,
     inputs: Vec<Tensor<2>>,
     state: State,
+    /// Whether the state is that before the first step.
+    begins: bool,
 }
 
 /// Runs a cell over time, with the same noise at every step: the output `[batch, outputs]` and the state after each.
-/// Before the first step, the start of a vector that starts at a parameter is added to it, so that gradients reach it.
+/// Where the run begins, the start of a vector that starts at a parameter is added to it, so that gradients reach it.
 fn run_cell(
     cell: &dyn HostCell,
     width: usize,
-    Arguments { params, noise, inputs, state }: Arguments,
+    Arguments { params, noise, inputs, state, begins }: Arguments,
 ) -> Result<(Vec<Tensor<2>>, Vec<State>), PluginError> {
     let declared = cell.declare(width)?;
     let start = |name: &str| match &declared.state.iter().find(|spec| spec.name == name)?.start {
-        Start::Param(start) => params.find(start).cloned(),
-        Start::Constant(_) => None,
+        Start::Param(start) if begins => params.find(start).cloned(),
+        Start::Param(_) | Start::Constant(_) => None,
     };
     let mut state = state.map(|name, vector| start(name).map_or(vector.clone(), |start| vector + start));
     let of_rows = |name: &str| declared.noise_of_rows().any(|spec| spec.name == name);
@@ -98,6 +100,8 @@ struct Point {
     noise: Vec<Matrix>,
     inputs: Vec<Matrix>,
     state: Vec<Matrix>,
+    /// Whether the state is that before the first step, and not one from the middle of a run.
+    begins: bool,
 }
 
 /// The results of a run: outputs and states after each step.
@@ -129,7 +133,7 @@ impl Point {
             })
             .collect();
         let noise = declared.noise.iter().map(|spec| drawn(spec, size.batch, rng)).collect();
-        Ok(Self { params, noise, inputs: inputs(size, rng), state: start(&declared, size.batch) })
+        Ok(Self { params, noise, inputs: inputs(size, rng), state: start(&declared, size.batch), begins: true })
     }
 
     /// A random point that a cell can reach in an experiment: its state is the result of two steps from the declared
@@ -150,6 +154,7 @@ impl Point {
             noise: tensors(&self.noise, &device, dtype),
             inputs: self.inputs.iter().map(|x| x.tensor(&device, dtype)).collect(),
             state: tensors(&self.state, &device, dtype),
+            begins: self.begins,
         };
         let (outputs, states) = run_cell(cell, self.width(), arguments)?;
         Ok(Trace {
@@ -177,6 +182,7 @@ impl Point {
             noise: self.noise.iter().map(noise).collect(),
             inputs: take(&self.inputs),
             state: take(&self.state),
+            begins: self.begins,
         }
     }
 }

@@ -78,6 +78,7 @@ pub(super) fn nothing_else(cell: &dyn HostCell, twin: &dyn HostCell) -> Verdict 
         noise: point.noise.clone(),
         inputs: vec![point.inputs[last].clone()],
         state: first.states[last - 1].clone(),
+        begins: false,
     };
     other.run(cell, DType::F64)?;
     let alone = alone.run(cell, DType::F64)?;
