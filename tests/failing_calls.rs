@@ -134,7 +134,7 @@ impl Scene {
             // Without a checkpoint the run begins anew, from the file.
             if !lab.path("runs/tiny/001/checkpoint.safetensors").exists() && self.name == "training from a checkpoint" {
                 fs::remove_dir_all(lab.path("runs")).unwrap();
-                line = self.command.to_owned();
+                self.command.clone_into(&mut line);
             }
             lab.ok(&line);
         } else {

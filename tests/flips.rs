@@ -65,7 +65,7 @@ fn of_a_run() {
     lab.ok(RESUME);
     let expected = run(&lab);
     let (mut refused, mut reported, mut same) = (0, 0, 0);
-    for (name, bytes) in before.iter().filter(|(name, bytes)| !name.ends_with(".svg") && !bytes.is_empty()) {
+    for (name, bytes) in before.iter().filter(|(name, bytes)| !name.contains(".svg") && !bytes.is_empty()) {
         for number in 0..changes() {
             restore(&lab);
             let (bytes, what) = changed(bytes, name, number);

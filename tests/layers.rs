@@ -14,7 +14,7 @@ fn losses(file: &str, device: &str, dtype: &str) -> Vec<f64> {
     let experiment = reading::read(&file, &overrides, &registry).unwrap_or_else(|error| panic!("{error}"));
     let data = Data::open(&experiment, Path::new("."), &registry, None).unwrap();
     let mut network = Network::new(experiment, data.vocabulary.clone(), &registry).unwrap();
-    assert_eq!(network.remark, None, "{file:?} is compiled");
+    assert_eq!(network.remark, None, "{} is compiled", file.display());
     for step in 0..50 {
         network.executor.train(&data.train.batch(step), &Streams::new(1, step), 0.003).unwrap();
     }

@@ -22,7 +22,7 @@ pub(super) fn chapters() -> Vec<PathBuf> {
     chapters
 }
 
-/// Whether Python has NumPy.
+/// Whether Python has `NumPy`.
 fn has_numpy() -> bool {
     let found = Command::new("python3").args(["-c", "import numpy"]).output();
     found.is_ok_and(|output| output.status.success())
@@ -32,7 +32,7 @@ fn python(arguments: &[&str]) -> std::process::Output {
     Command::new("python3").args(arguments).current_dir(root()).output().unwrap()
 }
 
-/// Would catch: a formula that gives other values than the cell, a NumPy listing that computes something else, an answer
+/// Would catch: a formula that gives other values than the cell, a `NumPy` listing that computes something else, an answer
 /// to an exercise that its grader refuses, a grader that accepts anything.
 #[test]
 fn formulas_and_listings_agree_with_the_program() {
@@ -86,7 +86,8 @@ fn whole(page: &Path) -> String {
 
 /// The code blocks of a page: what follows the fence, the lines, and whether they are folded away.
 fn blocks(text: &str) -> Vec<(String, Vec<String>, bool)> {
-    let (mut found, mut folded, mut open): (Vec<(String, Vec<String>, bool)>, i32, bool) = (Vec::new(), 0, false);
+    let mut found: Vec<(String, Vec<String>, bool)> = Vec::new();
+    let (mut folded, mut open) = (0, false);
     for line in text.lines() {
         if let Some(words) = line.strip_prefix("```") {
             open = !open;

@@ -93,7 +93,8 @@ impl Cell for Random {
                         .reshape([batch, heads, rows, columns]),
                 ),
                 22 => {
-                    values.push(params.get("left").unsqueeze::<4>().expand([batch, heads, rows, rows]).matmul(a.tanh()))
+                    values
+                        .push(params.get("left").unsqueeze::<4>().expand([batch, heads, rows, rows]).matmul(a.tanh()));
                 }
                 _ => values.push((a - b.clone()) * gate.clone() + b),
             }

@@ -147,9 +147,8 @@ fn literals(code: &str) -> Vec<String> {
         match symbol {
             '"' => inside = Some(String::new()),
             '(' | '{' | '[' => depth += 1,
-            ')' | '}' | ']' if depth == 0 => break,
+            ')' | '}' | ']' | ';' if depth == 0 => break,
             ')' | '}' | ']' => depth -= 1,
-            ';' if depth == 0 => break,
             _ => {}
         }
     }

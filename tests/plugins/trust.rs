@@ -270,7 +270,7 @@ fn a_list_that_cannot_be_used_is_a_warning() {
     fs::write(list.join("trailing.partial"), sha256(&lab.path("cell.so"))).unwrap();
     refused(&lab, "sample");
     // What stands in an entry is for people to read.
-    for content in [&b""[..], b"\xff\x1b[2J\n\n", &[b'x'; 1 << 17]] {
+    for content in [&b""[..], b"\xff\x1b[2J\n\n", &*vec![b'x'; 1 << 17]] {
         fs::write(&entry, content).unwrap();
         accepted(&lab, "sample");
         assert!(!lab.ok("plugins trust --list").contains('\u{1b}'));

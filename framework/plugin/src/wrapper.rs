@@ -101,18 +101,18 @@ impl<'a> Inner<'a> {
                 Ok(stepped) => stepped,
                 Err(error) => {
                     self.failure = Some(error);
-                    (self.empty(&x, self.info.declared.outputs).zeros_like(), state)
+                    (Self::empty(&x, self.info.declared.outputs).zeros_like(), state)
                 }
             },
             Runs::Recording(calls) => {
                 let names: Vec<Name> = self.info.declared.state.iter().map(|spec| spec.name.clone()).collect();
-                let output = self.empty(&x, self.info.declared.outputs);
+                let output = Self::empty(&x, self.info.declared.outputs);
                 let next: State = self
                     .info
                     .declared
                     .state
                     .iter()
-                    .map(|spec| (spec.name.clone(), self.empty(&x, spec.width)))
+                    .map(|spec| (spec.name.clone(), Self::empty(&x, spec.width)))
                     .collect();
                 let given = std::iter::once(x).chain(names.iter().map(|name| state.get(name)));
                 let made = std::iter::once(output.clone()).chain(names.iter().map(|name| next.get(name)));
@@ -133,7 +133,7 @@ impl<'a> Inner<'a> {
     }
 
     /// A matrix that holds nothing, with the rows of another.
-    fn empty(&self, like: &Tensor<2>, width: usize) -> Tensor<2> {
+    fn empty(like: &Tensor<2>, width: usize) -> Tensor<2> {
         Tensor::empty([like.dims()[0], width], (&like.device(), like.dtype()))
     }
 

@@ -116,6 +116,7 @@ pub(crate) struct Eval {
     hatchery score sonnets \"Shall I compare thee\" --picture surprise.svg\n\n\
     The surprise of a character is −ln of the probability that the model gave it, in nats; divided by ln 2 it is bits.\n\
     The end of a line counts where the model predicts it. The first character of a running text is not predicted.")]
+#[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]
 pub(crate) struct Score {
     /// A run's folder or a checkpoint file
     pub(crate) run: PathBuf,

@@ -29,7 +29,7 @@ pub(crate) fn run(arguments: &Check) -> Result<()> {
 fn look_at_the_text(session: &Session) -> Result<()> {
     let data = session.data().map_err(|error| match error {
         Error::User(problems) => Error::User(problems.into_iter().map(without_text).collect()),
-        internal => internal,
+        internal @ Error::Internal { .. } => internal,
     })?;
     // On a machine without the card it is not known.
     if ["cpu", "flex", "ndarray"].contains(&session.experiment.backend.device.as_str()) {

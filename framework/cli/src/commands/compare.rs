@@ -101,7 +101,7 @@ fn free(root: &Path) -> PathBuf {
         1 => root.join("compare.svg"),
         _ => root.join(format!("compare-{number}.svg")),
     };
-    (1..).map(numbered).find(|path| !path.exists()).unwrap_or_default()
+    (1..=u32::MAX).map(numbered).find(|path| !path.exists()).unwrap_or_default()
 }
 
 /// Says of runs that were validated on different texts that their numbers cannot be compared.

@@ -1,6 +1,6 @@
 //! `hatchery plugins check`, `doctor` and `trust`: what a plugin library is, and whether it may be loaded.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use hatchery::{
     error::{Problem, Result},
@@ -74,7 +74,7 @@ pub(crate) fn trust(arguments: &Trust) -> Result<()> {
 }
 
 /// Takes a library, named by its file or its SHA-256, off the list.
-fn remove(list: &TrustList, library: &PathBuf) -> Result<()> {
+fn remove(list: &TrustList, library: &Path) -> Result<()> {
     let sha256 = match library.to_str().filter(|text| is_sha256(text)) {
         Some(sha256) => sha256.to_owned(),
         None => LibraryFile::read(library)?.sha256().to_owned(),

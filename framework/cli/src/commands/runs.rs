@@ -70,7 +70,7 @@ fn columns(metric: &Metric, seconds: Option<f64>) -> Map<String, Value> {
     for (key, value) in all {
         match value {
             Value::Object(valid) => {
-                row.extend(valid.into_iter().map(|(inner, value)| (format!("{key}_{inner}"), value)))
+                row.extend(valid.into_iter().map(|(inner, value)| (format!("{key}_{inner}"), value)));
             }
             value => {
                 row.insert(key, value);

@@ -192,9 +192,9 @@ pub(crate) fn picture(folder: &Path, picture: Option<&Path>) -> Result<()> {
     let drawn = loss_curve(&series, &plan.sweep.name, "nats per character, validation");
     let path = picture.map_or_else(|| folder.path().join("sweep.svg"), Path::to_owned);
     if picture.is_some() {
-        replace::output(&path, &drawn)?
+        replace::output(&path, &drawn)?;
     } else {
-        replace::text(&path, &drawn)?
+        replace::text(&path, &drawn)?;
     }
     out!("{}", path.display());
     Ok(())

@@ -254,9 +254,9 @@ impl Vocabulary {
             SymbolUnit::Byte => bytes_of(symbol).for_each(|byte| check(byte.into())),
         };
         if self.settings.lowercase {
-            symbol.to_lowercase().for_each(each)
+            symbol.to_lowercase().for_each(each);
         } else {
-            each(symbol)
+            each(symbol);
         }
         known
     }

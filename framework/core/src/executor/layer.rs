@@ -78,7 +78,7 @@ impl<'a> LayerRun<'a> {
         for spec in declared.noise_of_rows() {
             match noise {
                 Noise::Drawn(_) if spec.per == Per::Step => {
-                    each_step.push((spec.name.clone(), draw(spec, steps * rows)))
+                    each_step.push((spec.name.clone(), draw(spec, steps * rows)));
                 }
                 _ => constant.push(spec.name.clone(), draw(spec, rows)),
             }

@@ -118,9 +118,8 @@ impl ModelFile {
         };
         if self.archive.is_some() {
             let number = match weight {
-                "recurrent_kernel" => 1,
                 "bias" if layer.class != "Dense" => 2,
-                "bias" => 1,
+                "recurrent_kernel" | "bias" => 1,
                 _ => 0,
             };
             let inner = if ["LSTM", "GRU", "SimpleRNN"].contains(&layer.class.as_str()) { "cell/vars" } else { "vars" };
@@ -185,7 +184,10 @@ impl ModelFile {
     pub(super) fn moments(&self) -> Result<(f64, Vec<String>, bool)> {
         let group = self.optimizer_group().ok_or_else(|| self.damaged("the optimizer state", "it is missing"))?;
         let names: Vec<String> = match &self.archive {
-            Some(_) => (0..).map(|number| number.to_string()).take_while(|name| group.dataset(name).is_ok()).collect(),
+            Some(_) => {
+                let numbers = (0..u32::MAX).map(|number| number.to_string());
+                numbers.take_while(|name| group.dataset(name).is_ok()).collect()
+            }
             None => self.attribute(&group, "weight_names")?.map(texts).unwrap_or_default(),
         };
         let (mut iterations, mut moments) = (None, Vec::new());

@@ -95,7 +95,7 @@ fn add_found(registry: &mut Registry, path: &Path, trusted: &TrustList) -> Resul
         Error::User(problems) => {
             Error::User(problems.into_iter().map(|problem| left_out_warning(problem, path)).collect())
         }
-        internal => internal,
+        internal @ Error::Internal { .. } => internal,
     };
     let file = LibraryFile::read(path).map_err(left_out)?;
     let (library, _) = trusted.admit(file, &NamedBy::SearchFolder)?;

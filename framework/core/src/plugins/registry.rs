@@ -119,6 +119,7 @@ impl Registry {
     ///
     /// # Errors
     /// When one of them is unknown or refuses its keys.
+    #[expect(clippy::type_complexity, reason = "a cell, its keys, and the wrappers with theirs")]
     pub fn wrapped(&self, part: &Part, wrap: &[Part]) -> Result<(Box<dyn HostCell>, Map<String, Value>, Vec<Part>)> {
         let (mut cell, keys) = self.cell(part)?;
         let mut resolved: Vec<Part> = Vec::new();

@@ -125,7 +125,8 @@ impl Start {
         let same = |key: &str, value: &String| now.get(key) == Some(value);
         let gone: Vec<_> = then.iter().filter(|(key, value)| same(key, value)).map(|(key, _)| key.clone()).collect();
         for key in gone {
-            (then.remove(&key), now.remove(&key));
+            then.remove(&key);
+            now.remove(&key);
         }
         let keys: BTreeSet<_> = then.keys().chain(now.keys()).collect();
         let value = |table: &BTreeMap<String, String>, key| table.get(key).map_or("nothing", String::as_str).to_owned();
