@@ -176,8 +176,12 @@ impl ParamSpec {
 impl ParamSpec {
     fn check(&self) -> Result<(), PluginError> {
         let Self { name, shape: [rows, columns], initializer, gates } = self;
-        let count = rows.checked_mul(*columns).filter(|count| (1..=LARGEST).contains(count));
-        if count.is_none() || *gates == 0 || rows % gates != 0 {
+        let count = rows.checked_mul(*columns).filter(|count| *count <= LARGEST);
+        if count.is_none() {
+            let wrong = format!("its parameter `{name}` is too large: {rows} by {columns}");
+            return Err(PluginError::new(wrong).hint("make the widths in [cell] smaller"));
+        }
+        if count == Some(0) || *gates == 0 || rows % gates != 0 {
             return Err(PluginError::new(format!("its parameter `{name}` is {rows} by {columns} in {gates} gates")));
         }
         let given = if let Initializer::Values { values } = initializer { Some(values.len() * gates) } else { None };
