@@ -15,6 +15,7 @@ const FOLLOWED: &[(&str, &str)] = &[
     ("its best is there: name {}", "a_run_without_a_checkpoint_says_so"),
     ("train on: hatchery train --resume {}", "a_run_without_a_checkpoint_says_so"),
     ("the one before is used", "a_damaged_checkpoint_is_skipped_and_the_run_is_the_same"),
+    ("set cell.{key}", "every_form_predicts_as_keras_does"),
     ("set model.embedding", "a_small_model_of_keras_is_imported"),
     ("set model.layers", "a_small_model_of_keras_is_imported"),
     ("give cell, embedding and vocabulary the sizes", "a_small_model_of_keras_is_imported"),
