@@ -55,11 +55,12 @@ fn a_model_that_fits_nowhere_is_refused_before_anything_is_written() {
         println!("skipped: this system does not say how much memory it has");
         return;
     };
-    // A GRU has three square matrices: they take half of the memory, and four times that with their gradients and Adam's
-    // moments.
-    let half = (memory as f64 * 0.5 / (3.0 * 4.0)).sqrt() as u64;
+    // A layer of a GRU has six square matrices: together they take half of the memory, and four times that with their
+    // gradients and Adam's moments.
+    let layers = (memory as f64 * 0.5 / (6.0 * 20_000.0 * 20_000.0 * 4.0)).ceil() as u64;
     for device in ["cpu", "flex"] {
-        let refusal = lab.refused(&format!("train tiny.toml --device {device} --set cell.hidden={half}"));
+        let refusal = lab
+            .refused(&format!("train tiny.toml --device {device} --set cell.hidden=20000 --set model.layers={layers}"));
         for part in ["does not fit the memory", "training on 4 sequences of", "GB; the device has", "hint: "] {
             assert!(refusal.contains(part), "{part:?} is missing:\n{refusal}");
         }

@@ -77,8 +77,9 @@ fn a_run_of_the_first_version_is_sampled_measured_and_resumed() {
             text.split_whitespace().map(|word| word.parse::<f64>().map_or(word.to_owned(), |it| format!("{it:.4}")));
         words.collect::<Vec<_>>()
     };
-    // The first version did not say which checkpoint it evaluated.
-    let evaluated = lab.ok("eval old").replace("checkpoint           last\n", "");
+    // The first version said neither which checkpoint it evaluated nor how many sequences, and had no standard error.
+    let evaluated = lab.ok("eval old").replace("checkpoint           last\n", "").replace("120 sequences, ", "");
+    let evaluated = evaluated.replace(" ± 0.0294", "");
     assert_eq!(digits(&evaluated), digits(&expected("eval.txt")));
     lab.ok("runs show old");
     assert!(lab.ok("runs compare old/001 old/001").contains("old/001"));

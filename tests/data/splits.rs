@@ -122,7 +122,7 @@ fn a_split_may_be_a_text() {
         .replace("\"dinosaurs\"", "\"../text.txt\"")
         .replace("valid = 0.1", "valid = \"valid.txt\"\ntest = { glob = \"te*.txt\" }");
     let lab = lab.with("held/files.toml", &files);
-    has(&said(&lab, "train held/files.toml"), &["30 sequences, 2 held out"]);
+    has(&said(&lab, "train held/files.toml"), &["30 sequences, 5 held out"]);
     // From a run, in whatever folder, the texts are found again.
     has(&lab.ok("eval tiny/001"), &["valid, 2 sequences, 8 characters"]);
     has(&lab.ok("eval tiny/001 --split test"), &["test, 3 sequences, 12 characters"]);

@@ -15,7 +15,7 @@ error: unknown key `hiden` in [cell] (type = "gru")
 9 | hiden = 8
   | ^^^^^
   |
-  = known keys: activation, bias, gate, hidden, start
+  = known keys: activation, bias, gate, hidden, penalties, start, wrap
 hint: did you mean `hidden`?"#,
     );
 }
@@ -133,7 +133,7 @@ fn names_of_other_frameworks() {
         ("cell.units=8", "did you mean `hidden`?"),
         ("model.hidden_size=8", "did you mean `cell.hidden`?"),
         ("cell.num_layers=2", "did you mean `model.layers`?"),
-        ("cell.dropout=0.1", "`dropout` is a key of [model]"),
+        ("cell.dropout=0.1", "`dropout` is a key of [model] or [layer]"),
         ("dataset.seq_length=9", "did you mean `length`?"),
         ("train.seq_length=9", "did you mean `dataset.steps` or `dataset.length`?"),
         ("train.random_seed=9", "did you mean `seed`, outside of all tables?"),

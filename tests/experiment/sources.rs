@@ -27,7 +27,7 @@ fn files_that_are_not_experiments() {
     fs::write(path("empty.toml"), "\n# nothing\n").unwrap();
     let said = said_of(&path("empty.toml"));
     assert!(said.contains("error: the experiment file `F/empty.toml` is empty"), "{said}");
-    assert!(said.contains("an experiment needs at least: name, dataset, cell, optimizer, train"), "{said}");
+    assert!(said.contains("an experiment needs at least: name, dataset, optimizer, train, cell"), "{said}");
     fs::write(path("latin.toml"), b"name = \"a\"\n# caf\xe9\n").unwrap();
     let said = said_of(&path("latin.toml"));
     assert!(said.contains("error: `F/latin.toml` is not UTF-8 text"), "{said}");
@@ -185,7 +185,7 @@ error: unknown key `hiden` in [cell] (type = "gru")
 1 | --set cell.hiden=64
   |            ^^^^^
   |
-  = known keys: activation, bias, gate, hidden, start
+  = known keys: activation, bias, gate, hidden, penalties, start, wrap
 hint: did you mean `hidden`?"#,
     );
     for (argument, place_and_message) in [

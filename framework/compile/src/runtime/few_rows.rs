@@ -21,10 +21,13 @@ pub(super) const CHUNKS: usize = 8;
 /// The fewest time steps of a piece.
 const LEAST: usize = 32;
 
+/// Off: on several threads at once, pieces sometimes give a wrong gradient.
+const IS_ENABLED: bool = false;
+
 /// Whether a batch of one shard runs in pieces.
 pub(super) fn runs_in_pieces(plan: &ExecutionPlan, rows: usize, steps: usize) -> bool {
     let is_split = |layer: &Layer| !layer.pieces.is_empty() && layer.states.iter().all(|state| state.penalty == 0.0);
-    plan.layers.iter().all(is_split) && steps >= CHUNKS * LEAST && is_large(plan, rows * steps)
+    IS_ENABLED && plan.layers.iter().all(is_split) && steps >= CHUNKS * LEAST && is_large(plan, rows * steps)
 }
 
 /// The shards for accumulators of a shard that runs in pieces: one for each piece of the time.

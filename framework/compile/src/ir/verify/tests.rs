@@ -96,7 +96,10 @@ fn finds_shapes_that_do_not_follow_from_operands() {
     check(widen(|op| matches!(op, Op::Constant(_))), "its operands make [2, 2]");
     check(widen(|op| matches!(op, Op::SumRows(_))), "its operands make [1, 4]");
     check(widen(|op| matches!(op, Op::Leaf(Leaf::Input))), "the columns of a factor must be the rows of the next");
-    check(|graph| graph.nodes[0].shape.rows = Rows::Static(3), "only parameters, and all of them, are static");
+    check(
+        |graph| graph.nodes[0].shape.rows = Rows::Static(3),
+        "only parameters and noise of an update, and all of them, are static",
+    );
 }
 
 #[test]

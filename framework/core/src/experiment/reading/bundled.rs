@@ -20,6 +20,7 @@ pub(super) const ALL: &[(&str, &str)] = &[
     file!("experiments/dinosaurs.toml"),
     file!("experiments/dropout.toml"),
     file!("experiments/exploding.toml"),
+    file!("experiments/functions.toml"),
     file!("experiments/given-names.toml"),
     file!("experiments/gradients.toml"),
     file!("experiments/magic-cards.toml"),
