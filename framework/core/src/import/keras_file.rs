@@ -200,7 +200,8 @@ impl ModelFile {
                 iterations = array.values.first().copied();
             }
         }
-        let is_first = |name: &String| name.contains("/m/") || name.ends_with("/m:0");
+        // Before 2.3 the arrays had no names of their own: `Variable_1:0`.
+        let is_first = |name: &String| name.contains("/m/") || name.ends_with("/m:0") || name.contains("Variable");
         let is_grouped = matches!(&moments[..], [one, other, ..] if is_first(one) && is_first(other));
         Ok((f64::from(iterations.unwrap_or_default()), moments, is_grouped))
     }
