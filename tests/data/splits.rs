@@ -131,7 +131,7 @@ fn a_split_may_be_a_text() {
     let other = said(&lab, "eval tiny/001");
     has(&other, &["the text has changed since the model was trained", "1 of 2 documents for validation (50.0 %)"]);
     let dropped = said(&lab, "train held/files.toml --set split.duplicates=drop");
-    has(&dropped, &["29 sequences, 2 held out", "1 document that is a copy"]);
+    has(&dropped, &["29 sequences, 5 held out", "1 document that is a copy"]);
     // A text for one and a share for the other.
     has(&said(&lab, "train held/files.toml --set split.test=0.1"), &["27 sequences, 2 held out"]);
     let missing = lab.refused("train held/files.toml --set split.valid=absent.txt");

@@ -113,13 +113,11 @@ fn in_tree_it_is_built_with_the_others() {
         let both = format!("{}/my_own_{kind}.rs\n{0}/lib.rs\n", sources.display());
         assert_eq!(shown, both, "every file that is written or changed");
         let list = std::fs::read_to_string(folder.path().join(format!("plugins/{kind}s/src/lib.rs"))).unwrap();
-        for line in [
-            format!("\nmod my_own_{kind};\n"),
-            format!("\npub use my_own_{kind}::{type_name};\n"),
-            format!(", {type_name}];\n"),
-        ] {
+        for line in [format!("\nmod my_own_{kind};\n"), format!("\npub use my_own_{kind}::{type_name};\n")] {
             assert!(list.contains(&line), "`{line}` is not in:\n{list}");
         }
+        let last = [format!(", {type_name}];\n"), format!("\n    {type_name},\n];\n")];
+        assert!(last.iter().any(|last| list.contains(last)), "`{type_name}` is not in the list:\n{list}");
         let again = hatchery(folder.path(), &["new", kind, &name, "--in-tree", "--hatchery", &checkout]);
         assert!(again.0 == 2 && again.2.contains("is there already"), "{}", again.2);
     }
