@@ -86,7 +86,7 @@ fn the_gru_is_the_same_loaded() {
 fn wrapped_cells_are_the_same_loaded() {
     same(
         "type = \"lstm\"\nhidden = 12\nwrap = [{ type = \"weight-drop\", share = 0.3, params = [\"wh\"] }, \
-         { type = \"zoneout\", keep = 0.9 }, { type = \"attention\", length = 3 }, \"multiplicative\", \
+         { type = \"zoneout\", keep = 0.9 }, \"multiplicative\", { type = \"attention\", length = 3 }, \
          { type = \"layer-norm\", place = \"before\" }, { type = \"projection\", width = 8 }]",
     );
     same(
