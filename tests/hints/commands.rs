@@ -203,12 +203,12 @@ pub(super) const COMMANDS: &[Case] = &[
     ),
     case(
         "check tiny.toml --set cell.hidden=9223372036854775807",
-        "make the widths in [cell] smaller",
+        "make the widths in [cell] and [model] smaller",
         "check tiny.toml --set cell.hidden=8",
     ),
     case(
         "check tiny.toml --set cell.hidden=100000",
-        "make the widths in [cell] smaller",
+        "make the widths in [cell] and [model] smaller",
         "check tiny.toml --set cell.hidden=8",
     ),
     case(

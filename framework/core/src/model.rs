@@ -168,7 +168,7 @@ fn judge_width(widths: &Declaration, vocabulary: usize) -> Result<()> {
     }
     Err(Problem::new("the model does not fit the memory of this machine")
         .note(format!("outputs that are {outputs:.0} wide take at least {}; there are {}", bytes(least), bytes(memory)))
-        .hint("make the widths in [cell] smaller")
+        .hint("make the widths in [cell] and [model] smaller")
         .into())
 }
 

@@ -179,7 +179,7 @@ impl ParamSpec {
         let count = rows.checked_mul(*columns).filter(|count| *count <= LARGEST);
         if count.is_none() {
             let wrong = format!("its parameter `{name}` is too large: {rows} by {columns}");
-            return Err(PluginError::new(wrong).hint("make the widths in [cell] smaller"));
+            return Err(PluginError::new(wrong).hint("make the widths in [cell] and [model] smaller"));
         }
         if count == Some(0) || *gates == 0 || rows % gates != 0 {
             return Err(PluginError::new(format!("its parameter `{name}` is {rows} by {columns} in {gates} gates")));

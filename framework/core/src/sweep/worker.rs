@@ -11,7 +11,7 @@ use super::{
 use crate::{
     data::Data,
     error::{Error, Problem, Result},
-    inspect::{evaluate::evaluate, generate::GeneratedText},
+    inspect::{evaluate::measure, generate::GeneratedText},
     random::Stream,
     run::{
         directory::{RunDirectory, RunRef},
@@ -163,7 +163,7 @@ impl Work<'_> {
 
     fn objective(&self, training: &mut Training<'_>, data: &Data) -> Result<f64> {
         let Some(valid) = &data.valid else { return Ok(f64::INFINITY) };
-        let last = evaluate(&mut *training.network.executor, valid)?.nats_per_character;
+        let last = measure(&mut *training.network.executor, valid)?.0.nats_per_character;
         Ok(match self.plan.sweep.objective.checkpoint {
             Chosen::Last => last,
             Chosen::Best => best(&training.progress).map_or(last, |best| best.min(last)),
