@@ -144,9 +144,10 @@ fn has(name: &str, folder: &Path) -> bool {
         .any(|listed| listed.name == name && !matches!(listed.state, State::Absent))
 }
 
-/// Without times, differences of rounding (`1.7e-16`) and the spaces at the ends of lines.
+/// Without times and dates, differences of rounding (`1.7e-16`) and the spaces at the ends of lines.
 fn comparable(text: &str) -> String {
-    let varying = Regex::new(r"\((\d+ min )?\d+ s\)|\bin \d+\.\d s\b|\b\d\.\de-?\d+$").unwrap();
+    let varying =
+        Regex::new(r"\((\d+ min )?\d+ s\)|\bin \d+\.\d s\b|\b\d\.\de-?\d+$|\d{4}-\d\d-\d\d \d\d:\d\d").unwrap();
     text.lines().map(|line| format!("{}\n", varying.replace_all(line.trim_end(), "…"))).collect()
 }
 

@@ -133,7 +133,7 @@ fn a_split_may_be_a_text() {
     let dropped = said(&lab, "train held/files.toml --set split.duplicates=drop");
     has(&dropped, &["29 sequences, 5 held out", "1 document that is a copy"]);
     // A text for one and a share for the other.
-    has(&said(&lab, "train held/files.toml --set split.test=0.1"), &["27 sequences, 2 held out"]);
+    has(&said(&lab, "train held/files.toml --set split.test=0.1"), &["27 sequences, 5 held out"]);
     let missing = lab.refused("train held/files.toml --set split.valid=absent.txt");
     has(&missing, &["no corpus and no file `absent.txt`"]);
     let quoted = lab.refused("train held/files.toml --set split.valid=\"0.1\"");

@@ -6,9 +6,11 @@
 
 use std::{
     fmt,
-    fs::{self, File, Metadata, OpenOptions},
+    fs::{self, File, Metadata, OpenOptions, TryLockError},
     io::{self, ErrorKind, Read},
     path::Path,
+    thread,
+    time::Duration,
 };
 
 /// The reason why a file is left alone although the system would open it.
@@ -218,4 +220,20 @@ fn kind(file: &Metadata) -> &'static str {
 #[cfg(not(unix))]
 fn kind(_file: &Metadata) -> &'static str {
     "device"
+}
+
+/// How often a lock that is held is tried again, and after how long. A listing of runs holds it for a moment, and so has a
+/// program that this one is about to start.
+const ATTEMPTS: usize = 30;
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Locks a file for this program alone, with patience for a moment.
+pub(crate) fn lock(file: &File) -> Result<(), TryLockError> {
+    for _ in 0..ATTEMPTS {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => thread::sleep(PAUSE),
+            other => return other,
+        }
+    }
+    file.try_lock()
 }

@@ -6,8 +6,6 @@
 use std::{
     fs::{File, TryLockError},
     io::{ErrorKind, Read, Seek, Write},
-    thread,
-    time::Duration,
 };
 
 use super::{directory::RunDirectory, failure};
@@ -31,15 +29,7 @@ impl RunDirectory {
         let path = self.path().join(FILE);
         let file = files::open_own(&path, File::options().read(true).write(true).create(true).truncate(false));
         let mut file = file.map_err(|error| failure("write", &path, error))?;
-        let mut result = file.try_lock();
-        for _ in 0..ATTEMPTS {
-            if !matches!(result, Err(TryLockError::WouldBlock)) {
-                break;
-            }
-            thread::sleep(PAUSE);
-            result = file.try_lock();
-        }
-        match result {
+        match files::lock(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
@@ -65,11 +55,6 @@ impl RunDirectory {
         file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 }
-
-/// How often a lock that is held is tried again, and after how long. A listing of runs holds it for a moment, and so has a
-/// program that this one is about to start.
-const ATTEMPTS: usize = 30;
-const PAUSE: Duration = Duration::from_millis(10);
 
 /// Name of the lock's file.
 pub(super) const FILE: &str = "lock";

@@ -16,7 +16,7 @@ use ureq::{Body, http::Response};
 use super::catalogue::Entry;
 use crate::{
     error::{Error, Problem, Result},
-    hash,
+    files, hash,
 };
 
 /// How long a server may stay silent.
@@ -70,7 +70,7 @@ impl<'a> Part<'a> {
             .truncate(false)
             .open(&path)
             .map_err(|cause| unwritable(folder, cause))?;
-        match file.try_lock() {
+        match files::lock(&file) {
             Err(TryLockError::WouldBlock) => {
                 return Err(Problem::new(format!("`{}` is being fetched by another program", entry.name))
                     .hint("wait until it is done")
