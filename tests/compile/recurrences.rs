@@ -51,8 +51,8 @@ fn all_agree_with_burn() {
     }
 }
 
-/// A long sequence, or two, run in pieces of their time and of their units. Would catch: a piece that reads what another has
-/// not computed yet, a sum over time that lacks a piece.
+/// One long sequence, or two, have many time blocks of a few rows. Would catch: a state or a gradient that is lost where one block
+/// meets the next, buffers that a longer batch needs and a shorter one left too small.
 #[test]
 fn a_few_long_sequences_agree_with_burn() {
     for (name, hidden, layers, embedding, dropout) in [
@@ -97,9 +97,6 @@ fn linear_recurrences_are_found() {
     let time_loop = listing.split("time step, forward:\n").nth(1).and_then(|rest| rest.split("after").next()).unwrap();
     let kernels: Vec<&str> = time_loop.lines().filter(|line| line.contains("kernel")).collect();
     assert!(kernels[0].ends_with(": MulAdd") && kernels[1].ends_with(": Add Mul Mul"), "{listing}");
-    assert!(listing.contains("run in 2 pieces of the units"), "{listing}");
-    assert!(step("mlstm").contains("run in 4 pieces of the units"), "{}", step("mlstm"));
-    assert!(!step("slstm").contains("pieces of the units"));
     // Its output gate sees the state, and so its cell state is no linear recurrence.
     assert!(step("layer-norm-lstm").split("time step, forward:").nth(1).unwrap().contains("Sigmoid"));
 }

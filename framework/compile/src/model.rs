@@ -110,8 +110,7 @@ pub struct NamedMatrix {
     pub values: Vec<f64>,
 }
 
-/// The memory that a compiled model takes, in elements. A few long sequences that run in pieces take more: what a time block
-/// holds, for every time step.
+/// The memory that a compiled model takes, in elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Needs {
     /// For parameters, their gradients, the optimizer's state, packed weights, and tables with a row for each symbol.

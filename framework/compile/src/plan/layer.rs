@@ -9,7 +9,6 @@ use crate::{
         parameters::Location,
         reductions::Reduction,
         schedule::{Schedule, View},
-        split::split,
     },
 };
 
@@ -85,8 +84,6 @@ pub(crate) struct Layer {
     pub(crate) hoisted: Phase,
     /// One time step.
     pub(crate) step: Phase,
-    /// The time step forward and backward in pieces of its units, if no unit sees another.
-    pub(crate) pieces: Vec<[Schedule; 2]>,
     pub(crate) tables: Vec<OneHotTable>,
     pub(crate) gathers: Vec<Gather>,
     pub(crate) states: Vec<StateBuffers>,
@@ -102,14 +99,11 @@ impl Layer {
     pub(crate) fn new(prefix: &str, state_names: Vec<String>, buffers: CellBuffers, emitted: Emitted) -> Self {
         let CellBuffers { states, noise, output, output_width, output_gradient, accumulates_by_block, .. } = buffers;
         let Emitted { hoisted, step, tables, gathers } = emitted;
-        let widest = states.iter().map(|state| state.width).max().unwrap_or(0);
-        let pieces = split(&step.forward, &step.backward, &gathers, widest);
         Self {
             prefix: prefix.to_owned(),
             state_names,
             hoisted,
             step,
-            pieces,
             tables,
             gathers,
             states,

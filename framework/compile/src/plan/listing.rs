@@ -33,10 +33,6 @@ impl Display for LayerListing<'_> {
                 self.schedule(f, schedule)?;
             }
         }
-        let pieces = self.layer.pieces.len();
-        if pieces > 0 {
-            writeln!(f, "{prefix}no unit sees another: a few long sequences run in {pieces} pieces of the units")?;
-        }
         let outers: Vec<_> = self.layer.reductions().filter_map(outer_shape).collect();
         if !outers.is_empty() {
             let when = if self.layer.accumulates_by_block { "time block by time block" } else { "at once" };

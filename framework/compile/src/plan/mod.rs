@@ -18,4 +18,3 @@ pub(crate) mod parameters;
 pub(crate) mod phases;
 pub(crate) mod reductions;
 pub(crate) mod schedule;
-pub(crate) mod split;

@@ -79,8 +79,6 @@ pub(super) struct Buffers<T> {
     pub(super) accumulators: Aligned<T>,
     /// The largest (time steps, rows) that the buffers were sized for.
     pub(super) capacity: (usize, usize),
-    /// Whether a time block may be a whole sequence.
-    pub(super) has_whole_blocks: bool,
     /// Whether packed weights and tables are those of the parameters.
     pub(super) is_packed: bool,
 }
@@ -100,21 +98,12 @@ impl<T: Float> Buffers<T> {
             bases: Vec::new(),
             accumulators: Aligned::new(0),
             capacity: (0, 0),
-            has_whole_blocks: false,
             is_packed: false,
         }
     }
 
-    /// Makes room for a batch of that many time steps and rows, in at most `shards` shards. `block` says whether a time block is
-    /// the whole sequence.
-    pub(super) fn reserve(
-        &mut self,
-        plan: &ExecutionPlan,
-        (steps, rows): (usize, usize),
-        shards: usize,
-        is_one_block: bool,
-    ) {
-        self.has_whole_blocks = is_one_block;
+    /// Makes room for a batch of that many time steps and rows, in at most `shards` shards.
+    pub(super) fn reserve(&mut self, plan: &ExecutionPlan, (steps, rows): (usize, usize), shards: usize) {
         self.bases.clear();
         let mut size = 0;
         for &Buffer { width, kind } in &plan.buffers {
@@ -122,7 +111,6 @@ impl<T: Float> Buffers<T> {
             let lines = match kind {
                 BufferKind::Tape => steps * rows,
                 BufferKind::State => (steps + 1) * rows,
-                BufferKind::Block if self.has_whole_blocks => steps * rows,
                 BufferKind::Block => (shards * BLOCK + rows).min(steps * rows),
                 BufferKind::Step => rows,
                 BufferKind::Carry => 2 * rows,

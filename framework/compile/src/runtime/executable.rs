@@ -98,9 +98,6 @@ impl<T: Float> CompiledModel<T> {
 
     /// Runs all shards, on all threads if there is more than one.
     fn run_shards(&mut self, shards: &[Shard], batch: &BatchView<'_>, mode: Mode) -> Totals {
-        if self.pieces(shards, batch) > 0 {
-            return self.run_in_pieces(shards[0], Pass { batch, counted: Steps::counted(batch), mode });
-        }
         let memory = self.buffers.pointers();
         let (plan, kernels, bases, clock) = (&self.plan, self.kernels, &self.buffers.bases[..], &self.clock);
         let pass = Pass { batch, counted: Steps::counted(batch), mode };

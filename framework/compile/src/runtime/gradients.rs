@@ -7,7 +7,6 @@ use super::{
     buffers::Pointers,
     clock::Clock,
     executable::CompiledModel,
-    few_rows::{chunk_shards, runs_in_pieces},
     parameter_program,
     shard::{Shard, ShardRunner, Steps, Workspace, is_large},
 };
@@ -31,8 +30,6 @@ impl<T: Float> CompiledModel<T> {
     pub(super) fn sum_gradients(&mut self, shards: &[Shard], tokens: &[u32], counted: Steps) {
         let memory = self.buffers.pointers();
         let (plan, steps) = (&self.plan, shards[0].steps);
-        let is_cut = shards.len() == 1 && runs_in_pieces(plan, shards[0].rows, steps);
-        let summed = if is_cut { chunk_shards(shards[0]) } else { shards.to_vec() };
         let sum = GradientSum {
             plan,
             kernels: self.kernels,
@@ -40,7 +37,6 @@ impl<T: Float> CompiledModel<T> {
             bases: &self.buffers.bases,
             clock: &self.clock,
             shards,
-            summed: &summed,
             rows: shards.iter().map(|shard| shard.rows).sum(),
             steps,
             counted,
@@ -80,8 +76,6 @@ struct GradientSum<'a, T: Float> {
     bases: &'a [usize],
     clock: &'a Clock,
     shards: &'a [Shard],
-    /// Those that summed row by row: of a shard that ran in pieces, the pieces.
-    summed: &'a [Shard],
     rows: usize,
     steps: usize,
     /// The steps with predictions that count.
@@ -99,7 +93,7 @@ impl<T: Float> GradientSum<'_, T> {
 
     /// All rows of tables. Its accumulators lie behind those of all shards.
     fn table_shard(&self) -> Shard {
-        Shard::table(self.summed.len(), self.plan.vocabulary + 1)
+        Shard::table(self.shards.len(), self.plan.vocabulary + 1)
     }
 
     fn all_steps(&self) -> Steps {
@@ -149,7 +143,7 @@ impl<T: Float> GradientSum<'_, T> {
                         self.outer([a, b], to, true, (0, to.rows), steps);
                     }
                     Reduction::Sum { accumulator, to, add: true } => {
-                        self.sum(if is_tokens { &table } else { self.summed }, accumulator, to, true);
+                        self.sum(if is_tokens { &table } else { self.shards }, accumulator, to, true);
                     }
                     Reduction::Outer { .. } | Reduction::Sum { .. } | Reduction::Fill { .. } => {}
                 }
@@ -174,7 +168,7 @@ impl<T: Float> GradientSum<'_, T> {
                     self.sum(self.shards, self.block_accumulator(accumulator), to, false);
                 }
                 GradientJob::SumRows { from, to, .. } => self.sum_rows(from, to),
-                GradientJob::Sum { accumulator, to } => self.sum(self.summed, accumulator, to, false),
+                GradientJob::Sum { accumulator, to } => self.sum(self.shards, accumulator, to, false),
                 GradientJob::Scatter { to, columns: (first, end), accumulator: Some(accumulator), .. }
                     if self.by_block =>
                 {

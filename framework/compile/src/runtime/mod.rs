@@ -3,7 +3,6 @@
 pub(crate) mod buffers;
 mod clock;
 mod executable;
-mod few_rows;
 mod gradients;
 mod noise;
 pub(crate) mod optimizer;

@@ -5,7 +5,6 @@ use rayon::prelude::*;
 use super::{
     buffers::Buffers,
     executable::CompiledModel,
-    few_rows::CHUNKS,
     parameter_program,
     shard::{Shard, ShardRunner, Workspace, shards},
 };
@@ -36,24 +35,20 @@ impl<T: Float> CompiledModel<T> {
         check(batch, self.plan.vocabulary);
         let capacity = self.buffers.capacity;
         let (steps, rows) = (batch.steps.max(capacity.0), batch.rows.max(capacity.1));
-        let cut = shards::<T>(&self.plan, batch.rows, batch.steps);
-        let pieces = self.pieces(&cut, batch);
-        let needs_blocks = pieces > 0 && !self.buffers.has_whole_blocks;
-        if (steps, rows) != capacity || needs_blocks {
+        if (steps, rows) != capacity {
             let most = shards::<T>(&self.plan, rows, steps).len();
-            let has_blocks = pieces > 0 || self.buffers.has_whole_blocks;
-            let most = if has_blocks { most.max(CHUNKS) } else { most };
-            self.buffers.reserve(&self.plan, (steps, rows), most, has_blocks);
+            self.buffers.reserve(&self.plan, (steps, rows), most);
             fill_identity(&self.plan, &mut self.buffers);
         }
-        while self.workspaces.len() < cut.len().max(pieces) + 1 {
+        let shards = shards::<T>(&self.plan, batch.rows, batch.steps);
+        while self.workspaces.len() < shards.len() + 1 {
             self.workspaces.push(Workspace::new(&self.plan));
         }
         if !self.buffers.is_packed {
             self.pack();
             self.buffers.is_packed = true;
         }
-        cut
+        shards
     }
 
     /// Packs weights, and computes what depends on parameters and tokens alone.

@@ -90,7 +90,7 @@ impl<T: Float> ShardRunner<'_, T> {
                     self.bind(&layer.step.forward, workspace);
                     for step in block.first..block.end {
                         let tokens = self.tokens(pass.batch, step);
-                        self.gather(layer, tokens, step, (0, 1));
+                        self.gather(layer, tokens, step);
                         let next = Some(step + 1).filter(|_| rows >= PREFETCH_ROWS);
                         self.run_step(&layer.step.forward, workspace, TimeStep { step, next, tokens }, rows);
                     }
@@ -155,7 +155,7 @@ impl<T: Float> ShardRunner<'_, T> {
     }
 
     /// Sums the gradients of starting states that are learned.
-    pub(super) unsafe fn add_start_gradients(&self) {
+    unsafe fn add_start_gradients(&self) {
         for state in self.plan.layers.iter().flat_map(|layer| &layer.states) {
             let InitialState::Param { accumulator, .. } = state.start else { continue };
             // SAFETY: see the contract of the type.
@@ -169,7 +169,7 @@ impl<T: Float> ShardRunner<'_, T> {
     }
 
     /// The output of a layer with dropout as the next layer reads it: in training masked, otherwise copied.
-    pub(super) unsafe fn drop_out(&self, index: usize, steps: Steps, mode: Mode) {
+    unsafe fn drop_out(&self, index: usize, steps: Steps, mode: Mode) {
         let Some(Dropout { mask, masked, .. }) = self.plan.dropouts[index] else { return };
         let layer = &self.plan.layers[index];
         // SAFETY: see the contract of the type.
@@ -186,7 +186,7 @@ impl<T: Float> ShardRunner<'_, T> {
     }
 
     /// `to = a · b`, element-wise, for all rows of some time steps.
-    pub(super) unsafe fn multiply_elements(&self, to: View, factors: [View; 2], steps: Steps) {
+    unsafe fn multiply_elements(&self, to: View, factors: [View; 2], steps: Steps) {
         // SAFETY: see the contract of the type.
         unsafe {
             let target = self.write(to, steps.first);
@@ -197,29 +197,28 @@ impl<T: Float> ShardRunner<'_, T> {
     }
 
     /// The tokens of the shard's rows at a time step.
-    pub(super) fn tokens<'b>(&self, batch: &BatchView<'b>, step: usize) -> &'b [u32] {
+    fn tokens<'b>(&self, batch: &BatchView<'b>, step: usize) -> &'b [u32] {
         &batch.inputs[step * batch.rows + self.shard.first_row..][..self.shard.rows]
     }
 
-    /// Copies the rows of tables that tokens select: one piece of their columns.
-    pub(super) unsafe fn gather(&self, layer: &Layer, tokens: &[u32], step: usize, (piece, pieces): (usize, usize)) {
+    /// Copies the rows of tables that tokens select.
+    unsafe fn gather(&self, layer: &Layer, tokens: &[u32], step: usize) {
         for gather in &layer.gathers {
             let Some(to) = gather.to else { continue };
             // SAFETY: see the contract of the type; tokens were checked to be rows of the table.
             unsafe {
                 let table = self.at(gather.table, 0).cast_const();
                 let (stride, to) = (self.width(gather.table), self.at(to, step));
-                let count = gather.width / pieces;
                 for (row, &token) in tokens.iter().enumerate() {
-                    let from = table.add(token as usize * stride + piece * count);
-                    std::ptr::copy_nonoverlapping(from, to.add(row * gather.width + piece * count), count);
+                    let from = table.add(token as usize * stride);
+                    std::ptr::copy_nonoverlapping(from, to.add(row * gather.width), gather.width);
                 }
             }
         }
     }
 
     /// Logits and loss of a block, and for training the gradients of the last layer's output and of the head.
-    pub(super) unsafe fn head(&self, block: Steps, pass: Pass<'_>) -> Totals {
+    unsafe fn head(&self, block: Steps, pass: Pass<'_>) -> Totals {
         let head = &self.plan.head;
         let counted = pass.counted.within(block);
         let logits = View::whole(head.logits);

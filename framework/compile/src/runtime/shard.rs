@@ -3,7 +3,6 @@
 use super::{
     buffers::{Aligned, BLOCK, Pointers},
     clock::Clock,
-    few_rows::runs_in_pieces,
 };
 use crate::{
     id::{BufferId, WeightId},
@@ -129,10 +128,7 @@ pub(super) fn shards<T>(plan: &ExecutionPlan, rows: usize, steps: usize) -> Vec<
     while is_large(plan, rows * steps) && count < 64 && rows / (2 * count) >= least {
         count *= 2;
     }
-    let block = match count {
-        1 if runs_in_pieces(plan, rows, steps) => steps.next_power_of_two(),
-        _ => 1 << (BLOCK / rows.div_ceil(count)).max(1).ilog2(),
-    };
+    let block = 1 << (BLOCK / rows.div_ceil(count)).max(1).ilog2();
     // Longer and shorter ones alternate, as neighbors are likely to run on one thread.
     let start = |index: usize| rows * index / count;
     let shard = |index| Shard { index, first_row: start(index), rows: start(index + 1) - start(index), steps, block };
