@@ -279,30 +279,8 @@ fn adam(
     tensors: &mut Vec<NamedTensor>,
     notes: &mut Vec<String>,
 ) -> Result<u64> {
-    let Some((class, config)) = file.optimizer()? else {
-        notes.push("the file has no optimizer state: training would begin with a fresh one".to_owned());
+    if !has_optimizer_of(experiment, file, notes)? {
         return Ok(0);
-    };
-    let (rate, beta1, beta2, epsilon) = match (&experiment.optimizer, class.as_str()) {
-        (&Optimizer::Adam { learning_rate, beta1, beta2, epsilon }, "Adam")
-        | (&Optimizer::Adamw { learning_rate, beta1, beta2, epsilon, .. }, "AdamW") => {
-            (learning_rate, beta1, beta2, epsilon)
-        }
-        (Optimizer::Adam { .. } | Optimizer::Adamw { .. }, _) => {
-            notes.push(format!("the optimizer state is left out: it is that of {class}"));
-            return Ok(0);
-        }
-        _ => {
-            notes.push(format!("the optimizer state ({class}) is left out: the experiment's optimizer is another, or keeps its state in another form"));
-            return Ok(0);
-        }
-    };
-    let their_rate = if config.get("lr").is_some() { "lr" } else { "learning_rate" };
-    for (key, own) in [(their_rate, rate), ("beta_1", beta1), ("beta_2", beta2), ("epsilon", epsilon)] {
-        let theirs = config[key].as_f64().unwrap_or(own);
-        if (theirs - own).abs() > 1e-6 * own {
-            notes.push(format!("{class}'s {key} is {theirs} in the file and {own} in the experiment, which is kept"));
-        }
     }
     let mut weights: Vec<(usize, &str)> = Vec::new();
     for place in places.iter().filter(|place| !place.is_absent) {
@@ -335,4 +313,35 @@ fn adam(
         });
     }
     Ok(iterations as u64)
+}
+
+/// Whether the file's optimizer is the experiment's Adam or AdamW. If it is not, a note says that its state is left out; if it
+/// is, notes name the settings that differ.
+fn has_optimizer_of(experiment: &Experiment, file: &ModelFile, notes: &mut Vec<String>) -> Result<bool> {
+    let Some((class, config)) = file.optimizer()? else {
+        notes.push("the file has no optimizer state: training would begin with a fresh one".to_owned());
+        return Ok(false);
+    };
+    let (rate, beta1, beta2, epsilon) = match (&experiment.optimizer, class.as_str()) {
+        (&Optimizer::Adam { learning_rate, beta1, beta2, epsilon }, "Adam")
+        | (&Optimizer::Adamw { learning_rate, beta1, beta2, epsilon, .. }, "AdamW") => {
+            (learning_rate, beta1, beta2, epsilon)
+        }
+        (Optimizer::Adam { .. } | Optimizer::Adamw { .. }, _) => {
+            notes.push(format!("the optimizer state is left out: it is that of {class}"));
+            return Ok(false);
+        }
+        _ => {
+            notes.push(format!("the optimizer state ({class}) is left out: the experiment's optimizer is another, or keeps its state in another form"));
+            return Ok(false);
+        }
+    };
+    let their_rate = if config.get("lr").is_some() { "lr" } else { "learning_rate" };
+    for (key, own) in [(their_rate, rate), ("beta_1", beta1), ("beta_2", beta2), ("epsilon", epsilon)] {
+        let theirs = config[key].as_f64().unwrap_or(own);
+        if (theirs - own).abs() > 1e-6 * own {
+            notes.push(format!("{class}'s {key} is {theirs} in the file and {own} in the experiment, which is kept"));
+        }
+    }
+    Ok(true)
 }
