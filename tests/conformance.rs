@@ -9,7 +9,7 @@ mod clippers;
 mod datasets;
 mod keys;
 mod samplers;
-mod shipped;
+pub(crate) mod shipped;
 mod wrappers;
 
 use hatchery_plugin::{

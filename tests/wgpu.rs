@@ -18,7 +18,7 @@ use hatchery::{
     },
     model::Model,
     network::Network,
-    plugins::Registry,
+    plugins::{Entry, Registry},
     run::{
         checkpoint,
         directory::RunDirectory,
@@ -26,11 +26,12 @@ use hatchery::{
     },
     train::{Observer, Training},
 };
-use hatchery_plugin::Kind;
+use hatchery_plugin::{Build, Kind, Variant};
 use serde_json::Value;
 use tempfile::tempdir;
 
 use crate::{
+    conformance::shipped,
     lab::Lab,
     plugins::{c_library, elman},
     resume,
@@ -101,7 +102,10 @@ fn everything_trains_evaluates_and_writes_as_on_the_processor() {
         return;
     }
     let registry = registry();
-    let cells = registry.of(Kind::Cell).map(|entry| format!("cell.type={}", entry.variant.name));
+    let cells = registry.of(Kind::Cell).map(|Entry { variant, .. }| match variant.build {
+        Build::Wrapper(_) => format!("cell.wrap=[{}]", in_one_line(variant)),
+        _ => format!("cell.type={}", variant.name),
+    });
     let others = [
         "dataset={ type = \"stream\", corpus = \"names\", steps = 5 }",
         "dataset={ type = \"windows\", corpus = \"names\", length = 5, stride = 3, predict = \"last\" }",
@@ -115,7 +119,8 @@ fn everything_trains_evaluates_and_writes_as_on_the_processor() {
         "train.on-nonfinite=skip",
     ];
     for set in cells.chain(others.map(str::to_owned)) {
-        let experiments = ["flex", "wgpu"].map(|device| experiment(device, &[&set]));
+        // As wide as the cell, so that every wrapper fits.
+        let experiments = ["flex", "wgpu"].map(|device| experiment(device, &["model.embedding=7", &set]));
         let data = data(&experiments[0]);
         let drift = drift(experiments.to_vec(), &data, &registry, 3, 6, &mut |_| ()).unwrap().remove(0);
         for point in &drift.points {
@@ -130,6 +135,13 @@ fn everything_trains_evaluates_and_writes_as_on_the_processor() {
         assert!(difference < 1e-5, "{set}: {ours:?} and {theirs:?}");
         assert_eq!(ours.characters, theirs.characters, "{set}");
     }
+}
+
+/// A wrapper with the keys of its documentation's example.
+fn in_one_line(variant: &Variant) -> String {
+    let mut table: toml::Table = serde_json::from_value(shipped::example(variant)).unwrap();
+    table.insert("type".to_owned(), variant.name.into());
+    toml::Value::Table(table).to_string()
 }
 
 /// Losses that are read late: a line that counts an update twice or not at all, or under another step. And a checkpoint
@@ -227,7 +239,7 @@ fn adapters_that_are_not_there_are_refused() {
         ("--device wgpu:99", &["no device `wgpu:99`", "wgpu:0: ", "hatchery devices"]),
         ("--device wgpu:abacus", &["no device `wgpu:abacus`", "wgpu:0: "]),
         ("--device wgpu --set backend.dtype=f64", &["no 64-bit numbers"]),
-        ("--device wgpu --set cell.hidden=3000000", &["does not fit the memory of `wgpu`", "TB"]),
+        ("--device wgpu --set cell.hidden=25000", &["does not fit the memory of `wgpu`", "GB"]),
     ];
     for (arguments, parts) in cases {
         let refusal = lab.refused(&format!("train tiny.toml {arguments}"));

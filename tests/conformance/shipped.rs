@@ -27,7 +27,7 @@ fn cells_pass_with_other_equations() {
 }
 
 /// The keys of the documentation's example: its table for this plugin without `type`, and for datasets `corpus`.
-fn example(variant: &Variant) -> Value {
+pub(crate) fn example(variant: &Variant) -> Value {
     let (kind, name) = (variant.kind(), variant.name);
     let toml = variant.doc.split_once("```toml\n").and_then(|(_, rest)| rest.split("```").next());
     let mut page: toml::Table =
