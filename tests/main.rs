@@ -19,6 +19,7 @@ mod devices;
 mod divergence;
 mod experiment;
 mod experiments;
+mod export;
 mod failing_calls;
 mod fetch;
 mod first_inputs;

@@ -8,7 +8,7 @@ const CRATES: [&str; 6] =
     ["hatchery-graph", "hatchery-plugin-macros", "hatchery-plugin", "hatchery-compile", "hatchery", "hatchery-cli"];
 
 /// The rooms of the core (the modules right below `lib.rs`), from the ground up: each may import those before it.
-const ROOMS: [&str; 26] = [
+const ROOMS: [&str; 27] = [
     "visible",
     "error",
     "files",
@@ -31,6 +31,7 @@ const ROOMS: [&str; 26] = [
     "executor",
     "network",
     "inspect",
+    "export",
     "import",
     "train",
     "session",

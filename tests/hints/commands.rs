@@ -341,4 +341,6 @@ pub(super) const COMMANDS: &[Case] = &[
     ),
     case("new cell self --hatchery ROOT", "add a word: `self-cell`", "new cell self-cell --hatchery ROOT"),
     case("new cell gru --hatchery ROOT", "choose another name", "new cell other --hatchery ROOT"),
+    case("export html tiny --device cpu", "leave it out", "export html tiny"),
+    case("export html tiny", "`-o tiny.html` replaces that one", "export html tiny -o tiny.html"),
 ];

@@ -96,6 +96,7 @@ const OUTSIDE: &[(&str, &str)] = &[
     ("restore the text, or train anew", COPY),
     ("a run is resumed with the plugin", COPY),
     ("name a checkpoint that `hatchery train` wrote, or read it on a larger machine", "a larger machine"),
+    ("`hatchery sample --interactive` completes", "a model of more than 50,000,000 parameters"),
     ("its training has diverged: take an earlier checkpoint", COPY),
 ];
 

@@ -1,7 +1,8 @@
 //! Every operation that a recorded cell may use: replayed, it gives the values and the gradients of a direct call, bit
-//! for bit in f64. An argument in the wrong place or a wrong function would show in one of the two.
+//! for bit in f64; and the values are those of the page that `hatchery export html` writes. An argument in the wrong place or
+//! a wrong function would show in one of the three.
 
-use hatchery::replay::Program;
+use hatchery::{export, replay::Program};
 use hatchery_plugin::{
     Name,
     burn::{
@@ -10,6 +11,8 @@ use hatchery_plugin::{
     },
     capture::capture,
 };
+
+use crate::export::{Graph, agree};
 
 type Function = fn(Tensor<2>, Tensor<2>) -> Tensor<2>;
 
@@ -30,8 +33,9 @@ fn bits(out: &Tensor<2>, arguments: &[Tensor<2>]) -> (Vec<u64>, Vec<Option<Vec<u
     (values, arguments.iter().map(|argument| argument.grad_remove(&mut gradients).map(read)).collect())
 }
 
+/// Compares, and gives what a page must compute too.
 #[track_caller]
-fn same(label: &str, function: Function) {
+fn same(label: &'static str, function: Function) -> Graph {
     let fresh = || [0, 1].map(|index| argument(index).autodiff().require_grad());
     let arguments = fresh();
     let [a, b] = arguments.clone();
@@ -49,11 +53,18 @@ fn same(label: &str, function: Function) {
     let arguments = fresh();
     let replayed = program.run(arguments.to_vec()).remove(0);
     assert_eq!(bits(&replayed, &arguments), expected, "{label}");
+    let numbers = |tensor: Tensor<2>| tensor.inner().into_data().iter::<f64>().collect();
+    Graph {
+        label,
+        graph: export::graph(&captured),
+        given: arguments.into_iter().map(|argument| (argument.dims(), numbers(argument))).collect(),
+        expected: (shape, numbers(direct)),
+    }
 }
 
 macro_rules! same {
     ($($label:literal: |$a:pat_param, $b:pat_param| $body:expr;)+) => {
-        $(same($label, |$a: Tensor<2>, $b: Tensor<2>| $body);)+
+        agree(&[$(same($label, |$a: Tensor<2>, $b: Tensor<2>| $body),)+]);
     };
 }
 

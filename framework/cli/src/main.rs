@@ -30,7 +30,7 @@ use clap::Parser;
 use hatchery::{error::Result, sweep::Folder};
 use hatchery_cli::interrupt;
 
-use arguments::{Arguments, Command, Data, Import, Plugins, Runs, Sweep};
+use arguments::{Arguments, Command, Data, Export, Import, Plugins, Runs, Sweep};
 
 /// Bytes of the stack on which the program runs: the first thread has what the user's limit leaves it.
 const STACK: usize = 16 << 20;
@@ -112,6 +112,7 @@ fn run(arguments: &Arguments) -> Result<u8> {
         Command::Import(Import::Pytorch { model, key, mapping, into }) => {
             commands::import::pytorch(model, key.as_deref(), mapping, into)
         }
+        Command::Export(Export::Html(html)) => commands::export::html(html),
         Command::Schema { libraries } => commands::schema::run(libraries),
         Command::Completions { shell } => {
             commands::completions(*shell);

@@ -77,7 +77,8 @@
 //!
 //! [`Session`] does the first steps in one for a program that is given a file, a run or a checkpoint. Below the stages lie
 //! [`device`] (where tensors are), [`random`] (every random number, by name and step), [`replay`] (recorded graphs of
-//! plugins from libraries) and [`tensors`]; beside them [`import`] (models of other frameworks) and [`plot`] (pictures).
+//! plugins from libraries) and [`tensors`]; beside them [`import`] (models of other frameworks), [`export`] (a
+//! model as a page) and [`plot`] (pictures).
 //!
 //! A fault that the user can remove is a [`Problem`]: it says what is wrong, where, and what to do. Everything else is an
 //! internal error. [`Result`] carries both.
@@ -89,6 +90,7 @@ mod encoding;
 pub mod error;
 pub mod executor;
 pub mod experiment;
+pub mod export;
 mod files;
 mod hash;
 pub mod import;

@@ -16,7 +16,7 @@ mod sweep;
 mod train;
 
 pub(crate) use experiment::{Bench, Check, Drift};
-pub(crate) use model::{Baseline, Eval, Gradients, Sample, Score, Split};
+pub(crate) use model::{Baseline, Eval, Export, Gradients, Html, Sample, Score, Split};
 pub(crate) use plugins::{New, Plugins, Trust};
 pub(crate) use record::{Data, Import, ImportTarget, List, Runs, Sort};
 pub(crate) use sweep::{Sweep, TableForm};
@@ -88,6 +88,9 @@ pub(crate) enum Command {
     /// List, fetch and describe texts
     #[command(subcommand)]
     Data(Data),
+    /// Write a trained model as something that runs without this program
+    #[command(subcommand)]
+    Export(Export),
     /// Convert a model of another framework to a checkpoint
     #[command(subcommand)]
     Import(Import),

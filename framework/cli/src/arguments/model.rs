@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::ModelArguments;
 
@@ -181,6 +181,30 @@ pub(crate) struct Gradients {
     /// Print one JSON object per curve
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) place: ModelArguments,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Export {
+    /// Write a page of HTML that runs the model in the browser: one file, without a server or a network
+    #[command(
+        after_help = "Examples:\n  hatchery export html\n  hatchery export html dinosaurs --best -o dinosaurs.html\n\n\
+        Open the file in a browser: it completes texts, shows what may follow, how likely each character of a text is, and the\n\
+        states of the cells as they read it. The page computes in 64 bits; its most likely text is that of\n\
+        `hatchery sample --temperature 0`. Samplers of the experiment are replaced by the page's temperature and top-p.\n\
+        What follows # sets the page: dinosaurs.html#text=tri&temperature=0&length=40"
+    )]
+    Html(Html),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Html {
+    /// A run's folder or a checkpoint file; by default the newest run
+    pub(crate) run: Option<PathBuf>,
+    /// The file to write; by default the experiment's name with `.html`, if there is no such file
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) place: ModelArguments,
 }

@@ -8,6 +8,7 @@ pub(crate) mod data;
 pub(crate) mod devices;
 pub(crate) mod drift;
 pub(crate) mod eval;
+pub(crate) mod export;
 pub(crate) mod gradients;
 pub(crate) mod import;
 pub(crate) mod keeping;

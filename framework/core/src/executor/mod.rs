@@ -104,7 +104,7 @@ pub trait Executor {
 ///
 /// # Errors
 /// When it is missing or has another shape.
-fn parameter<'a>(saved: &'a [NamedTensor], name: &str, shape: [usize; 2]) -> Result<&'a NamedTensor> {
+pub(crate) fn parameter<'a>(saved: &'a [NamedTensor], name: &str, shape: [usize; 2]) -> Result<&'a NamedTensor> {
     let full = format!("{PARAMETERS}{name}");
     let problem = match saved.iter().find(|named| named.name == full) {
         Some(found) if found.shape == shape => return Ok(found),

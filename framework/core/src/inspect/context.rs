@@ -5,20 +5,20 @@ use hatchery_plugin::{Framing, Predict, Token};
 use crate::{data::Vocabulary, error::Result, executor::Executor};
 
 /// What the model sees before and between the characters that it generates: what it saw in training.
-pub(super) struct Context {
+pub(crate) struct Context {
     /// The first input, before the sequence; nothing where the sequence itself begins with it. Training on running text
     /// begins with a symbol of the text, never with a vector of zeros: so does a prefix, and without one a line.
-    pub(super) start: Option<Token>,
+    pub(crate) start: Option<Token>,
     /// The symbol that ends a sequence.
-    pub(super) end: Option<Token>,
+    pub(crate) end: Option<Token>,
     /// Models trained on the character after a window see exactly one window for every character, filled up on the
     /// left with zero vectors; the others carry their state.
-    pub(super) window: Option<usize>,
+    pub(crate) window: Option<usize>,
 }
 
 impl Context {
     /// The context of sequences with or without a prefix.
-    pub(super) fn of(framing: &Framing, vocabulary: &Vocabulary, has_prefix: bool) -> Self {
+    pub(crate) fn of(framing: &Framing, vocabulary: &Vocabulary, has_prefix: bool) -> Self {
         let none = vocabulary.none();
         let token = |symbol: Option<char>| symbol.and_then(|symbol| vocabulary.token(symbol));
         match *framing {

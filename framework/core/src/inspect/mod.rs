@@ -2,7 +2,7 @@
 
 pub mod baseline;
 pub mod beam;
-mod context;
+pub(crate) mod context;
 pub mod drift;
 pub mod evaluate;
 pub mod generate;
