@@ -72,9 +72,9 @@ fi
 
 if begin larger-models; then
     part ''
-    show 'hatchery train experiments/given-names.toml --quiet --set model.embedding=16 --set cell.hidden=40'
+    show 'hatchery train experiments/given-names.toml --quiet --set model.embedding=16 --set cell.hidden=40 --set train.steps=2000'
     show 'hatchery export html given-names --best -o given-names.html'
-    show 'hatchery train experiments/shakespeare.toml --quiet --set model.embedding=16 --set cell.hidden=48'
+    show 'hatchery train experiments/shakespeare.toml --quiet --set model.embedding=16 --set cell.hidden=48 --set train.steps=1200'
     show 'hatchery export html shakespeare --best -o shakespeare.html'
     cp given-names.html shakespeare.html "$output/models"
 fi
