@@ -1,5 +1,5 @@
-// What the pages do with scripts: listings side by side become tabs, quizzes are checked, and the copy button of a console
-// block gives its commands alone. Without scripts all of it can be read as it stands.
+// What the pages do with scripts: listings side by side become tabs, quizzes are checked, the copy button of a console
+// block gives its commands alone, and models run in frames. Without scripts all of it can be read as it stands.
 "use strict";
 
 // The language that was chosen last is shown on every page.
@@ -96,6 +96,30 @@ function temperature(figure) {
   draw();
 }
 
+// A link to a model becomes a frame that shows it, as high as its content and in the colors of the page.
+const isDark = () => ["navy", "coal", "ayu"].some((name) => document.documentElement.classList.contains(name));
+const frames = [];
+
+function model(link) {
+  const frame = document.createElement("iframe");
+  const { href } = link;
+  Object.assign(frame, { src: `${href}&theme=${isDark() ? "dark" : "light"}`, loading: "lazy", title: link.textContent });
+  frame.setAttribute("sandbox", "allow-scripts");
+  link.before(frame);
+  frames.push(frame);
+}
+
+window.addEventListener("message", ({ source, data }) => {
+  const frame = frames.find((one) => one.contentWindow === source);
+  if (frame && Number.isFinite(data?.height)) frame.style.height = `${Math.min(data.height, 2000)}px`;
+});
+
+new MutationObserver(() => {
+  const theme = isDark() ? "dark" : "light";
+  for (const frame of frames) frame.contentWindow?.postMessage({ theme }, "*");
+}).observe(document.documentElement, { attributeFilter: ["class"] });
+
+document.querySelectorAll(".model a").forEach(model);
 document.querySelectorAll(".temperature").forEach(temperature);
 document.querySelectorAll(".tabs").forEach(tabs);
 document.querySelectorAll(".quiz").forEach(quiz);

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Records the outputs of the book's longer runs and draws its pictures. Run it when a recording is out of date. It needs the
 # texts of the notebooks (hatchery data fetch dinos names sonnets sonnets-keras, or HATCHERY_DATA). OUTPUT names another
-# folder than book/src, with the folders recorded/ and pictures/.
+# folder than book/src, with the folders recorded/, pictures/ and models/.
 # Beside a recording stands a file of the same name with the values of its pictures, which book/pictures.py draws.
 #   book/record.sh               all of them, a quarter of an hour on two cores
 #   book/record.sh dinosaurs     one
@@ -59,6 +59,24 @@ if begin dinosaurs; then
     part ''
     values dinosaurs
     cp runs/dinosaurs/001/loss.svg "$output/pictures/dinosaurs.svg"
+fi
+
+if begin models; then
+    part ''
+    show 'for n in 0 500 1000 2000; do hatchery train experiments/dinosaurs.toml --quiet --set name=rnn-$n --set "cell={type=\"vanilla\", hidden=50}" --set "schedule={type=\"constant\"}" --set train.steps=$((n > 0 ? n : 1)) --set optimizer.learning-rate=$([ $n = 0 ] && echo 1e-30 || echo 0.002); done'
+    show 'for n in 0 500 1000 2000; do hatchery export html rnn-$n -o dinosaurs-$n.html; done'
+    show 'hatchery train experiments/dinosaurs.toml --quiet --set name=gru --set cell.hidden=40'
+    show 'hatchery export html gru --best -o gru.html'
+    cp ./*.html "$output/models"
+fi
+
+if begin larger-models; then
+    part ''
+    show 'hatchery train experiments/given-names.toml --quiet --set model.embedding=16 --set cell.hidden=40 --set train.steps=2000'
+    show 'hatchery export html given-names --best -o given-names.html'
+    show 'hatchery train experiments/shakespeare.toml --quiet --set model.embedding=16 --set cell.hidden=48 --set train.steps=1200'
+    show 'hatchery export html shakespeare --best -o shakespeare.html'
+    cp given-names.html shakespeare.html "$output/models"
 fi
 
 if begin coursera-dinos; then

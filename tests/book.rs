@@ -81,7 +81,7 @@ fn recordings_show_what_commands_print() {
     let all = std::env::var_os("HATCHERY_SLOW_TESTS").is_some();
     for recording in recorded("txt") {
         let recording = recording.file_stem().unwrap().to_str().unwrap();
-        if recording == "devices" || (["sonnets", "overfitting", "shakespeare"].contains(&recording) && !all) {
+        if recording == "devices" || (["sonnets", "overfitting", "larger-models"].contains(&recording) && !all) {
             println!("skipped: {name}, {recording}; HATCHERY_SLOW_TESTS=1 makes all but devices");
             continue;
         }

@@ -8,7 +8,10 @@ use std::{
 use serde_json::Value;
 
 use super::lab;
-use crate::lab::Lab;
+use crate::{
+    lab::Lab,
+    plugins::{c_library, elman},
+};
 
 /// The page after its scripts ran, as HTML; none, with a line that says so, where there is no Chromium.
 fn shown(page: &Path, fragment: &str) -> Option<String> {
@@ -19,7 +22,7 @@ fn shown(page: &Path, fragment: &str) -> Option<String> {
         println!("skipped: the page is not opened: there is none of {}", names.join(", "));
         return None;
     };
-    let profile = tempfile();
+    let profile = Lab::new();
     let done = Command::new(browser)
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=20000", "--dump-dom"])
         .arg(format!("--user-data-dir={}", profile.path("profile").display()))
@@ -32,10 +35,6 @@ fn shown(page: &Path, fragment: &str) -> Option<String> {
         return None;
     }
     Some(html)
-}
-
-fn tempfile() -> Lab {
-    Lab::new()
 }
 
 /// The content of the first element with that id.
@@ -69,7 +68,7 @@ fn hostile_names_and_texts_do_nothing() {
     let text = format!("{hostile}\n").repeat(30);
     let lab = Lab::new().with("text.txt", &text).with(
         "page.toml",
-        "name = \"a<b>&\\\"c'\"\ndataset = { type = \"stream\", steps = 40, corpus = \"text.txt\" }\n\
+        "name = \"page\"\ndataset = { type = \"stream\", steps = 40, corpus = \"text.txt\" }\n\
          cell = { type = \"gru\", hidden = 64 }\noptimizer = { type = \"adam\", learning-rate = 0.02 }\n\
          train = { steps = 400, batch = 4, report-every = 400 }\n",
     );
@@ -78,15 +77,26 @@ fn hostile_names_and_texts_do_nothing() {
     lab.ok("export html -o page.html");
     let html = lab.text("page.html");
     assert_eq!(html.matches("</script>").count(), 3);
-    assert!(html.bytes().all(|byte| byte.is_ascii() && byte != 0) || !html.contains(['\u{2028}', '\u{202e}', '\0']));
+    assert!(!html.contains(['\u{2028}', '\u{202e}', '\0']));
     let Some(shown) =
         shown(&lab.path("page.html"), "length=400&temperature=0&run=samples&text=%3C%2Fscript%3E%3Cscript%3E")
     else {
         return;
     };
     assert!(shown.contains("data-done=\"true\"") && !shown.contains("<title>hit"), "{shown}");
-    assert!(shown.contains("<title>a&lt;b&gt;&amp;\"c'</title>"), "{shown}");
     let list = content(&shown, "list").split_once("</ol>").unwrap().0;
     assert!(list.contains("&lt;") && !list.contains("<img") && !list.contains("<script"), "{list}");
     assert!(!list.contains(['\u{2028}', '\u{202e}']), "{list}");
+}
+
+/// Would catch: a name that a library gives, and that is read as HTML.
+#[test]
+fn names_of_a_library_are_text() {
+    let library = c_library("elman-in-html", &elman().replace("\\\"h\\\"", "\\\"<i>h</i>\\\""));
+    let lab = lab("[cell]\ntype = \"elman-c\"\nhidden = 12\n");
+    let plugin = format!("--plugin {}", library.display());
+    lab.ok(&format!("train page.toml --quiet {plugin}"));
+    lab.ok(&format!("export html page -o page.html {plugin}"));
+    let Some(shown) = shown(&lab.path("page.html"), "text=to") else { return };
+    assert!(content(&shown, "vector").contains("state &lt;i&gt;h&lt;/i&gt; of the elman-c"), "{shown}");
 }

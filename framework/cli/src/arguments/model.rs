@@ -190,9 +190,10 @@ pub(crate) enum Export {
     /// Write a page of HTML that runs the model in the browser: one file, without a server or a network
     #[command(
         after_help = "Examples:\n  hatchery export html\n  hatchery export html dinosaurs --best -o dinosaurs.html\n\n\
-        Open the file in a browser: it completes texts, shows what may follow, how likely each character of a text is, and the\n\
-        states of the cells as they read it. The page computes in 64 bits; its most likely text is that of\n\
-        `hatchery sample --temperature 0`. Samplers of the experiment are replaced by the page's temperature and top-p.\n\
+        Open the file in a browser: it completes texts, shows what may follow, how likely each character of\n\
+        a text is, and the states of the cells as they read it. It computes in 64 bits, and its most likely\n\
+        text is that of `hatchery sample --temperature 0`. Samplers of the experiment are replaced by the\n\
+        page's temperature and top-p.\n\
         What follows # sets the page: dinosaurs.html#text=tri&temperature=0&length=40"
     )]
     Html(Html),

@@ -31,7 +31,7 @@ pub(crate) fn html(arguments: &Html) -> Result<()> {
     Ok(())
 }
 
-/// The file that is named after an experiment. One that is there is not replaced: nobody named it.
+/// The file that is named after an experiment. One that is there is not replaced, because the user did not name it.
 fn new_file(name: &str) -> Result<PathBuf> {
     let name = name.replace(['/', '\\'], "-");
     let path = PathBuf::from(format!("{name}.html"));

@@ -9,7 +9,11 @@ mod graph;
 use std::fmt::Write;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use hatchery_plugin::{Declaration, ParamSpec, Per, Start, capture::capture_cell};
+use hatchery_plugin::{
+    Declaration, Name, ParamSpec, Params, Per, Start,
+    capture::{capture, capture_cell},
+    linear,
+};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
@@ -96,7 +100,7 @@ pub fn model(experiment: &Experiment, checkpoint: &Checkpoint, registry: &Regist
         "context": { "bare": bare.start, "prefixed": prefixed.start, "end": bare.end, "window": bare.window },
         "embedding": model.embedding.map(|_| EMBEDDING),
         "layers": layers,
-        "head": { "weights": HEAD_WEIGHTS, "bias": HEAD_BIAS },
+        "head": head(&model, experiment)?,
         "parameters": parameters,
     }))
 }
@@ -140,6 +144,20 @@ fn layer(layer: &Layer, cell: &str, experiment: &Experiment) -> Result<Value> {
         "step": graph(&recorded.step),
         "state": state.collect::<Vec<_>>(),
     }))
+}
+
+/// The head: its graph, from the last layer's output and its parameters to the logits.
+fn head(model: &Model, experiment: &Experiment) -> Result<Value> {
+    let is_read = |spec: &ParamSpec| spec.name.starts_with("head.") || spec.name == EMBEDDING;
+    let read: Vec<_> = model.params().into_iter().filter(is_read).map(|spec| (spec.name, spec.shape)).collect();
+    let arguments = [vec![(Name::from("x"), [1, model.outputs()])], read.clone()].concat();
+    let recorded = capture(&arguments, experiment.backend.dtype.into(), |mut tensors| {
+        let outputs = tensors.remove(0);
+        let params: Params = read.iter().map(|(name, _)| name.clone()).zip(tensors).collect();
+        Ok(vec![("logits".into(), linear(outputs, params.get(HEAD_WEIGHTS), params.get(HEAD_BIAS)))])
+    })?;
+    let names: Vec<_> = read.iter().map(|(name, _)| name).collect();
+    Ok(json!({ "parameters": names, "graph": graph(&recorded) }))
 }
 
 /// What `derive` receives, in the order of [`Declaration::fixed`]: the name of a parameter, or the expectation of noise.

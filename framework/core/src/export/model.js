@@ -12,8 +12,7 @@ class Model {
     const parameters = Object.fromEntries(Object.entries(json.parameters).map(([name, one]) => [name, decoded(one)]));
     this.embedding = json.embedding && parameters[json.embedding];
     this.layers = json.layers.map((layer) => new Layer(layer, parameters));
-    // The head as a product with a row: its weights are [symbols, outputs].
-    this.head = { weights: permuted(parameters[json.head.weights], [1, 0]), bias: parameters[json.head.bias] };
+    this.head = program(json.head.graph, [null, ...json.head.parameters.map((name) => parameters[name])]);
   }
 
   // The states of all layers before the first symbol.
@@ -29,8 +28,8 @@ class Model {
       made[at] = layer.step(x, states[at]);
       x = made[at].output;
     });
-    const logits = zip(matmul(x, this.head.weights), this.head.bias, BINARY.Add).data;
-    return { states: made.map((one) => one.state), gates: made.map((one) => one.gates), logits };
+    const [logits] = this.head([x]);
+    return { states: made.map((one) => one.state), gates: made.map((one) => one.gates), logits: logits.data };
   }
 
   // The input of a token: a row of the embedding, or one-hot. The number of symbols stands for the zero vector.
