@@ -46,9 +46,9 @@ def main():
         workers = [subprocess.Popen([*sweep, "work", options.folder]) for _ in range(options.workers)]
         if any([worker.wait() for worker in workers]):
             raise SystemExit("a worker failed")
-        told = {row["variant"]: row["nats"] for row in run([*sweep, "tell", options.folder])}
+        results = {row["variant"]: row["nats"] for row in run([*sweep, "tell", options.folder])}
         for trial, variant in zip(trials, asked):
-            nats = told[variant["variant"]]
+            nats = results[variant["variant"]]
             study.tell(trial, math.inf if nats is None else nats)
     print(f"best: {study.best_value:.4f} nats per character with {json.dumps(study.best_params)}")
 

@@ -34,9 +34,9 @@ fn proposals_are_trained_and_their_results_printed() {
     let variants: Vec<serde_json::Value> = printed.lines().map(|row| serde_json::from_str(row).unwrap()).collect();
     assert_eq!((&variants[0]["variant"], &variants[1]["variant"]), (&2.into(), &1.into()), "the second is known");
     lab.ok("sweep work sweeps/asked");
-    let told = lab.ok("sweep tell sweeps/asked");
-    assert!(told.starts_with(&first) && told.lines().count() == 3, "{told}");
-    assert!(told.lines().last().unwrap().contains("\"label\":\"cell.hidden=8 cell.type=lstm\""), "{told}");
+    let printed = lab.ok("sweep tell sweeps/asked");
+    assert!(printed.starts_with(&first) && printed.lines().count() == 3, "{printed}");
+    assert!(printed.lines().last().unwrap().contains("\"label\":\"cell.hidden=8 cell.type=lstm\""), "{printed}");
     assert!(lab.ok("sweep table sweeps/asked").contains("lowest mean"));
 }
 

@@ -66,9 +66,10 @@ fn a_worker_adds_little_to_a_trial() {
         work();
         begun.elapsed().as_secs_f64()
     };
-    let one = timed(&mut || drop(lab.ok("train tiny.toml --quiet --set train.steps=1")));
+    let mut train = || drop(lab.ok("train tiny.toml --quiet --set train.steps=1"));
+    let one = timed(&mut || (0..10).for_each(|_| train())) / 10.0;
     let sixty = timed(&mut || drop(lab.ok("sweep work sweeps/cells"))) / 63.0;
     println!("a trial of one update in a sweep: {:.1} ms, as a program: {:.1} ms", 1e3 * sixty, 1e3 * one);
-    // On idle cores the whole trial takes about 10 ms; the limit leaves room for busy ones.
-    assert!(sixty < 0.2, "{sixty} s for a trial of one update");
+    // Both are measured on the same busy machine, and a trial is no more work than a run of its own.
+    assert!(sixty < 2.0 * one + 0.01, "{sixty} s for a trial of one update, {one} s for a run");
 }
