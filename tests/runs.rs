@@ -3,6 +3,7 @@
 mod endings;
 mod keeping;
 mod pictures;
+mod seeds;
 mod table;
 
 use serde_json::Value;

@@ -1,7 +1,13 @@
 //! Sweeps: what is planned, what is trained, and that no accident of the work shows in the table.
 
+mod ask;
+mod budgets;
+mod launch;
+mod many;
+mod pictures;
 mod race;
 mod refusals;
+mod slurm;
 
 use std::{fs, process::Stdio, thread, time::Duration};
 

@@ -67,12 +67,12 @@ fn race(variants: usize, seeds: u32, worse: f64, at: u64) -> Vec<Option<Verdict>
         budget: None,
         objective: Objective::default(),
     };
-    let mut plan = Plan { sweep, text: String::new(), updates: 10, variants: Vec::new(), trials: Vec::new() };
+    let mut plan = Plan { sweep, text: String::new(), variants: Vec::new(), trials: Vec::new() };
     let mut stream = Stream::new(3, "race", at);
     let of_seed: Vec<f64> = (0..seeds).map(|_| stream.normal()).collect();
     let mut outcomes = Vec::new();
     for variant in 0..variants {
-        plan.variants.push(Variant { settings: Vec::new(), parameters: 1 });
+        plan.variants.push(Variant { settings: Vec::new(), parameters: 1, updates: 10 });
         for (seed, shared) in of_seed.iter().enumerate() {
             plan.trials.push(Trial { id: String::new(), variant, seed: seed as u64, experiment: String::new() });
             let shift = if variant + 1 == variants { worse } else { 0.0 };

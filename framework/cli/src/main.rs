@@ -27,7 +27,7 @@ mod terminal;
 use std::io::{IsTerminal, Write};
 
 use clap::Parser;
-use hatchery::{error::Result, sweep::Folder};
+use hatchery::error::Result;
 use hatchery_cli::interrupt;
 
 use arguments::{Arguments, Command, Data, Export, Import, Plugins, Runs, Sweep};
@@ -124,15 +124,21 @@ fn run(arguments: &Arguments) -> Result<u8> {
 
 fn run_sweep(sweep: &Sweep) -> Result<u8> {
     match sweep {
-        Sweep::Run { file, folder, jobs, libraries } => commands::sweep::run(file, folder.as_deref(), *jobs, libraries),
-        Sweep::Work { folder, one, order, libraries } => commands::sweep::work_on(folder, *one, *order, libraries),
-        Sweep::Plan { file, folder, commands, libraries } => {
-            commands::sweep::plan(file, folder.as_deref(), *commands, libraries).map(|()| 0)
+        Sweep::Run(run) => return commands::sweep::run(run),
+        Sweep::Work { folder, one, order, libraries } => {
+            return commands::sweep::work_on(folder, *one, *order, libraries);
         }
-        Sweep::Status { folder, json } => commands::sweep::status(folder, *json).map(|()| 0),
-        Sweep::Table { folder, format } => commands::sweep::print(&Folder::new(folder), *format).map(|()| 0),
-        Sweep::Picture { folder, picture } => commands::sweep::picture(folder, picture.as_deref()).map(|()| 0),
+        Sweep::Plan(plan) => commands::sweep::plan(plan),
+        Sweep::Status { folder, json } => commands::sweep::status(folder, *json),
+        Sweep::Table { folder, format, equal, importance } => {
+            commands::sweep::print(folder, *format, *equal, *importance)
+        }
+        Sweep::Test { folder, libraries } => commands::sweep::test(folder, libraries),
+        Sweep::Ask { file, folder, libraries } => commands::sweep::ask(file, folder.as_deref(), libraries),
+        Sweep::Tell { folder } => commands::sweep::tell(folder),
+        Sweep::Picture { folder, form, picture } => commands::sweep::picture(folder, *form, picture.as_deref()),
     }
+    .map(|()| 0)
 }
 
 /// Ends the program when standard output cannot be written: silently if the pipe was closed, as in `hatchery … | head`,

@@ -10,7 +10,7 @@ use plotters::{
         ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter},
     },
     drawing::DrawingArea,
-    element::{Circle, DashedPathElement, PathElement, Rectangle, Text},
+    element::{Circle, DashedPathElement, PathElement, Polygon, Rectangle, Text},
     prelude::{IntoDrawingArea, SVGBackend},
     series::{DashedLineSeries, LineSeries},
     style::{Color, IntoFont, RGBColor, ShapeStyle, TextStyle, WHITE},
@@ -27,18 +27,20 @@ pub struct Series {
     pub points: Vec<(f64, f64)>,
     /// The points of held-out data, drawn dashed in the same color; may be empty.
     pub held_out: Vec<(f64, f64)>,
+    /// A band about the points, such as their standard deviation: x, its lower and its upper end; may be empty.
+    pub band: Vec<(f64, f64, f64)>,
     /// Whether the points are few measurements, each to be seen as one, with a ring around the lowest.
     pub is_measured: bool,
 }
 
 const SIZE: (u32, u32) = (800, 450);
-const TEXT: RGBColor = RGBColor(51, 51, 51);
-const GRID: RGBColor = RGBColor(225, 225, 225);
-const AXIS: RGBColor = RGBColor(120, 120, 120);
+pub(super) const TEXT: RGBColor = RGBColor(51, 51, 51);
+pub(super) const GRID: RGBColor = RGBColor(225, 225, 225);
+pub(super) const AXIS: RGBColor = RGBColor(120, 120, 120);
 /// The colors of Okabe and Ito, then six more. Their distance from all others is at least the smallest distance between
 /// those of Okabe and Ito (17 in CIELAB), also for viewers without red or green cones, by the simulation of Machado,
 /// Oliveira and Fernandes (2009).
-const COLORS: [RGBColor; 12] = [
+pub(super) const COLORS: [RGBColor; 12] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),
@@ -56,7 +58,7 @@ const COLORS: [RGBColor; 12] = [
 const DASH: (i32, i32) = (6, 4);
 
 type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Axis, Axis>>;
-type DrawResult = Result<(), Box<dyn std::error::Error>>;
+pub(super) type DrawResult = Result<(), Box<dyn std::error::Error>>;
 
 /// Curves over training steps, with a legend when there are several. Points that are not finite are left out.
 pub fn loss_curve(series: &[Series], title: &str, y_label: &str) -> String {
@@ -70,8 +72,9 @@ pub fn curves_svg(series: &[Series], title: &str, labels: (&str, &str)) -> Strin
     };
     let curves: Vec<_> = series
         .iter()
-        .map(|Series { label, points, held_out, is_measured }| Curve {
+        .map(|Series { label, points, held_out, band, is_measured }| Curve {
             label,
+            band,
             points: finite(points),
             held_out: finite(held_out),
             is_measured: *is_measured,
@@ -79,8 +82,9 @@ pub fn curves_svg(series: &[Series], title: &str, labels: (&str, &str)) -> Strin
         .collect();
     let all = || curves.iter().flat_map(|curve| curve.points.iter().chain(&curve.held_out));
     let x = across(|| all().map(|(x, _)| *x));
-    let y = Axis::rounded(all().map(|(_, y)| *y), 6);
-    svg(|out| draw_curves(out, &curves, (&x, &y), title, labels))
+    let bands = curves.iter().flat_map(|curve| curve.band).flat_map(|(_, low, high)| [*low, *high]);
+    let y = Axis::rounded(all().map(|(_, y)| *y).chain(bands), 6);
+    drawn(|out| draw_curves(out, &curves, (&x, &y), title, labels))
 }
 
 /// Curves of several runs over training steps, on an axis that shows their differences: losses before the first tenth of
@@ -118,15 +122,16 @@ struct Curve<'a> {
     label: &'a str,
     points: Vec<(f64, f64)>,
     held_out: Vec<(f64, f64)>,
+    band: &'a [(f64, f64, f64)],
     is_measured: bool,
 }
 
 /// A histogram.
 pub fn histogram_svg(histogram: &Histogram, title: &str, x_label: &str) -> String {
-    svg(|out| draw_histogram(out, histogram, title, x_label))
+    drawn(|out| draw_histogram(out, histogram, title, x_label))
 }
 
-fn svg(draw: impl FnOnce(&mut String) -> DrawResult) -> String {
+pub(super) fn drawn(draw: impl FnOnce(&mut String) -> DrawResult) -> String {
     let mut out = String::new();
     draw(&mut out).expect("drawing into a string cannot fail: nothing is opened, and no font is looked up");
     out
@@ -145,6 +150,9 @@ fn draw_curves(
     let (plot, below) = area.split_vertically(SIZE.1);
     let mut chart = frame(&plot, axes, title, labels)?;
     for (index, curve) in curves.iter().enumerate() {
+        let (low, high) = (curve.band.iter().map(|it| (it.0, it.1)), curve.band.iter().rev().map(|it| (it.0, it.2)));
+        let around: Vec<_> = low.chain(high).filter(|(_, y)| y.is_finite()).collect();
+        chart.draw_series((around.len() > 2).then(|| Polygon::new(around, line(index, 0.18).filled())))?;
         // A curve that oscillates too fast to be seen as a line fills a band; it is drawn faint, so that the others stay
         // visible.
         let faint = curves.len() > 1 && trembles(&curve.points);
@@ -357,17 +365,17 @@ fn thin(points: &[(f64, f64)], x: &Axis) -> Vec<(f64, f64)> {
     kept
 }
 
-fn text(size: u32) -> TextStyle<'static> {
+pub(super) fn text(size: u32) -> TextStyle<'static> {
     ("sans-serif", size).into_font().color(&TEXT)
 }
 
 /// The style of a title, smaller if the title would not fit.
-fn heading(title: &str) -> TextStyle<'static> {
+pub(super) fn heading(title: &str) -> TextStyle<'static> {
     let room = SIZE.0 * 3 / 2 / (title.chars().count().max(1) as u32);
     text(room.clamp(9, 20))
 }
 
 /// The text with spaces for control characters, which XML does not allow.
-fn clean(text: &str) -> String {
+pub(super) fn clean(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
 }

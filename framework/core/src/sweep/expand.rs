@@ -58,7 +58,7 @@ pub(super) fn variants(written: &Written) -> Result<Vec<Vec<Setting>>> {
                 problems.push(Problem::new(format!("`{}` is varied twice", entry.key)).at(entry.place.clone()));
             }
             seen.push(entry.key.clone());
-            problems.extend(incomparable(entry));
+            problems.extend(incomparable(&entry.key, &entry.place, written));
             match column(entry, written.sweep.seed, &mut dimension) {
                 Ok(column) => columns.push(column),
                 Err(found) => problems.extend(found),
@@ -116,18 +116,21 @@ fn column(entry: &Entry, seed: u64, dimension: &mut u32) -> std::result::Result<
 }
 
 /// A key whose values cannot be compared by the validation loss, or that the sweep has another key for.
-fn incomparable(entry: &Entry) -> Option<Problem> {
-    let root = entry.key.split('.').next().unwrap_or_default();
-    let (what, hint) = match (root, entry.key.as_str()) {
+pub(super) fn incomparable(key: &str, place: &Place, written: &Written) -> Option<Problem> {
+    let root = key.split('.').next().unwrap_or_default();
+    let (what, hint) = match (root, key) {
         ("split" | "vocabulary", _) | (_, "dataset.corpus" | "dataset") => {
             ("gives variants that are measured on different texts", "write a sweep for each text")
         }
         ("seed", _) => ("is varied by the sweep itself", "write [repeat] seeds = N"),
         (_, "train.steps" | "train.epochs") => ("is the same for all variants", "write [budget] steps = N"),
+        (_, "cell.hidden") if written.sweep.size.is_some() => {
+            ("is solved for by [size]", "take out [size], or the key")
+        }
         ("name" | "base" | "plugins", _) => ("is no key that can be varied", "set it in the experiment"),
         _ => return None,
     };
-    Some(Problem::new(format!("`{}` {what}", entry.key)).at(entry.place.clone()).hint(hint))
+    Some(Problem::new(format!("`{key}` {what}")).at(place.clone()).hint(hint))
 }
 
 fn no_range(entry: &Entry) -> Problem {

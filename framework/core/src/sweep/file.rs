@@ -88,6 +88,9 @@ pub enum Search {
         #[schemars(extend("exclusiveMinimum" = 0.0), extend("exclusiveMaximum" = 1.0))]
         keep: f64,
     },
+    /// Variants that another program proposes, such as Optuna: `hatchery sweep ask` adds them, `hatchery sweep tell` gives
+    /// their results.
+    Ask,
     /// Seeds in rounds: a variant leaves when a paired test puts it behind another.
     Racing {
         /// Seeds before the first test.
@@ -101,13 +104,23 @@ pub enum Search {
     },
 }
 
-/// The budget of a trial.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+/// The budget of a trial, in one of these units; in place of the experiment's `train.steps` or `train.epochs`. Each is
+/// converted to updates when the sweep is planned, so that a result depends on the plan alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Budget {
-    /// Updates; takes the place of the experiment's `train.steps` or `train.epochs`.
+    /// Updates.
     #[schemars(range(min = 1))]
-    pub steps: u64,
+    pub steps: Option<u64>,
+    /// Characters that are trained on: updates follow from the mean of the first 200 batches.
+    #[schemars(range(min = 1))]
+    pub characters: Option<u64>,
+    /// Seconds of training: the time of an update is measured where the sweep is planned.
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    pub seconds: Option<f64>,
+    /// Floating-point operations of the matrix products, as `bench` counts them.
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    pub flops: Option<f64>,
 }
 
 /// The number by which variants are compared.
@@ -194,6 +207,9 @@ pub(super) fn read(path: &Path) -> Result<Written> {
     }
     let sweep: Sweep = serde_json::from_value(node.to_json())
         .map_err(|error| Problem::new(format!("the sweep cannot be read: {error}")).at(node.place.clone()))?;
+    if let Some((budget, entry)) = sweep.budget.zip(node.find(&["budget"])) {
+        budget.check().map_err(|problem| problem.at(entry.place.clone()))?;
+    }
     let experiment = path.parent().unwrap_or(Path::new("")).join(&sweep.experiment);
     Ok(Written { sweep, node, experiment })
 }

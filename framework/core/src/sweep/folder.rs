@@ -5,7 +5,8 @@
 
 use std::{
     collections::BTreeMap,
-    fs, io,
+    fs::{self, File},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -114,6 +115,26 @@ impl Folder {
         self.path.join("paths.txt")
     }
 
+    /// Whether the folder has a plan.
+    pub fn is_planned(&self) -> bool {
+        self.plan_file().exists()
+    }
+
+    /// Takes the plan for this program alone, waiting for others; until what is returned is dropped.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn lock(&self) -> Result<File> {
+        fs::create_dir_all(&self.path).map_err(|error| failure("create", &self.path, error))?;
+        let path = self.path.join("lock");
+        let file = files::open_own(&path, File::options().write(true).create(true).truncate(false));
+        let file = file.map_err(|error| failure("write", &path, error))?;
+        match file.lock() {
+            Err(error) if error.kind() != io::ErrorKind::Unsupported => Err(failure("lock", &path, error)),
+            _ => Ok(file),
+        }
+    }
+
     /// Reads the plan.
     ///
     /// # Errors
@@ -152,7 +173,10 @@ impl Folder {
             if before == *plan {
                 return Ok(());
             }
-            let obstacles = before.obstacles(plan);
+            let mut obstacles = before.obstacles(plan);
+            if !self.scores()?.is_empty() {
+                obstacles.push("the test split has been measured: a choice after that would be no test".to_owned());
+            }
             if !obstacles.is_empty() {
                 let what = format!("the sweep is no longer that of `{}`", self.path.display());
                 let problem = obstacles.into_iter().fold(Problem::new(what), Problem::note);
@@ -231,7 +255,7 @@ impl Folder {
         match &outcome.failed {
             Some(Failure { diverged: true, .. }) => return State::Diverged,
             Some(_) => return State::Failed,
-            None if outcome.measured.contains_key(&plan.updates) => return State::Completed,
+            None if outcome.measured.contains_key(&plan.updates(trial)) => return State::Completed,
             None => {}
         }
         match RunDirectory::open(&self.trial(trial)) {

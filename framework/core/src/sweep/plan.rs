@@ -8,19 +8,16 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    expand::{Setting, variants},
-    file::{self, Search, Sweep, Written},
-    size,
+    ask,
+    expand::variants,
+    file::{self, Search, Sweep},
+    folder::Folder,
+    resolve::{self, Base, Resolved},
+    standing::{going, rungs},
 };
 use crate::{
-    data::Data,
-    error::{Error, Problem, Result},
-    experiment::{
-        Experiment,
-        reading::{self, overrides::FLAG},
-    },
+    error::{Problem, Result},
     hash::sha256_hex,
-    plugins::Registry,
     session::{Options, Session, Source},
 };
 
@@ -32,8 +29,6 @@ pub struct Plan {
     pub sweep: Sweep,
     /// SHA-256 of the text on which all trials are trained.
     pub text: String,
-    /// Updates of a whole trial.
-    pub updates: u64,
     /// What is compared.
     pub variants: Vec<Variant>,
     /// Every variant with every seed, variant by variant.
@@ -48,6 +43,25 @@ pub struct Variant {
     pub settings: Vec<(String, String)>,
     /// Parameters of the model.
     pub parameters: usize,
+    /// Updates of a whole trial.
+    pub updates: u64,
+}
+
+fn of_sweep(sweep: &Sweep, folder: Option<&Path>) -> Folder {
+    Folder::new(folder.map_or_else(|| Path::new("sweeps").join(&sweep.name), Path::to_owned))
+}
+
+/// A plan that was made, to be written into its folder.
+#[derive(Debug)]
+pub struct Planned {
+    /// The sweep's folder.
+    pub folder: Folder,
+    /// The plan.
+    pub plan: Plan,
+    /// The folder that the paths in the experiments are relative to.
+    pub paths: PathBuf,
+    /// The variant of each proposal.
+    pub asked: Vec<usize>,
 }
 
 /// A variant with a seed.
@@ -74,76 +88,90 @@ impl Variant {
 }
 
 impl Plan {
-    /// Reads a sweep file and resolves its trials. Returned with it is the folder that the paths in the trials are relative
-    /// to.
+    /// Reads a sweep file and resolves its trials. `folder` is the sweep's folder, by default `sweeps` and its name.
+    /// `proposals` are variants that `hatchery sweep ask` adds, one JSON object of keys and values a line.
     ///
     /// # Errors
     /// Everything that is wrong with the sweep, and with the experiment as it varies it.
-    pub fn of(path: &Path, options: &Options<'_>) -> Result<(Self, PathBuf)> {
+    pub fn of(path: &Path, folder: Option<&Path>, options: &Options<'_>, proposals: Option<&str>) -> Result<Planned> {
         let written = file::read(path)?;
-        let all = variants(&written)?;
-        let session = Session::open(Source::File(&written.experiment), options)?;
-        let base = Base { written: &written, registry: &session.registry, seed: session.experiment.seed };
-        let experiments = base.each(&all)?;
-        let (first, folder) = session.recorded_as(experiments.first().map_or(&session.experiment, |(it, _)| it));
-        let data = Data::open(&first, &folder, &session.registry, None)?;
-        if data.valid.is_none() {
-            return Err(Problem::new(
-                "the experiment holds nothing out for validation, so that nothing can be compared",
-            )
-            .hint("set split.valid in the experiment, for example split.valid = 0.1")
-            .into());
-        }
-        let mut plan = Self {
-            sweep: written.sweep.clone(),
-            text: data.digest(),
-            updates: data.train.updates(&first.train),
-            variants: Vec::new(),
-            trials: Vec::new(),
+        let folder = of_sweep(&written.sweep, folder);
+        let before = if folder.is_planned() { Some(folder.plan()?) } else { None };
+        let (all, asked) = if written.sweep.search == Search::Ask {
+            ask::variants(&written, before.as_ref(), proposals.unwrap_or_default())?
+        } else if proposals.is_some() {
+            return Err(ask::not_asked(&written).into());
+        } else {
+            (variants(&written)?, Vec::new())
         };
-        for (settings, (experiment, _)) in all.iter().zip(&experiments) {
-            plan.add(&base, settings, experiment, &data, &session)?;
+        let session = Session::open(Source::File(&written.experiment), options)?;
+        let first = resolve::check(&written, &session, &all)?;
+        let mut base = Base::open(&written, &session, first.as_ref())?;
+        let mut plan =
+            Self { sweep: written.sweep.clone(), text: base.text(), variants: Vec::new(), trials: Vec::new() };
+        for settings in &all {
+            plan.add(base.variant(settings, before.as_ref())?, session.experiment.seed);
         }
         plan.distinct()?;
         plan.fits()?;
-        Ok((plan, folder))
+        Ok(Planned { folder, plan, paths: base.folder, asked })
     }
 
-    fn add(
-        &mut self,
-        base: &Base<'_>,
-        settings: &[Setting],
-        experiment: &Experiment,
-        data: &Data,
-        session: &Session,
-    ) -> Result<()> {
-        let mut settings: Vec<_> =
-            settings.iter().map(|setting| (setting.key.clone(), setting.value.clone())).collect();
-        let vocabulary = data.vocabulary.len();
-        let mut changes: Vec<_> = settings.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        let parameters = match base.written.sweep.size {
-            Some(wanted) => {
-                let with =
-                    |hidden: usize| base.resolve(&[changes.as_slice(), &[format!("cell.hidden={hidden}")]].concat());
-                let (hidden, parameters) = size::solve(wanted.parameters, vocabulary, base.registry, with)?;
-                settings.push(("cell.hidden".to_owned(), hidden.to_string()));
-                changes.push(format!("cell.hidden={hidden}"));
-                parameters
-            }
-            None => crate::model::Model::new(experiment, base.registry, vocabulary)?.size(),
-        };
+    /// The folder of the sweep in a file.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn folder(path: &Path, folder: Option<&Path>) -> Result<Folder> {
+        Ok(of_sweep(&file::read(path)?.sweep, folder))
+    }
+
+    fn add(&mut self, resolved: Resolved, first: u64) {
+        let Resolved { settings, parameters, updates, mut experiment } = resolved;
         let variant = self.variants.len();
-        self.variants.push(Variant { settings, parameters });
-        let mut resolved = session.recorded_as(&base.resolve(&changes)?).0;
-        // All trials are measured on one held-out text; without a seed of its own it would be drawn by each trial's.
-        resolved.split.seed.get_or_insert(base.seed);
-        for at in 0..u64::from(base.written.sweep.repeat.seeds) {
-            resolved.seed = base.seed.wrapping_add(at);
-            let experiment = resolved.to_toml();
+        self.variants.push(Variant { settings, parameters, updates });
+        for at in 0..u64::from(self.sweep.repeat.seeds) {
+            experiment.seed = first.wrapping_add(at);
+            let experiment = experiment.to_toml();
             let id = sha256_hex(experiment.as_bytes())[..12].to_owned();
-            self.trials.push(Trial { id, variant, seed: resolved.seed, experiment });
+            self.trials.push(Trial { id, variant, seed: first.wrapping_add(at), experiment });
         }
-        Ok(())
+    }
+
+    /// Updates of a whole trial.
+    pub fn updates(&self, trial: &Trial) -> u64 {
+        self.variants[trial.variant].updates
+    }
+
+    /// The most updates that the sweep can have.
+    pub fn most_updates(&self) -> u64 {
+        let whole = || self.trials.iter().map(|trial| self.updates(trial)).sum();
+        let Search::Halving { .. } = self.sweep.search else { return whole() };
+        let mut before = 0;
+        let of_rung = self.rungs().map(|(updates, alive)| {
+            let more = (updates - before) * alive as u64;
+            before = updates;
+            more
+        });
+        of_rung.sum::<u64>() * u64::from(self.sweep.repeat.seeds)
+    }
+
+    /// The most pieces of work that the sweep can have, each for one `hatchery sweep work --one`.
+    pub fn most_tasks(&self) -> usize {
+        let Search::Halving { .. } = self.sweep.search else { return self.trials.len() };
+        self.rungs().map(|(_, alive)| alive).sum::<usize>() * self.sweep.repeat.seeds as usize
+    }
+
+    /// The updates of every rung of halving, and the variants that are trained so far.
+    fn rungs(&self) -> impl Iterator<Item = (u64, usize)> {
+        let (first, keep) =
+            if let Search::Halving { first, keep } = self.sweep.search { (first, keep) } else { (u64::MAX, 1.0) };
+        let whole = self.variants.first().map_or(0, |variant| variant.updates);
+        let mut alive = self.variants.len();
+        rungs(first, keep, whole).into_iter().map(move |updates| {
+            let now = alive;
+            alive = going(alive, keep);
+            (updates, now)
+        })
     }
 
     /// # Errors
@@ -166,12 +194,17 @@ impl Plan {
     /// When the search asks for more than there is.
     fn fits(&self) -> Result<()> {
         let seeds = self.sweep.repeat.seeds;
+        let updates = || self.variants.iter().map(|variant| variant.updates);
+        let (least, most) = (updates().min().unwrap_or(0), updates().max().unwrap_or(0));
         let problem = match self.sweep.search {
-            Search::Halving { first, .. } if first > self.updates => Problem::new(format!(
-                "the first rung of the search has {first} updates, a whole trial {}",
-                self.updates
-            ))
-            .hint("lower search.first, or raise budget.steps"),
+            Search::Halving { .. } if least < most => {
+                Problem::new(format!("variants have {least} to {most} updates, and a rung compares after equal ones"))
+                    .hint("give the budget in steps, or use another search")
+            }
+            Search::Halving { first, .. } if first > least => {
+                Problem::new(format!("the first rung of the search has {first} updates, a whole trial {least}"))
+                    .hint("lower search.first, or raise budget.steps")
+            }
             Search::Racing { first, .. } if first > seeds => {
                 Problem::new(format!("the first test of the race is after {first} seeds, and there are {seeds}"))
                     .hint("raise repeat.seeds, or lower search.first")
@@ -207,8 +240,13 @@ impl Plan {
         if self.text != other.text {
             found.push("the text is another".to_owned());
         }
-        if self.updates != other.updates {
-            found.push(format!("a trial has {} updates, not {}", other.updates, self.updates));
+        let updates = |plan: &Self| plan.variants.iter().map(|variant| variant.updates).max().unwrap_or(0);
+        let (before, now) = (updates(self), updates(other));
+        let is_same = self.sweep.budget == other.sweep.budget;
+        if before != now && !(is_same && self.sweep.budget.is_some()) && self.sweep.search != Search::Ask {
+            found.push(format!("a trial has {now} updates, not {before}"));
+        } else if !is_same {
+            found.push("the budget is another".to_owned());
         }
         if self.sweep.search != other.sweep.search || self.sweep.objective != other.sweep.objective {
             found.push("the search or the objective is another".to_owned());
@@ -226,54 +264,4 @@ impl Plan {
         }
         found
     }
-}
-
-/// The experiment of a sweep, to be resolved with changes.
-struct Base<'a> {
-    written: &'a Written,
-    registry: &'a Registry,
-    seed: u64,
-}
-
-impl Base<'_> {
-    fn resolve(&self, changes: &[String]) -> Result<Experiment> {
-        let budget = self.written.sweep.budget.map(|budget| format!("train.steps={}", budget.steps));
-        let overrides: Vec<_> = budget.into_iter().chain(changes.iter().cloned()).collect();
-        reading::read(&self.written.experiment, &overrides, self.registry)
-    }
-
-    /// Every variant resolved; problems of values at their places in the sweep file.
-    fn each(&self, all: &[Vec<Setting>]) -> Result<Vec<(Experiment, usize)>> {
-        let mut problems: Vec<Problem> = Vec::new();
-        let mut resolved = Vec::new();
-        for (at, settings) in all.iter().enumerate() {
-            let changes: Vec<_> = settings.iter().map(|setting| format!("{}={}", setting.key, setting.value)).collect();
-            match self.resolve(&changes) {
-                Ok(experiment) => resolved.push((experiment, at)),
-                Err(Error::User(found)) => {
-                    for problem in found.into_iter().map(|problem| at_its_value(problem, settings)) {
-                        if !problems.contains(&problem) {
-                            problems.push(problem);
-                        }
-                    }
-                }
-                Err(internal) => return Err(internal),
-            }
-        }
-        if problems.is_empty() { Ok(resolved) } else { Err(problems.into()) }
-    }
-}
-
-/// A problem of a `--set` argument, at the value of the sweep file that the argument came from.
-fn at_its_value(mut problem: Problem, settings: &[Setting]) -> Problem {
-    let argument = problem.place.as_ref().filter(|place| &*place.file == FLAG).map(|place| place.text.clone());
-    let of = |setting: &&Setting| argument.as_deref() == Some(&*format!("{FLAG} {}={}", setting.key, setting.value));
-    match settings.iter().find(of) {
-        Some(setting) => problem.place = Some(setting.place.clone()),
-        None => {
-            let changes: Vec<_> = settings.iter().map(|setting| format!("{}={}", setting.key, setting.value)).collect();
-            problem = problem.note(format!("with {}", changes.join(" ")));
-        }
-    }
-    problem
 }

@@ -51,9 +51,9 @@ impl Standing {
 /// What is to be done next. A verdict is given only on complete results: all seeds of a rung, all variants of a round.
 pub fn standing(plan: &Plan, outcomes: &[Outcome]) -> Standing {
     match plan.sweep.search {
-        Search::Grid | Search::Random { .. } => {
+        Search::Grid | Search::Random { .. } | Search::Ask => {
             let all = 0..plan.trials.len();
-            let tasks = all.filter_map(|trial| open(&outcomes[trial], trial, plan.updates)).collect();
+            let tasks = all.filter_map(|trial| open(plan, outcomes, trial, None)).collect();
             Standing { tasks, left: vec![None; plan.variants.len()] }
         }
         Search::Halving { first, keep } => halving(plan, outcomes, first, keep),
@@ -61,8 +61,10 @@ pub fn standing(plan: &Plan, outcomes: &[Outcome]) -> Standing {
     }
 }
 
-fn open(outcome: &Outcome, trial: usize, updates: u64) -> Option<Task> {
-    let is_open = outcome.failed.is_none() && !outcome.measured.contains_key(&updates);
+/// The work on a trial up to a rung, by default to its end; none if it is done.
+fn open(plan: &Plan, outcomes: &[Outcome], trial: usize, rung: Option<u64>) -> Option<Task> {
+    let updates = rung.unwrap_or_else(|| plan.updates(&plan.trials[trial]));
+    let is_open = outcomes[trial].failed.is_none() && !outcomes[trial].measured.contains_key(&updates);
     is_open.then_some(Task { trial, updates })
 }
 
@@ -88,16 +90,23 @@ pub(super) fn rungs(first: u64, keep: f64, updates: u64) -> Vec<u64> {
     rungs
 }
 
+/// Variants that go on to the next rung.
+pub(super) fn going(alive: usize, keep: f64) -> usize {
+    ((alive as f64 * keep).ceil() as usize).clamp(1.min(alive), alive)
+}
+
 fn halving(plan: &Plan, outcomes: &[Outcome], first: u64, keep: f64) -> Standing {
     let mut left = vec![None; plan.variants.len()];
     let mut alive: Vec<usize> = (0..plan.variants.len()).collect();
-    for updates in rungs(first, keep, plan.updates) {
+    // All variants have equally many.
+    let whole = plan.variants.first().map_or(0, |variant| variant.updates);
+    for updates in rungs(first, keep, whole) {
         let trials = alive.iter().flat_map(|&variant| plan.of_variant(variant));
-        let tasks: Vec<_> = trials.filter_map(|(trial, _)| open(&outcomes[trial], trial, updates)).collect();
-        if !tasks.is_empty() || updates == plan.updates {
+        let tasks: Vec<_> = trials.filter_map(|(trial, _)| open(plan, outcomes, trial, Some(updates))).collect();
+        if !tasks.is_empty() || updates == whole {
             return Standing { tasks, left };
         }
-        let going = ((alive.len() as f64 * keep).ceil() as usize).max(1);
+        let going = going(alive.len(), keep);
         let mut ranked: Vec<_> =
             alive.iter().map(|&variant| (mean(plan, outcomes, variant, updates), variant)).collect();
         // Of equals the first of the file goes on.
@@ -120,7 +129,7 @@ fn racing(plan: &Plan, outcomes: &[Outcome], first: usize, level: f64) -> Standi
         let alive: Vec<_> = (0..plan.variants.len()).filter(|&variant| left[variant].is_none()).collect();
         let of_round = |&variant: &usize| plan.of_variant(variant).nth(round - 1).map(|(trial, _)| trial);
         let tasks: Vec<_> =
-            alive.iter().filter_map(of_round).filter_map(|trial| open(&outcomes[trial], trial, plan.updates)).collect();
+            alive.iter().filter_map(of_round).filter_map(|trial| open(plan, outcomes, trial, None)).collect();
         // One variant that is left has won.
         if alive.len() == 1 && plan.variants.len() > 1 {
             break;
@@ -142,7 +151,7 @@ fn racing(plan: &Plan, outcomes: &[Outcome], first: usize, level: f64) -> Standi
 fn behind(plan: &Plan, outcomes: &[Outcome], alive: &[usize], seeds: usize, level: f64) -> Vec<(usize, Verdict)> {
     let values = |variant: usize| -> Vec<f64> {
         let trials = plan.of_variant(variant).take(seeds);
-        trials.map(|(trial, _)| objective(&outcomes[trial], plan.updates)).collect()
+        trials.map(|(trial, _)| objective(&outcomes[trial], plan.variants[variant].updates)).collect()
     };
     let values: Vec<_> = alive.iter().map(|&variant| (variant, values(variant))).collect();
     let mut pairs = Vec::new();

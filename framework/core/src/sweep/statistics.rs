@@ -57,6 +57,34 @@ fn bootstrap(values: &[f64], seed: u64) -> [f64; 2] {
     [0.025, 0.975].map(|share| means[((RESAMPLES - 1) as f64 * share).round() as usize])
 }
 
+/// A curve: places and values.
+pub type Curve = Vec<(f64, f64)>;
+/// The band about a curve: places, lower and upper ends.
+pub type Band = Vec<(f64, f64, f64)>;
+
+/// The mean of several curves at the places that all of them have, and a band of one standard deviation about it; the band is
+/// empty for fewer than two.
+pub fn mean_curve(curves: &[Curve]) -> (Curve, Band) {
+    let Some((first, others)) = curves.split_first() else { return Default::default() };
+    let at = |curve: &Curve, place: f64| {
+        let found = curve.binary_search_by(|(known, _)| known.total_cmp(&place)).ok()?;
+        Some(curve[found].1)
+    };
+    let (mut points, mut band) = (Vec::new(), Vec::new());
+    for &(place, value) in first {
+        let values: Option<Vec<f64>> =
+            [Some(value)].into_iter().chain(others.iter().map(|curve| at(curve, place))).collect();
+        let Some(values) = values.filter(|values| values.iter().all(|value| value.is_finite())) else { continue };
+        let mean = mean(&values);
+        points.push((place, mean));
+        if values.len() > 1 {
+            let deviation = variance(&values).sqrt();
+            band.push((place, mean - deviation, mean + deviation));
+        }
+    }
+    (points, band)
+}
+
 /// Student's paired t-test. An infinite number stands for a trial that failed: where all of one side failed and not all of
 /// the other, that decides; otherwise nothing can be said.
 pub fn paired(one: &[f64], other: &[f64]) -> Paired {

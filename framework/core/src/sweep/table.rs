@@ -27,13 +27,35 @@ pub struct Row {
     pub left: Option<Verdict>,
 }
 
-/// The rows: those with the most updates first, then those with the most seeds, then by their mean.
+/// Values of a variant after an equal share of its training, in the order of the seeds.
+pub(super) struct Measured {
+    pub(super) variant: usize,
+    pub(super) updates: u64,
+    /// What of the training is done: variants are compared that have done the same.
+    pub(super) share: f64,
+    /// Without holes, so that values of two variants are paired.
+    pub(super) values: Vec<f64>,
+}
+
+/// The rows: those that came furthest first, then those with the most seeds, then by their mean.
 pub fn table(plan: &Plan, outcomes: &[Outcome], standing: &Standing) -> Vec<Row> {
-    let mut rows: Vec<(Row, Vec<f64>)> =
-        (0..plan.variants.len()).map(|variant| row(plan, outcomes, standing, variant)).collect();
+    let measured = (0..plan.variants.len()).map(|variant| measured(plan, outcomes, variant)).collect();
+    rows(plan, outcomes, standing, measured)
+}
+
+pub(super) fn rows(plan: &Plan, outcomes: &[Outcome], standing: &Standing, measured: Vec<Measured>) -> Vec<Row> {
+    let row = |measured: Measured| {
+        let Measured { variant, updates, values, .. } = &measured;
+        let summary = (*updates > 0 && !values.is_empty()).then(|| Summary::of(values, plan.sweep.seed));
+        let failed = plan.of_variant(*variant).filter(|(trial, _)| outcomes[*trial].failed.is_some()).count();
+        let left = standing.left[*variant].clone();
+        (Row { variant: *variant, updates: *updates, summary, wins: 0, p: None, failed, left }, measured)
+    };
+    let mut rows: Vec<(Row, Measured)> = measured.into_iter().map(row).collect();
     let mean = |row: &Row| row.summary.map_or(f64::INFINITY, |summary| summary.mean);
     rows.sort_by(|(one, of_one), (other, of_other)| {
-        let further = other.updates.cmp(&one.updates).then(of_other.len().cmp(&of_one.len()));
+        let further = of_other.share.total_cmp(&of_one.share);
+        let further = further.then(of_other.values.len().cmp(&of_one.values.len()));
         further.then(mean(one).total_cmp(&mean(other))).then(one.variant.cmp(&other.variant))
     });
     count_wins(&mut rows);
@@ -41,38 +63,34 @@ pub fn table(plan: &Plan, outcomes: &[Outcome], standing: &Standing) -> Vec<Row>
     rows.into_iter().map(|(row, _)| row).collect()
 }
 
-/// The row of a variant, and its values by seed.
-fn row(plan: &Plan, outcomes: &[Outcome], standing: &Standing, variant: usize) -> (Row, Vec<f64>) {
+fn measured(plan: &Plan, outcomes: &[Outcome], variant: usize) -> Measured {
     let trials = || plan.of_variant(variant).map(|(trial, _)| &outcomes[trial]);
     let updates = trials().filter_map(|outcome| outcome.measured.keys().next_back()).max().copied().unwrap_or(0);
     let known = |outcome: &&Outcome| outcome.failed.is_some() || outcome.measured.contains_key(&updates);
-    // In the order of the seeds, without holes: so values of two variants are paired.
-    let values: Vec<_> = trials().take_while(known).map(|outcome| objective(outcome, updates)).collect();
-    let summary = (updates > 0 && !values.is_empty()).then(|| Summary::of(&values, plan.sweep.seed));
-    let failed = trials().filter(|outcome| outcome.failed.is_some()).count();
-    let left = standing.left[variant].clone();
-    (Row { variant, updates, summary, wins: 0, p: None, failed, left }, values)
+    let values = trials().take_while(known).map(|outcome| objective(outcome, updates)).collect();
+    let share = updates as f64 / plan.variants[variant].updates as f64;
+    Measured { variant, updates, share, values }
 }
 
-fn count_wins(rows: &mut [(Row, Vec<f64>)]) {
-    let seeds = rows.iter().map(|(_, values)| values.len()).max().unwrap_or(0);
-    let most = rows.iter().map(|(row, _)| row.updates).max().unwrap_or(0);
+fn count_wins(rows: &mut [(Row, Measured)]) {
+    let seeds = rows.iter().map(|(_, measured)| measured.values.len()).max().unwrap_or(0);
+    let most = rows.iter().map(|(_, measured)| measured.share).fold(0.0, f64::max);
     for seed in 0..seeds {
-        let of_seed = rows.iter_mut().filter(|(row, values)| row.updates == most && values.len() > seed);
-        let best = of_seed.min_by(|(_, one), (_, other)| one[seed].total_cmp(&other[seed]));
-        if let Some((row, _)) = best.filter(|(_, values)| values[seed].is_finite()) {
+        let of_seed = rows.iter_mut().filter(|(_, it)| it.share >= most && it.values.len() > seed);
+        let best = of_seed.min_by(|(_, one), (_, other)| one.values[seed].total_cmp(&other.values[seed]));
+        if let Some((row, _)) = best.filter(|(_, measured)| measured.values[seed].is_finite()) {
             row.wins += 1;
         }
     }
 }
 
-fn compare_with_the_first(rows: &mut [(Row, Vec<f64>)]) {
-    let Some(((first, of_first), others)) = rows.split_first_mut() else { return };
+fn compare_with_the_first(rows: &mut [(Row, Measured)]) {
+    let Some(((_, first), others)) = rows.split_first_mut() else { return };
     let mut compared = Vec::new();
-    for (row, values) in others {
-        let shared = values.len().min(of_first.len());
-        if row.updates == first.updates && shared >= 2 {
-            let p = paired(&of_first[..shared], &values[..shared]).p;
+    for (row, measured) in others {
+        let shared = measured.values.len().min(first.values.len());
+        if measured.share >= first.share && shared >= 2 {
+            let p = paired(&first.values[..shared], &measured.values[..shared]).p;
             compared.push((row, p));
         }
     }

@@ -26,6 +26,8 @@ use crate::{
 pub trait Report {
     /// A trial is trained from now on until that many updates are done.
     fn began(&self, plan: &Plan, trial: &Trial, task: Task);
+    /// That many of its updates are done.
+    fn updated(&self, _task: Task, _updates: u64) {}
     /// Its outcome.
     fn ended(&self, plan: &Plan, trial: &Trial, task: Task, outcome: &Outcome);
     /// Whether to end after this update, with a checkpoint.
@@ -148,7 +150,7 @@ impl Work<'_> {
     fn measure(&self, mut training: Training<'_>, data: &Data) -> Result<Option<f64>> {
         while training.progress.updates < self.task.updates {
             let before = training.progress.updates;
-            let mut until = Until { updates: self.task.updates, done: before.into(), report: self.report };
+            let mut until = Until { task: self.task, done: before.into(), report: self.report };
             training.run(&mut until)?;
             if training.progress.updates < self.task.updates && self.report.wants_to_stop() {
                 return Ok(None);
@@ -173,7 +175,7 @@ impl Work<'_> {
 
 /// Lets a training stop after a number of updates.
 struct Until<'a> {
-    updates: u64,
+    task: Task,
     done: Cell<u64>,
     report: &'a dyn Report,
 }
@@ -181,6 +183,7 @@ struct Until<'a> {
 impl Observer for Until<'_> {
     fn updated(&mut self, updates: u64, _total: u64, _smoothed_loss: f64) {
         self.done.set(updates);
+        self.report.updated(self.task, updates);
     }
 
     fn measured(&mut self, _metric: &Metric) {}
@@ -188,6 +191,6 @@ impl Observer for Until<'_> {
     fn sampled(&mut self, _step: u64, _samples: &[GeneratedText]) {}
 
     fn wants_to_stop(&self) -> bool {
-        self.done.get() + 1 >= self.updates || self.report.wants_to_stop()
+        self.done.get() + 1 >= self.task.updates || self.report.wants_to_stop()
     }
 }

@@ -1,5 +1,7 @@
 //! `hatchery runs compare`: several runs side by side.
 
+mod groups;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -12,7 +14,7 @@ use hatchery::{
         compare::{DifferingKey, held_out, varying},
     },
     model::Model,
-    plot::{Series, charts, compared_curves},
+    plot::{charts, compared_curves},
     run::{
         directory::{RunDirectory, RunRef, Validation, diverged},
         environment::Environment,
@@ -21,10 +23,12 @@ use hatchery::{
         replace, seal,
     },
     session::{Session, Source},
+    sweep::Summary,
 };
 
 use serde_json::{Map, Value, json};
 
+use self::groups::{Group, groups};
 use super::{
     picture,
     runs::{LOSSES, folder, loss},
@@ -63,7 +67,12 @@ pub(crate) fn compare(compared: &[PathBuf], to: Option<&Path>, root: &Path, json
     let path = to.map_or_else(|| free(root), Path::to_owned);
     make_folder_of(&path)?;
     let rows = runs.iter().map(Row::of).collect::<Result<Vec<_>>>()?;
-    let varying = varying(&rows.iter().map(|row| &row.experiment).collect::<Vec<_>>());
+    mention_other_texts(&rows);
+    let rows = groups(rows);
+    let mut varying = varying(&rows.iter().map(Group::experiment).collect::<Vec<_>>());
+    if rows.iter().any(Group::has_seeds) {
+        varying.retain(|varying| varying.key != "seed");
+    }
     let heads: Vec<_> = varying.iter().map(|one| head(&one.key, &varying)).collect();
     // Written before the table, whose pipe may be closed early.
     let mut series = Vec::new();
@@ -72,12 +81,7 @@ pub(crate) fn compare(compared: &[PathBuf], to: Option<&Path>, root: &Path, json
             let value = varying.shown(index)?;
             Some(format!(", {head} {value}"))
         });
-        series.push(Series {
-            label: format!("{letter} {}{}", row.label, values.collect::<String>()),
-            points: row.curve.clone(),
-            held_out: row.held_out.clone(),
-            ..Series::default()
-        });
+        series.push(row.series(format!("{letter} {}{}", row.label(), values.collect::<String>())));
     }
     let drawn = compared_curves(&series, "runs compared", "nats per character");
     if to.is_some() {
@@ -85,7 +89,6 @@ pub(crate) fn compare(compared: &[PathBuf], to: Option<&Path>, root: &Path, json
     } else {
         replace::text(&path, &drawn)?;
     }
-    mention_other_texts(&rows);
     if json {
         rows.iter().enumerate().for_each(|(index, row)| out!("{}", row.json(&varying, index)));
     } else {
@@ -130,24 +133,35 @@ fn make_folder_of(file: &Path) -> Result<()> {
     }
 }
 
-fn print(rows: &[Row], varying: &[DifferingKey], heads: &[String]) {
-    let cells = |cell: &dyn Fn(&Row) -> String| rows.iter().map(cell).collect();
-    let nats = |valid: Option<Validation>| loss(valid.map(|valid| valid.nats));
+fn print(rows: &[Group], varying: &[DifferingKey], heads: &[String]) {
+    let cells = |cell: &dyn Fn(&Group) -> String| rows.iter().map(cell).collect();
+    let first = |cell: &dyn Fn(&Row) -> String| rows.iter().map(|group| cell(&group.rows[0])).collect();
+    let mean = |number: &dyn Fn(&Row) -> Option<f64>| rows.iter().map(|group| loss(group.mean(number))).collect();
+    let seconds = |group: &Group| group.mean(|row| Some(row.seconds)).unwrap_or_default();
     let mut columns = vec![
         Column::left("", letters().take(rows.len()).map(String::from).collect()),
-        Column::left("run", cells(&|row| row.label.clone())),
-        Column::left("cell", cells(&|row| cell(&row.experiment))),
+        Column::left("run", cells(&Group::label)),
+        Column::left("cell", first(&|row| cell(&row.experiment))),
     ];
     let mut measured = vec![
-        Column::right("parameters", cells(&|row| row.parameters.map_or("–".to_owned(), |size| size.to_string()))),
-        Column::right("updates", cells(&|row| row.updates.to_string())),
-        Column::right("seconds", cells(&|row| format!("{:.1}", row.seconds))),
-        Column::right("training", cells(&|row| loss(row.train))),
-        Column::right("validation", cells(&|row| nats(row.valid))),
-        Column::right("best", cells(&|row| nats(row.best))),
+        Column::right("parameters", first(&|row| row.parameters.map_or("–".to_owned(), |size| size.to_string()))),
+        Column::right("updates", first(&|row| row.updates.to_string())),
+        Column::right("seconds", cells(&|group| format!("{:.1}", seconds(group)))),
+        Column::right("training", mean(&|row| row.train)),
+        Column::right("validation", mean(&|row| row.valid.map(|valid| valid.nats))),
     ];
-    if rows.iter().any(|row| row.diverged) {
-        measured.push(Column::left("", cells(&|row| if row.diverged { "diverged" } else { "" }.to_owned())));
+    if rows.iter().any(Group::has_seeds) {
+        let summary = |shown: &dyn Fn(Summary) -> Option<String>| {
+            cells(&|group| group.summary().and_then(shown).unwrap_or("–".to_owned()))
+        };
+        measured.push(Column::right("deviation", summary(&|it| it.deviation.map(|it| format!("{it:.4}")))));
+        let ends = |[from, to]: [f64; 2]| format!("{} to {}", loss(Some(from)), loss(Some(to)));
+        measured.push(Column::right("95 % interval", summary(&|it| it.interval.map(ends))));
+    }
+    measured.push(Column::right("best", mean(&|row| row.best.map(|best| best.nats))));
+    if rows.iter().any(|group| group.rows.iter().any(|row| row.diverged)) {
+        let is_diverged = |group: &Group| group.rows.iter().any(|row| row.diverged);
+        measured.push(Column::left("", cells(&|group| if is_diverged(group) { "diverged" } else { "" }.to_owned())));
     }
     let mut room = WIDTH.saturating_sub(columns.iter().chain(&measured).map(Column::room).sum());
     let mut left_out = Vec::new();
@@ -166,8 +180,15 @@ fn print(rows: &[Row], varying: &[DifferingKey], heads: &[String]) {
     if !left_out.is_empty() {
         out!("they differ also in: {}", left_out.join(", "));
     }
+    let Some((base, others)) = rows.split_first() else { return };
+    for (letter, other) in letters().skip(1).zip(others) {
+        if let Some(difference) = base.difference(other) {
+            out!("{letter} − A: {difference}");
+        }
+    }
     out!("\n{LOSSES}");
-    let curves: Vec<_> = letters().zip(rows).map(|(letter, row)| (letter, row.curve.as_slice())).collect();
+    let drawn: Vec<_> = rows.iter().map(|row| row.series(String::new()).points).collect();
+    let curves: Vec<_> = letters().zip(&drawn).map(|(letter, points)| (letter, points.as_slice())).collect();
     out!("\nnats per character, training, by step:\n{}", charts(&curves, 72, 16));
 }
 
@@ -205,11 +226,10 @@ impl Row {
     }
 
     fn json(&self, varying: &[DifferingKey], index: usize) -> Value {
-        let differs: Map<_, _> = varying.iter().map(|it| (it.key.clone(), json!(it.values[index]))).collect();
         json!({
             "run": self.label,
             "cell": cell(&self.experiment),
-            "differs": differs,
+            "differs": differs(varying, index),
             "parameters": self.parameters,
             "updates": self.updates,
             "seconds": self.seconds,
@@ -219,6 +239,10 @@ impl Row {
             "diverged": self.diverged,
         })
     }
+}
+
+fn differs(varying: &[DifferingKey], index: usize) -> Map<String, Value> {
+    varying.iter().map(|it| (it.key.clone(), json!(it.values[index]))).collect()
 }
 
 /// The session of a run's recorded experiment.
