@@ -43,6 +43,11 @@ def relu(x):
     return torch.relu(x)
 
 
+def sign(x):
+    _note(x)
+    return torch.sign(x)
+
+
 def clip(x, bound):
     """x between -bound and bound."""
     _note(x - bound)
@@ -146,7 +151,7 @@ def _attempt(case, seed):
     gradients = torch.autograd.grad(loss, leaves(wanted), allow_unused=True)
     assert all(gradient is not None for gradient in gradients), f"{case.name}: a parameter or state is not used"
     smallest = min(float(gradient.abs().min() / gradient.abs().max()) for gradient in gradients)
-    usable = smallest > (0 if case.dead else 1e-7) and all(gradient.isfinite().all() for gradient in gradients)
+    usable = (case.dead or smallest > 1e-7) and all(gradient.isfinite().all() for gradient in gradients)
     for seen in map(torch.cat, _corners.values()):
         usable = usable and bool((seen.abs() > 1e-3).all()) and (not case.corners or bool((seen > 0).any() and (seen < 0).any()))
     if not usable:
