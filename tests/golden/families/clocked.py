@@ -9,7 +9,7 @@
 
 Equations:
 
-    clockwork    module j of period base^j, if its time has come: h_j = tanh(W x + U h_{j and slower} + b)
+    clockwork    module j of period base^j, when it is due: h_j = tanh(W x + U h_{j and slower} + b)
     phased-lstm  φ = (t / τ - shift) mod 1; k = 2φ/r, 2 - 2φ/r or leak φ; c = k c̃ + (1 - k) c, the same for h
     ind-rnn      h = relu(W x + u h + b); indy-lstm, indy-gru: u h in place of U h
     sru          f = σ(W x + v c + b), r alike, c = f c + (1 - f) W x, output r c + (1 - r) x
@@ -22,7 +22,8 @@ before the loop and the state as a sum over earlier steps.
 
 import torch
 
-from common import STEPS, Case, blocks, cells as classic, relu, rows, select, shapes, sigmoid, write
+from common import STEPS, Case, blocks, relu, rows, select, shapes, sigmoid, write
+from common import cells as classic
 
 H = 4
 
@@ -108,7 +109,9 @@ def ind_rnn_by_torch(name):
     def sequence(p, inputs, initial, counters):
         module = torch.nn.RNN(inputs.shape[2], H, nonlinearity=name).double()
         weights = {
-            "weight_ih_l0": p["wx"], "weight_hh_l0": torch.diag(p["u"][0]), "bias_ih_l0": p["b"][0],
+            "weight_ih_l0": p["wx"],
+            "weight_hh_l0": torch.diag(p["u"][0]),
+            "bias_ih_l0": p["b"][0],
             "bias_hh_l0": torch.zeros(H).double(),
         }
         return torch.func.functional_call(module, weights, (inputs, initial["h"][None]))[0]
@@ -202,36 +205,65 @@ def cases():
         keys = ({} if modules == 4 else {"modules": modules}) | ({} if base == 2 else {"period-base": base})
         weights = {f"wh{module}": (own, H - module * own) for module in range(modules)}
         yield Case(
-            "clockwork", **clockwork(modules, base), params=shapes(wx=(H, "x"), b=(1, H), **weights), keys=keys,
-            states={"h": H, "t": 1}, counters={"t": lambda batch, times=times: torch.tensor(times)},
+            "clockwork",
+            **clockwork(modules, base),
+            params=shapes(wx=(H, "x"), b=(1, H), **weights),
+            keys=keys,
+            states={"h": H, "t": 1},
+            counters={"t": lambda batch, times=times: torch.tensor(times)},
         )
     for leak in (0.001, 0.25):
         keys = {} if leak == 0.001 else {"leak": leak}
         # Open for about half of the cycle, so that units are seen in every part of it.
         ranges = {"p": (0, 1), "tau": (0, 1.5), "r": (-0.5, 0.5)}
         yield Case(
-            "phased-lstm", **phased(leak), keys=keys, states=hc | {"p": H}, gates=ifgo, ranges=ranges, corners=True,
+            "phased-lstm",
+            **phased(leak),
+            keys=keys,
+            states=hc | {"p": H},
+            gates=ifgo,
+            ranges=ranges,
+            corners=True,
             params=shapes(wx=(4 * H, "x"), wh=(4 * H, H), b=(1, 4 * H), tau=(1, H), s=(1, H), r=(1, H)),
         )
     one = shapes(wx=(H, "x"), u=(1, H), b=(1, H))
     for name, activation in (("relu", relu), ("tanh", torch.tanh)):
         yield Case(
-            "ind-rnn", step=ind_rnn(activation), params=one, states={"h": H}, keys={} if name == "relu" else {"activation": name},
-            sequence=ind_rnn_by_torch(name), corners=name == "relu",
+            "ind-rnn",
+            step=ind_rnn(activation),
+            params=one,
+            states={"h": H},
+            keys={} if name == "relu" else {"activation": name},
+            sequence=ind_rnn_by_torch(name),
+            corners=name == "relu",
         )
     yield Case(
-        "indy-lstm", step=indy_lstm, params=shapes(wx=(4 * H, "x"), u=(1, 4 * H), b=(1, 4 * H)), states=hc, gates=ifgo,
+        "indy-lstm",
+        step=indy_lstm,
+        params=shapes(wx=(4 * H, "x"), u=(1, 4 * H), b=(1, 4 * H)),
+        states=hc,
+        gates=ifgo,
         sequence=diagonals(classic.lstm(torch.sigmoid)),
     )
     yield Case(
-        "indy-gru", step=indy_gru, params=shapes(wx=(3 * H, "x"), u=(1, 3 * H), b=(1, 3 * H)), states={"h": H},
-        gates=["r", "z", "n"], sequence=diagonals(classic.gru_before),
+        "indy-gru",
+        step=indy_gru,
+        params=shapes(wx=(3 * H, "x"), u=(1, 3 * H), b=(1, 3 * H)),
+        states={"h": H},
+        gates=["r", "z", "n"],
+        sequence=diagonals(classic.gru_before),
     )
     for inputs, scale in ((3, 1.0), (4, 1.0), (4, 1.75)):
         params = {"wx": (3 * H, "x"), "v": (1, 2 * H), "b": (1, 2 * H)} | ({"wp": (H, "x")} if inputs != H else {})
         yield Case(
-            "sru", step=sru(scale), params=shapes(**params), states={"c": H}, gates=["n", "f", "r"], inputs=inputs,
-            keys={} if scale == 1 else {"scale": scale}, note=f"inputs={inputs}",
+            "sru",
+            step=sru(scale),
+            params=shapes(**params),
+            states={"c": H},
+            gates=["n", "f", "r"],
+            inputs=inputs,
+            keys={} if scale == 1 else {"scale": scale},
+            note=f"inputs={inputs}",
         )
     for pooling, window in (("fo", 2), ("f", 2), ("ifo", 2), ("fo", 1)):
         gates = ["z", *"foi"[: len(pooling)]]

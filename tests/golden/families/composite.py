@@ -13,7 +13,7 @@
 Equations (LSTM: gates i, f, g, o, c = σ(f) c + σ(i) tanh(g), h = σ(o) tanh(c)):
 
     scrn            s = (1 - α) B x + α s, h = σ(P s + A x + R h); output [h, s]
-    multiplicative  m = (M x) (N h) in place of h
+    multiplicative  m = (M x) (N h) in place of h; gate-inside: h = tanh(σ(o) c), as the paper prints it
     mi              α (W x) (U h) + β₁ U h + β₂ W x + b in place of the sum
     rhn             depth times s = n t + s c, x in the first only; c = 1 - t or a gate of its own
     fast-slow       h = F_k(… F_2(S(F_1(x, h)), F_1) …), an LSTM each
@@ -27,7 +27,8 @@ cell's parts and the small LSTM of hyper-lstm against torch.nn.LSTMCell, a highw
 
 import torch
 
-from common import Case, blocks, cells as classic, layer_norm, relu, rows, shapes, sigmoid, write
+from common import Case, blocks, layer_norm, relu, rows, shapes, sigmoid, write
+from common import cells as classic
 
 H = 4
 
@@ -68,8 +69,14 @@ def nas(p, x, state):
     a, m = blocks(x @ p["wx"].T, 8), blocks(state["h"] @ p["wh"].T + p["b"], 8)
     tanh = torch.tanh
     first = [
-        sigmoid(a[0] + m[0]), relu(a[1] + m[1]), sigmoid(a[2] + m[2]), relu(a[3] * m[3]),
-        tanh(a[4] + m[4]), sigmoid(a[5] + m[5]), tanh(a[6] + m[6]), sigmoid(a[7] + m[7]),
+        sigmoid(a[0] + m[0]),
+        relu(a[1] + m[1]),
+        sigmoid(a[2] + m[2]),
+        relu(a[3] * m[3]),
+        tanh(a[4] + m[4]),
+        sigmoid(a[5] + m[5]),
+        tanh(a[6] + m[6]),
+        sigmoid(a[7] + m[7]),
     ]
     second = [tanh(first[0] * first[1]), tanh(first[2] + first[3]), tanh(first[4] * first[5]), sigmoid(first[6] + first[7])]
     c = tanh(second[0] + state["c"]) * second[1]
@@ -77,13 +84,15 @@ def nas(p, x, state):
     return h, {"h": h, "c": c}
 
 
-def multiplicative(gated):
+def multiplicative(gated, inside=False):
     def step(p, x, state):
         m = (x @ p["mx"].T) * (state["h"] @ p["mh"].T)
         a = x @ p["wx"].T + m @ p["wm"].T + p["b"]
         if not gated:
             return torch.tanh(a), {"h": torch.tanh(a)}
         h, c = lstm(a, state["c"])
+        if inside:
+            h = torch.tanh(sigmoid(blocks(a, 4)[3]) * c)
         return h, {"h": h, "c": c}
 
     return step
@@ -244,11 +253,19 @@ def cases():
     four = {"wx": (4 * H, "x"), "wh": (4 * H, H), "b": (1, 4 * H)}
     for keys, alpha in (({"context": 3}, 0.95), ({"context": 3, "alpha": 0.5}, 0.5)):
         yield Case(
-            "scrn", step=scrn(alpha), keys=keys, states={"h": H, "s": 3}, output=H + 3,
+            "scrn",
+            step=scrn(alpha),
+            keys=keys,
+            states={"h": H, "s": 3},
+            output=H + 3,
             params=shapes(wx=(H, "x"), wb=(3, "x"), wp=(H, 3), wh=(H, H)),
         )
     yield Case(
-        "nas", step=nas, params=shapes(wx=(8 * H, "x"), wh=(8 * H, H), b=(1, 8 * H)), states=hc, corners=True,
+        "nas",
+        step=nas,
+        params=shapes(wx=(8 * H, "x"), wh=(8 * H, H), b=(1, 8 * H)),
+        states=hc,
+        corners=True,
         gates=[str(row) for row in range(8)],
     )
     for factors in (H, 3):
@@ -258,8 +275,18 @@ def cases():
         yield Case("multiplicative-rnn", step=multiplicative(False), params=shapes(**one), states=h, keys=keys)
         all_gates = given | {"wx": (4 * H, "x"), "wm": (4 * H, factors), "b": (1, 4 * H)}
         yield Case("multiplicative-lstm", step=multiplicative(True), params=shapes(**all_gates), states=hc, keys=keys, gates=ifgo)
+    yield Case(
+        "multiplicative-lstm",
+        step=multiplicative(True, True),
+        params=shapes(**all_gates),
+        states=hc,
+        gates=ifgo,
+        keys={"factors": 3, "gate-inside": True},
+    )
     for name, step, count, states, gates in (
-        ("mi-rnn", mi_rnn, 1, h, []), ("mi-lstm", mi_lstm, 4, hc, ifgo), ("mi-gru", mi_gru, 3, h, ["r", "z", "n"]),
+        ("mi-rnn", mi_rnn, 1, h, []),
+        ("mi-lstm", mi_lstm, 4, hc, ifgo),
+        ("mi-gru", mi_gru, 3, h, ["r", "z", "n"]),
     ):
         vectors = {vector: (1, count * H) for vector in ("b", "alpha", "beta1", "beta2")}
         params = shapes(wx=(count * H, "x"), wh=(count * H, H), **vectors)
@@ -277,18 +304,31 @@ def cases():
             params |= {f"wh{cell}": (4 * H, H), f"b{cell}": (1, 4 * H)}
         states = {"h": H, "hs": slow, "cs": slow} | {f"c{cell}": H for cell in range(1, fast + 1)}
         sequence = through_steps(fast_slow_by_cells) if fast == 2 else None
-        yield Case("fast-slow", step=fast_slow(fast), params=shapes(**params), states=states, keys=keys, gates=ifgo, sequence=sequence)
+        yield Case(
+            "fast-slow", step=fast_slow(fast), params=shapes(**params), states=states, keys=keys, gates=ifgo, sequence=sequence
+        )
     for rounds, rank in ((5, 0), (4, 2)):
         keys = {"rounds": rounds} | ({"rank": rank} if rank else {})
         yield Case(
-            "mogrifier-lstm", step=mogrifier(rounds, rank), params=mogrifier_params(rounds, rank), states=hc, keys=keys, gates=ifgo,
+            "mogrifier-lstm",
+            step=mogrifier(rounds, rank),
+            params=mogrifier_params(rounds, rank),
+            states=hc,
+            keys=keys,
+            gates=ifgo,
         )
     for chunk in (1, 2):
         total = 4 * H + 2 * (H // chunk)
         params = shapes(wx=(total, "x"), wh=(total, H), b=(1, total))
         yield Case(
-            "on-lstm", step=ordered(chunk), params=params, states=hc, keys={"chunk": chunk}, gates=[*ifgo, "mf", "mi"],
-            dead=True, sequence=through_steps(ordered_by_torch(chunk)),
+            "on-lstm",
+            step=ordered(chunk),
+            params=params,
+            states=hc,
+            keys={"chunk": chunk},
+            gates=[*ifgo, "mf", "mi"],
+            dead=True,
+            sequence=through_steps(ordered_by_torch(chunk)),
         )
     k, e = 3, 2
     for normalized in (False, True):
@@ -299,8 +339,13 @@ def cases():
         if normalized:
             params |= {"gain": (1, 4 * H), "shift": (1, 4 * H), "gc": (1, H), "bc": (1, H)}
         yield Case(
-            "hyper-lstm", step=hyper(normalized), params=shapes(**params), states={"h": H, "c": H, "hh": k, "hc": k}, keys=keys,
-            gates=ifgo, sequence=through_steps(hyper(normalized, theirs=True)),
+            "hyper-lstm",
+            step=hyper(normalized),
+            params=shapes(**params),
+            states={"h": H, "c": H, "hh": k, "hc": k},
+            keys=keys,
+            gates=ifgo,
+            sequence=through_steps(hyper(normalized, theirs=True)),
         )
 
 
@@ -310,7 +355,11 @@ def check_relations():
     x, h, c = (torch.randn(2, n).double() for n in (3, H, H))
 
     def params(count):
-        return {"wx": torch.randn(count * H, 3).double(), "wh": torch.randn(count * H, H).double(), "b": torch.randn(1, count * H).double()}
+        return {
+            "wx": torch.randn(count * H, 3).double(),
+            "wh": torch.randn(count * H, H).double(),
+            "b": torch.randn(1, count * H).double(),
+        }
 
     p = params(4)
     expected = lstm_cell(p["wx"], p["wh"], p["b"], x, h, c)[0]

@@ -185,23 +185,38 @@ def cases():
         count = 2 if gated else 1
         for keys in ({}, {"step-size": 0.5, "diffusion": 0.25}):
             yield Case(
-                name, step=antisymmetric(keys.get("step-size", 0.1), keys.get("diffusion", 0.1), gated), states=h, keys=keys,
-                params=shapes(w=(H, H), wx=(count * H, "x"), b=(1, count * H)), gates=["z", "n"] if gated else [], dead=True,
+                name,
+                step=antisymmetric(keys.get("step-size", 0.1), keys.get("diffusion", 0.1), gated),
+                states=h,
+                keys=keys,
+                params=shapes(w=(H, H), wx=(count * H, "x"), b=(1, count * H)),
+                gates=["z", "n"] if gated else [],
+                dead=True,
             )
     two = {"y": H, "z": H}
     for keys in ({}, {"step-size": 0.25, "gamma": 1.5, "epsilon": 0.75}):
         yield Case(
-            "co-rnn", step=co_rnn(keys.get("step-size", 0.042), keys.get("gamma", 2.7), keys.get("epsilon", 4.7)), states=two,
-            params=shapes(wx=(H, "x"), wy=(H, H), wz=(H, H), b=(1, H)), keys=keys,
+            "co-rnn",
+            step=co_rnn(keys.get("step-size", 0.042), keys.get("gamma", 2.7), keys.get("epsilon", 4.7)),
+            states=two,
+            params=shapes(wx=(H, "x"), wy=(H, H), wz=(H, H), b=(1, H)),
+            keys=keys,
         )
     for keys in ({}, {"step-size": 0.25, "alpha": 2.5}):
         yield Case(
-            "unicornn", step=unicornn(keys.get("step-size", 0.1), keys.get("alpha", 1.0)), states=two, keys=keys,
+            "unicornn",
+            step=unicornn(keys.get("step-size", 0.1), keys.get("alpha", 1.0)),
+            states=two,
+            keys=keys,
             params=shapes(wx=(H, "x"), w=(1, H), c=(1, H), b=(1, H)),
         )
     for keys in ({}, {"step-size": 0.25}):
         yield Case(
-            "lem", step=lem(keys.get("step-size", 1.0)), states=two, keys=keys, gates=["a", "d", "z", "y"],
+            "lem",
+            step=lem(keys.get("step-size", 1.0)),
+            states=two,
+            keys=keys,
+            gates=["a", "d", "z", "y"],
             params=shapes(wx=(4 * H, "x"), wh=(3 * H, H), wz=(H, H), b=(1, 4 * H)),
         )
     order = 3
@@ -219,17 +234,30 @@ def cases():
         yield Case(name, step=step, params=low, states=h, gates=gates, keys={"input-rank": 2, "hidden-rank": 1})
     for keys in ({}, {"momentum": 0.25, "step-size": 1.5}):
         yield Case(
-            "momentum-rnn", step=momentum(keys.get("momentum", 0.6), keys.get("step-size", 0.6)), keys=keys,
-            params=shapes(wx=(H, "x"), wh=(H, H), b=(1, H)), states={"h": H, "v": H},
+            "momentum-rnn",
+            step=momentum(keys.get("momentum", 0.6), keys.get("step-size", 0.6)),
+            keys=keys,
+            params=shapes(wx=(H, "x"), wh=(H, H), b=(1, H)),
+            states={"h": H, "v": H},
         )
     params = shapes(a=(H, H), wx=(H, "x"), b=(1, H))
     for keys in ({}, {"negative": 0.25}):
         yield Case(
-            "scornn", step=orthogonal(lambda p, keys=keys: cayley(p, keys.get("negative", 0.5))), params=params, states=h, keys=keys,
-            corners=True, dead=True,
+            "scornn",
+            step=orthogonal(lambda p, keys=keys: cayley(p, keys.get("negative", 0.5))),
+            params=params,
+            states=h,
+            keys=keys,
+            corners=True,
+            dead=True,
         )
     yield Case(
-        "exp-rnn", step=orthogonal(lambda p: exponential(p["a"] - p["a"].T)), params=params, states=h, corners=True, dead=True,
+        "exp-rnn",
+        step=orthogonal(lambda p: exponential(p["a"] - p["a"].T)),
+        params=params,
+        states=h,
+        corners=True,
+        dead=True,
     )
 
 

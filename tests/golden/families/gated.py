@@ -37,7 +37,8 @@ norm against PyTorch's function.
 import torch
 from torch.nn import functional as F
 
-from common import Case, blocks, cells as classic, clip, layer_norm, relu, rows, shapes, sigmoid, write
+from common import Case, blocks, clip, layer_norm, relu, rows, shapes, sigmoid, write
+from common import cells as classic
 
 H = 4
 SHUT = {"input-gate": "i", "forget-gate": "f", "output-gate": "o"}
@@ -90,7 +91,13 @@ def lstm_case(**keys):
         given |= {"gx": (1, n * H), "gh": (1, n * H), "gc": (1, H), "bc": (1, H)}
     clipped = {"cell-clip"} <= set(keys)
     return Case(
-        "lstm", step=lstm(keys), params=shapes(**given), states={"h": H, "c": H}, keys=keys, gates=gates, corners=clipped,
+        "lstm",
+        step=lstm(keys),
+        params=shapes(**given),
+        states={"h": H, "c": H},
+        keys=keys,
+        gates=gates,
+        corners=clipped,
         ranges={"inputs": (-3, 3)} if clipped else {},
     )
 
@@ -151,7 +158,9 @@ def mut(variant):
 
 def gru_for_mut2(p, x, state):
     """The rows z, r, n as r, -z, n."""
-    order = lambda m, dim: torch.cat([part * sign for part, sign in zip([m.chunk(3, dim)[i] for i in (1, 0, 2)], (1, -1, 1))], dim)
+    order = lambda m, dim: torch.cat(
+        [part * sign for part, sign in zip([m.chunk(3, dim)[i] for i in (1, 0, 2)], (1, -1, 1))], dim
+    )
     q = {"wx": order(p["wx"], 0), "wh": order(p["wh"], 0), "b": order(p["b"], 1)}
     return classic.gru_before(q, x, state, None)
 
@@ -261,25 +270,39 @@ def cases():
     for variant in (1, 2, 3):
         params = three | ({"wh": (2 * H, H)} if variant == 1 else {})
         sequence = through_steps(gru_for_mut2) if variant == 2 else None
-        yield Case(f"mut{variant}", step=mut(variant), params=shapes(**params), states=h, gates=["z", "r", "n"], sequence=sequence)
+        yield Case(
+            f"mut{variant}", step=mut(variant), params=shapes(**params), states=h, gates=["z", "r", "n"], sequence=sequence
+        )
     yield Case("mgu", step=mgu, params=shapes(**two), states=h, gates=["f", "n"])
     yield Case("li-gru", step=li_gru, params=shapes(**two), states=h, gates=["z", "n"], corners=True)
     yield Case("ugrnn", step=ugrnn, params=shapes(**two), states=h, gates=["g", "c"])
     for inputs in (3, 4):
         params = {"wx": (4 * H, H), "wh": (4 * H, H), "b": (1, 4 * H)} | ({"wp": (H, "x")} if inputs != H else {})
         yield Case(
-            "intersection-rnn", step=intersection, params=shapes(**params), states=h, gates=["y", "n", "gy", "gn"], inputs=inputs,
-            corners=True, note=f"inputs={inputs}",
+            "intersection-rnn",
+            step=intersection,
+            params=shapes(**params),
+            states=h,
+            gates=["y", "n", "gy", "gn"],
+            inputs=inputs,
+            corners=True,
+            note=f"inputs={inputs}",
         )
     yield Case("cfn", step=cfn, params=shapes(wx=(3 * H, "x"), wh=(2 * H, H), b=(1, 2 * H)), states=h, gates=["f", "i", "n"])
     for name, activation in (("tanh", torch.tanh), ("identity", lambda c: c)):
         yield Case(
-            "ran", step=ran(activation), params=shapes(wx=(3 * H, "x"), wh=(2 * H, H), b=(1, 2 * H)), states={"h": H, "c": H},
-            gates=["g", "i", "f"], keys={} if name == "tanh" else {"activation": name},
+            "ran",
+            step=ran(activation),
+            params=shapes(wx=(3 * H, "x"), wh=(2 * H, H), b=(1, 2 * H)),
+            states={"h": H, "c": H},
+            gates=["g", "i", "f"],
+            keys={} if name == "tanh" else {"activation": name},
         )
     yield Case("atr", step=atr, params=shapes(wx=(H, "x"), wh=(H, H)), states=h)
     yield Case("star", step=star, params=shapes(wx=(2 * H, "x"), wh=(H, H), b=(1, 2 * H)), states=h, gates=["z", "k"])
-    yield Case("minimal-rnn", step=minimal, params=shapes(wx=(H, "x"), wh=(H, H), wz=(H, H), b=(1, 2 * H)), states=h, gates=["z", "u"])
+    yield Case(
+        "minimal-rnn", step=minimal, params=shapes(wx=(H, "x"), wh=(H, H), wz=(H, H), b=(1, 2 * H)), states=h, gates=["z", "u"]
+    )
     yield Case("brc", step=bistable(False), params=shapes(wx=(3 * H, "x"), wa=(1, H), wc=(1, H)), states=h, gates=["a", "c", "n"])
     yield Case("nbrc", step=bistable(True), params=shapes(wx=(3 * H, "x"), wh=(2 * H, H)), states=h, gates=["a", "c", "n"])
 

@@ -213,23 +213,44 @@ def cases():
     gru, lstm = shapes(wx=(2 * H, "x"), b=(1, 2 * H)), shapes(wx=(3 * H, "x"), b=(1, 3 * H))
     yield Case("min-gru", **min_gru("linear"), params=gru, states={"h": H}, gates=["z", "n"])
     yield Case(
-        "min-gru", **min_gru("positive"), params=gru, states={"h": H}, gates=["z", "n"], keys={"candidate": "positive"},
-        starts={"h": 0.5}, corners=True,
+        "min-gru",
+        **min_gru("positive"),
+        params=gru,
+        states={"h": H},
+        gates=["z", "n"],
+        keys={"candidate": "positive"},
+        starts={"h": 0.5},
+        corners=True,
     )
     for kind, normalized in (("linear", True), ("linear", False), ("positive", True)):
         keys = ({} if kind == "linear" else {"candidate": kind}) | ({} if normalized else {"normalized": False})
         yield Case(
-            "min-lstm", **min_lstm(kind, normalized), params=lstm, states={"h": H}, gates=["f", "i", "n"], keys=keys,
-            starts={"h": 0.5} if kind == "positive" else {}, corners=kind == "positive",
+            "min-lstm",
+            **min_lstm(kind, normalized),
+            params=lstm,
+            states={"h": H},
+            gates=["f", "i", "n"],
+            keys=keys,
+            starts={"h": 0.5} if kind == "positive" else {},
+            corners=kind == "positive",
         )
     for keys, n in (({}, H), ({"state": 6}, 6)):
         yield Case(
-            "lru", step=lru_step, sequence=lru_sequence, states={"re": n, "im": n}, keys=keys,
+            "lru",
+            step=lru_step,
+            sequence=lru_sequence,
+            states={"re": n, "im": n},
+            keys=keys,
             params=shapes(nu=(1, n), theta=(1, n), gamma=(1, n), br=(n, "x"), bi=(n, "x"), cr=(H, n), ci=(H, n), d=(H, "x")),
         )
     for keys, scale in (({}, 8.0), ({"scale": 2.0}, 2.0)):
         yield Case(
-            "rg-lru", **rg_lru(scale), states={"h": H}, keys=keys, gates=["r", "i", "u"], ranges={"lambda": (1.5, 4)},
+            "rg-lru",
+            **rg_lru(scale),
+            states={"h": H},
+            keys=keys,
+            gates=["r", "i", "u"],
+            ranges={"lambda": (1.5, 4)},
             params=shapes(wx=(3 * H, "x"), b=(1, 3 * H), **{"lambda": (1, H)}),
         )
     for is_complex, bound in ((True, 0.0), (True, 0.25), (False, 0.25)):
@@ -239,7 +260,10 @@ def cases():
         extra = {"theta": (1, H), "wo": (H, 2 * H)} if is_complex else {}
         count = len(blocks_of_rows)
         yield Case(
-            "hgrn", **hgrn(is_complex, bound), keys=keys, gates=blocks_of_rows,
+            "hgrn",
+            **hgrn(is_complex, bound),
+            keys=keys,
+            gates=blocks_of_rows,
             states={"re": H, "im": H} if is_complex else {"h": H},
             params=shapes(wx=(count * H, "x"), b=(1, count * H), gain=(1, width), shift=(1, width), **extra),
         )
@@ -248,18 +272,38 @@ def cases():
         keys = {"state": n} | ({} if kind == "zoh" else {"discretization": kind})
         of_unit = {name: (H, n) for name in ("ar", "ai", "cr", "ci")}
         yield Case(
-            "s4d", **diagonal(True, kind), keys=keys, states={"re": H * n, "im": H * n}, ranges=small,
+            "s4d",
+            **diagonal(True, kind),
+            keys=keys,
+            states={"re": H * n, "im": H * n},
+            ranges=small,
             params=shapes(wx=(H, "x"), b=(1, H), dt=(1, H), **of_unit, d=(1, H)),
         )
     for keys, n in (({}, H // 2), ({"state": 3}, 3)):
         yield Case(
-            "s5", **diagonal(False), keys=keys, states={"re": n, "im": n}, ranges={"dt": (-2, 0), "ai": (-3, 3)},
+            "s5",
+            **diagonal(False),
+            keys=keys,
+            states={"re": n, "im": n},
+            ranges={"dt": (-2, 0), "ai": (-3, 3)},
             params=shapes(
-                dt=(1, n), ar=(1, n), ai=(1, n), br=(n, "x"), bi=(n, "x"), cr=(H, n), ci=(H, n), d=(H, "x"),
+                dt=(1, n),
+                ar=(1, n),
+                ai=(1, n),
+                br=(n, "x"),
+                bi=(n, "x"),
+                cr=(H, n),
+                ci=(H, n),
+                d=(H, "x"),
             ),
         )
     yield Case(
-        "rwkv4", step=rwkv4_step, sequence=rwkv4_sequence, gates=["r", "k", "v"], ranges={"den": (0.5, 1.5)}, corners=True,
+        "rwkv4",
+        step=rwkv4_step,
+        sequence=rwkv4_sequence,
+        gates=["r", "k", "v"],
+        ranges={"den": (0.5, 1.5)},
+        corners=True,
         params=shapes(mr=(1, "x"), mk=(1, "x"), mv=(1, "x"), wx=(3 * H, "x"), w=(1, H), u=(1, H)),
         states={"x": lambda inputs: inputs, "num": H, "den": H, "max": H},
     )

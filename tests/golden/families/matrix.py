@@ -131,6 +131,7 @@ def mlstm(exponential):
         for t in range(STEPS):
             parts = []
             for head in range(HEADS):
+
                 def kept(since):
                     return torch.stack([f[r][:, head] for r in range(since, t + 1)] + [torch.ones_like(f[0][:, head])]).prod(0)
 
@@ -372,8 +373,13 @@ def linear_case(cell, terms, params, keys=None, hidden=4, width=None, states=Non
     own = hidden // HEADS
     cell_of = Linear(terms, own)
     return Case(
-        cell, step=cell_of.step, params=params, states={"s": width or hidden * own} | (states or {}), hidden=hidden,
-        keys={"heads": HEADS} | (keys or {}), **({"sequence": cell_of.sequence} | more),
+        cell,
+        step=cell_of.step,
+        params=params,
+        states={"s": width or hidden * own} | (states or {}),
+        hidden=hidden,
+        keys={"heads": HEADS} | (keys or {}),
+        **({"sequence": cell_of.sequence} | more),
     )
 
 
@@ -383,11 +389,22 @@ def cases():
     for exponential in (False, True):
         keys = {"heads": HEADS} | ({"forget-gate": "exp"} if exponential else {})
         yield Case(
-            "slstm", step=slstm(exponential), keys=keys, gates=["i", "f", "z", "o"], ranges=positive, corners=True,
-            params=shapes(wx=(4 * h, "x"), wh=(4 * h, d), b=(1, 4 * h)), states={name: h for name in "hcnm"},
+            "slstm",
+            step=slstm(exponential),
+            keys=keys,
+            gates=["i", "f", "z", "o"],
+            ranges=positive,
+            corners=True,
+            params=shapes(wx=(4 * h, "x"), wh=(4 * h, d), b=(1, 4 * h)),
+            states={name: h for name in "hcnm"},
         )
         yield Case(
-            "mlstm", **mlstm(exponential), keys=keys, gates=["q", "k", "v", "o"], ranges={"n": (0.5, 2.5)}, corners=True,
+            "mlstm",
+            **mlstm(exponential),
+            keys=keys,
+            gates=["q", "k", "v", "o"],
+            ranges={"n": (0.5, 2.5)},
+            corners=True,
             params=shapes(wx=(4 * h, "x"), b=(1, 4 * h), wg=(2 * HEADS, "x"), bg=(1, 2 * HEADS)),
             states={"c": h * d, "n": h, "m": HEADS},
         )
@@ -395,8 +412,13 @@ def cases():
     for rotary in (True, False):
         hidden = 8 if rotary else 4
         yield linear_case(
-            "ret-net", ret_net(rotary), shapes(wx=(4 * hidden, "x"), gain=(1, hidden)), {} if rotary else {"rotary": False},
-            hidden, gates=qkvg, sequence=ret_net_parallel(rotary),
+            "ret-net",
+            ret_net(rotary),
+            shapes(wx=(4 * hidden, "x"), gain=(1, hidden)),
+            {} if rotary else {"rotary": False},
+            hidden,
+            gates=qkvg,
+            sequence=ret_net_parallel(rotary),
         )
     for temperature in (16.0, 4.0):
         keys = {"rank": 2} | ({} if temperature == 16 else {"temperature": temperature})
@@ -413,7 +435,13 @@ def cases():
         yield linear_case("gated-delta-net", delta(scale, True), params, keys, gates=qkvg)
     n = 3
     params = shapes(
-        wx=(2 * h, "x"), wbc=(2 * n, "x"), wd=(HEADS, "x"), bd=(1, HEADS), a=(1, HEADS), d=(1, HEADS), gain=(1, h),
+        wx=(2 * h, "x"),
+        wbc=(2 * n, "x"),
+        wd=(HEADS, "x"),
+        bd=(1, HEADS),
+        a=(1, HEADS),
+        d=(1, HEADS),
+        gain=(1, h),
     )
     yield linear_case("mamba2", mamba2, params, {"state": n}, width=h * n, gates=["z", "x"])
     rank = 2
@@ -421,16 +449,36 @@ def cases():
     vectors = {name: (1, h) for name in ("w0", "a0", "kk", "ka", "rk", "gain", "shift")}
     params = shapes(mix=(6, "x"), wx=(3 * h, "x"), **low, **vectors)
     yield linear_case(
-        "rwkv7", rwkv7, params, {"rank": rank}, states={"x": lambda inputs: inputs}, gates=["r", "k", "v"],
+        "rwkv7",
+        rwkv7,
+        params,
+        {"rank": rank},
+        states={"x": lambda inputs: inputs},
+        gates=["r", "k", "v"],
     )
     yield Case(
-        "titans-linear", step=titans_linear, sequence=titans_by_autograd, keys={"heads": HEADS}, gates=qkvg,
-        params=shapes(wx=(4 * h, "x"), wg=(3 * HEADS, "x"), bg=(1, 3 * HEADS), gain=(1, h)), states={"s": h * d, "z": h * d},
+        "titans-linear",
+        step=titans_linear,
+        sequence=titans_by_autograd,
+        keys={"heads": HEADS},
+        gates=qkvg,
+        params=shapes(wx=(4 * h, "x"), wg=(3 * HEADS, "x"), bg=(1, 3 * HEADS), gain=(1, h)),
+        states={"s": h * d, "z": h * d},
     )
     yield Case(
-        "m2rnn", step=m2rnn, keys={"heads": HEADS}, gates=qkvg, states={"s": h * d},
+        "m2rnn",
+        step=m2rnn,
+        keys={"heads": HEADS},
+        gates=qkvg,
+        states={"s": h * d},
         params=shapes(
-            wx=(4 * h, "x"), wg=(HEADS, "x"), bg=(1, HEADS), a=(1, HEADS), w=(h, d), d=(1, h), gain=(1, h),
+            wx=(4 * h, "x"),
+            wg=(HEADS, "x"),
+            bg=(1, HEADS),
+            a=(1, HEADS),
+            w=(h, d),
+            d=(1, h),
+            gain=(1, h),
         ),
     )
 
