@@ -22,7 +22,7 @@ before the loop and the state as a sum over earlier steps.
 
 import torch
 
-from common import STEPS, Case, blocks, relu, rows, select, shapes, sigmoid, write
+from common import STEPS, Case, blocks, relu, select, shapes, sigmoid, write
 from common import cells as classic
 
 H = 4

@@ -27,7 +27,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import cells  # noqa: E402
+import cells  # noqa: E402, F401 (the scripts import it from here)
 from cells import draw, leaves, plain, rebuilt, unroll  # noqa: E402
 
 BATCH, STEPS = 2, 5
