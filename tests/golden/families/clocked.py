@@ -1,11 +1,11 @@
 """Makes clocked.json: cells whose units have clocks, or whose units do not read one another.
 
-    clockwork                       Koutník et al. 2014, arXiv 1402.3511, equations 1 to 4
-    phased-lstm                     Neil et al. 2016, arXiv 1610.09513, equations 6 to 13, unit time steps, no peepholes
+    clockwork                       Koutník et al. 2014, arXiv 1402.3511
+    phased-lstm                     Neil et al. 2016, arXiv 1610.09513, unit time steps, no peepholes
     ind-rnn                         Li et al. 2018, arXiv 1803.04831, equation 2
     indy-lstm, indy-gru             Gonnet and Deselaers 2019, arXiv 1903.08023
-    sru                             Lei et al. 2017, arXiv 1709.02755, equations 3 to 6
-    qrnn                            Bradbury et al. 2016, arXiv 1611.01576, equations 1 to 6
+    sru                             Lei et al. 2017, arXiv 1709.02755
+    qrnn                            Bradbury et al. 2016, arXiv 1611.01576, section 2
 
 Equations:
 
@@ -15,9 +15,9 @@ Equations:
     sru          f = σ(W x + v c + b), r alike, c = f c + (1 - f) W x, output r c + (1 - r) x
     qrnn         z, f, o of W x_t + V x_{t-1} + b; c = f c + (1 - f) z; output o c
 
-Checked: clockwork with a masked full matrix, the phase of the paper's equation 6 with its time and modulo, indy cells and ind-rnn
-with a diagonal matrix in torch.nn.LSTM, GRU equations of cells.py and torch.nn.RNN, qrnn (and sru without v) with all gates computed
-before the loop and the state as a sum over earlier steps.
+Checked: clockwork with a masked full matrix, the phase with the paper's time and modulo, indy cells and ind-rnn with diagonal
+matrices in the LSTM and GRU of cells.py and in torch.nn.RNN, qrnn (and sru without v) with all gates computed before the loop and
+the state as a sum over earlier steps.
 """
 
 import torch
@@ -82,7 +82,7 @@ def phased(leak):
         return h, {"h": h, "c": c, "p": select(following - 1, following - 1, following)}
 
     def sequence(p, inputs, initial, counters):
-        """Equation 6: φ = ((t - s) mod τ) / τ; the initial phase is a time."""
+        """φ = ((t - s) mod τ) / τ; the initial phase is a time."""
         period, ratio = 1 + torch.exp(p["tau"]), sigmoid(p["r"])
         start, s = initial["p"] * period, sigmoid(p["s"]) * period
         h, c, outputs = initial["h"], initial["c"], []

@@ -1,13 +1,13 @@
 """Makes composite.json: cells that multiply, repeat or nest the parts of a simpler cell.
 
-    scrn                 Mikolov et al. 2014, arXiv 1412.7753, equations 4 to 6
+    scrn                 Mikolov et al. 2014, arXiv 1412.7753, section 4
     nas                  Zoph and Le 2016, arXiv 1611.01578; the cell as TensorFlow's NASCell has it
     multiplicative-rnn   Sutskever et al. 2011; multiplicative-lstm: Krause et al. 2016, arXiv 1609.07959
     mi-rnn, -lstm, -gru  Wu et al. 2016, arXiv 1606.06630
     rhn                  Zilly et al. 2016, arXiv 1607.03474, equations 6 to 9
     fast-slow            Mujika et al. 2017, arXiv 1705.08639, equations 1 to 4, LSTMs without layer norm
     mogrifier-lstm       Melis et al. 2019, arXiv 1909.01792, equations 1 and 2
-    on-lstm              Shen et al. 2018, arXiv 1810.09536, equations 9 to 14
+    on-lstm              Shen et al. 2018, arXiv 1810.09536, section 4
     hyper-lstm           Ha et al. 2016, arXiv 1609.09106, appendix A.2; z from the new state of the small LSTM
 
 Equations (LSTM: gates i, f, g, o, c = σ(f) c + σ(i) tanh(g), h = σ(o) tanh(c)):

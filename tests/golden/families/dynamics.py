@@ -4,7 +4,7 @@
     co-rnn      Rusch and Mishra 2020, arXiv 2010.00951, explicit in the damping as in the authors' code
     unicornn    Rusch and Mishra 2021, arXiv 2103.05487
     lem         Rusch et al. 2021, arXiv 2110.04744
-    lmu         Voelker et al. 2019 (NeurIPS), equations 2 to 8
+    lmu         Voelker et al. 2019 (NeurIPS), section 2
     fast-rnn, fast-grnn   Kusupati et al. 2018, arXiv 1901.02358
     momentum-rnn          Nguyen et al. 2020, arXiv 2006.06919
 
@@ -86,7 +86,7 @@ def lem(step_size):
 
 
 def legendre(order):
-    """A and B of equations 2: θ dm/dt = A m + B u."""
+    """A and B of θ dm/dt = A m + B u."""
     a = [[(2 * i + 1) * (-1.0 if i < j else (-1.0) ** (i - j + 1)) for j in range(order)] for i in range(order)]
     return torch.tensor(a).double(), torch.tensor([[(2 * i + 1) * (-1.0) ** i] for i in range(order)]).double()
 
@@ -241,7 +241,7 @@ def check_delay():
         x, values = 1 - 2 * share, [1.0, 1 - 2 * share]
         for n in range(1, order - 1):
             values.append(((2 * n + 1) * x * values[n] - n * values[n - 1]) / (n + 1))
-        read = sum((-1) ** i * value * float(m[i]) for i, value in enumerate(values))  # equation 3: P_i(2 r - 1)
+        read = sum((-1) ** i * value * float(m[i]) for i, value in enumerate(values))  # P_i(2 r - 1)
         assert abs(read - (1 + ticks - share * theta - 0.5)) < 0.2
     euler_a, euler_b = delay(order, 1e4, "euler")
     fine_a, fine_b = delay(order, 1e4, "zoh")

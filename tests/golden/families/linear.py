@@ -6,7 +6,7 @@
     hgrn                Qin et al. 2023, arXiv 2311.04823, section 3
     s4d                 Gu et al. 2022, arXiv 2206.11893, B = 1
     s5                  Smith et al. 2022, arXiv 2208.04933
-    rwkv4               Peng et al. 2023, arXiv 2305.13048, equations 11 to 16 (time mixing without the output matrix)
+    rwkv4               Peng et al. 2023, arXiv 2305.13048, time mixing without the output matrix
 
 Equations:
 
@@ -18,8 +18,8 @@ Equations:
     s4d, s5   z = exp(ΔA) z + (exp(ΔA) - 1)/A B u; y = 2 Re(C z) + D u (s4d: an A, B, C for every unit of u = W x + b)
     rwkv4     y = σ(r) (Σ_s exp(k_s - decay) v_s + exp(u + k) v) / (the same without v)
 
-Every recurrence is checked against its sum over all earlier steps, in complex numbers where it has them; rwkv4 against the sums
-of equation 14.
+Every recurrence is checked against its sum over all earlier steps, in complex numbers where it has them; rwkv4 against the
+sums that the paper prints.
 """
 
 import torch

@@ -369,7 +369,7 @@ def m2rnn(p, x, state):
     return rms(joined(ys) * silu(g)) * p["gain"], {"s": stored(after)}
 
 
-def linear_case(cell, terms, params, keys=None, hidden=4, width=None, states=None, **more):
+def linear_case(cell, terms, params, keys=None, hidden=6, width=None, states=None, **more):
     own = hidden // HEADS
     cell_of = Linear(terms, own)
     return Case(
@@ -384,12 +384,13 @@ def linear_case(cell, terms, params, keys=None, hidden=4, width=None, states=Non
 
 
 def cases():
-    h, d = 4, 2
+    h, d = 6, 3
     positive = {"n": (0.5, 1.5)}
     for exponential in (False, True):
         keys = {"heads": HEADS} | ({"forget-gate": "exp"} if exponential else {})
         yield Case(
             "slstm",
+            hidden=h,
             step=slstm(exponential),
             keys=keys,
             gates=["i", "f", "z", "o"],
@@ -400,6 +401,7 @@ def cases():
         )
         yield Case(
             "mlstm",
+            hidden=h,
             **mlstm(exponential),
             keys=keys,
             gates=["q", "k", "v", "o"],
@@ -410,7 +412,7 @@ def cases():
         )
     qkvg, qkv = ["q", "k", "v", "g"], ["q", "k", "v"]
     for rotary in (True, False):
-        hidden = 8 if rotary else 4
+        hidden = 8 if rotary else h
         yield linear_case(
             "ret-net",
             ret_net(rotary),
@@ -433,7 +435,7 @@ def cases():
         yield linear_case("delta-net", delta(scale, False), params, keys, gates=qkv)
         params = shapes(wx=(4 * h, "x"), wg=(2 * HEADS, "x"), bg=(1, 2 * HEADS), a=(1, HEADS), gain=(1, h))
         yield linear_case("gated-delta-net", delta(scale, True), params, keys, gates=qkvg)
-    n = 3
+    n = 4
     params = shapes(
         wx=(2 * h, "x"),
         wbc=(2 * n, "x"),
@@ -458,6 +460,7 @@ def cases():
     )
     yield Case(
         "titans-linear",
+        hidden=h,
         step=titans_linear,
         sequence=titans_by_autograd,
         keys={"heads": HEADS},
@@ -467,6 +470,7 @@ def cases():
     )
     yield Case(
         "m2rnn",
+        hidden=h,
         step=m2rnn,
         keys={"heads": HEADS},
         gates=qkvg,

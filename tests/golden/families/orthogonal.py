@@ -2,8 +2,8 @@
 
     scornn   Helfrich et al. 2017, arXiv 1707.09520
     exp-rnn  Lezcano-Casado and Martínez-Rubio 2019, arXiv 1901.08428
-    goru     Jing et al. 2017, arXiv 1706.02761, equations 3 to 6; rotations of neighbors as in Jing et al. 2016, arXiv 1612.05231
-    u-rnn    Arjovsky et al. 2015, arXiv 1511.06464, equations 3 to 8, with a fixed permutation that is not drawn
+    goru     Jing et al. 2017, arXiv 1706.02761; rotations of neighbors as in Jing et al. 2016, arXiv 1612.05231
+    u-rnn    Arjovsky et al. 2015, arXiv 1511.06464, with a fixed permutation that is not drawn
 
 Equations, modReLU(y) = y relu(|y| + b) / |y|:
 
