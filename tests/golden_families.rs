@@ -22,7 +22,7 @@ pub(crate) struct Variant {
 
 /// All that the references compute.
 pub(crate) fn variants() -> Vec<Variant> {
-    let files = ["linear", "matrix", "gated", "composite", "clocked", "dynamics"];
+    let files = ["linear", "matrix", "gated", "composite", "clocked", "dynamics", "orthogonal"];
     let cases = files.iter().flat_map(|file| {
         let path = root().join(format!("tests/golden/families/{file}.json"));
         let golden: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
@@ -57,6 +57,8 @@ impl Variant {
         Some(match self.cell.as_str() {
             // A wrapper, whose vector is as wide as the state.
             "multiplicative-rnn" | "multiplicative-lstm" if self.keys.len() > 1 => return None,
+            // References without a cell.
+            "goru" | "u-rnn" => return None,
             "multiplicative-rnn" => registry.wrapped(&part("vanilla"), &wrap).unwrap().0,
             "multiplicative-lstm" => registry.wrapped(&part("lstm"), &wrap).unwrap().0,
             name => registry.cell(&part(name)).unwrap_or_else(|error| panic!("{}: {error}", self.name)).0,
