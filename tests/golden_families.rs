@@ -98,14 +98,16 @@ impl Variant {
         let mut ours: Vec<_> =
             declared.params.iter().map(|spec| (spec.name.to_string(), spec.shape.to_vec())).collect();
         let mut theirs = case.shapes();
-        (ours.sort(), theirs.sort());
+        ours.sort();
+        theirs.sort();
         assert_eq!(ours, theirs, "{}: parameters", self.name);
         let mut ours: Vec<_> = declared.state.iter().map(|spec| (spec.name.to_string(), spec.width as u64)).collect();
         let states = self.values["states"].as_array().unwrap().iter();
         let mut theirs: Vec<_> = states
             .map(|state| (state["name"].as_str().unwrap().to_owned(), state["width"].as_u64().unwrap()))
             .collect();
-        (ours.sort(), theirs.sort());
+        ours.sort();
+        theirs.sort();
         assert_eq!(ours, theirs, "{}: states", self.name);
         assert_eq!(declared.outputs as u64, self.values["output-width"].as_u64().unwrap(), "{}: output", self.name);
     }

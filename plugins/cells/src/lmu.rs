@@ -16,7 +16,7 @@ pub enum MemoryStep {
 }
 
 /// Legendre memory unit: a memory m holds the last `theta` time steps of one number u as coefficients of Legendre polynomials
-/// (Voelker et al. 2019, NeurIPS, equations 2 to 8).
+/// (Voelker et al. 2019, Advances in Neural Information Processing Systems 32, equations 2 to 8).
 ///
 /// `u = ex x + eh h + em m`, `m' = A m + B u`, `h' = tanh(Wx x + Wh h + Wm m')`. A and B are fixed: with `Ȧ` of the entries
 /// `(2 i + 1) (−1)^(i − j + 1)` on and below the diagonal and `−(2 i + 1)` above, `A = exp(Ȧ / theta)`, or `I + Ȧ / theta` with

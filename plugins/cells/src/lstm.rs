@@ -162,14 +162,13 @@ impl Cell for Lstm {
 impl Lstm {
     /// The gates that there are, in the order of the rows.
     fn gates(&self) -> Vec<char> {
-        let left_out = match self.without {
-            Some(Without::ForgetGate) => 'f',
-            Some(Without::OutputGate) => 'o',
-            Some(Without::InputGate) => 'i',
-            _ if self.coupled => 'i',
-            _ => ' ',
+        let is_there = |gate: &char| match gate {
+            'i' => !self.coupled && self.without != Some(Without::InputGate),
+            'f' => self.without != Some(Without::ForgetGate),
+            'o' => self.without != Some(Without::OutputGate),
+            _ => true,
         };
-        ['i', 'f', 'g', 'o'].into_iter().filter(|gate| *gate != left_out).collect()
+        ['i', 'f', 'g', 'o'].into_iter().filter(is_there).collect()
     }
 
     /// The sums of all gates: `[batch, gates × hidden]`.

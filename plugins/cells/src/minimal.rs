@@ -1,4 +1,4 @@
-//! Cells with few gates: light GRU, update-gate network, MinimalRNN, STAR, and the additive and chaos-free ones.
+//! Cells with few gates: light GRU, update-gate network, `MinimalRNN`, STAR, and the additive and chaos-free ones.
 
 use hatchery_plugin::{burn::tensor::activation::relu, prelude::*};
 

@@ -1,4 +1,4 @@
-//! Long short-term memory with exponential gates: sLSTM with scalars, mLSTM with a matrix for every head.
+//! Long short-term memory with exponential gates: with scalars, and with a matrix for every head.
 
 use hatchery_plugin::{burn::tensor::activation::log_sigmoid, prelude::*};
 
