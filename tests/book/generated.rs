@@ -177,7 +177,8 @@ fn plugins() -> String {
         page.push_str(&format!("## {kind}s\n\n| name | what it is |\n| --- | --- |\n"));
         for entry in registry.of(kind) {
             let name = entry.variant.name;
-            let first = entry.variant.doc.split("\n\n").next().unwrap_or_default().replace('\n', " ");
+            let first =
+                entry.variant.doc.split("\n\n").next().unwrap_or_default().replace('\n', " ").replace('|', "\\|");
             page.push_str(&format!("| [`{name}`](../plugins/{kind}s/{name}.md) | {first} |\n"));
         }
         page.push('\n');

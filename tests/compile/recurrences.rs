@@ -1,36 +1,26 @@
-//! The cells of plugins/examples/recurrences, compiled: norms within a step, linear recurrences, and matrices as state.
+//! The cells that come with the program, compiled: norms within a step, linear recurrences, and matrices as state.
 
 use hatchery_compile::{Dtype, Options};
-use hatchery_plugin::host::HostCell;
+use hatchery_plugin::{
+    host::HostCell,
+    serde_json::{self, json},
+};
 
 use super::{
     compare, compiled, description, executable,
     reference::{Batch, Case, Draws, Noise},
 };
 
-#[path = "../../plugins/examples/recurrences/src"]
-#[expect(unreachable_pub, reason = "they are a library's")]
-mod cells {
-    pub(super) mod gated_delta_net;
-    pub(super) mod layer_norm_lstm;
-    pub(super) mod min_gru;
-    pub(super) mod mlstm;
-    pub(super) mod slstm;
-}
-use cells::{gated_delta_net, layer_norm_lstm, min_gru, mlstm, slstm};
-
 const NAMES: [&str; 5] = ["layer-norm-lstm", "min-gru", "slstm", "mlstm", "gated-delta-net"];
 
 /// One of the cells.
 pub(crate) fn cell(name: &str, hidden: usize, heads: usize) -> Box<dyn HostCell> {
-    match name {
-        "layer-norm-lstm" => Box::new(layer_norm_lstm::LayerNormLstm { hidden }),
-        "min-gru" => Box::new(min_gru::MinGru { hidden }),
-        "slstm" => Box::new(slstm::Slstm { hidden, heads }),
-        "mlstm" => Box::new(mlstm::Mlstm { hidden, heads }),
-        "gated-delta-net" => Box::new(gated_delta_net::GatedDeltaNet { hidden, heads }),
-        other => panic!("no cell is called {other}"),
-    }
+    let keys = match name {
+        "layer-norm-lstm" => json!({ "type": "lstm", "hidden": hidden, "layer-norm": true }),
+        "min-gru" => json!({ "type": name, "hidden": hidden }),
+        _ => json!({ "type": name, "hidden": hidden, "heads": heads }),
+    };
+    hatchery_cli::registry().unwrap().cell(&serde_json::from_value(keys).unwrap()).unwrap().0
 }
 
 fn case(name: &str, hidden: usize, heads: usize, layers: usize) -> Case {
@@ -49,6 +39,25 @@ fn all_agree_with_burn() {
             compare(Dtype::F32, &case, &[(3, 5), (27, 6)], 4, 1e-3);
         }
     }
+}
+
+/// Every cell, with all keys that choose other equations. Would catch: a cell that falls back to Burn, and an operation that is
+/// lowered or differentiated wrongly in the form in which one cell has it.
+#[test]
+fn every_cell_is_compiled_and_agrees_with_burn() {
+    let mut wrong = Vec::new();
+    for variant in crate::golden_families::variants() {
+        let cell = || variant.build(Some(8));
+        let Some(one) = cell() else { continue };
+        let compared = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let mut case = Case::new(7, vec![one, cell().unwrap()]);
+            case.rate = 1e-3;
+            compare(Dtype::F64, &case, &[(3, 5), (1, 7), (27, 6)], 3, 1e-10);
+            compare(Dtype::F32, &case, &[(3, 5)], 2, 1e-3);
+        }));
+        wrong.extend(compared.err().map(|_| variant.name.clone()));
+    }
+    assert_eq!(wrong, Vec::<String>::new());
 }
 
 /// One long sequence, or two, run in chunks of time. Would catch: a chunk that reads what another has not computed yet, a sum over

@@ -3,7 +3,7 @@
     python tests/peers/torch_cells.py --cell mlstm --vocabulary 65 --hidden 128 --steps 100 --batch 50 --threads 2
     python tests/peers/torch_cells.py --cell mlstm --vocabulary 65 --hidden 128 --steps 100 --batch 50 --threads 2 --compile step
 
-The cells of plugins/examples/recurrences, four heads where there are heads: the products with the inputs of all time steps are
+Cells that PyTorch does not have, four heads where there are heads: the products with the inputs of all time steps are
 one product, then a loop over time. With `--compile` the step, or the loop, goes through `torch.compile`. The rest is as in
 torch_step.py: one-hot input, linear head, mean cross-entropy over all time steps, backward, clipping of the global norm at 5, SGD;
 the state is carried to the next training step without its history. Prints one line of JSON.

@@ -79,7 +79,7 @@ fn run(arguments: &Arguments) -> Result<u8> {
             Ok(())
         }
         Command::Drift(drift) => commands::drift::run(drift),
-        Command::Plugins(Plugins::List { libraries }) => commands::plugins::list(libraries),
+        Command::Plugins(Plugins::List { json, libraries }) => commands::plugins::list(*json, libraries),
         Command::Plugins(Plugins::Show { kind, name, program, after, libraries }) => {
             commands::plugins::show(*kind, name, *program, after.as_deref(), libraries)
         }

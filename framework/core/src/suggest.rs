@@ -2,9 +2,33 @@
 
 /// Names of what a table of a sort may be, with the table.
 const TYPES: &[(&str, &[&str], &str)] = &[
-    ("cell", &["rnn", "simple-rnn", "simplernn", "basic-rnn", "elman", "rnncell", "rnn-tanh", "plain"], "vanilla"),
-    ("cell", &["lstmcell", "lstm-cell", "basic-lstm"], "lstm"),
-    ("cell", &["grucell", "gru-cell"], "gru"),
+    (
+        "cell",
+        &["rnn", "simple-rnn", "simplernn", "basic-rnn", "basicrnncell", "elman", "rnncell", "rnn-tanh", "plain"],
+        "vanilla",
+    ),
+    (
+        "cell",
+        &[
+            "lstmcell",
+            "lstm-cell",
+            "basic-lstm",
+            "basiclstmcell",
+            "lstmblockcell",
+            "layernormbasiclstmcell",
+            "coupledinputforgetgatelstmcell",
+        ],
+        "lstm",
+    ),
+    ("cell", &["grucell", "gru-cell", "grublockcell", "grublockcellv2"], "gru"),
+    ("cell", &["nascell"], "nas"),
+    ("cell", &["ugrnncell"], "ugrnn"),
+    ("cell", &["intersectionrnncell"], "intersection-rnn"),
+    ("cell", &["phasedlstmcell"], "phased-lstm"),
+    ("cell", &["srucell"], "sru"),
+    ("cell", &["indrnncell"], "ind-rnn"),
+    ("cell", &["indylstmcell"], "indy-lstm"),
+    ("cell", &["indygrucell"], "indy-gru"),
     ("optimizer", &["gd", "gradient-descent", "momentum", "nesterov"], "sgd"),
     ("schedule", &["none", "fixed"], "constant"),
     ("schedule", &["step", "steplr", "exponential"], "decay"),

@@ -15,6 +15,8 @@ pub(crate) enum Arguments {
         kind: Ident,
         /// The name in experiment files.
         name: LitStr,
+        /// The group in which it is listed.
+        family: Option<LitStr>,
     },
     /// `key`: the type is the value of a plugin's key.
     Key,
@@ -50,8 +52,23 @@ impl Parse for Arguments {
             let wrong = "a name consists of lower-case words with hyphens between them, as \"layer-norm-lstm\"";
             return Err(Error::new(name.span(), wrong));
         }
-        end(input).map(|()| Self::Plugin { kind, name })
+        let family = family(input)?;
+        end(input).map(|()| Self::Plugin { kind, name, family })
     }
+}
+
+/// `, family = "gated"`, if it stands there.
+fn family(input: ParseStream<'_>) -> Result<Option<LitStr>> {
+    if !(input.peek(Token![,]) && input.peek2(Ident)) {
+        return Ok(None);
+    }
+    input.parse::<Token![,]>()?;
+    let word: Ident = input.parse()?;
+    if word != "family" {
+        return Err(Error::new(word.span(), "one type is one plugin: only `family = \"…\"` may follow its name"));
+    }
+    input.parse::<Token![=]>()?;
+    input.parse().map(Some)
 }
 
 fn end(input: ParseStream<'_>) -> Result<()> {

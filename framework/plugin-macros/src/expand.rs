@@ -46,10 +46,12 @@ fn expand(arguments: &Arguments, mut input: DeriveInput) -> Result<TokenStream> 
     };
     let name = &input.ident;
     let defaults = (!defaults.is_empty()).then(|| quote!(impl #name { #(#defaults)* }));
-    let entry = match arguments {
-        Arguments::Plugin { kind, name: plugin } => Some(entry(name, kind, plugin)),
-        Arguments::Key => None,
+    let (entry, family) = match arguments {
+        Arguments::Plugin { kind, name: plugin, family } => (Some(entry(name, kind, plugin)), family.as_ref()),
+        Arguments::Key => (None, None),
     };
+    // In the schema, so that it comes with the keys from a library too.
+    let family = family.map(|family| quote!(, extend("family" = #family)));
     Ok(quote! {
         #[derive(
             ::hatchery_plugin::serde::Serialize,
@@ -57,7 +59,7 @@ fn expand(arguments: &Arguments, mut input: DeriveInput) -> Result<TokenStream> 
             ::hatchery_plugin::schemars::JsonSchema,
         )]
         #serde
-        #[schemars(crate = "::hatchery_plugin::schemars")]
+        #[schemars(crate = "::hatchery_plugin::schemars" #family)]
         #input
         #defaults
         #entry

@@ -2,7 +2,7 @@
 
 use burn::Tensor;
 
-use crate::{Name, NoiseSpec, ParamSpec, Params, State, StateSpec};
+use crate::{Name, NoiseSpec, ParamSpec, Params, PluginError, State, StateSpec};
 
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is declared as a cell and has no equations",
@@ -25,6 +25,14 @@ pub trait Cell: Send + Sync {
     /// Width of the output: that of the first carried vector, unless the cell says otherwise.
     fn outputs(&self, inputs: usize) -> usize {
         self.state(inputs).first().map_or(0, |vector| vector.width)
+    }
+
+    /// Whether the keys fit each other, beyond what each of them may be: asked before anything else.
+    ///
+    /// # Errors
+    /// When they do not.
+    fn check(&self) -> Result<(), PluginError> {
+        Ok(())
     }
 
     /// The masks and normal values that the framework draws in training; `step` finds them among `params`, by name. In

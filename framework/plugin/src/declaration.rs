@@ -105,7 +105,7 @@ impl Declaration {
         }
     }
 
-    fn check_state(&self, StateSpec { name, width, start }: &StateSpec) -> Result<(), PluginError> {
+    fn check_state(&self, StateSpec { name, width, start, .. }: &StateSpec) -> Result<(), PluginError> {
         let shape_of = |param: &Name| self.params.iter().find(|spec| spec.name == *param).map(|spec| spec.shape);
         match start {
             _ if !is_width(*width) => Err(PluginError::new(format!("its state `{name}` is {width} wide"))),
@@ -219,6 +219,9 @@ pub struct StateSpec {
     /// Its value before the first step.
     #[serde(default)]
     pub start: Start,
+    /// Whether it is compared only, and so has no gradient: a count of time steps, say.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub counter: bool,
 }
 
 /// The value of a carried vector before the first step.
@@ -240,13 +243,20 @@ impl Default for Start {
 impl StateSpec {
     /// A vector with a name and a width that starts at zero.
     pub fn new(name: impl Into<Name>, width: usize) -> Self {
-        Self { name: name.into(), width, start: Start::default() }
+        Self { name: name.into(), width, start: Start::default(), counter: false }
     }
 
     /// The same vector with another value of every element before the first step.
     #[must_use]
     pub fn start(mut self, value: f64) -> Self {
         self.start = Start::Constant(value);
+        self
+    }
+
+    /// The same vector, which is compared only: the conformance kit expects no gradient of it.
+    #[must_use]
+    pub fn counter(mut self) -> Self {
+        self.counter = true;
         self
     }
 

@@ -132,16 +132,18 @@ pub trait HostSampler: Send + Sync {
 
 impl<C: Cell> HostCell for C {
     fn declare(&self, inputs: usize) -> Result<Declaration, PluginError> {
+        let widths = self.widths(inputs)?;
         let declared = Declaration {
             params: self.params(inputs),
             noise: self.noise(inputs),
             penalties: self.penalties(inputs),
-            ..self.widths(inputs)?
+            ..widths
         };
         with_derived(self, inputs, declared)
     }
 
     fn widths(&self, inputs: usize) -> Result<Declaration, PluginError> {
+        self.check()?;
         Ok(Declaration { outputs: self.outputs(inputs), state: self.state(inputs), ..Declaration::default() })
     }
 

@@ -89,6 +89,19 @@ impl Variant {
     pub fn kind(&self) -> Kind {
         self.build.kind()
     }
+
+    /// The group in which it is listed, if it says one: `#[plugin(cell = "…", family = "…")]`.
+    pub fn family(&self) -> Option<&str> {
+        self.schema.get("family").and_then(Value::as_str)
+    }
+
+    /// The year of the first source that its documentation names: `(Elman 1990)`.
+    pub fn year(&self) -> Option<u16> {
+        let words = self.doc.split(|sign: char| !sign.is_ascii_alphanumeric());
+        words
+            .filter(|word| word.len() == 4)
+            .find_map(|word| word.parse().ok().filter(|year| (1950..2100).contains(year)))
+    }
 }
 
 /// From a table of keys to the plugin and to the table with every default filled in.

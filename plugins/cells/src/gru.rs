@@ -15,7 +15,7 @@ use hatchery_plugin::prelude::*;
 /// hidden = 128
 /// reset = "after"
 /// ```
-#[plugin(cell = "gru")]
+#[plugin(cell = "gru", family = "gates")]
 #[derive(Clone, Debug)]
 pub struct Gru {
     /// Width of the hidden state.

@@ -3,6 +3,8 @@
 use hatchery_plugin::burn::tensor::activation;
 use hatchery_plugin::prelude::*;
 
+use crate::heads::filled;
+
 /// Simple recurrent network (Elman 1990): `h' = tanh(Wax x + Waa h + b)`.
 ///
 /// ```toml
@@ -10,7 +12,7 @@ use hatchery_plugin::prelude::*;
 /// type = "vanilla"
 /// hidden = 50
 /// ```
-#[plugin(cell = "vanilla")]
+#[plugin(cell = "vanilla", family = "simple")]
 #[derive(Clone, Debug)]
 pub struct Vanilla {
     /// Width of the hidden state.
@@ -19,6 +21,9 @@ pub struct Vanilla {
     /// The non-linearity.
     #[plugin(default)]
     pub activation: Activation,
+    /// The recurrent matrix is first the identity times this number, and not orthogonal: with `activation = "relu"` and 1 the
+    /// IRNN of Le et al. (2015, arXiv 1504.00941).
+    pub identity: Option<f64>,
 }
 
 /// The non-linearity of a simple recurrent network.
@@ -36,7 +41,11 @@ pub enum Activation {
 impl Cell for Vanilla {
     fn params(&self, inputs: usize) -> Vec<ParamSpec> {
         let h = self.hidden;
-        vec![weight("wax", [h, inputs]), recurrent("waa", h), bias("b", h)]
+        let waa = match self.identity {
+            Some(scale) => filled("waa", [h, h], |row, column| if row == column { scale } else { 0.0 }),
+            None => recurrent("waa", h),
+        };
+        vec![weight("wax", [h, inputs]), waa, bias("b", h)]
     }
 
     fn state(&self, _inputs: usize) -> Vec<StateSpec> {

@@ -2,7 +2,7 @@
 
 use hatchery_plugin::prelude::*;
 
-use crate::draw;
+use crate::{Longer, draw, drawn};
 
 /// Letters drawn at random, a bar, and the same letters again: `cabfde|cabfde`.
 ///
@@ -31,6 +31,8 @@ pub struct Copy {
     /// How many documents there are.
     #[plugin(min = 1, max = 10_000_000)]
     pub documents: usize,
+    /// Documents of another length, behind all others.
+    pub longer: Option<Longer>,
     /// The seed of the letters, apart from the experiment's.
     #[plugin(default)]
     pub seed: u64,
@@ -39,13 +41,11 @@ pub struct Copy {
 // ANCHOR: dataset
 impl Dataset for Copy {
     fn documents(&self, _: &Source<'_>) -> Result<Documents, PluginError> {
-        let mut state = self.seed;
-        let mut letter = || char::from(b'a' + (draw(&mut state) % u64::from(self.letters)) as u8);
-        let mut document = || {
-            let letters: String = (0..self.length).map(|_| letter()).collect();
+        let letter = |state: &mut u64| char::from(b'a' + (draw(state) % u64::from(self.letters)) as u8);
+        Ok(drawn(self.documents, self.length, self.longer.as_ref(), self.seed, |state, length, _| {
+            let letters: String = (0..length).map(|_| letter(state)).collect();
             format!("{letters}|{letters}")
-        };
-        Ok(Documents::Text((0..self.documents).map(|_| document()).collect()))
+        }))
     }
 
     fn framing(&self) -> Framing {

@@ -33,7 +33,8 @@ pub(crate) struct Check {
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  hatchery bench experiments/dinosaurs.toml\n  \
-    hatchery bench experiments/dinosaurs.toml --device cpu,flex --steps 100 --json\n\n\
+    hatchery bench experiments/dinosaurs.toml --device cpu,flex --steps 100 --json\n  \
+    hatchery bench experiments/shakespeare.toml --cells --steps 2 --repeats 3\n\n\
     Each value is the median over the repeats. Compare only values of one computer, measured one right after the other.\n\n\
     Products: the floating-point operations of all matrix products of an update, counted from the execution plan (a \
     multiplication and an addition are two; a one-hot input costs none), divided by the time of the whole update; and the \
@@ -60,6 +61,9 @@ pub(crate) struct Bench {
     /// Print one JSON object per device
     #[arg(long)]
     pub(crate) json: bool,
+    /// Measure training with every cell in turn, in place of the file's, and print a table
+    #[arg(long)]
+    pub(crate) cells: bool,
     #[command(flatten)]
     pub(crate) libraries: Libraries,
 }

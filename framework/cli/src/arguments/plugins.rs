@@ -9,8 +9,15 @@ use super::Libraries;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Plugins {
-    /// List all plugins, by kind
+    /// List all plugins, by kind, and cells by family
+    #[command(
+        after_help = "Columns of cells: the year of the paper, the values that a sequence carries from step to step, and the \
+        number of parameters, both for inputs and a state of width 128."
+    )]
     List {
+        /// Print one JSON object per plugin
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         libraries: Libraries,
     },

@@ -8,8 +8,10 @@ use hatchery::{
     error::Result,
     inspect::generate::{Limits, Request, generate},
     network::Network,
+    plugins::Entry,
     random::Streams,
 };
+use hatchery_plugin::{Build, Kind};
 use serde_json::json;
 
 use super::{open_file, overrides};
@@ -21,6 +23,9 @@ const WARM_UP: u64 = 1;
 /// Measures each device in turn. The experiment is set up as for training; a step is an update with its batch and its
 /// loss, which is read once per repeat on graphics cards.
 pub(crate) fn run(arguments: &Bench) -> Result<()> {
+    if arguments.cells {
+        return cells(arguments);
+    }
     let devices: Vec<_> = match arguments.device.as_slice() {
         [] => vec![None],
         devices => devices.iter().map(|device| Some(device.as_str())).collect(),
@@ -37,6 +42,46 @@ pub(crate) fn run(arguments: &Bench) -> Result<()> {
         let training = train(&mut network, &data, arguments)?;
         let generation = write(&mut network, arguments)?;
         print(&network, &training, generation, arguments);
+    }
+    Ok(())
+}
+
+/// Measures training with every cell, with the file's width and its own defaults.
+fn cells(arguments: &Bench) -> Result<()> {
+    let registry = super::registry(&arguments.libraries)?;
+    let is_cell = |entry: &&Entry| matches!(entry.variant.build, Build::Cell(_));
+    if !arguments.json {
+        out!("| cell | parameters | ms a step | characters per second | GFLOP/s | compiled |");
+        out!("| --- | ---: | ---: | ---: | ---: | --- |");
+    }
+    for name in registry.of(Kind::Cell).filter(is_cell).map(|entry| entry.variant.name) {
+        let mut overrides = overrides(&arguments.overrides, arguments.device.first().map(String::as_str));
+        overrides.push(format!("cell.type={name}"));
+        let session = open_file(&arguments.experiment, &arguments.libraries, overrides)?;
+        let data = session.data()?;
+        let mut network = session.network(data.vocabulary.clone())?;
+        let training = train(&mut network, &data, arguments)?;
+        let parameters = network.size;
+        let rate = training.products.as_ref().map(|work| work.gigaflops_per_second);
+        if arguments.json {
+            out!(
+                "{}",
+                json!({
+                    "cell": name,
+                    "parameters": parameters,
+                    "milliseconds_per_step": training.milliseconds_per_step,
+                    "characters_per_second": training.characters_per_second,
+                    "gigaflops_per_second": rate,
+                    "compiled": network.remark.is_none(),
+                    "remark": network.remark,
+                })
+            );
+            continue;
+        }
+        let (time, speed) = (training.milliseconds_per_step, training.characters_per_second);
+        let compiled = network.remark.as_deref().map_or("yes".to_owned(), |why| format!("no: {why}"));
+        let rate = rate.map_or(String::new(), |rate| format!("{rate:.1}"));
+        out!("| {name} | {parameters} | {time:.2} | {speed:.0} | {rate} | {compiled} |");
     }
     Ok(())
 }

@@ -108,10 +108,11 @@ pub(super) fn everywhere(cell: &dyn HostCell) -> Verdict {
             return Err(format!("the gradient of {entry} at a random point; look for 0/0 or a root of zero"));
         }
         let any = |matrix: &Matrix| matrix.values.iter().any(|value| *value != 0.0);
-        // A penalty may be computed anew at every step.
-        let penalties = cell.declare(size.inputs)?.penalties;
-        let is_penalty = |matrix: &&Matrix| penalties.iter().any(|name| *name == matrix.name);
-        let carried = gradient.state.iter().filter(|matrix| !is_penalty(matrix));
+        // A penalty may be computed anew at every step, and a counter is compared.
+        let declared = cell.declare(size.inputs)?;
+        let counters = declared.state.iter().filter(|spec| spec.counter).map(|spec| &spec.name);
+        let without: Vec<_> = declared.penalties.iter().chain(counters).collect();
+        let carried = gradient.state.iter().filter(|matrix| !without.iter().any(|name| **name == matrix.name));
         let mut seen: Vec<_> =
             gradient.params.iter().chain(carried).map(|matrix| (matrix.name.clone(), any(matrix))).collect();
         // Of the inputs one is enough: a cell may put out what it had before it saw the last.
