@@ -1,6 +1,6 @@
 //! The cells that come with the program, compiled: norms within a step, linear recurrences, and matrices as state.
 
-use hatchery_compile::{Dtype, Options};
+use hatchery_compile::{Dtype, Head, Options};
 use hatchery_plugin::{
     host::HostCell,
     serde_json::{self, json},
@@ -74,6 +74,11 @@ fn a_few_long_sequences_agree_with_burn() {
         let mut case = case(name, hidden, 4, layers);
         (case.embedding, case.dropout, case.rate) = (embedding, dropout, 1e-4);
         compare(Dtype::F64, &case, &[(1, 300), (2, 263), (1, 40), (30, 3)], 4, 1e-11);
+    }
+    for (hidden, head) in [(128, Head::Tied), (9, Head::LastLayer)] {
+        let mut case = case("min-gru", hidden, 4, 2);
+        (case.embedding, case.head, case.rate) = (Some(hidden), head, 1e-4);
+        compare(Dtype::F64, &case, &[(1, 300), (1, 40)], 4, 1e-11);
     }
 }
 
