@@ -38,6 +38,7 @@ pub(super) const ALL: &[(&str, &str)] = &[
     file!("experiments/own-source.toml"),
     file!("experiments/shakespeare.toml"),
     file!("experiments/sonnets-small.toml"),
+    file!("experiments/sweeps/asked.toml"),
     file!("experiments/sweeps/cells.toml"),
     file!("experiments/unclipped.toml"),
     file!("experiments/wrappers.toml"),
