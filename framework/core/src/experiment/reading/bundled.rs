@@ -23,6 +23,7 @@ pub(super) const ALL: &[(&str, &str)] = &[
     file!("experiments/functions.toml"),
     file!("experiments/given-names.toml"),
     file!("experiments/gradients.toml"),
+    file!("experiments/griffin.toml"),
     file!("experiments/magic-cards.toml"),
     file!("experiments/makemore-names.toml"),
     file!("experiments/min-char-rnn.toml"),
@@ -42,9 +43,11 @@ pub(super) const ALL: &[(&str, &str)] = &[
     file!("experiments/shakespeare.toml"),
     file!("experiments/sonnets-small.toml"),
     file!("experiments/sweeps/all-cells.toml"),
+    file!("experiments/sweeps/asked.toml"),
     file!("experiments/sweeps/cells.toml"),
     file!("experiments/unclipped.toml"),
     file!("experiments/wrappers.toml"),
+    file!("experiments/xlstm.toml"),
 ];
 
 /// The text of the experiment of that path.
