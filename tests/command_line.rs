@@ -184,7 +184,7 @@ fn runs_are_listed_and_shown() {
 fn plugins_are_listed_and_shown() {
     let lab = Lab::new();
     let list = lab.ok("plugins list");
-    for part in ["datasets\n  lines ", "cells\n  vanilla ", "clippers\n  none ", "samplers\n  greedy "] {
+    for part in ["datasets\n  lines ", "\n simple\n  vanilla ", "clippers\n  none ", "samplers\n  greedy "] {
         assert!(list.contains(part), "`{part}` is missing:\n{list}");
     }
     let shown = lab.ok("plugins show cell lstm");
