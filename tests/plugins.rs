@@ -7,6 +7,7 @@ mod bytes;
 mod compile_errors;
 pub(crate) mod examples;
 mod failures;
+mod lies;
 mod names;
 mod new;
 mod parity;
