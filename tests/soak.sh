@@ -3,7 +3,7 @@
 # training: every byte of the checkpoint, the best checkpoint, the metrics and the samples.
 #
 # Usage: tests/soak.sh [BLOWS [ARGUMENT…]]    (100 by default)
-#        tests/soak.sh BLOWS all              (over ten configurations, as many each)
+#        tests/soak.sh BLOWS all [ARGUMENT…]  (over ten configurations, as many each)
 # The arguments go to `hatchery train`: `--set backend.device=flex`, or `--plugin /…/libmgu.so --set cell.type=mgu`. If the
 # first is an experiment file, it takes the place of the one below; it has to be short, and gets a checkpoint every update.
 # HATCHERY: the program; by default target/release/hatchery. SOAK_SEED: the seed of the moments; 1 by default.
@@ -25,7 +25,7 @@ if [[ "${more[0]:-}" == all ]]; then
     each=$(( (blows + 9) / 10 ))
     while read -r line; do
         read -ra arguments <<< "$line"
-        HATCHERY="$program" "$script" "$each" "${arguments[@]}" < /dev/null
+        HATCHERY="$program" "$script" "$each" "${arguments[@]}" "${more[@]:1}" < /dev/null
     done <<'LIST'
 --set seed=1
 --set cell.type=lstm --set cell.hidden=32
