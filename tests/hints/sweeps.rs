@@ -55,11 +55,11 @@ pub(super) const SWEEPS: &[(&str, Case)] = &[
         ),
     ),
     (
-        "[budget]",
+        "seeds = 2\n\n[budget]",
         case(
-            "[search]\ntype = \"racing\"\nfirst = 5\n[budget]",
+            "seeds = 2\n[search]\ntype = \"racing\"\nfirst = 5\n[budget]",
             "raise repeat.seeds, or lower search.first",
-            "[search]\ntype = \"racing\"\nfirst = 2\n[budget]",
+            "seeds = 6\n[search]\ntype = \"racing\"\nfirst = 5\n[budget]",
         ),
     ),
     (
@@ -98,11 +98,14 @@ fn hints_of_sweeps_lead_on() {
 fn hints_of_a_begun_sweep_lead_on() {
     let names = "anna\nbert\ncora\ndora\nemil\n".repeat(6);
     let lab = Lab::new().with("tiny.toml", TINY.replace("dinosaurs", "names.txt")).with("names.txt", &names);
-    let lab =
-        lab.with("cells.toml", FILE).with("size.toml", FILE.replace("[budget]", "[size]\nparameters = 40\n[budget]"));
+    let sized = |size: &str| {
+        let file = FILE.replace("\"cell.hidden\" = [4, 5]", "\"cell.type\" = [\"gru\"]");
+        file.replace("[budget]", &format!("[size]\n{size}\n[budget]"))
+    };
+    let lab = lab.with("cells.toml", FILE).with("size.toml", sized("parameters = 40"));
     let said = lab.refused("sweep plan size.toml");
     let offered = said.split("hint: ").nth(1).unwrap_or_else(|| panic!("{said}")).lines().next().unwrap();
-    let lab = lab.with("size.toml", FILE.replace("[budget]", &format!("[size]\n{offered}\n[budget]")));
+    let lab = lab.with("size.toml", sized(offered));
     lab.ok("sweep plan size.toml --folder sized");
 
     let said = lab.refused("sweep table empty");

@@ -99,6 +99,6 @@ fn other_records_are_refused() {
     let other = fs::read(folder.path().join("other.bpk")).unwrap();
     has(
         &refused("other.bpk", &other, None),
-        &["no tensor `rnn.input_gate.input_transform.weight`", "it has: bias, weight"],
+        &["has no `rnn.input_gate.input_transform.weight`", "it has: bias, weight"],
     );
 }

@@ -117,7 +117,7 @@ fn a_training_continues_as_it_would_in_keras() {
             found.map(|(symbol, p)| (p - expected["\nabcd".find(symbol).unwrap()]).abs()).fold(0.0, f64::max)
         };
         let difference = largest("start");
-        assert!(difference < 2e-6, "{file}: {difference}");
+        assert!(difference < 5e-6, "{file}: {difference}");
         // Without the state it is another training, or the comparison would show nothing.
         let mut bare = checkpoint::read(&lab.path("start.safetensors")).unwrap();
         let had = bare.tensors.len();

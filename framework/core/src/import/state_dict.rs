@@ -66,7 +66,7 @@ pub(super) fn read(file: &str, bytes: &[u8], key: Option<&str>) -> Result<StateD
 pub(super) fn tensor(theirs: &StateDict, name: &str) -> Result<Foreign> {
     let Some(tensor) = theirs.get(name) else {
         let known: Vec<_> = theirs.keys().map(String::as_str).collect();
-        return Err(Problem::new(format!("the file has no tensor `{name}`"))
+        return Err(Problem::new(format!("the file has no `{name}`"))
             .note(format!("it has: {}", known.join(", ")))
             .into());
     };
