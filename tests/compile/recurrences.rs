@@ -51,8 +51,8 @@ fn all_agree_with_burn() {
     }
 }
 
-/// One long sequence, or two, have many time blocks of a few rows. Would catch: a state or a gradient that is lost where one block
-/// meets the next, buffers that a longer batch needs and a shorter one left too small.
+/// One long sequence, or two, run in chunks of time. Would catch: a chunk that reads what another has not computed yet, a sum over
+/// time that lacks a chunk, buffers that a longer batch needs and a shorter one left too small.
 #[test]
 fn a_few_long_sequences_agree_with_burn() {
     for (name, hidden, layers, embedding, dropout) in [
