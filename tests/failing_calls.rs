@@ -53,7 +53,7 @@ struct Scene {
     results: &'static str,
 }
 
-const SCENES: [Scene; 5] = [
+const SCENES: [Scene; 7] = [
     Scene { name: "training", command: TRAIN, prepare: Lab::new, results: "runs/tiny" },
     Scene { name: "resuming", command: "train --quiet --resume", prepare: interrupted, results: "runs/tiny" },
     Scene {
@@ -74,6 +74,13 @@ const SCENES: [Scene; 5] = [
         command: "plugins trust library.so",
         prepare: || Lab::new().with("library.so", "any bytes"),
         results: "state/hatchery/trusted-plugins",
+    },
+    Scene { name: "deleting a run", command: "runs delete tiny/001 --yes", prepare: with_a_run, results: "runs" },
+    Scene {
+        name: "planning a sweep",
+        command: "sweep plan sweep.toml",
+        prepare: with_a_sweep,
+        results: "sweeps/varied",
     },
 ];
 
@@ -102,6 +109,18 @@ fn with_a_start() -> Lab {
     lab
 }
 
+fn with_a_run() -> Lab {
+    let lab = Lab::new();
+    lab.ok("train tiny.toml --quiet");
+    lab
+}
+
+fn with_a_sweep() -> Lab {
+    let sweep =
+        "name = \"varied\"\nexperiment = \"tiny.toml\"\n[[vary]]\n\"cell.hidden\" = [3, 4]\n[budget]\nsteps = 2\n";
+    Lab::new().with("sweep.toml", sweep)
+}
+
 fn with_a_model() -> Lab {
     let golden = |path: &str| fs::read(root().join(path)).unwrap();
     Lab::new()
@@ -118,18 +137,25 @@ impl Scene {
             folder = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).max().unwrap();
         }
         let differs = ["environment.json", "lock", "origin.json", "times.jsonl"];
-        let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        // A run that is deleted takes the folder with it; an empty one may be left.
+        let files = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
+        let files = files.filter(|path| path.is_file() || fs::read_dir(path).is_ok_and(|mut all| all.next().is_some()));
         let named = files.map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), path));
         // An older checkpoint may be left, with a warning or because the command ended before it was removed.
         let named = named.filter(|(name, _)| !differs.contains(&name.as_str()) && !name.starts_with("checkpoint-"));
-        let read = |path: &Path| if self.name == "trust" { Vec::new() } else { fs::read(path).unwrap() };
+        let read = |path: &Path| if self.name == "trust" { Vec::new() } else { fs::read(path).unwrap_or_default() };
         named.map(|(name, path)| (name, read(&path))).collect()
     }
 
     /// The command again, as its user would give it after a fault: a run that was begun is resumed.
     fn again(&self, lab: &Lab) {
         let begun = lab.path("runs/tiny/001/experiment.toml").exists();
-        if self.results == "runs/tiny" && begun {
+        if self.results == "runs" {
+            if begun {
+                lab.ok(self.command);
+            }
+            let _ = fs::remove_dir(lab.path("runs/tiny/001"));
+        } else if self.results == "runs/tiny" && begun {
             let mut line = "train --quiet --resume runs/tiny/001".to_owned();
             // Without a checkpoint the run begins anew, from the file.
             if !lab.path("runs/tiny/001/checkpoint.safetensors").exists() && self.name == "training from a checkpoint" {
@@ -151,17 +177,13 @@ impl Scene {
         let reported = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!reported.contains("panicked"), "{what}: {reported}");
         assert!(matches!(output.status.code(), Some(0..=2)), "{what}: {:?} {reported}", output.status);
-        let mut found = BTreeMap::new();
-        if output.status.success() {
-            found = self.results(&lab);
-        } else {
-            assert!(reported.contains("error: "), "{what}: fails without a message: {reported}");
-        }
+        let succeeded = output.status.success();
+        assert!(succeeded || reported.contains("error: "), "{what}: fails without a message: {reported}");
         // A warning may leave something behind; the next command puts it in order.
-        if found != *expected {
+        let found = succeeded.then(|| self.results(&lab)).filter(|found| found == expected).unwrap_or_else(|| {
             self.again(&lab);
-            found = self.results(&lab);
-        }
+            self.results(&lab)
+        });
         let names = |results: &BTreeMap<String, Vec<u8>>| results.keys().cloned().collect::<Vec<_>>();
         assert_eq!(names(&found), names(expected), "{what}: {reported}");
         let differing: Vec<_> = found.iter().filter(|(name, bytes)| expected[*name] != **bytes).collect();

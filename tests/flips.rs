@@ -5,7 +5,7 @@
 
 use std::fs;
 
-use hatchery::random::Stream;
+use hatchery::{data::Vocabulary, import::keras_from_bytes, random::Stream};
 
 use crate::lab::{Lab, root};
 
@@ -105,6 +105,34 @@ fn of_an_archive_of_torch_save() {
         }
     }
     println!("{refused} refused, {same} with the same weights");
+    assert!(refused > 0);
+}
+
+/// Would catch: a weight or a moment of an archive of Keras that is another one, although the archive has checksums.
+#[test]
+fn of_an_archive_of_keras() {
+    let bytes = fs::read(root().join("tests/golden/keras_forms/continue_adamw.keras")).unwrap();
+    let keys = ["cell.hidden=3", "backend.device=flex", "optimizer={type=\"adamw\",learning-rate=0.02}"];
+    let experiment = crate::experiments::experiment("dinosaurs.toml", &keys);
+    let vocabulary = Vocabulary::new("\nabcd".chars(), &experiment.vocabulary).unwrap();
+    let registry = crate::experiments::registry();
+    let read = |bytes: Vec<u8>| {
+        let imported = keras_from_bytes(bytes, "changed", experiment.clone(), vocabulary.clone(), &registry);
+        imported.map(|imported| (imported.checkpoint.tensors, imported.notes))
+    };
+    let expected = read(bytes.clone()).unwrap_or_else(|error| panic!("{error}"));
+    let (mut refused, mut same) = (0, 0);
+    for number in 0..changes() * 30 {
+        let (bytes, what) = changed(&bytes, "continue_adamw.keras", number);
+        match read(bytes) {
+            Err(_) => refused += 1,
+            Ok(found) => {
+                assert!(found == expected, "{what}: another model, in silence");
+                same += 1;
+            }
+        }
+    }
+    println!("{refused} refused, {same} with the same model");
     assert!(refused > 0);
 }
 

@@ -6,6 +6,7 @@
 //! readers are targets for cargo-fuzz in `tests/fuzz/`. Figures of long runs stand in `tests/README.md`.
 
 mod foreign;
+mod own;
 mod plugins;
 
 use std::{

@@ -3,6 +3,7 @@
 mod commands;
 mod more;
 mod sources;
+mod sweeps;
 
 use commands::COMMANDS;
 

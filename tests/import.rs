@@ -1,5 +1,6 @@
 //! Models of other frameworks become checkpoints that compute the same.
 
+pub(crate) mod burn_records;
 mod keras_forms;
 pub(crate) mod torch_files;
 

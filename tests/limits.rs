@@ -97,3 +97,37 @@ fn folders_and_time_zones_do_not_matter() {
         assert_eq!(survives(limits).0, Some(0), "{limits}");
     }
 }
+
+/// Would catch: memory for a one-hot vector of each symbol: the square of the vocabulary, 400 MB for 10,000 symbols.
+#[test]
+fn a_large_vocabulary_takes_no_square() {
+    let symbols: Vec<char> = (0x4e00..0x4e00 + 10_000).filter_map(char::from_u32).collect();
+    let lines: String = symbols.chunks(10).map(|line| line.iter().collect::<String>() + "\n").collect();
+    let lab = Lab::new().with("many.txt", lines);
+    let program = std::fs::metadata(env!("CARGO_BIN_EXE_hatchery")).unwrap().len() / 1024;
+    let set = "--set dataset.corpus=many.txt --set split.valid=0 --set train.steps=2 --set sample.count=1";
+    // Threads and their stacks are address space too: on one.
+    let limits = format!("export RAYON_NUM_THREADS=1 MALLOC_ARENA_MAX=1; ulimit -v {}", program + 230_000);
+    let output = limited(&lab, &limits, &format!("{TRAIN} {set}"));
+    assert!(output.status.success(), "{:?} {}", output.status, String::from_utf8_lossy(&output.stderr));
+}
+
+/// Would catch: a log that is held in memory as text, or row by row as a table: a million rows took 0.5 and 4 GB.
+#[test]
+fn a_long_log_is_read_as_a_stream() {
+    let lab = Lab::new();
+    lab.ok(TRAIN);
+    let rows = lab.text("runs/tiny/001/metrics.jsonl");
+    let first = rows.lines().next().unwrap();
+    let numbered = |step: usize| first.replacen("\"step\":0", &format!("\"step\":{step}"), 1) + "\n";
+    let long: String = (0..40_000).map(numbered).collect();
+    assert!(long.len() > 15_000_000, "{}", long.len());
+    std::fs::write(lab.path("runs/tiny/001/metrics.jsonl"), long).unwrap();
+    // The program itself is mapped into memory, and takes 40 MB besides.
+    let program = std::fs::metadata(env!("CARGO_BIN_EXE_hatchery")).unwrap().len() / 1024;
+    for line in ["runs show tiny", "runs metrics tiny", "runs list"] {
+        let output = limited(&lab, &format!("ulimit -v {}", program + 80_000), &format!("{line} > printed"));
+        assert!(output.status.success(), "{line}: {:?} {}", output.status, String::from_utf8_lossy(&output.stderr));
+    }
+    assert_eq!(lab.text("printed").lines().next().unwrap().split_whitespace().next(), Some("run"));
+}

@@ -8,6 +8,7 @@ mod c_wrapper;
 mod compile_errors;
 pub(crate) mod examples;
 mod failures;
+mod lies;
 mod names;
 mod new;
 mod parity;

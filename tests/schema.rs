@@ -217,3 +217,38 @@ fn another_validator_agrees() {
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+/// Taplo is what editors complete and check TOML by. Would catch: a keyword that it does not know, a `#:schema` line that it
+/// does not follow.
+#[test]
+fn taplo_follows_it() {
+    let taplo = |lab: &Lab, arguments: &[&str]| {
+        let output = std::process::Command::new("taplo").args(arguments).current_dir(lab.path("")).output().unwrap();
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    if std::process::Command::new("taplo").arg("--version").output().is_err() {
+        return println!("skipped: taplo_follows_it needs Taplo: pip install taplo");
+    }
+    let lab = Lab::new().with("schema.json", Lab::new().ok("schema"));
+    let schema = format!("file://{}", lab.path("schema.json").display());
+    let experiments: Vec<_> =
+        experiments().into_iter().map(|path| root().join(path).to_str().unwrap().to_owned()).collect();
+    let all: Vec<_> = ["lint", "--schema", &schema].into_iter().chain(experiments.iter().map(String::as_str)).collect();
+    let (fits, said) = taplo(&lab, &all);
+    assert!(fits && said.contains(&format!("total={}", experiments.len())), "{said}");
+
+    lab.ok("train tiny.toml --quiet");
+    let recorded = lab.text("runs/tiny/001/experiment.toml");
+    assert!(taplo(&lab, &["lint", "runs/tiny/001/experiment.toml"]).0);
+    for (right, wrong, at) in [
+        ("hidden = 8", "hiden = 8", "[cell]"),
+        ("steps = 6", "steps = \"many\"", "many"),
+        ("learning-rate = 0.01", "learning-rate = -1.0", "-1.0"),
+        ("[sample]", "[samples]", "samples"),
+    ] {
+        assert!(recorded.contains(right), "{right}: {recorded}");
+        std::fs::write(lab.path("runs/tiny/001/experiment.toml"), recorded.replacen(right, wrong, 1)).unwrap();
+        let (fits, said) = taplo(&lab, &["lint", "runs/tiny/001/experiment.toml"]);
+        assert!(!fits && said.contains(at), "{wrong}: {said}");
+    }
+}

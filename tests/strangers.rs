@@ -314,3 +314,55 @@ fn a_log_that_was_changed_is_reported_on_resume_and_where_it_is_shown() {
     fs::write(&path, bytes).unwrap();
     assert!(!lab.ok("runs list").contains("changed") && !lab.run("runs show").stderr.contains("no longer"));
 }
+
+/// Would catch: a command that waits for ever at a file that the test above does not have.
+#[test]
+fn pipes_are_refused_by_every_command_that_looks_at_a_run() {
+    for name in ["experiment.toml", "times.jsonl", "note.txt", "best.safetensors", "events.jsonl", "metrics.jsonl"] {
+        let lab = interrupted();
+        fifo(&lab.path("runs/tiny/001").join(name));
+        for line in [
+            "runs list",
+            "runs metrics tiny",
+            "runs compare tiny tiny",
+            "runs table .",
+            "runs note tiny/001 kept",
+            "sample tiny --best",
+            "eval tiny",
+            "score tiny anna",
+            "gradients tiny",
+            "train --resume runs/tiny/001 --quiet --set train.steps=6",
+            "runs delete tiny/001 --yes",
+        ] {
+            let output = soon(&lab, line);
+            let reported = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(matches!(output.status.code(), Some(0 | 2)), "{name}, {line}: {reported}");
+        }
+    }
+}
+
+/// Would catch: a text on standard input that is read for ever, a link that leads around in a circle, and a folder in place of
+/// a text that is called an internal error.
+#[test]
+fn what_never_ends_is_refused() {
+    let lab = Lab::new().with("deep/tiny.toml", TINY).with("text.txt", "anna\nbob\n".repeat(20));
+    lab.ok("train tiny.toml --quiet");
+    for name in ["one", "two"] {
+        symlink(".", lab.path("deep").join(name)).unwrap();
+    }
+    assert_eq!(soon(&lab, "runs table deep").status.code(), Some(0));
+    for (input, line, said) in [
+        ("/dev/zero", "score tiny -", "more than 64 MiB"),
+        ("/dev/zero", "check tiny.toml --set dataset.corpus=-", "more than 1 GiB"),
+        ("/", "score tiny -", "cannot read standard input: Is a directory"),
+        ("/", "check tiny.toml --set dataset.corpus=-", "cannot read the standard input: Is a directory"),
+    ] {
+        let arguments: Vec<_> = line.split_whitespace().collect();
+        let output = lab.command(&arguments).stdin(File::open(input).unwrap()).output().unwrap();
+        let reported = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(2) && reported.contains(said), "{input}, {line}: {reported}");
+    }
+    // As the hints say.
+    lab.ok("eval tiny --text text.txt");
+    lab.ok("check tiny.toml --set dataset.corpus=text.txt");
+}

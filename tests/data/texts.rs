@@ -52,6 +52,21 @@ fn invisible_characters_are_counted() {
     assert!(!removed.contains("U+FEFF"), "{removed}");
 }
 
+/// Would catch: characters that are symbols and cannot be seen, or that say that the text was damaged, unmentioned.
+#[test]
+fn other_characters_that_cannot_be_seen_are_counted() {
+    let lab = on(format!("{}a\u{ad}b\u{200b}\nc\u{2028}d\u{202e}\n\u{fffd}\u{fffd}\n", lines(30)));
+    let trained = said(&lab, "train tiny.toml");
+    has(
+        &trained,
+        &["1 of U+00AD (soft hyphens)", "1 of U+200B", "1 of U+2028", "1 of U+202E", "2 of U+FFFD (replacement"],
+    );
+    let removed = ["train", "tiny.toml", "--set", "vocabulary.remove=\"\\u00AD\\u200B\\u2028\\u202E\\uFFFD\""];
+    let removed = lab.run_with(&removed).stderr;
+    has(&removed, &["6 characters are left out of the text (vocabulary.remove)"]);
+    assert!(!removed.contains("U+"), "{removed}");
+}
+
 /// Would catch: one letter as two symbols, a composed é and an e with a mark, unmentioned.
 #[test]
 fn two_normal_forms_are_mentioned_and_folded() {
@@ -225,7 +240,8 @@ fn tables_are_refused_with_their_place() {
     let lab = Lab::new()
         .with("t.csv", "id,name\n1,anna\n2,\"be\nrt\"\n")
         .with("t.jsonl", "{\"name\": \"a\"}\n\n{\"nom\": \"b\"}\n{\"name\": 3}\n");
-    let lab = lab.with("t.txt", "name\nanna\n");
+    let lab = lab.with("t.txt", "name\nanna\n").with("two.csv", "name,name\nanna,bert\n");
+    let lab = lab.with("own.csv", "name,other\nanna,bert\n");
     let refused = |corpus: &str| {
         let set = format!("dataset.corpus={corpus}");
         let outcome = lab.run_with(&["train", "tiny.toml", "--set", &set]);
@@ -242,6 +258,13 @@ fn tables_are_refused_with_their_place() {
     );
     has(&refused("{ glob = \"t.jsonl\", column = \"name\" }"), &["line 3 of `t.jsonl` has no `name`", "it has: nom"]);
     has(&refused("{ glob = \"t.txt\", column = \"name\" }"), &["not known to be a table", ".csv"]);
+    has(
+        &refused("{ glob = \"two.csv\", column = \"name\" }"),
+        &["several columns `name`", "give each a name of its own"],
+    );
+    let own = ["check", "tiny.toml", "--set", "split.valid=0", "--set"];
+    let own = [&own[..], &["dataset.corpus={ glob = \"own.csv\", column = \"name\" }"]].concat();
+    assert_eq!(lab.run_with(&own).code, Some(0));
     // The hint, followed.
     let whole = "{ glob = \"t.csv\", column = \"name\", separator = \"\\u001E\" }";
     let set = [

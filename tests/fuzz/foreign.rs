@@ -14,7 +14,7 @@ use safetensors::{Dtype, tensor::TensorView};
 use super::fuzz;
 use crate::{
     experiments::{experiment, registry},
-    import::{MAPPING, model_file, torch_files},
+    import::{MAPPING, burn_records, model_file, torch_files},
 };
 
 /// An experiment that a small model fits, and its vocabulary.
@@ -110,6 +110,40 @@ fn files_of_torch_save() {
         let (experiment, vocabulary) = (lab.experiment.clone(), lab.data.vocabulary.as_ref().clone());
         let mapping = (torch_files::MAPPING, "mapping");
         pytorch_from_bytes((&bytes, "fuzzed"), None, mapping, experiment, vocabulary, &lab.registry).map(drop)
+    });
+    assert!(tally.read > 0 && tally.refused > 0);
+}
+
+/// Would catch: a panic in the reader of archives of Keras 3, of its configuration, or of the state of an optimizer.
+#[test]
+fn archives_of_keras() {
+    let folder = crate::lab::root().join("tests/golden/keras_forms");
+    let seeds = ["continue_adamw.keras", "continue_momentum.keras", "continue_rmsprop.h5"];
+    let seeds = seeds.map(|file| fs::read(folder.join(file)).unwrap());
+    let keys = ["cell.type=gru", "cell.hidden=3", "model.layers=1", "model.dropout=0.0"];
+    let keys = [&keys[..], &["backend.device=flex", "optimizer={type=\"adamw\",learning-rate=0.02}"]].concat();
+    let experiment = experiment("dinosaurs.toml", &keys);
+    let vocabulary = Vocabulary::new("\nabcd".chars(), &experiment.vocabulary).unwrap();
+    let registry = registry();
+    let words =
+        ["PK\u{3}\u{4}", "PK\u{1}\u{2}", "config.json", "model.weights.h5", "\"GRU\"", "\"units\": ", "TREE", "SNOD"];
+    let words =
+        [&words[..], &["vars", "optimizer", "\u{0}\u{0}\u{0}\u{0}", "9223372036854775807", "-1", "null"]].concat();
+    let tally = fuzz("archives of Keras", &seeds, &words, &mut |bytes| {
+        keras_from_bytes(bytes, "fuzzed", experiment.clone(), vocabulary.clone(), &registry).map(drop)
+    });
+    assert!(tally.read > 0 && tally.refused > 0);
+}
+
+/// Would catch: a panic in the reader of burnpack, an allocation of a size that the file only claims.
+#[test]
+fn records_of_burn() {
+    let (seed, experiment, vocabulary, _) = burn_records::record();
+    let (mapping, registry) = (burn_records::mapping(), registry());
+    let words = ["BURN", "NRUB", "shape", "dtype", "F32", "data_offsets", "\u{0}\u{0}\u{0}\u{0}", "ÿÿÿÿ", "param_id"];
+    let tally = fuzz("records of Burn", std::slice::from_ref(&seed), &words, &mut |bytes| {
+        let into = (experiment.clone(), vocabulary.clone());
+        pytorch_from_bytes((&bytes, "fuzzed"), None, (&mapping, "mapping"), into.0, into.1, &registry).map(drop)
     });
     assert!(tally.read > 0 && tally.refused > 0);
 }

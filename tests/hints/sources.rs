@@ -4,12 +4,24 @@ use std::collections::BTreeSet;
 
 use regex::Regex;
 
-use super::{COMMANDS, more::MORE};
+use super::{COMMANDS, more::MORE, sweeps::SWEEPS};
 use crate::lab::{files, root};
 
 /// Hints that tests elsewhere follow: the beginning of the hint, and the test.
 const FOLLOWED: &[(&str, &str)] = &[
     ("hatchery data fetch {}", "a_fetched_text_can_be_trained_on"),
+    ("give each a name of its own", "tables_are_refused_with_their_place"),
+    ("score a part of it, or keep it in a file", "what_never_ends_is_refused"),
+    ("keep it in a file and name that", "what_never_ends_is_refused"),
+    (
+        "delete it and write it anew with `hatchery sweep plan FILE`",
+        "a_damaged_plan_is_refused_and_can_be_written_anew",
+    ),
+    ("`hatchery sweep run FILE` makes it", "hints_of_a_begun_sweep_lead_on"),
+    ("undo the change, or give the sweep another", "hints_of_a_begun_sweep_lead_on"),
+    ("delete it: the trial is then measured again", "hints_of_a_begun_sweep_lead_on"),
+    ("restore the text, or give the sweep another", "hints_of_a_begun_sweep_lead_on"),
+    ("parameters = {found}", "hints_of_a_begun_sweep_lead_on"),
     ("wait until it ends, or stop it", "a_second_program_is_refused"),
     ("take it out of the folder, or see what repairs it", "a_broken_library_is_reported_and_breaks_nothing_else"),
     ("its best is there: name {}", "a_run_without_a_checkpoint_says_so"),
@@ -52,6 +64,7 @@ const OUTSIDE: &[(&str, &str)] = &[
     ("change the permissions of the list's folder", SYSTEM),
     ("name it with --plugin each time", SYSTEM),
     ("set XDG_STATE_HOME to a folder", SYSTEM),
+    ("run the sweep from a folder with another name", SYSTEM),
     ("it begins with https://", NETWORK),
     ("name the file in it that ends in", CALLER),
     ("use letters, digits, `.`, `_` and `-`", CALLER),
@@ -82,6 +95,7 @@ const OUTSIDE: &[(&str, &str)] = &[
     ("a proxy or a limit on requests", NETWORK),
     ("save it as 32- or 64-bit", OTHER_FRAMEWORK),
     ("save the whole model", OTHER_FRAMEWORK),
+    ("records of earlier versions of Burn", OTHER_FRAMEWORK),
     ("Keras saves such files when", OTHER_FRAMEWORK),
     ("pipe a text to the command", "a terminal, which no test has"),
     ("set vocabulary.grow = false and vocabulary.unknown", "a plugin's cell that joins symbols and state in a matrix"),
@@ -102,9 +116,6 @@ const OUTSIDE: &[(&str, &str)] = &[
     ("its training has diverged: take an earlier checkpoint", COPY),
 ];
 
-/// Folders whose hints are shown by tests and not followed yet; none is to be added.
-const NOT_YET: &[&str] = &["framework/core/src/sweep/", "framework/cli/src/commands/sweep"];
-
 const AUTHOR: &str = "the source of a plugin";
 const CALLER: &str = "a program that calls the library: the commands refuse it earlier";
 const EARLIER: &str = "a run of an earlier version";
@@ -118,10 +129,7 @@ const COPY: &str = "a copy of a file that is damaged or gone";
 /// A hint in the sources: the file, and the first text in it, or what gives it.
 fn hints() -> Vec<(String, String)> {
     let sources = files("framework", "rs").into_iter().chain(files("plugins", "rs"));
-    let is_read = |path: &String| {
-        let skipped = path.contains("/templates/") || path.contains("/target/");
-        !skipped && !NOT_YET.iter().any(|folder| path.starts_with(folder))
-    };
+    let is_read = |path: &String| !path.contains("/templates/") && !path.contains("/target/");
     let sources = sources.filter(is_read);
     let mut found = Vec::new();
     for path in sources {
@@ -176,7 +184,12 @@ fn is_followed(hint: &str) -> bool {
     let values = Regex::new(r"\{[^}]*\}").unwrap();
     let parts: Vec<_> = values.split(&written).map(|part| part.replace('\u{1}', "{").replace('\u{2}', "}")).collect();
     let longest = parts.iter().max_by_key(|part| part.len()).unwrap();
-    COMMANDS.iter().chain(MORE).any(|case| longest.contains(case.hint) || case.hint.contains(longest.as_str()))
+    let sweeps = SWEEPS.iter().map(|(_, case)| case);
+    COMMANDS
+        .iter()
+        .chain(MORE)
+        .chain(sweeps)
+        .any(|case| longest.contains(case.hint) || case.hint.contains(longest.as_str()))
 }
 
 /// Would catch: a hint that no one has ever followed.

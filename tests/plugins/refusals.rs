@@ -7,7 +7,7 @@ use crate::plugins::new::mistakes;
 
 /// Trains with a library and a cell of it, and compares the refusal.
 #[track_caller]
-fn refused(library: &Path, cell: &str, words: &[&str]) {
+pub(super) fn refused(library: &Path, cell: &str, words: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     let experiment = format!(
         "name = \"refused\"\n[dataset]\ntype = \"lines\"\ncorpus = \"dinosaurs\"\n[cell]\ntype = \"{cell}\"\n\

@@ -27,6 +27,34 @@ fn values_of_what_is_still_to_come_may_change() {
     assert!(refusal.contains("after 6 updates: optimizer.learning-rate: 0.01 before, 0.001 now"), "{refusal}");
 }
 
+/// Would catch: a run that is said to be trained with a value that came after its last update, and cannot be reproduced.
+#[test]
+fn a_run_that_is_over_keeps_its_values() {
+    let lab = Lab::new();
+    lab.ok("train tiny.toml --quiet");
+    let before = lab.text("runs/tiny/001/experiment.toml");
+    lab.ok("train --resume tiny --quiet --set optimizer.learning-rate=0.5");
+    assert_eq!(lab.text("runs/tiny/001/experiment.toml"), before);
+    lab.ok("runs reproduce tiny");
+}
+
+/// Would catch: a value in the recorded experiment that a disk or an editor changed, and that is trained with in silence.
+#[test]
+fn a_recorded_value_that_changed_is_reported() {
+    for (before, after) in [("learning-rate = 0.01", "learning-rate = 0.09"), ("keep = 2", "keep = 3")] {
+        let lab = Lab::new();
+        lab.ok("train tiny.toml --quiet --set train.steps=3");
+        let recorded = lab.text("runs/tiny/001/experiment.toml");
+        assert!(recorded.contains(before), "{recorded}");
+        std::fs::write(lab.path("runs/tiny/001/experiment.toml"), recorded.replace(before, after)).unwrap();
+        let outcome = lab.run("train --resume tiny --quiet --set train.steps=6");
+        assert_eq!(outcome.code, Some(0), "{outcome:?}");
+        for part in ["has other values than the checkpoint", "the values of the file are used"] {
+            assert!(outcome.stderr.contains(part), "{after}: {}", outcome.stderr);
+        }
+    }
+}
+
 /// Would catch: a refusal that names no way, and a way that is refused too.
 #[test]
 fn what_may_not_change_has_another_way() {

@@ -123,3 +123,15 @@ fn metrics_are_a_table_with_seconds() {
     let environment: Value = serde_json::from_str(&lab.text("runs/tiny/001/environment.json")).unwrap();
     assert_eq!(environment["ending"], "finished");
 }
+
+/// Would catch: a seed of the split under the name of the seed, in a list and in a comparison.
+#[test]
+fn a_key_is_not_called_as_another() {
+    let lab = Lab::new();
+    for seed in [3, 4] {
+        lab.ok(&format!("train tiny.toml --quiet --set split.shuffle=true --set split.seed={seed}"));
+    }
+    assert!(lab.ok("runs list").contains(" split.seed 3 "), "{}", lab.ok("runs list"));
+    let compared = lab.ok("runs compare tiny/1 tiny/2");
+    assert!(compared.lines().next().unwrap().contains("split.seed"), "{compared}");
+}

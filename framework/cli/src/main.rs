@@ -109,8 +109,9 @@ fn run(arguments: &Arguments) -> Result<u8> {
             commands::data::show(corpus.as_deref(), experiment.as_deref(), picture.as_deref())
         }
         Command::Import(Import::Keras { model, into }) => commands::import::keras(model, into),
+        Command::Import(Import::Burn { model, mapping, into }) => commands::import::tensors(model, None, mapping, into),
         Command::Import(Import::Pytorch { model, key, mapping, into }) => {
-            commands::import::pytorch(model, key.as_deref(), mapping, into)
+            commands::import::tensors(model, key.as_deref(), mapping, into)
         }
         Command::Export(Export::Html(html)) => commands::export::html(html),
         Command::Schema { libraries } => commands::schema::run(libraries),

@@ -143,7 +143,7 @@ pub(crate) enum Sort {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Import {
-    /// Convert a model that Keras saved as .h5 or .keras, with the state of Adam
+    /// Convert a model that Keras saved as .h5 or .keras, with the state of its optimizer
     #[command(after_help = "Example:\n  hatchery import keras model.h5 \
         --experiment experiments/notebooks/sonnets.toml --output sonnets.safetensors")]
     Keras {
@@ -161,14 +161,30 @@ pub(crate) enum Import {
         blocks = [0, 1, 2, 3]                             # the order of their gates\n  \
         transpose = false                                 # exchange rows and columns\n  \
         gates = [0, 1, 2, 3]                              # the order of gates after the exchange\n\n\
-        In place of `from` may stand `stack = [[\"w_i\"], [\"w_f\"]]`, matrices of single gates one under the other, or\n\
-        `zeros = true` for what their model lacks. `rows = [0, 64]` and `columns = [0, 27]` take a part.")]
+        In place of `from` may stand `stack = [[\"w_i\"], [\"w_f\"]]`, matrices of single gates one under the other (with\n\
+        `dim = 1` one beside the other), or `zeros = true` for what their model lacks. `rows = [0, 64]` and `columns = [0, 27]` take a part.")]
     Pytorch {
         /// The model's file
         model: PathBuf,
         /// The key of the state dict, if the file contains other objects: `model_state_dict`
         #[arg(long, value_name = "NAME")]
         key: Option<String>,
+        /// The mapping file
+        #[arg(long, value_name = "FILE")]
+        mapping: PathBuf,
+        #[command(flatten)]
+        into: ImportTarget,
+    },
+    /// Convert a module's record that Burn saved as .bpk (burnpack)
+    #[command(after_help = "Example:\n  hatchery import burn model.bpk --mapping mapping.toml \
+        --experiment experiments/shakespeare.toml --output model.safetensors\n\n\
+        The mapping file is that of `hatchery import pytorch`. Burn's linear layers are [inputs, outputs]:\n\n  \
+        [parameters.\"head.wya\"]\n  \
+        from = [\"head.weight\"]\n  \
+        transpose = true")]
+    Burn {
+        /// The model's file
+        model: PathBuf,
         /// The mapping file
         #[arg(long, value_name = "FILE")]
         mapping: PathBuf,

@@ -19,8 +19,8 @@ pub(crate) fn keras(model: &Path, into: &ImportTarget) -> Result<()> {
     write(&import::keras(model, experiment, vocabulary, &session.registry)?, &into.output)
 }
 
-/// A state dict of `PyTorch`.
-pub(crate) fn pytorch(model: &Path, key: Option<&str>, mapping: &Path, into: &ImportTarget) -> Result<()> {
+/// A state dict of `PyTorch`, or a record of Burn.
+pub(crate) fn tensors(model: &Path, key: Option<&str>, mapping: &Path, into: &ImportTarget) -> Result<()> {
     let (session, vocabulary) = target(into)?;
     let experiment = session.recorded_in(&into.output)?;
     write(&import::pytorch(model, key, mapping, experiment, vocabulary, &session.registry)?, &into.output)

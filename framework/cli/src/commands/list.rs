@@ -12,7 +12,10 @@ use hatchery::{
 };
 use serde_json::{Map, Value, json};
 
-use super::runs::{LOSSES, loss};
+use super::{
+    compare::head,
+    runs::{LOSSES, loss},
+};
 use crate::{
     arguments::{List, Sort},
     show::{self, Column},
@@ -120,8 +123,8 @@ impl Line {
     /// `hidden 64, seed 2`.
     fn differs(&self) -> String {
         let shown = |(key, value): &(String, Option<Value>)| {
-            let key =
-                key.rsplit_once('.').map_or(key.as_str(), |(table, last)| if last == "type" { table } else { last });
+            let keys = self.differs.iter().map(|(key, _)| key.as_str());
+            let key = key.strip_suffix(".type").map_or_else(|| head(key, keys), str::to_owned);
             let value = value.as_ref()?;
             let number = value.as_f64().filter(|number| number.abs() >= 1e6).map(|number| format!("{number:e}"));
             let shown = number.or_else(|| value.as_str().map(str::to_owned)).unwrap_or_else(|| value.to_string());

@@ -42,19 +42,20 @@ pub(crate) fn metrics(run: Option<&Path>, root: &Path, json: bool) -> Result<()>
     let metrics: Vec<Metric> = log::read(&run.metrics())?;
     let times: BTreeMap<u64, f64> =
         log::read::<Time>(&run.times())?.into_iter().map(|time| (time.step, time.seconds)).collect();
-    let rows = metrics.iter().map(|metric| columns(metric, times.get(&metric.step).copied())).collect::<Vec<_>>();
-    // All columns: the first line has validation if any has.
-    let heads: Vec<&str> =
-        rows.iter().max_by_key(|row| row.len()).into_iter().flatten().map(|(head, _)| &**head).collect();
-    if !json && !rows.is_empty() {
+    let row = |metric: &Metric| columns(metric, times.get(&metric.step).copied());
+    // All columns: those of a line with validation, if any has it.
+    let widest = metrics.iter().find(|metric| metric.valid.is_some()).or(metrics.first());
+    let heads: Vec<String> = widest.map(row).into_iter().flatten().map(|(head, _)| head).collect();
+    if !json && !heads.is_empty() {
         out!("{}", heads.join(","));
     }
-    for row in &rows {
+    // Line by line: a log may have a million.
+    for row in metrics.iter().map(row) {
         if json {
-            out!("{}", Value::Object(row.clone()));
+            out!("{}", Value::Object(row));
         } else {
             let cell =
-                |head: &&str| row.get(*head).filter(|value| !value.is_null()).map_or(String::new(), Value::to_string);
+                |head: &String| row.get(head).filter(|value| !value.is_null()).map_or(String::new(), Value::to_string);
             out!("{}", heads.iter().map(cell).collect::<Vec<_>>().join(","));
         }
     }

@@ -3,7 +3,7 @@
 use std::{f64::consts::LN_2, io::Read};
 
 use hatchery::{
-    error::{Error, Problem, Result},
+    error::{Problem, Result},
     inspect::score::{ScoredLine, score},
     plot::surprise_svg,
     visible,
@@ -46,16 +46,24 @@ pub(crate) fn run(arguments: &Score) -> Result<()> {
     Ok(())
 }
 
+/// Bytes of the longest text that is read from standard input: what writes it may never end.
+const LONGEST: u64 = 64 << 20;
+
 /// The text of the command line or of standard input.
 fn text(arguments: &Score) -> Result<String> {
     let mut text = arguments.text.clone();
     if text == "-" {
         text.clear();
-        std::io::stdin().read_to_string(&mut text).map_err(|error| match error.kind() {
-            std::io::ErrorKind::InvalidData => Problem::new("the text on standard input is not UTF-8")
-                .hint("convert it: iconv -f latin1 -t utf-8")
-                .into(),
-            _ => Error::internal("cannot read standard input", error),
+        let mut bytes = Vec::new();
+        let read = std::io::stdin().lock().take(LONGEST + 1).read_to_end(&mut bytes);
+        read.map_err(|error| Problem::new(format!("cannot read standard input: {error}")))?;
+        if bytes.len() as u64 > LONGEST {
+            return Err(Problem::new("the text on standard input has more than 64 MiB")
+                .hint("score a part of it, or keep it in a file: hatchery eval RUN --text FILE")
+                .into());
+        }
+        text = String::from_utf8(bytes).map_err(|_| {
+            Problem::new("the text on standard input is not UTF-8").hint("convert it: iconv -f latin1 -t utf-8")
         })?;
     }
     if text.is_empty() {

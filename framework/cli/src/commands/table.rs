@@ -128,9 +128,11 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
         .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>())
         .map_err(failed)?;
     paths.sort();
-    let (folders, others): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| path.is_dir());
-    let is_experiment =
-        |path: &PathBuf| path.extension().is_some_and(|extension| extension == "toml") && !is_sweep(path);
+    // A link to a folder may lead back to this one.
+    let (folders, others): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| path.is_dir() && !path.is_symlink());
+    let is_experiment = |path: &PathBuf| {
+        !path.is_dir() && path.extension().is_some_and(|extension| extension == "toml") && !is_sweep(path)
+    };
     let mut found: Vec<_> = others.into_iter().filter(is_experiment).collect();
     for folder in folders {
         found.extend(files(&folder)?);
@@ -141,7 +143,10 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
 /// Whether a file names an experiment that it varies. A file that cannot be read is reported as the experiment that it is
 /// not.
 fn is_sweep(path: &Path) -> bool {
-    let table = fs::read_to_string(path).ok().and_then(|text| text.parse::<toml::Table>().ok());
+    // A pipe would be waited for, and a sweep is a page.
+    let is_page = fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() < 1 << 20);
+    let text = if is_page { fs::read_to_string(path).ok() } else { None };
+    let table = text.and_then(|text| text.parse::<toml::Table>().ok());
     table.is_some_and(|table| table.contains_key("vary") && table.contains_key("experiment"))
 }
 

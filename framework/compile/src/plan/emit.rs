@@ -2,7 +2,7 @@
 
 use crate::{
     error::Result,
-    ir::{graph::Graph, module::Module},
+    ir::{graph::Graph, module::Module, op::Leaf},
     plan::{
         assign_buffers::{CellBuffers, GraphBuffers, OneHotProduct},
         builder::PlanBuilder,
@@ -49,6 +49,10 @@ pub(crate) fn emit(module: &Module, buffers: &CellBuffers, is_tokens: bool, plan
     let mut tables = Vec::new();
     if let Some(products) = &buffers.one_hot {
         tables = one_hot_tables(products, &gathers, &params, plan);
+        if let Some(identity) = module.hoisted.leaf_node(Leaf::Input).and_then(|input| views.get(&input)) {
+            // Nothing reads the one-hot vectors: they take no memory, which would be the square of the vocabulary.
+            plan.buffers[identity.buffer.index()].width = 0;
+        }
     } else {
         let by_block = buffers.accumulates_by_block && !is_tokens;
         hoisted.reductions = sums(planner, &module.hoisted, &buffers.hoisted, by_block, plan)?;

@@ -163,7 +163,7 @@ impl<T: Float> CompiledModel<T> {
 /// The identity, and a row of zeros for no token: one-hot vectors for cells that do more than multiply by them.
 fn fill_identity<T: Float>(plan: &ExecutionPlan, buffers: &mut Buffers<T>) {
     let Input::OneHot(view) = plan.input else { return };
-    let (start, width) = (buffers.base(view.buffer), plan.vocabulary);
+    let (start, width) = (buffers.base(view.buffer), plan.buffers[view.buffer.index()].width);
     buffers.work[start..start + (width + 1) * width].fill(T::default());
     (0..width).for_each(|index| buffers.work[start + index * width + index] = T::from_f64(1.0));
 }

@@ -19,6 +19,17 @@ const MUCH_UNTRAINED: f64 = 0.01;
 /// How many characters are listed.
 const LISTED: usize = 8;
 
+/// Characters that cannot be seen, or that stand for what was lost.
+const ODD: [(char, &str); 7] = [
+    ('\0', "NUL characters"),
+    ('\u{AD}', "soft hyphens"),
+    ('\u{200B}', "zero width spaces"),
+    ('\u{2028}', "line separators"),
+    ('\u{202E}', "right-to-left overrides"),
+    ('\u{FEFF}', "byte order marks"),
+    ('\u{FFFD}', "replacement characters, for bytes that a program could not decode"),
+];
+
 /// The notes of the data of an experiment, most important first.
 pub(super) fn notes(data: &Data, texts: &[Text], experiment: &Experiment) -> Vec<String> {
     let mut notes = Vec::new();
@@ -172,8 +183,8 @@ fn listed(counts: &BTreeMap<char, usize>) -> String {
 struct Oddities {
     /// Ends of lines: newline, carriage return and newline, carriage return alone.
     ends: [usize; 3],
-    null: usize,
-    marks: usize,
+    /// How often each of [`ODD`] stands there.
+    odd: [usize; ODD.len()],
     /// Letters that stand there decomposed, and as one character too.
     two_forms: Vec<char>,
 }
@@ -192,8 +203,10 @@ impl Oddities {
                     }
                     '\n' => found.ends[0] += 1,
                     '\r' => found.ends[2] += 1,
-                    '\0' => found.null += 1,
-                    '\u{FEFF}' => found.marks += 1,
+                    '\0' | '\u{AD}' | '\u{200B}' | '\u{2028}' | '\u{202E}' | '\u{FEFF}' | '\u{FFFD}' => {
+                        let at = ODD.iter().position(|(odd, _)| *odd == symbol);
+                        at.into_iter().for_each(|at| found.odd[at] += 1);
+                    }
                     // The marks that letters are composed with.
                     '\u{300}'.. if canonical_combining_class(symbol) != 0 => {
                         if let Some(letter) = compose(before, symbol) {
@@ -234,8 +247,9 @@ impl Oddities {
                  vocabulary.newlines = \"fold\" reads them as newlines"
             ));
         }
-        for (count, code, what) in [(self.null, "0000", "NUL characters"), (self.marks, "FEFF", "byte order marks")] {
+        for ((symbol, what), count) in ODD.iter().zip(self.odd) {
             if count > 0 {
+                let code = format!("{:04X}", u32::from(*symbol));
                 notes.push(format!(
                     "`{name}` has {count} of U+{code} ({what}), which is a symbol as any other: \
                      vocabulary.remove = \"\\u{code}\" leaves it out"

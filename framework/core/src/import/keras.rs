@@ -10,23 +10,22 @@ use serde_json::Value;
 use super::{
     Foreign, ImportedModel, checkpoint,
     keras_file::{Layer, ModelFile},
-    model, pytorch,
+    keras_optimizer as optimizer, model, pytorch,
 };
 use crate::{
     data::Vocabulary,
     error::{Problem, Result},
-    experiment::{Experiment, Head, Optimizer},
+    experiment::{Experiment, Head},
     model::{EMBEDDING, HEAD_BIAS, HEAD_WEIGHTS, Layer as OwnLayer, Model},
     plugins::{Part, Registry},
-    run::checkpoint::{OPTIMIZER, PARAMETERS},
-    tensors::{NamedTensor, Values},
+    run::checkpoint::PARAMETERS,
 };
 
 /// The layers that can be imported.
 const SUPPORTED: &str = "InputLayer, Embedding, LSTM, GRU, SimpleRNN, Dropout, Dense, Activation (softmax)";
 
-/// Converts a model file of Keras to a checkpoint of an experiment that describes the same model: weights, and Adam's
-/// moments and step count if both use Adam.
+/// Converts a model file of Keras to a checkpoint of an experiment that describes the same model: weights, and the
+/// optimizer state if both use the same optimizer.
 ///
 /// # Errors
 /// When the file is not a model of Keras, has a layer that is not supported, lacks one that the experiment has, or when
@@ -60,28 +59,28 @@ pub fn keras_from_bytes(
     for place in &places {
         tensors.push(place.take(&file, &layers)?.into_named(PARAMETERS, &place.parameter, place.shape)?);
     }
-    let updates = adam(&file, &layers, &places, &experiment, &mut tensors, &mut notes)?;
+    let updates = optimizer::state(&file, &layers, &places, &experiment, &mut tensors, &mut notes)?;
     Ok(ImportedModel { checkpoint: checkpoint(experiment, vocabulary, registry, &tensors, updates)?, notes })
 }
 
 /// Where a parameter of ours stands in the file.
-struct Place {
-    parameter: String,
-    shape: [usize; 2],
+pub(super) struct Place {
+    pub(super) parameter: String,
+    pub(super) shape: [usize; 2],
     /// The number of the layer.
-    layer: usize,
-    weight: &'static str,
+    pub(super) layer: usize,
+    pub(super) weight: &'static str,
     is_transposed: bool,
     /// Which of their gates comes first, second, … in ours; empty if they are in our order.
     gates: &'static [usize],
     /// Which row of the weight it is, if it is one.
     row: Option<usize>,
     /// Whether the file has no such weight, so that it is zero.
-    is_absent: bool,
+    pub(super) is_absent: bool,
 }
 
 impl Place {
-    fn take(&self, file: &ModelFile, layers: &[Layer]) -> Result<Foreign> {
+    pub(super) fn take(&self, file: &ModelFile, layers: &[Layer]) -> Result<Foreign> {
         if self.is_absent {
             let [rows, columns] = self.shape;
             let name = format!("zeros for {}", self.parameter);
@@ -91,7 +90,7 @@ impl Place {
     }
 
     /// Their weight, or what an optimizer keeps for it, in our order.
-    fn arrange(&self, theirs: Foreign) -> Result<Foreign> {
+    pub(super) fn arrange(&self, theirs: Foreign) -> Result<Foreign> {
         let theirs = match self.row {
             Some(row) => theirs.row(row),
             None if self.is_transposed => theirs.transposed(),
@@ -271,81 +270,4 @@ fn of_cell(layer: &Layer, number: usize, own: &OwnLayer) -> Result<Vec<Place>> {
     }
     places.splice(0..0, [place(0, "kernel", None), place(1, "recurrent_kernel", None)]);
     Ok(places)
-}
-
-/// Adds Adam's moments and step count for every parameter, and gives the count. The file has two arrays for each weight, one
-/// after the other; early versions all first moments and then all second ones.
-fn adam(
-    file: &ModelFile,
-    layers: &[Layer],
-    places: &[Place],
-    experiment: &Experiment,
-    tensors: &mut Vec<NamedTensor>,
-    notes: &mut Vec<String>,
-) -> Result<u64> {
-    if !has_optimizer_of(experiment, file, notes)? {
-        return Ok(0);
-    }
-    let mut weights: Vec<(usize, &str)> = Vec::new();
-    for place in places.iter().filter(|place| !place.is_absent) {
-        if !weights.contains(&(place.layer, place.weight)) {
-            weights.push((place.layer, place.weight));
-        }
-    }
-    let (iterations, moments, is_grouped) = file.moments()?;
-    // A third of each, the largest second moment, is there for the variant AMSGrad.
-    if moments.len() < 2 * weights.len() {
-        let what = format!("{} arrays for {} weights, and Adam needs two for each", moments.len(), weights.len());
-        return Err(file.damaged("the optimizer state", what).into());
-    }
-    for place in places {
-        let number = weights.iter().position(|weight| *weight == (place.layer, place.weight));
-        for (second, leaf) in ["moment_1", "moment_2"].into_iter().enumerate() {
-            let moment = match number.filter(|_| !place.is_absent) {
-                Some(number) => {
-                    let at = if is_grouped { number + second * weights.len() } else { 2 * number + second };
-                    place.arrange(file.moment(&moments[at])?)?
-                }
-                None => place.take(file, layers)?,
-            };
-            tensors.push(moment.into_named(OPTIMIZER, &format!("{}.momentum.{leaf}", place.parameter), place.shape)?);
-        }
-        tensors.push(NamedTensor {
-            name: format!("{OPTIMIZER}{}.momentum.time", place.parameter),
-            shape: [1, 1],
-            values: Values::F64(vec![iterations]),
-        });
-    }
-    Ok(iterations as u64)
-}
-
-/// Whether the file's optimizer is the experiment's Adam or AdamW. If it is not, a note says that its state is left out; if it
-/// is, notes name the settings that differ.
-fn has_optimizer_of(experiment: &Experiment, file: &ModelFile, notes: &mut Vec<String>) -> Result<bool> {
-    let Some((class, config)) = file.optimizer()? else {
-        notes.push("the file has no optimizer state: training would begin with a fresh one".to_owned());
-        return Ok(false);
-    };
-    let (rate, beta1, beta2, epsilon) = match (&experiment.optimizer, class.as_str()) {
-        (&Optimizer::Adam { learning_rate, beta1, beta2, epsilon }, "Adam")
-        | (&Optimizer::Adamw { learning_rate, beta1, beta2, epsilon, .. }, "AdamW") => {
-            (learning_rate, beta1, beta2, epsilon)
-        }
-        (Optimizer::Adam { .. } | Optimizer::Adamw { .. }, _) => {
-            notes.push(format!("the optimizer state is left out: it is that of {class}"));
-            return Ok(false);
-        }
-        _ => {
-            notes.push(format!("the optimizer state ({class}) is left out: the experiment's optimizer is another, or keeps its state in another form"));
-            return Ok(false);
-        }
-    };
-    let their_rate = if config.get("lr").is_some() { "lr" } else { "learning_rate" };
-    for (key, own) in [(their_rate, rate), ("beta_1", beta1), ("beta_2", beta2), ("epsilon", epsilon)] {
-        let theirs = config[key].as_f64().unwrap_or(own);
-        if (theirs - own).abs() > 1e-6 * own {
-            notes.push(format!("{class}'s {key} is {theirs} in the file and {own} in the experiment, which is kept"));
-        }
-    }
-    Ok(true)
 }

@@ -180,7 +180,8 @@ impl ModelFile {
         self.file.group(if self.archive.is_some() { "optimizer/vars" } else { "optimizer_weights" }).ok()
     }
 
-    /// The step count, the names of the arrays that Adam keeps, and whether all first moments stand before all second ones.
+    /// The step count, the names of the arrays that the optimizer keeps, and whether all first moments of Adam stand before
+    /// all second ones.
     pub(super) fn moments(&self) -> Result<(f64, Vec<String>, bool)> {
         let group = self.optimizer_group().ok_or_else(|| self.damaged("the optimizer state", "it is missing"))?;
         let names: Vec<String> = match &self.archive {

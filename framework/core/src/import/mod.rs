@@ -3,8 +3,10 @@
 //! An import needs an experiment that describes the same model. Nothing is guessed: what the file has and the
 //! experiment lacks, or the other way round, is named.
 
+mod burnpack;
 mod keras;
 mod keras_file;
+mod keras_optimizer;
 mod pickle;
 mod pytorch;
 mod state_dict;

@@ -1,4 +1,4 @@
-//! A `PyTorch` state dict with an explicit mapping: which of its tensors make up which parameter.
+//! A `PyTorch` state dict or a record of Burn with an explicit mapping: which of its tensors make up which parameter.
 //!
 //! ```toml
 //! [parameters."layers.0.wx"]
@@ -10,7 +10,7 @@
 //!
 //! `transpose = true` exchanges rows and columns; `blocks = [1, 0, 2]` takes the gates, which are blocks of rows, in
 //! another order: block 1 of theirs first; `gates` does so after the exchange. `stack = [["w_i"], ["w_f"]]` puts matrices of
-//! single gates one under the other, `columns = [0, 27]` and `rows` take a part, as of one matrix for input and state, and
+//! single gates one under the other, with `dim = 1` one beside the other, `columns = [0, 27]` and `rows` take a part, as of one matrix for input and state, and
 //! `zeros = true` is for what their model lacks.
 
 use std::{collections::BTreeMap, path::Path};
@@ -48,6 +48,9 @@ struct Origin {
     /// In place of `from`: the tensors of each gate, which are added, and the gates stacked as rows.
     #[serde(default)]
     stack: Vec<Vec<String>>,
+    /// The dimension along which `stack` goes, as that of `torch.cat`: 0 for rows, 1 for columns.
+    #[serde(default)]
+    dim: usize,
     /// In place of both: the model has no such parameter, and it is zero.
     #[serde(default)]
     zeros: bool,
@@ -66,8 +69,8 @@ struct Origin {
     gates: Vec<usize>,
 }
 
-/// A state dict as a checkpoint of an experiment, by a mapping file. Only parameters are taken. The file is one of
-/// safetensors or of `torch.save`; in the latter the state dict may lie under a key.
+/// A state dict or a record of Burn as a checkpoint of an experiment, by a mapping file. Only parameters are taken. The file
+/// is one of safetensors, of `torch.save` or of burnpack; in one of `torch.save` the state dict may lie under a key.
 ///
 /// # Errors
 /// When a file cannot be read, when the mapping leaves out a parameter or names one that is not there, when the state
@@ -155,7 +158,7 @@ impl Origin {
                 values: vec![0.0; rows * columns],
             });
         }
-        let all = if self.stack.is_empty() { sum(theirs, &self.from)? } else { stack(theirs, &self.stack)? };
+        let all = if self.stack.is_empty() { sum(theirs, &self.from)? } else { stack(theirs, &self.stack, self.dim)? };
         let all = match self.rows {
             Some(rows) => cut(all, rows, "rows")?,
             None => all,
@@ -191,9 +194,13 @@ fn sum(theirs: &StateDict, names: &[String]) -> Result<Foreign> {
     sum.ok_or_else(|| Problem::new("a part of `stack` names no tensor").into())
 }
 
-/// Tensors of as many columns, one under the other.
-fn stack(theirs: &StateDict, parts: &[Vec<String>]) -> Result<Foreign> {
-    let parts = parts.iter().map(|names| sum(theirs, names)).collect::<Result<Vec<_>>>()?;
+/// Tensors of as many columns, one under the other, or of as many rows, one beside the other. Of vectors there is one way.
+fn stack(theirs: &StateDict, parts: &[Vec<String>], dim: usize) -> Result<Foreign> {
+    let mut parts = parts.iter().map(|names| sum(theirs, names)).collect::<Result<Vec<_>>>()?;
+    let is_beside = dim == 1 && parts.iter().all(|part| part.shape.len() == 2);
+    if is_beside {
+        parts = parts.iter().map(Foreign::transposed).collect();
+    }
     let name = parts.iter().map(|part| part.name.as_str()).collect::<Vec<_>>().join(", ");
     let below = |part: &Foreign| part.shape.get(1..).unwrap_or_default().to_vec();
     if let Some(other) = parts.iter().find(|part| below(part) != below(&parts[0]) || part.shape.is_empty()) {
@@ -203,7 +210,8 @@ fn stack(theirs: &StateDict, parts: &[Vec<String>]) -> Result<Foreign> {
     }
     let rows = parts.iter().map(|part| part.shape[0]).sum();
     let shape = [vec![rows], below(&parts[0])].concat();
-    Ok(Foreign { name, shape, values: parts.into_iter().flat_map(|part| part.values).collect() })
+    let all = Foreign { name, shape, values: parts.into_iter().flat_map(|part| part.values).collect() };
+    Ok(if is_beside { all.transposed() } else { all })
 }
 
 /// A part of the first dimension.

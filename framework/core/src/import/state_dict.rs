@@ -1,10 +1,11 @@
-//! A state dict of `PyTorch`: tensors by name, from a safetensors file or from one of `torch.save`.
+//! Tensors by name: a state dict of `PyTorch`, from a safetensors file or from one of `torch.save`, or a module's record of
+//! Burn.
 
 use std::collections::BTreeMap;
 
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
-use super::{Foreign, torch_file};
+use super::{Foreign, burnpack, torch_file};
 use crate::error::{Problem, Result};
 
 /// Tensors by name.
@@ -18,7 +19,7 @@ pub(super) struct Tensor {
     pub(super) numbers: std::result::Result<Vec<f32>, Problem>,
 }
 
-/// Reads a state dict, or the one under a key of a file of `torch.save`.
+/// Reads a state dict, or the one under a key of a file of `torch.save`, or a record of Burn.
 ///
 /// # Errors
 /// When the file is damaged or has no state dict.
@@ -27,16 +28,25 @@ pub(super) fn read(file: &str, bytes: &[u8], key: Option<&str>) -> Result<StateD
     if torch_file::is_one(bytes) {
         return Ok(torch_file::read(bytes, key).map_err(named)?);
     }
-    let theirs = SafeTensors::deserialize(bytes).map_err(|error| {
-        Problem::new(format!("`{file}` is neither a safetensors file nor one of torch.save"))
-            .note(format!("as a safetensors file: {error}"))
-    })?;
     if key.is_some() {
-        return Err(named(
-            Problem::new("a safetensors file has no dictionaries to choose from").hint("leave out --key"),
-        )
-        .into());
+        let none = Problem::new("only a file of torch.save has dictionaries to choose from").hint("leave out --key");
+        return Err(named(none).into());
     }
+    if burnpack::is_one(bytes) {
+        return Ok(burnpack::read(bytes).map_err(named)?);
+    }
+    let theirs = SafeTensors::deserialize(bytes).map_err(|error| {
+        let problem = Problem::new(format!(
+            "`{file}` is neither a safetensors file nor one of torch.save, nor a record of Burn (burnpack)"
+        ));
+        let problem = problem.note(format!("as a safetensors file: {error}"));
+        if file.ends_with(".mpk") || file.ends_with(".mpk.gz") {
+            return problem.hint(
+                "records of earlier versions of Burn are read by those alone: save the module as safetensors there",
+            );
+        }
+        problem
+    })?;
     let tensor =
         |name: &str, view: &TensorView<'_>| Tensor { shape: view.shape().to_vec(), numbers: numbers(name, view) };
     Ok(theirs
@@ -56,7 +66,7 @@ pub(super) fn read(file: &str, bytes: &[u8], key: Option<&str>) -> Result<StateD
 pub(super) fn tensor(theirs: &StateDict, name: &str) -> Result<Foreign> {
     let Some(tensor) = theirs.get(name) else {
         let known: Vec<_> = theirs.keys().map(String::as_str).collect();
-        return Err(Problem::new(format!("the state dict has no `{name}`"))
+        return Err(Problem::new(format!("the file has no `{name}`"))
             .note(format!("it has: {}", known.join(", ")))
             .into());
     };

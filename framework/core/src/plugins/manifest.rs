@@ -33,6 +33,10 @@ pub fn read(bytes: &[u8], file: &str) -> Result<Manifest, Problem> {
         None => return Err(broken(file, "it has no `burn-ir`")),
     }
     let manifest: Manifest = serde_json::from_value(value).map_err(|error| broken(file, &error.to_string()))?;
+    let is_line = |text: &String| text.len() <= 100 && !text.chars().any(char::is_control);
+    if ![&manifest.package, &manifest.version].into_iter().all(is_line) {
+        return Err(broken(file, "`package` and `version` are lines of at most 100 bytes"));
+    }
     for (index, listed) in manifest.plugins.iter().enumerate() {
         let (kind, name) = (listed.kind, &listed.name);
         let is_word = |name: &str| {

@@ -185,7 +185,8 @@ impl TrustList {
             .filter(|name| is_sha256(name))
             .map(|sha256| {
                 let path = files::read_text(&folder.join(&sha256), LARGEST_NOTE).unwrap_or_default();
-                TrustEntry { path: escape(path.trim_end()).into_owned(), sha256 }
+                // A line of its own could be taken for another entry.
+                TrustEntry { path: escape(path.trim_end()).replace('\n', "\\n"), sha256 }
             })
             .collect();
         entries.sort_unstable_by(|a, b| (&a.path, &a.sha256).cmp(&(&b.path, &b.sha256)));

@@ -83,6 +83,11 @@ impl Plan {
                 let what = format!("the checkpoint in `{}` is of another experiment", directory.path().display());
                 return Err(refusal(what, obstacles).hint(FOREIGN).into());
             }
+            let changed = compare::differences(&of, &recorded);
+            if !changed.is_empty() {
+                let what = format!("`{}` has other values than the checkpoint", path.display());
+                search.reports.push(refusal(what, changed).note("the values of the file are used").hint(UNNOTICED));
+            }
         }
         if let Some(checkpoint) = &search.checkpoint {
             search.reports.extend(seal::changed(&directory, &checkpoint.meta)?);
@@ -133,10 +138,15 @@ impl Plan {
             keep::rename(path, "left")?;
         }
         put_in_order(directory, progress.updates, progress.events)?;
-        if !self.announced.is_empty() {
-            Origin::note_changes(directory, progress.updates, self.announced)?;
+        // A run that is over was trained with the values that it recorded, whatever is given now.
+        let train = &network.experiment.train;
+        let is_out_of_patience = train.patience.is_some_and(|patience| progress.stale >= patience);
+        if progress.updates < data.train.updates(train) && !is_out_of_patience {
+            if !self.announced.is_empty() {
+                Origin::note_changes(directory, progress.updates, self.announced)?;
+            }
+            record(directory, &network.experiment)?;
         }
-        record(directory, &network.experiment)?;
         let saved = newest.exists();
         Training::of(network, data, progress.clone(), directory, saved.then_some(progress.updates))
     }
@@ -236,4 +246,5 @@ fn instead(obstacles: &[String], directory: &RunDirectory) -> String {
     )
 }
 
+const UNNOTICED: &str = "if you did not change them, take the file from a copy";
 const FOREIGN: &str = "put the run's own checkpoint back, or train anew without --resume";

@@ -73,7 +73,7 @@ pub(crate) fn compare(compared: &[PathBuf], to: Option<&Path>, root: &Path, json
     if rows.iter().any(Group::has_seeds) {
         varying.retain(|varying| varying.key != "seed");
     }
-    let heads: Vec<_> = varying.iter().map(|one| head(&one.key, &varying)).collect();
+    let heads: Vec<_> = varying.iter().map(|one| head(&one.key, varying.iter().map(|one| one.key.as_str()))).collect();
     // Written before the table, whose pipe may be closed early.
     let mut series = Vec::new();
     for (index, (letter, row)) in letters().zip(&rows).enumerate() {
@@ -192,11 +192,12 @@ fn print(rows: &[Group], varying: &[DifferingKey], heads: &[String]) {
     out!("\nnats per character, training, by step:\n{}", charts(&curves, 72, 16));
 }
 
-/// The last part of a key, if it is unambiguous.
-fn head(key: &str, varying: &[DifferingKey]) -> String {
+/// The last part of a key, if it is unambiguous among those that are shown: `split.seed` is not `seed`.
+pub(super) fn head<'a>(key: &str, shown: impl Iterator<Item = &'a str>) -> String {
     let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
-    let alone = varying.iter().filter(|other| last(&other.key) == last(key)).count() == 1;
-    if alone && last(key) != "type" { last(key) } else { key.to_owned() }
+    let alone = shown.filter(|other| last(other) == last(key)).count() == 1;
+    let is_another = key.contains('.') && ["type", "name", "seed", "rng"].contains(&&*last(key));
+    if alone && !is_another { last(key) } else { key.to_owned() }
 }
 
 impl Row {

@@ -48,6 +48,9 @@ pub const NO_TEXT: &str = "none";
 /// The corpus that is read from standard input.
 pub const STANDARD_INPUT: &str = "-";
 
+/// Bytes of the longest text that is read from standard input: what writes it may never end.
+const LONGEST_INPUT: u64 = 1 << 30;
+
 /// Bytes of a text that are looked at in one go when all of it is read.
 const CHUNK: usize = 1 << 20;
 
@@ -154,14 +157,20 @@ fn standard_input() -> Result<Text> {
     if let Some(text) = &*text {
         return Ok(text.clone());
     }
-    let mut input = std::io::stdin();
+    let input = std::io::stdin();
     if input.is_terminal() {
         return Err(Problem::new("the corpus `-` is the standard input, and nothing is written to it")
             .hint("pipe a text to the command: hatchery train FILE < TEXT.txt")
             .into());
     }
     let mut bytes = Vec::new();
-    input.read_to_end(&mut bytes).map_err(|cause| Error::internal("cannot read the standard input", cause))?;
+    let read = input.lock().take(LONGEST_INPUT + 1).read_to_end(&mut bytes);
+    read.map_err(|cause| Problem::new(format!("cannot read the standard input: {cause}")))?;
+    if bytes.len() as u64 > LONGEST_INPUT {
+        return Err(Problem::new("the corpus `-`, the standard input, has more than 1 GiB")
+            .hint("keep it in a file and name that: a file stays on the disk")
+            .into());
+    }
     let read = Text::of_bytes(STANDARD_INPUT, bytes)?;
     Ok(text.insert(read).clone())
 }

@@ -44,6 +44,11 @@ fn values(reader: &csv::ReaderBuilder, name: &str, text: &str, column: &str) -> 
         let near = nearest(column, names.iter());
         if near.is_empty() { problem } else { problem.hint(question(&near)) }
     })?;
+    if names.iter().filter(|known| known.trim() == column).count() > 1 {
+        return Err(Problem::new(format!("`{name}` has several columns `{column}`"))
+            .hint("give each a name of its own in its first line")
+            .into());
+    }
     let mut found = Vec::new();
     for row in reader.records() {
         found.push(row.map_err(broken)?.get(place).unwrap_or_default().to_owned());
