@@ -2,7 +2,7 @@
 
 use burn::Tensor;
 
-use crate::{Name, NoiseSpec, ParamSpec, Params, State, StateSpec};
+use crate::{Name, NoiseSpec, ParamSpec, Params, PluginError, State, StateSpec};
 
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is declared as a cell and has no equations",
@@ -18,6 +18,15 @@ pub trait Cell: Send + Sync {
     /// The matrices that training changes. Weights are `[outputs, inputs]` and biases `[1, outputs]`; the order is the
     /// order of initialization.
     fn params(&self, inputs: usize) -> Vec<ParamSpec>;
+
+    /// Whether the keys fit each other, where a limit of a single key cannot say it: `heads` that divide `hidden`, say.
+    /// `hatchery check` calls it, before anything else of the cell.
+    ///
+    /// # Errors
+    /// When they do not: what is wrong, and by [`PluginError::hint`] what to do.
+    fn validate(&self) -> Result<(), PluginError> {
+        Ok(())
+    }
 
     /// The vectors carried from step to step.
     fn state(&self, inputs: usize) -> Vec<StateSpec>;
