@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use hatchery_plugin::Framing;
+use hatchery_plugin::{Framing, Kind};
 
 use crate::{
     data::{Data, Sequences, Vocabulary, corpus},
@@ -19,8 +19,9 @@ use crate::{
         reading::{self, ExperimentLibrary},
     },
     files,
-    network::Network,
-    plugins::{NamedBy, NamedLibrary, Registry, TrustList, check_drift, complete},
+    network::{Network, parts},
+    plugins::{LibraryFile, NamedBy, NamedLibrary, Registry, TrustList, Verdict, check_drift, complete, verdict},
+    provenance::Provenance,
     run::{
         checkpoint::{self, Checkpoint, Progress},
         directory::{self, RunRef},
@@ -76,10 +77,21 @@ pub struct Options<'a> {
     pub trusted: TrustList,
     /// Changes of the experiment, each `key=value`.
     pub overrides: Vec<String>,
-    /// Whether other versions of the plugins than those of the checkpoint are accepted.
-    pub allow_plugin_drift: bool,
+    /// Which plugins may be others than those of the checkpoint.
+    pub drift: Drift,
     /// Receives a warning for each library of the search folders that is left out, and if what is trusted cannot be noted.
     pub warn: fn(&Problem),
+}
+
+/// Which plugins may be others than those that a checkpoint was made with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drift {
+    /// None.
+    Refused,
+    /// Those that are linked in: what is compared afterwards says what became of them.
+    LinkedIn,
+    /// All.
+    Allowed,
 }
 
 /// The text of the experiment, to be read again with other overrides.
@@ -104,23 +116,27 @@ impl Session {
                 let is_named = matches!(source, Source::File(_));
                 let named = reading::libraries(path, &overrides)?.into_iter().map(|library| of_file(library, is_named));
                 let registry = registry(options, named)?;
-                Self::read(Text::File(path.to_owned()), folder_of(path).to_owned(), registry, overrides)
+                let session = Self::read(Text::File(path.to_owned()), folder_of(path).to_owned(), registry, overrides)?;
+                session.judge(options);
+                Ok(session)
             }
             Source::Run(run) => {
                 let (directory, folder) = (run.directory()?, origin::folder(run));
                 let text = directory.recorded_experiment()?;
-                let registry = registry(options, recorded(&text, &folder, &[]))?;
+                // A run that was interrupted before its first checkpoint has no recordings.
+                let plugins = checkpoint::read(&run.checkpoint()).map_or_else(|_| Vec::new(), |it| it.meta.plugins);
+                let registry = recorded_registry(options, &text, &folder, &plugins)?;
                 let name = directory.experiment().display().to_string();
                 Self::read(Text::Recorded { text, name }, folder, registry, overrides)
             }
             Source::Checkpoint(run) => {
                 let (checkpoint, folder) = (checkpoint::read(&run.checkpoint())?, origin::folder(run));
                 let text = checkpoint.meta.experiment.clone();
-                let hashes: Vec<_> =
-                    checkpoint.meta.plugins.iter().filter_map(|plugin| plugin.library.clone()).collect();
-                let registry = registry(options, recorded(&text, &folder, &hashes))?;
-                if !options.allow_plugin_drift {
-                    check_drift(&checkpoint.meta.plugins, &registry)?;
+                let registry = recorded_registry(options, &text, &folder, &checkpoint.meta.plugins)?;
+                let strict = |of: &&Provenance| options.drift == Drift::Refused || of.library.is_some();
+                if options.drift != Drift::Allowed {
+                    let strict: Vec<_> = checkpoint.meta.plugins.iter().filter(strict).cloned().collect();
+                    check_drift(&strict, &registry)?;
                 }
                 let text = Text::Recorded { text, name: IN_CHECKPOINT.to_owned() };
                 let folder = origin::folder_of_texts(run);
@@ -132,6 +148,17 @@ impl Session {
     fn read(text: Text, folder: PathBuf, registry: Registry, overrides: Vec<String>) -> Result<Self> {
         let experiment = text.read(&overrides, &registry)?;
         Ok(Self { registry, experiment, folder, checkpoint: None, text, overrides })
+    }
+
+    /// Asks the conformance kit about each plugin of a library that the experiment names, and warns of what it finds.
+    fn judge(&self, options: &Options<'_>) {
+        let folder = options.trusted.verdicts();
+        for (kind, part) in parts(&self.experiment) {
+            let Some(entry) = self.registry.find(kind, &part.name) else { continue };
+            let Some(sha256) = &entry.origin.library else { continue };
+            let verdict = entry.verdict.get_or_init(|| verdict::of(entry, sha256, folder.as_deref()));
+            verdict.warning(entry).iter().for_each(options.warn);
+        }
     }
 
     /// The experiment with one more override.
@@ -273,6 +300,82 @@ pub fn registry(options: &Options<'_>, named: impl IntoIterator<Item = NamedLibr
     let libraries: Vec<_> = by_user.chain(named).collect();
     complete(&mut registry, &libraries, &options.trusted)?.iter().for_each(options.warn);
     Ok(registry)
+}
+
+/// The plugins of a checkpoint: of the libraries that it was made with, if they are still there, and otherwise as they were
+/// recorded.
+///
+/// # Errors
+/// Those of [`registry`], when a plugin that is not recorded needs a library.
+fn recorded_registry(options: &Options<'_>, text: &str, folder: &Path, plugins: &[Provenance]) -> Result<Registry> {
+    let hashes: Vec<_> = plugins.iter().filter_map(|plugin| plugin.library.clone()).collect();
+    let named: Vec<_> = recorded(text, folder, &hashes).collect();
+    let by_user = options.libraries.iter().map(|path| (path.clone(), true));
+    let files = by_user.chain(named.iter().map(|library| (library.path.clone(), false)));
+    // Of the libraries at hand: the hash, and whether it may be loaded.
+    let at_hand: Vec<(PathBuf, String, bool)> = files
+        .filter_map(|(path, by_user)| {
+            let file = LibraryFile::read(&path).ok()?;
+            let trusted = by_user || options.trusted.has(&file);
+            Some((path, file.sha256().to_owned(), trusted))
+        })
+        .collect();
+    let is_there = |hash: &String| at_hand.iter().any(|(_, sha256, trusted)| sha256 == hash && *trusted);
+    let gone: Vec<_> = plugins.iter().filter(|of| of.library.as_ref().is_some_and(|hash| !is_there(hash))).collect();
+    let all_recorded = gone.iter().all(|of| of.recorded.is_some());
+    let is_loaded = |library: &NamedLibrary| {
+        let as_then = |(path, sha256, trusted): &(PathBuf, String, bool)| {
+            *path == library.path && *trusted && hashes.contains(sha256)
+        };
+        !all_recorded || options.drift == Drift::Allowed || at_hand.iter().any(as_then)
+    };
+    let mut registry = registry(options, named.iter().filter(|library| is_loaded(library)).cloned())?;
+    let unrecorded: Vec<_> = plugins.iter().filter(|of| of.recorded.is_none()).cloned().collect();
+    all_there(&unrecorded, &registry)?;
+    for of in plugins.iter().filter(|of| of.library.is_some()) {
+        let kind = Kind::ALL.into_iter().find(|kind| kind.word() == of.kind);
+        let now = kind.and_then(|kind| registry.find(kind, &of.name));
+        if let (Some(entry), Some(summary)) = (now.filter(|entry| entry.origin.library == of.library), &of.conformance)
+        {
+            entry.verdict.get_or_init(|| Verdict::known(summary));
+        }
+        if of.recorded.is_none() {
+            continue;
+        }
+        if now.is_some_and(|entry| options.drift == Drift::Allowed || entry.origin.library == of.library) {
+            continue;
+        }
+        let replaced = registry.put_recorded(of)?;
+        if replaced || at_hand.iter().any(|(_, sha256, _)| !hashes.contains(sha256)) {
+            let what = format!("the {} `{}` is the one that is recorded in the checkpoint", of.kind, of.name);
+            (options.warn)(&Problem::new(what).note("the library that is at hand is another than the one of then"));
+        }
+    }
+    Ok(registry)
+}
+
+/// The problem of plugins of a checkpoint whose library is not at hand.
+///
+/// # Errors
+/// One problem for each.
+fn all_there(plugins: &[Provenance], registry: &Registry) -> Result<()> {
+    let is_missing = |of: &&Provenance| {
+        let kind = Kind::ALL.into_iter().find(|kind| kind.word() == of.kind);
+        of.library.is_some() && kind.is_some_and(|kind| registry.find(kind, &of.name).is_none())
+    };
+    let problem = |of: &Provenance| {
+        let library = of.library.as_deref().unwrap_or_default();
+        Problem::new(format!("the {} `{}` of the checkpoint is not at hand", of.kind, of.name))
+            .note(format!(
+                "it was made with {} {}, library {}…",
+                of.package,
+                of.version,
+                &library[..library.len().min(12)]
+            ))
+            .hint("name its library: --plugin PATH")
+    };
+    let problems: Vec<_> = plugins.iter().filter(is_missing).map(problem).collect();
+    if problems.is_empty() { Ok(()) } else { Err(problems.into()) }
 }
 
 /// The libraries that a recorded experiment names; a stranger may have written it.
