@@ -2,6 +2,7 @@
 
 pub mod baseline;
 pub mod beam;
+pub mod beginning;
 mod context;
 pub mod drift;
 pub mod evaluate;
