@@ -1,6 +1,6 @@
 //! `hatchery bench`: how fast an experiment trains and generates on the devices of this computer.
 
-use std::time::Instant;
+use std::{path::PathBuf, time::Instant};
 
 use hatchery::{
     data::Data,
@@ -25,20 +25,43 @@ pub(crate) fn run(arguments: &Bench) -> Result<()> {
         [] => vec![None],
         devices => devices.iter().map(|device| Some(device.as_str())).collect(),
     };
-    let session_on = |device: Option<&str>| {
+    let session_on = |(file, device): (&PathBuf, Option<&str>)| {
         let overrides = overrides(&arguments.overrides, device);
-        let session = open_file(&arguments.experiment, &arguments.libraries, overrides)?;
+        let session = open_file(file, &arguments.libraries, overrides)?;
         open(&session.experiment.backend).map(|_| session)
     };
+    let files = arguments.experiments.iter();
+    let measured = files.flat_map(|file| devices.iter().map(move |device| (file, *device)));
+    let mut rows: Vec<(String, f64, f64)> = Vec::new();
     // Missing devices are reported before any device is measured.
-    for session in devices.into_iter().map(session_on).collect::<Result<Vec<_>>>()? {
+    for session in measured.map(session_on).collect::<Result<Vec<_>>>()? {
         let data = session.data()?;
         let mut network = session.network(data.vocabulary.clone())?;
         let training = train(&mut network, &data, arguments)?;
         let generation = write(&mut network, arguments)?;
         print(&network, &training, generation, arguments);
+        let experiment = &network.experiment;
+        let name = format!("{}, {} on {}", experiment.name, experiment.stack(), experiment.backend.device);
+        rows.push((name, training.milliseconds_per_step, generation));
+    }
+    if arguments.experiments.len() > 1 && !arguments.json {
+        compare(&rows);
     }
     Ok(())
+}
+
+/// A line for each experiment, with its times as multiples of the first.
+fn compare(rows: &[(String, f64, f64)]) {
+    let Some((_, first_step, first_written)) = rows.first() else { return };
+    let width = rows.iter().map(|(name, ..)| name.chars().count()).max().unwrap_or_default();
+    out!("{:width$}  {:>12}  {:>6}  {:>16}  {:>6}", "", "ms per step", "times", "characters per s", "times");
+    for (name, step, written) in rows {
+        out!(
+            "{name:width$}  {step:>12.3}  {:>6.2}  {written:>16.0}  {:>6.2}",
+            step / first_step,
+            written / first_written
+        );
+    }
 }
 
 /// Medians over the repeats.
@@ -143,6 +166,7 @@ fn print(network: &Network, training: &Training, generation: f64, arguments: &Be
                 "device": experiment.backend.device,
                 "card": card(&experiment.backend.device),
                 "dtype": experiment.backend.dtype,
+                "remark": network.remark,
                 "milliseconds_per_step": training.milliseconds_per_step,
                 "characters_per_second": training.characters_per_second,
                 "gigaflops_per_second": training.products.as_ref().map(|work| work.gigaflops_per_second),
@@ -154,7 +178,13 @@ fn print(network: &Network, training: &Training, generation: f64, arguments: &Be
         );
     } else {
         let device = &experiment.backend.device;
+        if arguments.experiments.len() > 1 {
+            out!("experiment           {}", experiment.name);
+        }
         out!("device               {}", card(device).map_or(device.clone(), |card| format!("{device} ({card})")));
+        if let Some(remark) = &network.remark {
+            out!("not compiled         {remark}");
+        }
         out!("training step        {:.3} ms", training.milliseconds_per_step);
         out!("training             {:.0} characters per second", training.characters_per_second);
         if let Some(work) = &training.products {
