@@ -16,8 +16,8 @@ use crate::{
     executor::{AveragedExecutor, BurnExecutor, CompiledExecutor, Executor, memory},
     experiment::{Experiment, reading},
     model::Model,
-    plugins::{Entry, Part, Recorded, Recording, Registry},
-    provenance::Provenance,
+    plugins::{Entry, Part, Registry},
+    provenance::{Provenance, Recorded, Recording},
     run::checkpoint::{Checkpoint, Meta, Progress},
 };
 

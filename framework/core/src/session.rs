@@ -4,13 +4,16 @@
 //! it names, loads their plugins beside those that the program is linked with, and reads it; [`Session::data`],
 //! [`Session::network`] and [`Session::restore`] are the next steps.
 
+mod recorded;
+
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use hatchery_plugin::{Framing, Kind};
+use hatchery_plugin::Framing;
 
+use self::recorded::recorded_registry;
 use crate::{
     data::{Data, Sequences, Vocabulary, corpus},
     error::{Problem, Result},
@@ -19,8 +22,9 @@ use crate::{
         reading::{self, ExperimentLibrary},
     },
     files,
+    inspect::conformance,
     network::{Network, parts},
-    plugins::{LibraryFile, NamedBy, NamedLibrary, Registry, TrustList, Verdict, check_drift, complete, verdict},
+    plugins::{NamedBy, NamedLibrary, Registry, TrustList, check_drift, complete},
     provenance::Provenance,
     run::{
         checkpoint::{self, Checkpoint, Progress},
@@ -156,7 +160,7 @@ impl Session {
         for (kind, part) in parts(&self.experiment) {
             let Some(entry) = self.registry.find(kind, &part.name) else { continue };
             let Some(sha256) = &entry.origin.library else { continue };
-            let verdict = entry.verdict.get_or_init(|| verdict::of(entry, sha256, folder.as_deref()));
+            let verdict = entry.verdict.get_or_init(|| conformance::verdict(entry, sha256, folder.as_deref()));
             verdict.warning(entry).iter().for_each(options.warn);
         }
     }
@@ -300,82 +304,6 @@ pub fn registry(options: &Options<'_>, named: impl IntoIterator<Item = NamedLibr
     let libraries: Vec<_> = by_user.chain(named).collect();
     complete(&mut registry, &libraries, &options.trusted)?.iter().for_each(options.warn);
     Ok(registry)
-}
-
-/// The plugins of a checkpoint: of the libraries that it was made with, if they are still there, and otherwise as they were
-/// recorded.
-///
-/// # Errors
-/// Those of [`registry`], when a plugin that is not recorded needs a library.
-fn recorded_registry(options: &Options<'_>, text: &str, folder: &Path, plugins: &[Provenance]) -> Result<Registry> {
-    let hashes: Vec<_> = plugins.iter().filter_map(|plugin| plugin.library.clone()).collect();
-    let named: Vec<_> = recorded(text, folder, &hashes).collect();
-    let by_user = options.libraries.iter().map(|path| (path.clone(), true));
-    let files = by_user.chain(named.iter().map(|library| (library.path.clone(), false)));
-    // Of the libraries at hand: the hash, and whether it may be loaded.
-    let at_hand: Vec<(PathBuf, String, bool)> = files
-        .filter_map(|(path, by_user)| {
-            let file = LibraryFile::read(&path).ok()?;
-            let trusted = by_user || options.trusted.has(&file);
-            Some((path, file.sha256().to_owned(), trusted))
-        })
-        .collect();
-    let is_there = |hash: &String| at_hand.iter().any(|(_, sha256, trusted)| sha256 == hash && *trusted);
-    let gone: Vec<_> = plugins.iter().filter(|of| of.library.as_ref().is_some_and(|hash| !is_there(hash))).collect();
-    let all_recorded = gone.iter().all(|of| of.recorded.is_some());
-    let is_loaded = |library: &NamedLibrary| {
-        let as_then = |(path, sha256, trusted): &(PathBuf, String, bool)| {
-            *path == library.path && *trusted && hashes.contains(sha256)
-        };
-        !all_recorded || options.drift == Drift::Allowed || at_hand.iter().any(as_then)
-    };
-    let mut registry = registry(options, named.iter().filter(|library| is_loaded(library)).cloned())?;
-    let unrecorded: Vec<_> = plugins.iter().filter(|of| of.recorded.is_none()).cloned().collect();
-    all_there(&unrecorded, &registry)?;
-    for of in plugins.iter().filter(|of| of.library.is_some()) {
-        let kind = Kind::ALL.into_iter().find(|kind| kind.word() == of.kind);
-        let now = kind.and_then(|kind| registry.find(kind, &of.name));
-        if let (Some(entry), Some(summary)) = (now.filter(|entry| entry.origin.library == of.library), &of.conformance)
-        {
-            entry.verdict.get_or_init(|| Verdict::known(summary));
-        }
-        if of.recorded.is_none() {
-            continue;
-        }
-        if now.is_some_and(|entry| options.drift == Drift::Allowed || entry.origin.library == of.library) {
-            continue;
-        }
-        let replaced = registry.put_recorded(of)?;
-        if replaced || at_hand.iter().any(|(_, sha256, _)| !hashes.contains(sha256)) {
-            let what = format!("the {} `{}` is the one that is recorded in the checkpoint", of.kind, of.name);
-            (options.warn)(&Problem::new(what).note("the library that is at hand is another than the one of then"));
-        }
-    }
-    Ok(registry)
-}
-
-/// The problem of plugins of a checkpoint whose library is not at hand.
-///
-/// # Errors
-/// One problem for each.
-fn all_there(plugins: &[Provenance], registry: &Registry) -> Result<()> {
-    let is_missing = |of: &&Provenance| {
-        let kind = Kind::ALL.into_iter().find(|kind| kind.word() == of.kind);
-        of.library.is_some() && kind.is_some_and(|kind| registry.find(kind, &of.name).is_none())
-    };
-    let problem = |of: &Provenance| {
-        let library = of.library.as_deref().unwrap_or_default();
-        Problem::new(format!("the {} `{}` of the checkpoint is not at hand", of.kind, of.name))
-            .note(format!(
-                "it was made with {} {}, library {}…",
-                of.package,
-                of.version,
-                &library[..library.len().min(12)]
-            ))
-            .hint("name its library: --plugin PATH")
-    };
-    let problems: Vec<_> = plugins.iter().filter(is_missing).map(problem).collect();
-    if problems.is_empty() { Ok(()) } else { Err(problems.into()) }
 }
 
 /// The libraries that a recorded experiment names; a stranger may have written it.

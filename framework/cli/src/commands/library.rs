@@ -5,8 +5,9 @@ use std::path::Path;
 use hatchery::{
     error::{Problem, Result},
     experiment::{Experiment, checking::example},
+    inspect::conformance::reports,
     network::parts,
-    plugins::{LibraryFile, NamedBy, TrustList, examine, is_sha256, load, reports},
+    plugins::{LibraryFile, NamedBy, TrustList, examine, is_sha256, load},
 };
 use serde_json::Value;
 

@@ -3,6 +3,7 @@
 pub mod baseline;
 pub mod beam;
 pub mod beginning;
+pub mod conformance;
 mod context;
 pub mod drift;
 pub mod evaluate;

@@ -12,14 +12,10 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{
-    cell::LoadedCell,
-    clipper::LoadedClipper,
-    dataset::LoadedDataset,
-    library::Library,
-    recording::{self, Recording},
-    sampler::LoadedSampler,
-    wrapper::LoadedWrapper,
+    cell::LoadedCell, clipper::LoadedClipper, dataset::LoadedDataset, library::Library, recording,
+    sampler::LoadedSampler, wrapper::LoadedWrapper,
 };
+use crate::provenance::Recording;
 
 /// An open plugin of a library, or what was recorded of one.
 pub(super) struct Instance {

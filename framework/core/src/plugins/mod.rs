@@ -24,7 +24,7 @@ mod registry;
 mod sampler;
 mod truncated;
 mod trust;
-pub(crate) mod verdict;
+mod verdict;
 mod wrapper;
 
 pub(crate) use self::part::take_string;
@@ -35,8 +35,8 @@ pub use self::{
     load::{Loaded, complete, load, search_folders},
     manifest::read as read_manifest,
     part::Part,
-    recording::{Recorded, Recording, provider as recorded_provider},
+    recording::provider as recorded_provider,
     registry::{Built, Entry, Origin, Registry},
     trust::{LibraryFile, NamedBy, NamedLibrary, TrustEntry, TrustList, TrustedLibrary, is_sha256},
-    verdict::{Verdict, reports},
+    verdict::Verdict,
 };

@@ -5,39 +5,15 @@
 //! scaled to the number that is asked for; a graph for which that is wrong is not kept.
 
 use hatchery_plugin::{Declaration, Kind, PluginError, Provider, Variant, wire::InstanceInfo};
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::instance::Opener;
-use crate::provenance::Provenance;
+use crate::provenance::{Provenance, Recording};
 
 /// Rows of the graphs that are kept: the first of them that is no factor of a width.
 const ROWS: [usize; 4] = [1009, 1013, 1019, 1021];
 /// Rows at which a scaled graph is compared with the library's own.
 const OTHER_ROWS: [usize; 2] = [1, 6];
-
-/// The answers of a library about a plugin with certain keys.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Recording {
-    /// The properties of the plugin with these keys: an [`InstanceInfo`].
-    info: Value,
-    /// Requests with their answers.
-    answers: Vec<(Value, Value)>,
-}
-
-/// All that takes a library's place for one plugin.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Recorded {
-    /// Whether it is a wrapper.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(crate) is_wrapper: bool,
-    /// The schema of its keys.
-    pub(crate) schema: Value,
-    /// One for each table of keys with which it stands in the model.
-    pub(crate) instances: Vec<Recording>,
-}
 
 impl Recording {
     /// Asks a library for all that is to be kept. `ask` answers one request. `requests` with `batch` are asked with a
