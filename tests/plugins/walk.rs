@@ -46,6 +46,14 @@ fn from_a_new_cell_to_a_run_that_outlives_its_library() {
     assert!(shown.contains("from {\"hidden\":16}"), "{shown}");
     let (shown, _) = runs(folder, &["plugins", "check", "libwalk.so", "--experiment", "walk.toml"]);
     assert!(shown.contains("shapes kept at the batch of the experiment") && shown.contains("batch size 3"), "{shown}");
+    for (arguments, words) in [
+        (["--experiment", "plain.toml"], "the experiment names no plugin of the library"),
+        (["--set", "hidden"], "`hidden` does not set a key"),
+    ] {
+        let check = [&["plugins", "check", "libwalk.so"][..], &arguments].concat();
+        let (status, _, errors) = hatchery(folder, &check);
+        assert!(status == 2 && errors.contains(words), "{errors}");
+    }
     let bench = ["bench", "walk.toml", "plain.toml", "--steps", "1", "--repeats", "1", "--characters", "1"];
     let (shown, _) = runs(folder, &[&bench[..], &plugin].concat());
     assert!(shown.contains("walk, ") && shown.contains("plain, ") && shown.contains("times"), "{shown}");
