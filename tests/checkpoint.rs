@@ -49,6 +49,8 @@ fn checkpoint() -> Checkpoint {
                 package: "hatchery-cells".to_owned(),
                 version: "0.1.0".to_owned(),
                 library: None,
+                recorded: None,
+                conformance: None,
             }],
             data: Some("00ff".to_owned()),
             logs: Some(LogDigests { metrics: "0a".to_owned(), samples: "0b".to_owned(), events: None }),

@@ -38,6 +38,7 @@ mod lab;
 mod layers;
 mod limits;
 mod notebook_commands;
+mod operations;
 mod picture;
 mod plugins;
 mod random;

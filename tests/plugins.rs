@@ -16,6 +16,8 @@ mod refusals;
 mod replay;
 mod search;
 mod trust;
+mod walk;
+mod wrong_cells;
 
 use std::{
     env::consts::{DLL_PREFIX, DLL_SUFFIX},

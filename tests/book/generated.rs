@@ -17,6 +17,7 @@ pub(super) fn pages() -> Vec<(String, String)> {
         ("plugins.md".to_owned(), plugins()),
         ("sweep.md".to_owned(), sweep()),
         ("conformance.md".to_owned(), conformance()),
+        ("operations.md".to_owned(), crate::operations::page()),
     ];
     for kind in Kind::ALL {
         for entry in registry.of(kind) {

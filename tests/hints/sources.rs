@@ -44,6 +44,9 @@ const FOLLOWED: &[(&str, &str)] = &[
     ("keep one of them", "a_mapping_stacks_cuts_and_fills"),
     ("name the first that is taken and the first that is not", "a_mapping_stacks_cuts_and_fills"),
     ("; train.order = \\\"by-length\\\" makes it", "padding_is_mentioned_and_saved"),
+    ("hatchery plugins check {library}", "the_kit_says_what_is_wrong_and_where"),
+    ("leave out --experiment", "from_a_new_cell_to_a_run_that_outlives_its_library"),
+    ("write it as --set KEY=VALUE", "from_a_new_cell_to_a_run_that_outlives_its_library"),
     (
         "use the plugin of then, or accept this one: --allow-plugin-drift",
         "a_run_of_loaded_parts_is_recorded_and_guarded",
@@ -52,9 +55,19 @@ const FOLLOWED: &[(&str, &str)] = &[
 
 /// Hints whose way leads out of the program, so that no test can go it: the beginning of the hint, and where it leads.
 const OUTSIDE: &[(&str, &str)] = &[
-    ("what it takes by name must be declared", AUTHOR),
     ("give that of the cell another name", AUTHOR),
     ("write it with other operations", AUTHOR),
+    ("declare what it needs in `noise`", AUTHOR),
+    ("no update was made yet, so the learning rate is not the cause", AUTHOR),
+    ("a bias is a row, [1, outputs]", AUTHOR),
+    ("`{name}` is [{rows}, 1]; a bias is a row", AUTHOR),
+    ("a cell keeps nothing between calls", AUTHOR),
+    ("a constant takes the type of an argument", AUTHOR),
+    ("did you mean `linear_no_bias(", AUTHOR),
+    ("it is recorded once, for all values", AUTHOR),
+    ("declare it: `zeros(", AUTHOR),
+    ("the vectors have the names that `state` declares", AUTHOR),
+    ("name its library: --plugin PATH", "a library that is gone"),
     ("each FAILED line above", AUTHOR),
     ("give one of them another name", AUTHOR),
     ("see what differs: hatchery plugins doctor FILE", AUTHOR),

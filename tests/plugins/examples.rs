@@ -58,21 +58,36 @@ fn a_run_of_loaded_parts_is_recorded_and_guarded() {
     let (status, first, errors) = hatchery(folder.path(), &["sample", run.trim(), "--count", "3"]);
     assert_eq!((status, first.lines().count()), (0, 3), "{errors}");
 
-    // The same plugin, another file.
-    let mut bytes = std::fs::read(folder.path().join("cell.so")).unwrap();
-    bytes.extend(b"\n");
-    bytes.extend(folder.path().display().to_string().into_bytes());
-    std::fs::write(folder.path().join("cell.so"), bytes).unwrap();
-    // Its bytes are trusted no more than a stranger's; trusted, it is still another one.
-    let (status, _, errors) = hatchery(folder.path(), &["sample", run.trim()]);
+    // The same cell, another file: what was recorded of it is used, and the file is not.
+    change(&folder.path().join("cell.so"));
+    let sample = ["sample", run.trim(), "--count", "3"];
+    let (status, again, errors) = hatchery(folder.path(), &sample);
+    assert_eq!((status, &again), (0, &first), "{errors}");
+    assert!(errors.contains("the cell `mgu` is the one that is recorded in the checkpoint"), "{errors}");
+    let drifting = [&sample[..], &["--allow-plugin-drift"]].concat();
+    let (status, _, errors) = hatchery(folder.path(), &drifting);
     assert!(status == 2 && errors.contains("`cell.so` is not trusted"), "{errors}");
     assert_eq!(hatchery(folder.path(), &["plugins", "trust", "cell.so"]).0, 0);
-    let (status, _, errors) = hatchery(folder.path(), &["sample", run.trim()]);
-    assert_eq!(status, 2, "{errors}");
-    assert!(errors.contains("the cell `mgu` is not the one that the checkpoint was made with"), "{errors}");
-    assert!(errors.contains("--allow-plugin-drift"), "{errors}");
-    let allowed = ["sample", run.trim(), "--count", "3", "--allow-plugin-drift"];
-    assert_eq!(hatchery(folder.path(), &allowed).1, first);
+    assert_eq!(hatchery(folder.path(), &drifting).1, first);
+
+    // A sampler is called and not recorded. Its bytes are trusted no more than a stranger's; trusted, it is another one.
+    change(&folder.path().join("sampler.so"));
+    let (status, _, errors) = hatchery(folder.path(), &sample);
+    assert!(status == 2 && errors.contains("`sampler.so` is not trusted"), "{errors}");
+    assert_eq!(hatchery(folder.path(), &["plugins", "trust", "sampler.so"]).0, 0);
+    for command in [&sample[..], &["runs", "reproduce", run.trim()]] {
+        let (status, _, errors) = hatchery(folder.path(), command);
+        assert_eq!(status, 2, "{errors}");
+        assert!(errors.contains("the sampler `eta` is not the one that the checkpoint was made with"), "{errors}");
+    }
+    assert_eq!(hatchery(folder.path(), &drifting).1, first);
+}
+
+/// Makes a file another one that loads as before.
+fn change(library: &std::path::Path) {
+    let mut bytes = std::fs::read(library).unwrap();
+    bytes.extend(library.display().to_string().into_bytes());
+    std::fs::write(library, bytes).unwrap();
 }
 
 /// A library that an experiment file names and that is not there is reported at its place in the file.

@@ -11,7 +11,7 @@ use super::{built, cargo, hatchery, hatchery_with, library, root};
 /// Cells that each make one mistake, in the crate that `hatchery new` writes.
 const MISTAKES: &str = include_str!("mistakes.rs");
 
-fn fresh(name: &str) -> PathBuf {
+pub(super) fn fresh(name: &str) -> PathBuf {
     let folder = built().join("crates").join(name);
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(folder.parent().unwrap()).unwrap();
@@ -19,7 +19,7 @@ fn fresh(name: &str) -> PathBuf {
 }
 
 /// Makes and builds a new crate of a kind, and returns the path of its library.
-fn make(kind: &str, name: &str, source: Option<&str>) -> PathBuf {
+pub(super) fn make(kind: &str, name: &str, source: Option<&str>) -> PathBuf {
     let folder = fresh(name);
     let (checkout, path) = (root().display().to_string(), folder.display().to_string());
     let (status, _, errors) = hatchery(Path::new("."), &["new", kind, name, "--hatchery", &checkout, "--path", &path]);
@@ -27,6 +27,11 @@ fn make(kind: &str, name: &str, source: Option<&str>) -> PathBuf {
     if let Some(source) = source {
         std::fs::write(folder.join("src/lib.rs"), source).unwrap();
     }
+    build(&folder, name)
+}
+
+/// Builds a crate that `hatchery new` wrote, and returns the path of its library.
+pub(super) fn build(folder: &Path, name: &str) -> PathBuf {
     cargo(&["build"], &folder.join("Cargo.toml"), &built());
     library(&built(), &name.replace('-', "_"))
 }

@@ -83,7 +83,7 @@ fn run(arguments: &Arguments) -> Result<u8> {
         Command::Plugins(Plugins::Show { kind, name, program, after, libraries }) => {
             commands::plugins::show(*kind, name, *program, after.as_deref(), libraries)
         }
-        Command::Plugins(Plugins::Check { library }) => commands::library::check(library),
+        Command::Plugins(Plugins::Check(check)) => commands::library::check(check),
         Command::Plugins(Plugins::Doctor { library }) => commands::library::doctor(library),
         Command::Plugins(Plugins::Trust(trust)) => commands::library::trust(trust),
         Command::New(new) => commands::new::run(new),

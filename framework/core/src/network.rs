@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use hatchery_plugin::{
-    Framing, Kind,
+    Build, Framing, Kind, Name,
     host::{HostClipper, HostSampler},
 };
+use serde_json::Value;
 
 use crate::{
     data::{Vocabulary, encode_prefix},
@@ -15,8 +16,8 @@ use crate::{
     executor::{AveragedExecutor, BurnExecutor, CompiledExecutor, Executor, memory},
     experiment::{Experiment, reading},
     model::Model,
-    plugins::{Part, Registry},
-    provenance::Provenance,
+    plugins::{Entry, Part, Registry},
+    provenance::{Provenance, Recorded, Recording},
     run::checkpoint::{Checkpoint, Meta, Progress},
 };
 
@@ -54,6 +55,7 @@ impl Network {
         let size = model.size();
         let values = model.initial_values(experiment.seed, experiment.rng);
         let clippers = clippers(&experiment, registry, &model)?;
+        let plugins = provenance(&experiment, registry, &recordings(&model, &clippers)?);
         let mut remark = None;
         let compiled = (experiment.backend.device == "cpu")
             .then(|| CompiledExecutor::new(&model, &values, &clippers, &experiment))
@@ -66,7 +68,7 @@ impl Network {
         Ok(Self {
             framing: dataset.framing(),
             samplers: samplers(&experiment, registry)?,
-            plugins: provenance(&experiment, registry),
+            plugins,
             experiment,
             vocabulary,
             executor,
@@ -176,8 +178,64 @@ pub fn samplers(experiment: &Experiment, registry: &Registry) -> Result<Vec<Box<
     experiment.sampler.iter().map(|part| Ok(registry.sampler(part)?.0)).collect()
 }
 
-fn provenance(experiment: &Experiment, registry: &Registry) -> Vec<Provenance> {
-    let dataset = std::iter::once((Kind::Dataset, &experiment.dataset.part));
+/// What is kept of libraries, by the plugin's name: an entry for each place in which it stands, none for one that cannot be
+/// kept.
+type Recordings = Vec<(Kind, Name, Option<Value>)>;
+
+fn recordings(model: &Model, clippers: &[Box<dyn HostClipper>]) -> Result<Recordings> {
+    let shapes: Vec<_> = model.params().into_iter().map(|spec| (spec.name, spec.shape)).collect();
+    let mut found = Vec::new();
+    for layer in &model.layers {
+        let of_layer = layer.cell.recordings(layer.inputs)?;
+        found.extend(of_layer.into_iter().map(|(name, recording)| (Kind::Cell, name, recording)));
+    }
+    for clipper in clippers {
+        let of_clipper = clipper.recordings(&shapes)?;
+        found.extend(of_clipper.into_iter().map(|(name, recording)| (Kind::Clipper, name, recording)));
+    }
+    Ok(found)
+}
+
+/// What was kept of one plugin.
+fn recorded(kind: Kind, entry: &Entry, recordings: &Recordings) -> Option<Recorded> {
+    let own = recordings.iter().filter(|(of, name, _)| *of == kind && *name == entry.variant.name);
+    // All or nothing: a plugin that lacks one layer could not be run.
+    let mut instances: Vec<Recording> = Vec::new();
+    for (_, _, recording) in own {
+        let recording: Recording = serde_json::from_value(recording.clone()?).ok()?;
+        if !instances.iter_mut().any(|known| known.join(&recording)) {
+            instances.push(recording);
+        }
+    }
+    if instances.is_empty() {
+        return None;
+    }
+    let is_wrapper = matches!(entry.variant.build, Build::Wrapper(_));
+    Some(Recorded { is_wrapper, schema: entry.variant.schema.clone(), instances })
+}
+
+fn provenance(experiment: &Experiment, registry: &Registry, recordings: &Recordings) -> Vec<Provenance> {
+    parts(experiment)
+        .into_iter()
+        .filter_map(|(kind, part)| {
+            let entry = registry.find(kind, &part.name)?;
+            let origin = &entry.origin;
+            Some(Provenance {
+                kind: kind.word().to_owned(),
+                name: part.name.clone(),
+                package: origin.package.clone(),
+                version: origin.version.clone(),
+                library: origin.library.clone(),
+                recorded: recorded(kind, entry, recordings),
+                conformance: entry.verdict.get().map(|verdict| verdict.summary.clone()),
+            })
+        })
+        .collect()
+}
+
+/// The plugins that an experiment names, each cell and wrapper once.
+pub fn parts(experiment: &Experiment) -> Vec<(Kind, Part)> {
+    let dataset = std::iter::once((Kind::Dataset, experiment.dataset.part.clone()));
     let mut cells: Vec<Part> = Vec::new();
     for layer in experiment.layers() {
         for part in std::iter::once(layer.part).chain(layer.wrap) {
@@ -186,20 +244,9 @@ fn provenance(experiment: &Experiment, registry: &Registry) -> Vec<Provenance> {
             }
         }
     }
-    let parts = dataset
-        .chain(cells.iter().map(|part| (Kind::Cell, part)))
-        .chain(experiment.clipper.iter().map(|part| (Kind::Clipper, part)))
-        .chain(experiment.sampler.iter().map(|part| (Kind::Sampler, part)));
-    parts
-        .filter_map(|(kind, part)| {
-            let origin = &registry.find(kind, &part.name)?.origin;
-            Some(Provenance {
-                kind: kind.word().to_owned(),
-                name: part.name.clone(),
-                package: origin.package.clone(),
-                version: origin.version.clone(),
-                library: origin.library.clone(),
-            })
-        })
+    dataset
+        .chain(cells.into_iter().map(|part| (Kind::Cell, part)))
+        .chain(experiment.clipper.iter().map(|part| (Kind::Clipper, part.clone())))
+        .chain(experiment.sampler.iter().map(|part| (Kind::Sampler, part.clone())))
         .collect()
 }

@@ -4,6 +4,8 @@
 //! it names, loads their plugins beside those that the program is linked with, and reads it; [`Session::data`],
 //! [`Session::network`] and [`Session::restore`] are the next steps.
 
+mod recorded;
+
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -11,6 +13,7 @@ use std::{
 
 use hatchery_plugin::Framing;
 
+use self::recorded::recorded_registry;
 use crate::{
     data::{Data, Sequences, Vocabulary, corpus},
     error::{Problem, Result},
@@ -19,8 +22,10 @@ use crate::{
         reading::{self, ExperimentLibrary},
     },
     files,
-    network::Network,
+    inspect::conformance,
+    network::{Network, parts},
     plugins::{NamedBy, NamedLibrary, Registry, TrustList, check_drift, complete},
+    provenance::Provenance,
     run::{
         checkpoint::{self, Checkpoint, Progress},
         directory::{self, RunRef},
@@ -76,10 +81,21 @@ pub struct Options<'a> {
     pub trusted: TrustList,
     /// Changes of the experiment, each `key=value`.
     pub overrides: Vec<String>,
-    /// Whether other versions of the plugins than those of the checkpoint are accepted.
-    pub allow_plugin_drift: bool,
+    /// Which plugins may be others than those of the checkpoint.
+    pub drift: Drift,
     /// Receives a warning for each library of the search folders that is left out, and if what is trusted cannot be noted.
     pub warn: fn(&Problem),
+}
+
+/// Which plugins may be others than those that a checkpoint was made with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drift {
+    /// None.
+    Refused,
+    /// Those that are linked in: what is compared afterwards says what became of them.
+    LinkedIn,
+    /// All.
+    Allowed,
 }
 
 /// The text of the experiment, to be read again with other overrides.
@@ -104,23 +120,27 @@ impl Session {
                 let is_named = matches!(source, Source::File(_));
                 let named = reading::libraries(path, &overrides)?.into_iter().map(|library| of_file(library, is_named));
                 let registry = registry(options, named)?;
-                Self::read(Text::File(path.to_owned()), folder_of(path).to_owned(), registry, overrides)
+                let session = Self::read(Text::File(path.to_owned()), folder_of(path).to_owned(), registry, overrides)?;
+                session.judge(options);
+                Ok(session)
             }
             Source::Run(run) => {
                 let (directory, folder) = (run.directory()?, origin::folder(run));
                 let text = directory.recorded_experiment()?;
-                let registry = registry(options, recorded(&text, &folder, &[]))?;
+                // A run that was interrupted before its first checkpoint has no recordings.
+                let plugins = checkpoint::read(&run.checkpoint()).map_or_else(|_| Vec::new(), |it| it.meta.plugins);
+                let registry = recorded_registry(options, &text, &folder, &plugins)?;
                 let name = directory.experiment().display().to_string();
                 Self::read(Text::Recorded { text, name }, folder, registry, overrides)
             }
             Source::Checkpoint(run) => {
                 let (checkpoint, folder) = (checkpoint::read(&run.checkpoint())?, origin::folder(run));
                 let text = checkpoint.meta.experiment.clone();
-                let hashes: Vec<_> =
-                    checkpoint.meta.plugins.iter().filter_map(|plugin| plugin.library.clone()).collect();
-                let registry = registry(options, recorded(&text, &folder, &hashes))?;
-                if !options.allow_plugin_drift {
-                    check_drift(&checkpoint.meta.plugins, &registry)?;
+                let registry = recorded_registry(options, &text, &folder, &checkpoint.meta.plugins)?;
+                let strict = |of: &&Provenance| options.drift == Drift::Refused || of.library.is_some();
+                if options.drift != Drift::Allowed {
+                    let strict: Vec<_> = checkpoint.meta.plugins.iter().filter(strict).cloned().collect();
+                    check_drift(&strict, &registry)?;
                 }
                 let text = Text::Recorded { text, name: IN_CHECKPOINT.to_owned() };
                 let folder = origin::folder_of_texts(run);
@@ -132,6 +152,17 @@ impl Session {
     fn read(text: Text, folder: PathBuf, registry: Registry, overrides: Vec<String>) -> Result<Self> {
         let experiment = text.read(&overrides, &registry)?;
         Ok(Self { registry, experiment, folder, checkpoint: None, text, overrides })
+    }
+
+    /// Asks the conformance kit about each plugin of a library that the experiment names, and warns of what it finds.
+    fn judge(&self, options: &Options<'_>) {
+        let folder = options.trusted.verdicts();
+        for (kind, part) in parts(&self.experiment) {
+            let Some(entry) = self.registry.find(kind, &part.name) else { continue };
+            let Some(sha256) = &entry.origin.library else { continue };
+            let verdict = entry.verdict.get_or_init(|| conformance::verdict(entry, sha256, folder.as_deref()));
+            verdict.warning(entry).iter().for_each(options.warn);
+        }
     }
 
     /// The experiment with one more override.

@@ -19,6 +19,15 @@ pub trait Cell: Send + Sync {
     /// order of initialization.
     fn params(&self, inputs: usize) -> Vec<ParamSpec>;
 
+    /// Whether the keys fit each other, where a limit of a single key cannot say it: `heads` that divide `hidden`, say.
+    /// `hatchery check` calls it, before anything else of the cell.
+    ///
+    /// # Errors
+    /// When they do not: what is wrong, and by [`PluginError::hint`] what to do.
+    fn validate(&self) -> Result<(), PluginError> {
+        Ok(())
+    }
+
     /// The vectors carried from step to step.
     fn state(&self, inputs: usize) -> Vec<StateSpec>;
 

@@ -105,6 +105,11 @@ impl Declaration {
         }
     }
 
+    /// Whether anything is learned through the parameter or the vector of that name.
+    pub fn has_gradient(&self, name: &str) -> bool {
+        !self.state.iter().any(|spec| spec.name == name && spec.no_gradient)
+    }
+
     fn check_state(&self, StateSpec { name, width, start, .. }: &StateSpec) -> Result<(), PluginError> {
         let shape_of = |param: &Name| self.params.iter().find(|spec| spec.name == *param).map(|spec| spec.shape);
         match start {
@@ -219,9 +224,9 @@ pub struct StateSpec {
     /// Its value before the first step.
     #[serde(default)]
     pub start: Start,
-    /// Whether it is compared only, and so has no gradient: a count of time steps, say.
+    /// Whether it carries no gradient, such as a counter or a spike: nothing is learned through it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub counter: bool,
+    pub no_gradient: bool,
 }
 
 /// The value of a carried vector before the first step.
@@ -243,7 +248,7 @@ impl Default for Start {
 impl StateSpec {
     /// A vector with a name and a width that starts at zero.
     pub fn new(name: impl Into<Name>, width: usize) -> Self {
-        Self { name: name.into(), width, start: Start::default(), counter: false }
+        Self { name: name.into(), width, start: Start::default(), no_gradient: false }
     }
 
     /// The same vector with another value of every element before the first step.
@@ -253,10 +258,11 @@ impl StateSpec {
         self
     }
 
-    /// The same vector, which is compared only: the conformance kit expects no gradient of it.
+    /// The same vector as one that carries no gradient: a counter, or the spikes of a step function. The conformance kit
+    /// does not ask for its gradient then.
     #[must_use]
-    pub fn counter(mut self) -> Self {
-        self.counter = true;
+    pub fn no_gradient(mut self) -> Self {
+        self.no_gradient = true;
         self
     }
 

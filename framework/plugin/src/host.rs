@@ -7,12 +7,16 @@
 //! Datasets need no such trait: theirs is fallible.
 
 use burn::{Tensor, tensor::DType};
+use serde_json::Value;
 
 pub use crate::wrapped::WrappedCell;
 use crate::{
     Cell, CellInfo, Clipper, Declaration, Gradients, Inner, Name, Params, PluginError, Sampler, State, Token, Wrapper,
     capture::with_derived,
 };
+
+/// What a later run needs of libraries, by the plugin's name.
+pub type Recordings = Vec<(Name, Option<Value>)>;
 
 /// A [`Cell`] that may come from a library.
 pub trait HostCell: Send + Sync {
@@ -47,6 +51,16 @@ pub trait HostCell: Send + Sync {
     fn prepare(&self, inputs: usize, batch: usize, dtype: DType) -> Result<(), PluginError> {
         let _ = (inputs, batch, dtype);
         Ok(())
+    }
+
+    /// What a later run needs of the library of the cell and of each wrapper, by the plugin's name: nothing of one that is
+    /// linked in, and none where that cannot be kept.
+    ///
+    /// # Errors
+    /// When the library fails.
+    fn recordings(&self, inputs: usize) -> Result<Recordings, PluginError> {
+        let _ = inputs;
+        Ok(Vec::new())
     }
 }
 
@@ -97,6 +111,15 @@ pub trait HostWrapper: Send + Sync {
         Ok(())
     }
 
+    /// [`HostCell::recordings`], of the wrapper alone.
+    ///
+    /// # Errors
+    /// When the library fails.
+    fn recordings(&self, inputs: usize, cell: &CellInfo) -> Result<Recordings, PluginError> {
+        let _ = (inputs, cell);
+        Ok(Vec::new())
+    }
+
     /// [`Wrapper::keeps_identity`].
     fn keeps_identity(&self) -> bool {
         false
@@ -118,6 +141,15 @@ pub trait HostClipper: Send + Sync {
     fn prepare(&self, shapes: &[(Name, [usize; 2])], dtype: DType) -> Result<(), PluginError> {
         let _ = (shapes, dtype);
         Ok(())
+    }
+
+    /// What a later run needs of the clipper's library: [`HostCell::recordings`].
+    ///
+    /// # Errors
+    /// When the library fails.
+    fn recordings(&self, shapes: &[(Name, [usize; 2])]) -> Result<Recordings, PluginError> {
+        let _ = shapes;
+        Ok(Vec::new())
     }
 }
 

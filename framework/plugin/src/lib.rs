@@ -126,7 +126,7 @@ pub use error::PluginError;
 pub use hatchery_plugin_macros::plugin;
 pub use initializer::{Initializer, Rng};
 pub use kind::Kind;
-pub use math::{chunk, hard_sigmoid, linear, linear_no_bias, sigmoid};
+pub use math::{chunk, constant, hard_sigmoid, linear, linear_no_bias, one_minus, sigmoid};
 pub use matrices::{Gradients, Matrices, Name, Names, Params, State};
 pub use noise::{Distribution, NoiseSpec, Per, mask, normal};
 pub use sampler::{Sampler, Token};
@@ -143,7 +143,8 @@ pub mod prelude {
     pub use crate::{
         Cell, CellInfo, Clipper, Dataset, Declaration, Documents, Framing, Gradients, Initializer, Inner, Kind, Name,
         NoiseSpec, ParamSpec, Params, PluginError, Predict, Sampler, Source, State, StateSpec, Token, Wrapper, bias,
-        chunk, hard_sigmoid, library, linear, linear_no_bias, mask, normal, plugin, recurrent, sigmoid, weight, zeros,
+        chunk, constant, hard_sigmoid, library, linear, linear_no_bias, mask, normal, one_minus, plugin, recurrent,
+        sigmoid, weight, zeros,
     };
     pub use burn::Tensor;
 }

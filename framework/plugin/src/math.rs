@@ -1,6 +1,9 @@
 //! The few functions that nearly every cell needs.
 
-use burn::{Tensor, tensor::activation};
+use burn::{
+    Tensor,
+    tensor::{TensorData, activation},
+};
 
 // ANCHOR: linear
 /// `x Wᵀ + b`: `x` is `[batch, inputs]`, `w` `[outputs, inputs]`, `b` `[1, outputs]`; the result `[batch, outputs]`.
@@ -15,6 +18,29 @@ pub fn linear_no_bias(x: Tensor<2>, w: Tensor<2>) -> Tensor<2> {
     x.matmul(w.transpose())
 }
 // ANCHOR_END: linear_no_bias
+
+/// `1 - x`, element by element: the other side of a gate. Rust has no `1.0 - x` for tensors.
+pub fn one_minus(x: Tensor<2>) -> Tensor<2> {
+    x.neg() + 1.0
+}
+
+/// A constant matrix, on the device and with the element type of `like`.
+///
+/// ```
+/// use hatchery_plugin::prelude::*;
+///
+/// fn scaled(x: Tensor<2>) -> Tensor<2> {
+///     let scale = constant(&x, [[0.5, 2.0]]); // [1, 2]
+///     x * scale
+/// }
+/// ```
+pub fn constant<const ROWS: usize, const COLUMNS: usize>(
+    like: &Tensor<2>,
+    values: [[f64; COLUMNS]; ROWS],
+) -> Tensor<2> {
+    let data = TensorData::new(values.concat(), [ROWS, COLUMNS]);
+    Tensor::from_data(data, (&like.device(), like.dtype()))
+}
 
 /// The logistic function, `1 / (1 + exp(-x))`.
 pub fn sigmoid(x: Tensor<2>) -> Tensor<2> {
@@ -31,6 +57,7 @@ pub fn hard_sigmoid(x: Tensor<2>) -> Tensor<2> {
 ///
 /// # Panics
 /// When the columns do not divide evenly.
+#[track_caller]
 pub fn chunk<const PARTS: usize>(x: Tensor<2>) -> [Tensor<2>; PARTS] {
     let [_, columns] = x.dims();
     assert!(columns % PARTS == 0, "{columns} columns cannot be split into {PARTS} equal parts");

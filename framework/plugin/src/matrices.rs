@@ -7,6 +7,8 @@ use std::borrow::Cow;
 
 use burn::Tensor;
 
+use crate::capture::did_you_mean;
+
 /// The name of a matrix: borrowed when it stands in a plugin's source, owned when the framework puts it together.
 pub type Name = Cow<'static, str>;
 
@@ -41,14 +43,20 @@ impl Matrices {
     ///
     /// # Panics
     /// When there is none of that name: a mistake in the plugin, which its conformance test finds.
+    #[track_caller]
     pub fn get<N: Names>(&self, names: N) -> N::Tensors {
         names.tensors(self)
     }
 
+    #[track_caller]
     fn one(&self, name: &str) -> Tensor<2> {
         match self.find(name) {
             Some(matrix) => matrix.clone(),
-            None => panic!("no matrix is named `{name}`; there are {:?}", self.names().collect::<Vec<_>>()),
+            None => {
+                let known: Vec<_> = self.names().map(|name| format!("`{name}`")).collect();
+                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                panic!("no matrix is named `{name}`; there are {known}{}", did_you_mean(name, self.names()))
+            }
         }
     }
 
@@ -110,12 +118,17 @@ pub trait Names {
     type Tensors;
 
     /// The tensors of these names.
+    ///
+    /// # Panics
+    /// When there is none of a name.
+    #[track_caller]
     fn tensors(self, matrices: &Matrices) -> Self::Tensors;
 }
 
 impl Names for &str {
     type Tensors = Tensor<2>;
 
+    #[track_caller]
     fn tensors(self, matrices: &Matrices) -> Tensor<2> {
         matrices.one(self)
     }
@@ -124,6 +137,7 @@ impl Names for &str {
 impl Names for &String {
     type Tensors = Tensor<2>;
 
+    #[track_caller]
     fn tensors(self, matrices: &Matrices) -> Tensor<2> {
         matrices.one(self)
     }
@@ -132,6 +146,7 @@ impl Names for &String {
 impl Names for &Name {
     type Tensors = Tensor<2>;
 
+    #[track_caller]
     fn tensors(self, matrices: &Matrices) -> Tensor<2> {
         matrices.one(self)
     }
@@ -140,8 +155,14 @@ impl Names for &Name {
 impl<const COUNT: usize> Names for [&str; COUNT] {
     type Tensors = [Tensor<2>; COUNT];
 
+    #[track_caller]
     fn tensors(self, matrices: &Matrices) -> [Tensor<2>; COUNT] {
-        self.map(|name| matrices.one(name))
+        // Not `map`: a closure does not pass on where it is called from.
+        let mut tensors = Vec::with_capacity(COUNT);
+        for name in self {
+            tensors.push(matrices.one(name));
+        }
+        tensors.try_into().expect("there is a tensor for each name")
     }
 }
 

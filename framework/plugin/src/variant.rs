@@ -56,27 +56,27 @@ impl<T: Serialize + DeserializeOwned + JsonSchema + 'static> Keys for T {}
 impl Variant {
     /// The entry of a dataset.
     pub fn dataset<T: Dataset + Keys>(name: &'static str) -> Self {
-        Self::new::<T>(name, Build::Dataset(builder(|dataset: T| Box::new(dataset) as _)))
+        Self::new::<T>(name, Build::Dataset(builder(|dataset: T| Ok(Box::new(dataset) as _))))
     }
 
     /// The entry of a cell.
     pub fn cell<T: Cell + Keys>(name: &'static str) -> Self {
-        Self::new::<T>(name, Build::Cell(builder(|cell: T| Box::new(cell) as _)))
+        Self::new::<T>(name, Build::Cell(builder(|cell: T| cell.validate().map(|()| Box::new(cell) as _))))
     }
 
     /// The entry of a wrapper, which is a form of cell.
     pub fn wrapper<T: Wrapper + Keys>(name: &'static str) -> Self {
-        Self::new::<T>(name, Build::Wrapper(builder(|wrapper: T| Box::new(wrapper) as _)))
+        Self::new::<T>(name, Build::Wrapper(builder(|wrapper: T| wrapper.validate().map(|()| Box::new(wrapper) as _))))
     }
 
     /// The entry of a clipper.
     pub fn clipper<T: Clipper + Keys>(name: &'static str) -> Self {
-        Self::new::<T>(name, Build::Clipper(builder(|clipper: T| Box::new(clipper) as _)))
+        Self::new::<T>(name, Build::Clipper(builder(|clipper: T| Ok(Box::new(clipper) as _))))
     }
 
     /// The entry of a sampler.
     pub fn sampler<T: Sampler + Keys>(name: &'static str) -> Self {
-        Self::new::<T>(name, Build::Sampler(builder(|sampler: T| Box::new(sampler) as _)))
+        Self::new::<T>(name, Build::Sampler(builder(|sampler: T| Ok(Box::new(sampler) as _))))
     }
 
     fn new<T: Keys>(name: &'static str, build: Build) -> Self {
@@ -140,11 +140,11 @@ impl std::fmt::Debug for Build {
     }
 }
 
-/// Reads a plugin's keys, fills in its defaults, and builds it.
-fn builder<T: Keys, P: ?Sized>(make: impl Fn(T) -> Box<P> + Send + Sync + 'static) -> Builder<P> {
+/// Reads a plugin's keys, fills in its defaults, and builds it if they fit each other.
+fn builder<T: Keys, P: ?Sized>(make: impl Fn(T) -> Result<Box<P>, PluginError> + Send + Sync + 'static) -> Builder<P> {
     Arc::new(move |keys| {
         let plugin: T = serde_json::from_value(keys).map_err(|error| PluginError::new(error.to_string()))?;
         let resolved = serde_json::to_value(&plugin).map_err(|error| PluginError::new(error.to_string()))?;
-        Ok((make(plugin), resolved))
+        Ok((make(plugin)?, resolved))
     })
 }

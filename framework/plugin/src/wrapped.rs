@@ -10,7 +10,7 @@ use burn::{Tensor, tensor::DType};
 use crate::{
     CellInfo, Declaration, Inner, Matrices, Name, Params, PluginError, Start, State,
     capture::{capture_step, with_derived},
-    host::{HostCell, HostWrapper},
+    host::{HostCell, HostWrapper, Recordings},
 };
 
 /// A wrapper around a cell. What the wrapper declares has the prefix before its name, what the cell declares has none.
@@ -138,6 +138,13 @@ impl HostCell for WrappedCell {
         let declared = self.declared(inputs)?;
         self.cell.prepare(declared.cell_inputs, batch, dtype)?;
         self.wrapper.prepare(inputs, &declared.cell, batch, dtype)
+    }
+
+    fn recordings(&self, inputs: usize) -> Result<Recordings, PluginError> {
+        let declared = self.declared(inputs)?;
+        let mut found = self.cell.recordings(declared.cell_inputs)?;
+        found.extend(self.wrapper.recordings(inputs, &declared.cell)?);
+        Ok(found)
     }
 }
 

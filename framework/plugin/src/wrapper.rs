@@ -17,6 +17,14 @@ use crate::{Declaration, Name, Params, PluginError, State, capture::Call, host::
 /// A wrapper declares what it needs itself; parameters, state and noise of the cell within stay the cell's own, under the
 /// names that they have without it. Those of the wrapper get its name before them: `layer-norm.gain`.
 pub trait Wrapper: Send + Sync {
+    /// Whether the keys fit each other: [`Cell::validate`](crate::Cell::validate).
+    ///
+    /// # Errors
+    /// When they do not.
+    fn validate(&self) -> Result<(), PluginError> {
+        Ok(())
+    }
+
     /// Width of the input of the cell within, for inputs of width `inputs`.
     fn cell_inputs(&self, inputs: usize) -> usize {
         inputs

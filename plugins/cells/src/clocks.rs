@@ -52,7 +52,7 @@ impl Cell for Clockwork {
     }
 
     fn state(&self, _inputs: usize) -> Vec<StateSpec> {
-        vec![zeros("h", self.hidden), zeros("t", 1).counter()]
+        vec![zeros("h", self.hidden), zeros("t", 1).no_gradient()]
     }
 
     fn step(&self, params: &Params, x: Tensor<2>, state: State) -> (Tensor<2>, State) {

@@ -41,9 +41,10 @@ pub(crate) struct Check {
     share of all threads' time that is spent in products, from a separate repeat that times each product. Only the \
     compiled executor (cpu) counts them.")]
 pub(crate) struct Bench {
-    /// The experiment file
-    pub(crate) experiment: PathBuf,
-    /// Override a key of the file; may be repeated
+    /// The experiment files; several are compared with the first
+    #[arg(required = true)]
+    pub(crate) experiments: Vec<PathBuf>,
+    /// Override a key of the files; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) overrides: Vec<String>,
     /// Measure on each of these devices, in place of the file's

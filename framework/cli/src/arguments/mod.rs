@@ -17,7 +17,7 @@ mod train;
 
 pub(crate) use experiment::{Bench, Check, Drift};
 pub(crate) use model::{Baseline, Eval, Export, Gradients, Html, Sample, Score, Split};
-pub(crate) use plugins::{New, Plugins, Trust};
+pub(crate) use plugins::{CheckLibrary, New, Plugins, Trust};
 pub(crate) use record::{Data, Import, ImportTarget, List, Runs, Sort};
 pub(crate) use sweep::{Cluster, EqualForm, PictureForm, Sweep, SweepPlan, SweepRun, TableForm};
 pub(crate) use train::{Form, Progress, ResumeTest, Train};

@@ -40,11 +40,7 @@ pub(crate) enum Plugins {
         libraries: Libraries,
     },
     /// Load a library and run the conformance kit on each of its plugins
-    #[command(after_help = "Example:\n  hatchery plugins check target/release/libmgu.so")]
-    Check {
-        /// The library
-        library: PathBuf,
-    },
+    Check(CheckLibrary),
     /// Report why a library is refused, field by field, and how to fix it
     Doctor {
         /// The library
@@ -52,6 +48,22 @@ pub(crate) enum Plugins {
     },
     /// Allow libraries to be loaded, which runs their code
     Trust(Trust),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  hatchery plugins check target/release/libmgu.so\n  \
+    hatchery plugins check target/release/libmgu.so --set hidden=16\n\n\
+    Each plugin is built from the example in its documentation, and again with each other value of its flags and\n\
+    enumerations.")]
+pub(crate) struct CheckLibrary {
+    /// The library
+    pub(crate) library: PathBuf,
+    /// Set a key of the plugins in place of the example's; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Check the plugins that this experiment file names, with its keys and its batch size
+    #[arg(long, value_name = "FILE")]
+    pub(crate) experiment: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

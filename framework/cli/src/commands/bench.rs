@@ -1,6 +1,9 @@
 //! `hatchery bench`: how fast an experiment trains and generates on the devices of this computer.
 
-use std::time::Instant;
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use hatchery::{
     data::Data,
@@ -24,30 +27,39 @@ const WARM_UP: u64 = 1;
 /// loss, which is read once per repeat on graphics cards.
 pub(crate) fn run(arguments: &Bench) -> Result<()> {
     if arguments.cells {
-        return cells(arguments);
+        return arguments.experiments.iter().try_for_each(|file| cells(file, arguments));
     }
     let devices: Vec<_> = match arguments.device.as_slice() {
         [] => vec![None],
         devices => devices.iter().map(|device| Some(device.as_str())).collect(),
     };
-    let session_on = |device: Option<&str>| {
+    let session_on = |(file, device): (&PathBuf, Option<&str>)| {
         let overrides = overrides(&arguments.overrides, device);
-        let session = open_file(&arguments.experiment, &arguments.libraries, overrides)?;
+        let session = open_file(file, &arguments.libraries, overrides)?;
         open(&session.experiment.backend).map(|_| session)
     };
+    let files = arguments.experiments.iter();
+    let measured = files.flat_map(|file| devices.iter().map(move |device| (file, *device)));
+    let mut rows: Vec<(String, f64, f64)> = Vec::new();
     // Missing devices are reported before any device is measured.
-    for session in devices.into_iter().map(session_on).collect::<Result<Vec<_>>>()? {
+    for session in measured.map(session_on).collect::<Result<Vec<_>>>()? {
         let data = session.data()?;
         let mut network = session.network(data.vocabulary.clone())?;
         let training = train(&mut network, &data, arguments)?;
         let generation = write(&mut network, arguments)?;
         print(&network, &training, generation, arguments);
+        let experiment = &network.experiment;
+        let name = format!("{}, {} on {}", experiment.name, experiment.stack(), experiment.backend.device);
+        rows.push((name, training.milliseconds_per_step, generation));
+    }
+    if arguments.experiments.len() > 1 && !arguments.json {
+        compare(&rows);
     }
     Ok(())
 }
 
 /// Measures training with every cell, with the file's width and its own defaults.
-fn cells(arguments: &Bench) -> Result<()> {
+fn cells(file: &Path, arguments: &Bench) -> Result<()> {
     let registry = super::registry(&arguments.libraries)?;
     let is_cell = |entry: &&Entry| matches!(entry.variant.build, Build::Cell(_));
     if !arguments.json {
@@ -57,7 +69,7 @@ fn cells(arguments: &Bench) -> Result<()> {
     for name in registry.of(Kind::Cell).filter(is_cell).map(|entry| entry.variant.name) {
         let mut overrides = overrides(&arguments.overrides, arguments.device.first().map(String::as_str));
         overrides.push(format!("cell.type={name}"));
-        let session = open_file(&arguments.experiment, &arguments.libraries, overrides)?;
+        let session = open_file(file, &arguments.libraries, overrides)?;
         let data = session.data()?;
         let mut network = session.network(data.vocabulary.clone())?;
         let training = train(&mut network, &data, arguments)?;
@@ -84,6 +96,20 @@ fn cells(arguments: &Bench) -> Result<()> {
         out!("| {name} | {parameters} | {time:.2} | {speed:.0} | {rate} | {compiled} |");
     }
     Ok(())
+}
+
+/// A line for each experiment, with its times as multiples of the first.
+fn compare(rows: &[(String, f64, f64)]) {
+    let Some((_, first_step, first_written)) = rows.first() else { return };
+    let width = rows.iter().map(|(name, ..)| name.chars().count()).max().unwrap_or_default();
+    out!("{:width$}  {:>12}  {:>6}  {:>16}  {:>6}", "", "ms per step", "times", "characters per s", "times");
+    for (name, step, written) in rows {
+        out!(
+            "{name:width$}  {step:>12.3}  {:>6.2}  {written:>16.0}  {:>6.2}",
+            step / first_step,
+            written / first_written
+        );
+    }
 }
 
 /// Medians over the repeats.
@@ -188,6 +214,7 @@ fn print(network: &Network, training: &Training, generation: f64, arguments: &Be
                 "device": experiment.backend.device,
                 "card": card(&experiment.backend.device),
                 "dtype": experiment.backend.dtype,
+                "remark": network.remark,
                 "milliseconds_per_step": training.milliseconds_per_step,
                 "characters_per_second": training.characters_per_second,
                 "gigaflops_per_second": training.products.as_ref().map(|work| work.gigaflops_per_second),
@@ -199,7 +226,13 @@ fn print(network: &Network, training: &Training, generation: f64, arguments: &Be
         );
     } else {
         let device = &experiment.backend.device;
+        if arguments.experiments.len() > 1 {
+            out!("experiment           {}", experiment.name);
+        }
         out!("device               {}", card(device).map_or(device.clone(), |card| format!("{device} ({card})")));
+        if let Some(remark) = &network.remark {
+            out!("not compiled         {remark}");
+        }
         out!("training step        {:.3} ms", training.milliseconds_per_step);
         out!("training             {:.0} characters per second", training.characters_per_second);
         if let Some(work) = &training.products {

@@ -4,30 +4,52 @@ use std::path::Path;
 
 use hatchery::{
     error::{Problem, Result},
-    experiment::checking::example,
+    experiment::{Experiment, checking::example},
+    inspect::conformance::reports,
+    network::parts,
     plugins::{LibraryFile, NamedBy, TrustList, examine, is_sha256, load},
-    replay::probe,
 };
-use hatchery_plugin::conformance;
+use serde_json::Value;
 
-use crate::arguments::Trust;
+use crate::arguments::{CheckLibrary, Libraries, Trust};
 
-/// Runs the conformance kit on every plugin of a library. Who names it here wants it to be loaded.
-pub(crate) fn check(library: &Path) -> Result<()> {
+/// Runs the conformance kit on every plugin of a library, or on the one that an experiment names. Who names it here wants
+/// it to be loaded.
+pub(crate) fn check(arguments: &CheckLibrary) -> Result<()> {
+    let library = &arguments.library;
     let (trusted, warning) = TrustList::of_user().admit(LibraryFile::read(library)?, &NamedBy::User)?;
     warning.iter().for_each(super::warn);
     let loaded = load(&trusted)?;
+    let of_experiment = arguments.experiment.as_deref().map(|file| named(file, library)).transpose()?;
     let (mut passed, mut failed) = (0, Vec::new());
     for variant in &loaded.provider.variants {
-        let keys = example(variant)?;
-        let mut report = conformance::check(variant, keys.clone());
-        probe(variant, &keys, &mut report);
-        out!("{report}");
-        if report.passed() {
-            passed += 1;
-        } else {
-            failed.push(report.subject);
+        let mut batch = None;
+        let keys = match &of_experiment {
+            None => example(variant)?,
+            Some(experiment) => {
+                let (kind, name) = (variant.kind(), variant.name);
+                let Some((_, part)) = parts(experiment).into_iter().find(|(of, part)| *of == kind && part.name == name)
+                else {
+                    continue;
+                };
+                batch = Some(experiment.train.batch);
+                Value::Object(part.keys)
+            }
+        };
+        let keys = with_set(keys, &arguments.set)?;
+        for report in reports(variant, &keys, batch) {
+            out!("{report}");
+            if report.passed() {
+                passed += 1;
+            } else {
+                failed.push(report.subject);
+            }
         }
+    }
+    if passed == 0 && failed.is_empty() {
+        return Err(Problem::new("the experiment names no plugin of the library")
+            .hint("leave out --experiment")
+            .into());
     }
     if failed.is_empty() {
         out!("{passed} of {passed} plugins of {} {} conform", loaded.provider.package, loaded.provider.version);
@@ -36,6 +58,27 @@ pub(crate) fn check(library: &Path) -> Result<()> {
     Err(Problem::new(format!("does not conform: {}", failed.join(", ")))
         .hint("each FAILED line above says what was seen and what to look at")
         .into())
+}
+
+/// The experiment of a file, with the plugins of the library.
+fn named(file: &Path, library: &Path) -> Result<Experiment> {
+    let libraries = Libraries { plugins: vec![library.to_owned()] };
+    super::open_file(file, &libraries, Vec::new()).map(|session| session.experiment)
+}
+
+/// The keys with those of `--set`, each `key=value`.
+fn with_set(mut keys: Value, set: &[String]) -> Result<Value> {
+    for argument in set {
+        let wrong = || Problem::new(format!("`{argument}` does not set a key")).hint("write it as --set KEY=VALUE");
+        let (key, value) = argument.split_once('=').ok_or_else(wrong)?;
+        // A word without quotes is a word.
+        let value = toml::from_str::<toml::Table>(&format!("value = {value}")).map_or_else(
+            |_| Value::String(value.trim().to_owned()),
+            |table| serde_json::to_value(&table["value"]).unwrap_or_default(),
+        );
+        keys[key.trim()] = value;
+    }
+    Ok(keys)
 }
 
 /// Prints each field of a library and, if it is wrong, what is needed.

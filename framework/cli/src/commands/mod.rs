@@ -39,7 +39,7 @@ use hatchery::{
     network::Network,
     plugins::{Registry, TrustList},
     run::checkpoint::Progress,
-    session::{self, Options, Session, Source},
+    session::{self, Drift, Options, Session, Source},
 };
 
 use self::checkpoint::Chosen;
@@ -60,7 +60,7 @@ pub(crate) fn options(libraries: &Libraries, overrides: Vec<String>) -> Options<
         libraries,
         trusted: TrustList::of_user(),
         overrides,
-        allow_plugin_drift: false,
+        drift: Drift::Refused,
         warn: warn_once,
     }
 }
@@ -74,7 +74,8 @@ pub(crate) fn open_file(file: &Path, libraries: &Libraries, overrides: Vec<Strin
 pub(crate) fn open_model(run: Option<&Path>, place: &ModelArguments, set: &[String]) -> Result<(Session, Chosen)> {
     let chosen = Chosen::find(run, &place.runs, place.best && !place.last)?;
     let options = options(&place.libraries, overrides(set, place.device.as_deref()));
-    let options = Options { allow_plugin_drift: place.allow_plugin_drift, ..options };
+    let drift = if place.allow_plugin_drift { Drift::Allowed } else { Drift::Refused };
+    let options = Options { drift, ..options };
     Ok((Session::open(Source::Checkpoint(&chosen.run), &options)?, chosen))
 }
 

@@ -11,7 +11,7 @@ use hatchery::{
         environment::{BURN, Environment},
         log::{self, Metric},
     },
-    session::{Options, Session, Source},
+    session::{Drift, Options, Session, Source},
     train::{
         Observer, Training,
         origin::{Origin, Start},
@@ -25,7 +25,7 @@ pub(crate) fn run(run: Option<&Path>, root: &Path, from: Option<&Path>, librarie
     let RunRef::Run(run) = directory::resolve(run, root)? else {
         return Err(Problem::new("a checkpoint cannot be reproduced").hint("name the folder of its run").into());
     };
-    let options = Options { allow_plugin_drift: true, ..super::options(libraries, Vec::new()) };
+    let options = Options { drift: Drift::LinkedIn, ..super::options(libraries, Vec::new()) };
     let session = Session::open(Source::Checkpoint(&RunRef::Run(run.clone())), &options)?;
     let updates = session.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.meta.progress.updates);
     let start = Start::again(&run, from)?;

@@ -4,8 +4,9 @@ use std::{path::Path, time::Instant};
 
 use hatchery::{
     data::Data,
-    error::{Problem, Result},
+    error::{Error, Problem, Result},
     experiment::{Experiment, reading},
+    inspect::beginning,
     plot::{Histogram, Series, histogram_svg, loss_curve},
     plugins::Registry,
     run::{
@@ -211,7 +212,7 @@ fn train(
     environment.write(&directory.environment())?;
     draw(directory, &experiment)?;
     draw_lengths(directory, &experiment, training.data)?;
-    let ending = ending?;
+    let ending = ending.map_err(|error| at_the_beginning(error, &training, &experiment, registry))?;
     if let Some(root) = directory.path().parent().and_then(Path::parent) {
         schema::write(root, registry)?;
     }
@@ -219,6 +220,25 @@ fn train(
     warn_of_divergence(directory)?;
     out!("{}", directory.path().display());
     Ok(if ending == Ending::Stopped { Interrupt::STATUS } else { 0 })
+}
+
+/// The error of a training that diverged before its first update: that is the model's fault, and no learning rate helps.
+fn at_the_beginning(error: Error, training: &Training<'_>, experiment: &Experiment, registry: &Registry) -> Error {
+    let Error::User(mut problems) = error else { return error };
+    if !training.has_diverged || training.progress.updates > 0 {
+        return Error::User(problems);
+    }
+    // What explains the error must not replace it by another.
+    let found = beginning::fault(experiment, registry, training.network.vocabulary.len()).unwrap_or_default();
+    if let (Some(fault), Some(problem)) = (found, problems.first_mut()) {
+        problem.notes.insert(0, fault);
+        problem.hint = Some(
+            "no update was made yet, so the learning rate is not the cause: change the cell, for a root or a quotient \
+             `(x.square().sum_dim(1) + 1e-5).sqrt()`"
+                .to_owned(),
+        );
+    }
+    Error::User(problems)
 }
 
 /// Warns if the losses of a training that came to its end say that it has diverged.

@@ -2,6 +2,8 @@
 
 pub mod baseline;
 pub mod beam;
+pub mod beginning;
+pub mod conformance;
 pub(crate) mod context;
 pub mod drift;
 pub mod evaluate;

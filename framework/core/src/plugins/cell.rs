@@ -9,8 +9,8 @@ use burn::{Tensor, tensor::DType};
 use hatchery_plugin::{
     Declaration, Params, PluginError, State,
     capture::RecordedGraph,
-    host::HostCell,
-    wire::{self, CaptureRequest, DeclareRequest, Graph, Precision},
+    host::{HostCell, Recordings},
+    wire::{CaptureRequest, DeclareRequest, Precision},
 };
 
 use super::instance::Instance;
@@ -18,6 +18,9 @@ use crate::replay::Program;
 
 /// What a graph was recorded for: input width, rows (none of what is derived from the parameters), element type.
 type Size = (usize, Option<usize>, DType);
+
+/// Element types in which graphs are kept.
+pub(super) const BOTH: [Precision; 2] = [Precision::F32, Precision::F64];
 
 pub(super) struct LoadedCell {
     instance: Instance,
@@ -41,15 +44,9 @@ impl LoadedCell {
     }
 
     fn ask(&self, request: DeclareRequest) -> Result<Declaration, PluginError> {
-        let Instance { library, number, .. } = &self.instance;
-        let answered = wire::write_json(&request).and_then(|request| library.declare(*number, &request));
-        let read = |bytes: Vec<u8>| {
-            let declared: Declaration = wire::read(&bytes)
-                .map_err(|error| PluginError::new(format!("what it declares cannot be read: {error}")))?;
-            declared.check()?;
-            Ok(declared)
-        };
-        answered.and_then(read).map_err(|error| self.instance.failed("declare", error))
+        let declared = self.instance.declare::<Declaration>(&request);
+        let checked = declared.and_then(|declared| declared.check().map(|()| declared));
+        checked.map_err(|error| self.instance.failed("declare", error))
     }
 
     fn program(&self, what: Size) -> Result<Arc<Program>, PluginError> {
@@ -87,8 +84,7 @@ pub(super) fn recorded(
     dtype: DType,
 ) -> Result<RecordedGraph, PluginError> {
     let precision = Precision::of(dtype).ok_or_else(|| PluginError::new(format!("it cannot be run on {dtype:?}")))?;
-    let bytes = instance.library.capture(instance.number, &wire::write_json(&request(precision))?)?;
-    Graph::read(&bytes).map_err(|error| PluginError::new(format!("its graph cannot be read: {error}")))?.try_into()
+    instance.capture(&request(precision))
 }
 
 impl HostCell for LoadedCell {
@@ -126,5 +122,19 @@ impl HostCell for LoadedCell {
             self.program((inputs, None, dtype))?;
         }
         self.program((inputs, Some(batch), dtype)).map(drop)
+    }
+
+    fn recordings(&self, inputs: usize) -> Result<Recordings, PluginError> {
+        let declared = self.declared(inputs)?;
+        let ask = |inputs, params| DeclareRequest { inputs, params, cell: None };
+        // Training runs in one of them, `hatchery gradients` in 64 bits.
+        let mut capture = BOTH.map(|dtype| CaptureRequest::Cell { inputs, batch: 1, dtype }).to_vec();
+        if declared.derived.is_some() {
+            capture.extend(BOTH.map(|dtype| CaptureRequest::Derive { inputs, dtype }));
+        }
+        // A width of 1 is asked for where that of the symbols is not known yet.
+        let declare = [ask(inputs, true), ask(inputs, false), ask(1, false)];
+        let recording = self.instance.recording(&declare, &capture, &declared)?;
+        Ok(vec![(self.instance.name.into(), recording)])
     }
 }

@@ -7,12 +7,12 @@ use std::{
 
 use burn::tensor::DType;
 use hatchery_plugin::{
-    Gradients, Name, PluginError,
-    host::HostClipper,
-    wire::{self, CaptureRequest, Graph, Precision},
+    Declaration, Gradients, Name, PluginError,
+    host::{HostClipper, Recordings},
+    wire::{CaptureRequest, Precision},
 };
 
-use super::instance::Instance;
+use super::{cell::BOTH, instance::Instance};
 use crate::replay::Program;
 
 type Shapes = Vec<(Name, [usize; 2])>;
@@ -41,12 +41,8 @@ impl LoadedClipper {
     fn record(&self, shapes: &[(Name, [usize; 2])], dtype: DType) -> Result<Program, PluginError> {
         let precision =
             Precision::of(dtype).ok_or_else(|| PluginError::new(format!("it cannot be run on {dtype:?}")))?;
-        let gradients = shapes.iter().map(|(name, shape)| (name.to_string(), *shape)).collect();
-        let request = wire::write_json(&CaptureRequest::Clipper { gradients, dtype: precision })?;
-        let bytes = self.instance.library.capture(self.instance.number, &request)?;
-        let graph =
-            Graph::read(&bytes).map_err(|error| PluginError::new(format!("its graph cannot be read: {error}")))?;
-        Program::new(&graph.try_into()?, shapes, shapes, dtype).map_err(|error| error.within("its graph"))
+        let graph = self.instance.capture(&request(shapes, precision))?;
+        Program::new(&graph, shapes, shapes, dtype).map_err(|error| error.within("its graph"))
     }
 }
 
@@ -61,5 +57,18 @@ impl HostClipper for LoadedClipper {
 
     fn prepare(&self, shapes: &[(Name, [usize; 2])], dtype: DType) -> Result<(), PluginError> {
         self.program(shapes.to_vec(), dtype).map(drop)
+    }
+
+    fn recordings(&self, shapes: &[(Name, [usize; 2])]) -> Result<Recordings, PluginError> {
+        let recording =
+            self.instance.recording(&[], &BOTH.map(|dtype| request(shapes, dtype)), &Declaration::default())?;
+        Ok(vec![(self.instance.name.into(), recording)])
+    }
+}
+
+fn request(shapes: &[(Name, [usize; 2])], dtype: Precision) -> CaptureRequest {
+    CaptureRequest::Clipper {
+        gradients: shapes.iter().map(|(name, shape)| (name.to_string(), *shape)).collect(),
+        dtype,
     }
 }

@@ -28,7 +28,8 @@ impl LoadedDataset {
     }
 
     fn read(&self, source: &Source<'_>) -> Result<Documents, PluginError> {
-        let bytes = self.instance.library.documents(self.instance.number, source.name, source.text)?;
+        let (library, number) = self.instance.library()?;
+        let bytes = library.documents(number, source.name, source.text)?;
         let list: DocumentList =
             wire::read(&bytes).map_err(|error| PluginError::new(format!("its documents cannot be read: {error}")))?;
         match list {

@@ -3,23 +3,33 @@
 use std::sync::Arc;
 
 use hatchery_plugin::{
-    Build, Dataset, Kind, PluginError, Provider, Variant,
+    Build, Dataset, Declaration, Kind, PluginError, Provider, Variant,
+    capture::RecordedGraph,
     host::{HostCell, HostClipper, HostSampler, HostWrapper},
-    wire::{self, InstanceInfo, Manifest, OpenRequest, PluginEntry},
+    wire::{self, CaptureRequest, DeclareRequest, Graph, InstanceInfo, Manifest, OpenRequest, PluginEntry},
 };
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{
-    cell::LoadedCell, clipper::LoadedClipper, dataset::LoadedDataset, library::Library, sampler::LoadedSampler,
-    wrapper::LoadedWrapper,
+    cell::LoadedCell, clipper::LoadedClipper, dataset::LoadedDataset, library::Library, recording,
+    sampler::LoadedSampler, wrapper::LoadedWrapper,
 };
+use crate::provenance::Recording;
 
-/// An open plugin of a library.
+/// An open plugin of a library, or what was recorded of one.
 pub(super) struct Instance {
-    pub(super) library: &'static Library,
-    pub(super) number: u64,
+    source: Source,
+    info: InstanceInfo,
+    pub(super) name: &'static str,
     /// Which plugin, for messages: `the cell "mgu" of hatchery-mgu 0.1.0 (libmgu.so)`.
     subject: Arc<str>,
+}
+
+/// Where answers come from.
+enum Source {
+    Library { library: &'static Library, number: u64 },
+    Recording(Recording),
 }
 
 impl Instance {
@@ -27,11 +37,76 @@ impl Instance {
     pub(super) fn failed(&self, function: &str, error: PluginError) -> PluginError {
         error.within(format!("`{function}` of {} failed", self.subject))
     }
+
+    /// The library and the plugin's number there: samplers and datasets are called and have no recording.
+    pub(super) fn library(&self) -> Result<(&'static Library, u64), PluginError> {
+        match self.source {
+            Source::Library { library, number } => Ok((library, number)),
+            Source::Recording(_) => Err(PluginError::new("it is not recorded, and its library is not at hand")),
+        }
+    }
+
+    /// What a cell or a wrapper declares.
+    pub(super) fn declare<T: DeserializeOwned>(&self, request: &DeclareRequest) -> Result<T, PluginError> {
+        let bytes = match &self.source {
+            Source::Library { library, number } => library.declare(*number, &wire::write_json(request)?)?,
+            Source::Recording(recording) => wire::write_json(&recorded(recording, request)?)?,
+        };
+        wire::read(&bytes).map_err(|error| PluginError::new(format!("what it declares cannot be read: {error}")))
+    }
+
+    /// The graph of a step, of what is derived, or of a clipper.
+    pub(super) fn capture(&self, request: &CaptureRequest) -> Result<RecordedGraph, PluginError> {
+        let bytes = match &self.source {
+            Source::Library { library, number } => library.capture(*number, &wire::write_json(request)?)?,
+            Source::Recording(recording) => wire::write_json(&recorded(recording, request)?)?,
+        };
+        Graph::read(&bytes).map_err(|error| PluginError::new(format!("its graph cannot be read: {error}")))?.try_into()
+    }
+
+    /// What a later run needs of the library, for these requests; none if that cannot be kept.
+    pub(super) fn recording(
+        &self,
+        declare: &[DeclareRequest],
+        capture: &[CaptureRequest],
+        declared: &Declaration,
+    ) -> Result<Option<Value>, PluginError> {
+        let as_value = |error: serde_json::Error| PluginError::new(error.to_string());
+        let (library, number) = match &self.source {
+            Source::Recording(recording) => return serde_json::to_value(recording).map(Some).map_err(as_value),
+            Source::Library { library, number } => (*library, *number),
+        };
+        let declare = declare.iter().map(serde_json::to_value);
+        let requests = declare.chain(capture.iter().map(serde_json::to_value)).collect::<Result<Vec<_>, _>>();
+        let requests = requests.map_err(as_value)?;
+        let ask = |request: &Value| {
+            let bytes = wire::write_json(request)?;
+            if request.get("of").is_none() {
+                return wire::read::<Value>(&library.declare(number, &bytes)?).map_err(PluginError::new);
+            }
+            let graph = Graph::read(&library.capture(number, &bytes)?).map_err(PluginError::new)?;
+            let mut graph = serde_json::to_value(graph).map_err(as_value)?;
+            recording::renumber(&mut graph);
+            Ok(graph)
+        };
+        Recording::of(&self.info, &requests, declared, ask).map(serde_json::to_value).transpose().map_err(as_value)
+    }
+}
+
+/// A recorded answer.
+fn recorded(recording: &Recording, request: &impl Serialize) -> Result<Value, PluginError> {
+    let request = serde_json::to_value(request).map_err(|error| PluginError::new(error.to_string()))?;
+    recording.answer(&request).ok_or_else(|| {
+        PluginError::new("the checkpoint's recording of it does not answer this")
+            .hint("name its library: --plugin PATH")
+    })
 }
 
 impl Drop for Instance {
     fn drop(&mut self) {
-        self.library.close(self.number);
+        if let Source::Library { library, number } = self.source {
+            library.close(number);
+        }
     }
 }
 
@@ -44,23 +119,38 @@ pub(super) fn provider(library: &'static Library, manifest: Manifest, file: &str
         let subject = format!("the {} \"{}\" of {package} {version} ({file})", entry.kind, entry.name);
         let name: &'static str = entry.name.leak();
         let (kind, is_wrapper) = (entry.kind, entry.is_wrapper);
-        let opener = Opener { library, kind, is_wrapper, name, subject: subject.into() };
+        let opener = Opener { origin: Origin::Library(library), kind, is_wrapper, name, subject: subject.into() };
         Variant { name, doc: entry.doc, schema: entry.schema, build: opener.build() }
     };
     Provider { package, version, variants: manifest.plugins.into_iter().map(variant).collect() }
 }
 
-/// Opens one plugin of a library.
-struct Opener {
-    library: &'static Library,
+/// Opens one plugin of a library, or what was recorded of it.
+pub(super) struct Opener {
+    origin: Origin,
     kind: Kind,
     is_wrapper: bool,
     name: &'static str,
     subject: Arc<str>,
 }
 
+enum Origin {
+    Library(&'static Library),
+    Recordings(Vec<Recording>),
+}
+
 impl Opener {
-    fn build(self) -> Build {
+    /// Opens recordings of a plugin.
+    pub(super) fn recorded(
+        recordings: Vec<Recording>,
+        (kind, is_wrapper): (Kind, bool),
+        name: &'static str,
+        subject: String,
+    ) -> Self {
+        Self { origin: Origin::Recordings(recordings), kind, is_wrapper, name, subject: subject.into() }
+    }
+
+    pub(super) fn build(self) -> Build {
         match self.kind {
             Kind::Cell if self.is_wrapper => Build::Wrapper(Arc::new(move |keys| {
                 self.open::<dyn HostWrapper>(keys, |instance, info| Ok(Box::new(LoadedWrapper::new(instance, &info))))
@@ -86,15 +176,29 @@ impl Opener {
         keys: Value,
         make: impl FnOnce(Instance, InstanceInfo) -> Result<Box<T>, PluginError>,
     ) -> Result<(Box<T>, Value), PluginError> {
-        let request = wire::write_json(&OpenRequest { kind: self.kind, name: self.name.to_owned(), keys })?;
-        let (number, answer) = self.library.open(&request)?;
-        let instance = Instance { library: self.library, number, subject: self.subject.clone() };
-        let opened = wire::read::<InstanceInfo>(&answer)
-            .map_err(|error| PluginError::new(format!("its properties cannot be read: {error}")))
-            .and_then(|info| {
-                let keys = Value::Object(info.keys.clone());
-                Ok((make(instance, info)?, keys))
-            });
-        opened.map_err(|error| error.within(&self.subject))
+        let (source, info) = match &self.origin {
+            Origin::Library(library) => {
+                let request = wire::write_json(&OpenRequest { kind: self.kind, name: self.name.to_owned(), keys })?;
+                let (number, answer) = library.open(&request)?;
+                let info = wire::read::<InstanceInfo>(&answer)
+                    .map_err(|error| PluginError::new(format!("its properties cannot be read: {error}")));
+                (Source::Library { library: *library, number }, info)
+            }
+            Origin::Recordings(recordings) => {
+                let recording =
+                    recordings.iter().find(|recording| recording.has_keys(&keys)).cloned().ok_or_else(|| {
+                        PluginError::new(format!("it was recorded with other keys than {keys}"))
+                            .hint("name its library: --plugin PATH")
+                    })?;
+                let info = recording.info();
+                (Source::Recording(recording), info)
+            }
+        };
+        let opened = |info: InstanceInfo| {
+            let keys = Value::Object(info.keys.clone());
+            let instance = Instance { source, info: info.clone(), name: self.name, subject: self.subject.clone() };
+            Ok((make(instance, info)?, keys))
+        };
+        info.and_then(opened).map_err(|error: PluginError| error.within(&self.subject))
     }
 }

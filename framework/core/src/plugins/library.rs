@@ -135,6 +135,8 @@ impl Library {
     /// The graph of a cell's step or of a clipper.
     pub(super) fn capture(&self, number: u64, request: &[u8]) -> Result<Vec<u8>, PluginError> {
         let capture = present(self.capture, "capture")?;
+        // What an author prints in `step` is for reading, and standard output belongs to the command.
+        let _elsewhere = StandardOutput::redirected();
         // SAFETY: `request` and `out` are valid during the call.
         self.answer(|out| unsafe { capture(number, request.as_ptr(), request.len(), out) })
     }
@@ -196,6 +198,42 @@ impl Library {
                 Err(_) => Err(PluginError::new("it gave no reason that can be read")),
             },
             other => Err(PluginError::new(format!("it ended with the unknown status {other}"))),
+        }
+    }
+}
+
+/// Standard output, while it goes where errors go.
+struct StandardOutput {
+    #[cfg(unix)]
+    kept: libc::c_int,
+}
+
+impl StandardOutput {
+    #[cfg(unix)]
+    fn redirected() -> Option<Self> {
+        // SAFETY: descriptors are numbers; one that is not open is an error and changes nothing.
+        unsafe {
+            let kept = libc::dup(libc::STDOUT_FILENO);
+            if kept < 0 || libc::dup2(libc::STDERR_FILENO, libc::STDOUT_FILENO) < 0 {
+                return None;
+            }
+            Some(Self { kept })
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn redirected() -> Option<Self> {
+        None
+    }
+}
+
+impl Drop for StandardOutput {
+    fn drop(&mut self) {
+        #[cfg(unix)]
+        // SAFETY: `kept` is open and belongs to this value alone.
+        unsafe {
+            libc::dup2(self.kept, libc::STDOUT_FILENO);
+            libc::close(self.kept);
         }
     }
 }

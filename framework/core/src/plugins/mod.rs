@@ -19,10 +19,12 @@ mod library;
 mod load;
 mod manifest;
 mod part;
+mod recording;
 mod registry;
 mod sampler;
 mod truncated;
 mod trust;
+mod verdict;
 mod wrapper;
 
 pub(crate) use self::part::take_string;
@@ -33,6 +35,8 @@ pub use self::{
     load::{Loaded, complete, load, search_folders},
     manifest::read as read_manifest,
     part::Part,
+    recording::provider as recorded_provider,
     registry::{Built, Entry, Origin, Registry},
     trust::{LibraryFile, NamedBy, NamedLibrary, TrustEntry, TrustList, TrustedLibrary, is_sha256},
+    verdict::Verdict,
 };

@@ -1,6 +1,9 @@
 //! The plugins that this program knows, by kind and name.
 
-use std::path::Path;
+use std::{
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
 
 use hatchery_plugin::{
     Build, Builder, Dataset, Kind, PluginError, Provider, Variant,
@@ -8,8 +11,11 @@ use hatchery_plugin::{
 };
 use serde_json::{Map, Value};
 
-use super::{load::Loaded, part::Part};
-use crate::error::{Problem, Result};
+use super::{load::Loaded, part::Part, recording, verdict::Verdict};
+use crate::{
+    error::{Problem, Result},
+    provenance::Provenance,
+};
 
 /// The provider of a plugin, as recorded in checkpoints.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +35,10 @@ pub struct Entry {
     pub variant: Variant,
     /// Its provider.
     pub origin: Origin,
+    /// The library from which it was loaded.
+    pub path: Option<PathBuf>,
+    /// What the conformance kit says of it, if it was asked.
+    pub verdict: OnceLock<Verdict>,
 }
 
 /// All plugins, in the order of their registration.
@@ -83,9 +93,27 @@ impl Registry {
                 self.entries.truncate(before);
                 return Err(problem.into());
             }
-            self.entries.push(Entry { variant, origin: origin.clone() });
+            let path = path.map(Path::to_owned);
+            self.entries.push(Entry { variant, origin: origin.clone(), path, verdict: OnceLock::new() });
         }
         Ok(())
+    }
+
+    /// Puts what a checkpoint recorded of a plugin in the place of the plugin of that name. Returns whether there was one.
+    ///
+    /// # Errors
+    /// When nothing was recorded of it.
+    pub(crate) fn put_recorded(&mut self, of: &Provenance) -> Result<bool> {
+        let provider = recording::provider(of)
+            .ok_or_else(|| Problem::new(format!("the checkpoint has no recording of the {} `{}`", of.kind, of.name)))?;
+        let before = self.entries.len();
+        self.entries.retain(|entry| entry.variant.kind().word() != of.kind || entry.variant.name != of.name);
+        let replaced = self.entries.len() < before;
+        self.add_from(provider, of.library.clone(), None)?;
+        if let (Some(entry), Some(summary)) = (self.entries.last(), &of.conformance) {
+            entry.verdict.get_or_init(|| Verdict::known(summary));
+        }
+        Ok(replaced)
     }
 
     /// The plugin of that kind and name.

@@ -16,7 +16,7 @@ impl LoadedSampler {
 
 impl HostSampler for LoadedSampler {
     fn process(&self, logits: &mut [f64], history: &[Token]) -> Result<(), PluginError> {
-        let Instance { library, number, .. } = &self.instance;
-        library.process(*number, logits, history).map_err(|error| self.instance.failed("process", error))
+        let called = self.instance.library().and_then(|(library, number)| library.process(number, logits, history));
+        called.map_err(|error| self.instance.failed("process", error))
     }
 }

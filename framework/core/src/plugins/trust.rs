@@ -127,6 +127,11 @@ impl TrustList {
         Self { folder: Some(folder.to_owned()) }
     }
 
+    /// The folder beside the list in which the verdicts of the conformance kit are kept.
+    pub(crate) fn verdicts(&self) -> Option<PathBuf> {
+        self.folder.as_deref().map(super::verdict::beside)
+    }
+
     /// Whether a library is in the list.
     pub fn has(&self, file: &LibraryFile) -> bool {
         self.entry(&file.sha256).is_some_and(|path| fs::symlink_metadata(path).is_ok_and(|entry| entry.is_file()))

@@ -5,17 +5,19 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use super::{
+    cell::{BOTH, recorded},
+    instance::Instance,
+};
+use crate::replay::Program;
 use burn::{Tensor, tensor::DType};
 use hatchery_plugin::{
     CellInfo, Declaration, Inner, Params, PluginError, State,
     capture::wrapper_shapes,
-    host::HostWrapper,
-    wire::{self, CaptureRequest, CellInputs, DeclareRequest, InstanceInfo},
+    host::{HostWrapper, Recordings},
+    wire::{CaptureRequest, CellInputs, DeclareRequest, InstanceInfo},
 };
 use serde::de::DeserializeOwned;
-
-use super::{cell::recorded, instance::Instance};
-use crate::replay::Program;
 
 /// What a graph was recorded for: input width, rows (none of what is derived from the parameters), element type. The cell
 /// within is always the same.
@@ -34,12 +36,7 @@ impl LoadedWrapper {
     }
 
     fn ask<T: DeserializeOwned>(&self, request: &DeclareRequest) -> Result<T, PluginError> {
-        let Instance { library, number, .. } = &self.instance;
-        let answered = wire::write_json(request).and_then(|request| library.declare(*number, &request));
-        let read = |bytes: Vec<u8>| {
-            wire::read(&bytes).map_err(|error| PluginError::new(format!("what it declares cannot be read: {error}")))
-        };
-        answered.and_then(read).map_err(|error| self.instance.failed("declare", error))
+        self.instance.declare(request).map_err(|error| self.instance.failed("declare", error))
     }
 
     fn declared(&self, inputs: usize, cell: &CellInfo) -> Result<Arc<Declaration>, PluginError> {
@@ -154,6 +151,19 @@ impl HostWrapper for LoadedWrapper {
             self.program((inputs, None, dtype), cell)?;
         }
         self.program((inputs, Some(batch), dtype), cell).map(drop)
+    }
+
+    fn recordings(&self, inputs: usize, cell: &CellInfo) -> Result<Recordings, PluginError> {
+        let declared = self.declared(inputs, cell)?;
+        let widths = |inputs| DeclareRequest { inputs, params: false, cell: None };
+        let whole = DeclareRequest { inputs, params: true, cell: Some(cell.clone()) };
+        let step = |dtype| CaptureRequest::Wrapper { inputs, batch: 1, dtype, cell: cell.clone() };
+        let mut capture = BOTH.map(step).to_vec();
+        if declared.derived.is_some() {
+            capture.extend(BOTH.map(|dtype| CaptureRequest::DeriveWrapper { inputs, dtype, cell: cell.clone() }));
+        }
+        let recording = self.instance.recording(&[whole, widths(inputs), widths(1)], &capture, &declared)?;
+        Ok(vec![(self.instance.name.into(), recording)])
     }
 
     fn keeps_identity(&self) -> bool {

@@ -121,6 +121,30 @@ impl Program {
         results.collect()
     }
 
+    /// The first operation of a run whose result is not finite, or else the first whose slope is infinite at its argument, in
+    /// words: ``the operation `Sqrt` of 0``. None if there is neither.
+    pub fn blame(&self, arguments: Vec<Tensor<2>>) -> Option<String> {
+        const STEEP: [&str; 5] = ["Sqrt", "Log", "Recip", "PowfScalar", "Powf"];
+        let mut machine = self.machine(arguments);
+        let mut steep = None;
+        for operation in &self.operations {
+            let name = name(operation);
+            let of_zero = || {
+                let read = operation.inputs().next()?;
+                values(machine.slots[slot(read)].as_ref()?, read)?.contains(&0.0).then_some(())
+            };
+            if steep.is_none() && STEEP.contains(&&*name) && of_zero().is_some() {
+                steep = Some(format!("the operation `{name}` of 0 has no finite slope"));
+            }
+            execute(operation, &mut machine, &mut |_| Vec::new())?;
+            let made = operation.outputs().find_map(|out| values(machine.slots[slot(out)].as_ref()?, out));
+            if made.is_some_and(|made| made.iter().any(|value| !value.is_finite())) {
+                return Some(format!("the operation `{name}` is the first whose result is not"));
+            }
+        }
+        steep
+    }
+
     fn machine(&self, arguments: Vec<Tensor<2>>) -> Machine {
         let device = match arguments.first() {
             Some(argument) => argument.device().inner(),
@@ -166,8 +190,7 @@ impl Program {
             }))
             .map_err(|reason| PluginError::new(format!("{label} does not fit its arguments: {reason}")))?;
             if done.is_none() {
-                return Err(PluginError::new(format!("{label} cannot be replayed by this Hatchery"))
-                    .hint("write it with other operations; the book lists those that are covered"));
+                return Err(refused(operation));
             }
             for out in operation.outputs() {
                 check::made(&label, out, machine.slots[slot(out)].as_ref())?;
@@ -175,6 +198,22 @@ impl Program {
         }
         Ok(())
     }
+}
+
+/// What a tensor of floating point holds; none of other tensors, or of more than four dimensions.
+fn values(tensor: &DispatchTensor, ir: &TensorIr) -> Option<Vec<f64>> {
+    if !ir.dtype.is_float() {
+        return None;
+    }
+    let tensor = tensor.clone();
+    let data = match ir.shape.num_dims() {
+        1 => Tensor::<1>::from_dispatch(tensor).into_data(),
+        2 => Tensor::<2>::from_dispatch(tensor).into_data(),
+        3 => Tensor::<3>::from_dispatch(tensor).into_data(),
+        4 => Tensor::<4>::from_dispatch(tensor).into_data(),
+        _ => return None,
+    };
+    Some(data.iter::<f64>().collect())
 }
 
 /// The tensors of a run.
@@ -307,6 +346,17 @@ impl IrVisitorMut for Renumber {
 
 fn slot(tensor: &TensorIr) -> usize {
     tensor.id.value() as usize
+}
+
+/// Why an operation is not covered, and what to do.
+fn refused(operation: &OperationIr) -> PluginError {
+    let name = name(operation);
+    if name == "Random" {
+        return PluginError::new("it draws random numbers: a cell is a function of its arguments")
+            .hint("declare what it needs in `noise`, `normal(\"z\", width)` or `mask(\"keep\", width, 0.9)`, and find it in `params`");
+    }
+    PluginError::new(format!("it uses the operation `{name}`, which is not covered"))
+        .hint("write it with other operations: \"PyTorch to Hatchery\" in the book lists those that are covered")
 }
 
 /// What an operation is called: `Matmul`.

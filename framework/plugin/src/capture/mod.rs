@@ -4,14 +4,13 @@
 //! [`GraphIr`]: what a library loaded at run time hands over, and what the compiled executor
 //! compiles. Shapes are those of the capture, so a batch size is written into slices and constants.
 
+mod fault;
+mod panic;
 mod wrapper;
 
 use std::{
-    any::Any,
-    cell::Cell as ThreadCell,
-    collections::BTreeMap,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Mutex, Once, OnceLock, PoisonError},
+    collections::{BTreeMap, HashSet},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use burn::{
@@ -23,10 +22,14 @@ use burn::{
     tensor::{DType, Device, TensorData},
 };
 
-pub use self::wrapper::{CALL, capture_wrapper, capture_wrapper_derive, wrapper_shapes};
+pub(crate) use self::fault::did_you_mean;
 pub(crate) use self::wrapper::{Call, with_derived as wrapper_with_derived};
+pub use self::{
+    panic::catch_panic,
+    wrapper::{CALL, capture_wrapper, capture_wrapper_derive, wrapper_shapes},
+};
 use crate::{
-    Declaration, Gradients, Name, NamedShape, Params, PluginError, State,
+    Declaration, Gradients, Name, NamedShape, Params, PluginError, State, StateSpec,
     host::{HostCell, HostClipper},
 };
 
@@ -86,23 +89,55 @@ pub fn capture_step(
     let (first_vector, names) =
         (arguments.len() - declared.state.len(), arguments.iter().map(|(name, _)| name.clone()));
     let names: Vec<Name> = names.collect();
-    capture(&arguments, dtype, |mut tensors| {
+    let step = |mut tensors: Vec<Tensor<2>>| {
         let before: State = names[first_vector..].iter().cloned().zip(tensors.split_off(first_vector)).collect();
         let given: Params = names[1..].iter().cloned().zip(tensors.split_off(1)).collect();
         let x = tensors.pop().expect("x is the first argument");
         let (output, next) = cell.step(&given, x, before)?;
         let mut results = vec![(Name::from("output"), output)];
-        results.extend(declared.state.iter().map(|spec| (spec.name.clone(), next.get(&spec.name))));
-        check_shapes(&results, &declared.results(batch))?;
+        results.extend(vectors(&declared.state, &next)?);
+        check_shapes(&results, &declared.results(batch), &arguments)?;
         Ok(results)
-    })
+    };
+    capture(&arguments, dtype, step)
 }
 
-fn check_shapes(results: &[(Name, Tensor<2>)], declared: &[NamedShape]) -> Result<(), PluginError> {
+/// The vectors of a state that `step` returned, by their declared names.
+fn vectors(declared: &[StateSpec], next: &State) -> Result<Vec<(Name, Tensor<2>)>, PluginError> {
+    let vector = |StateSpec { name, .. }: &StateSpec| match next.find(name) {
+        Some(vector) => Ok((name.clone(), vector.clone())),
+        None => {
+            let returned: Vec<_> = next.names().map(|name| format!("`{name}`")).collect();
+            let returned = if returned.is_empty() { "no vector".to_owned() } else { returned.join(", ") };
+            Err(PluginError::new(format!("`step` does not return the state `{name}`, it returns {returned}"))
+                .hint("the vectors have the names that `state` declares, with or without a change"))
+        }
+    };
+    if let Some(name) = next.names().find(|name| !declared.iter().any(|spec| spec.name == *name)) {
+        declared.iter().try_for_each(|spec| vector(spec).map(drop))?;
+        return Err(PluginError::new(format!("`step` returns a state `{name}`, which `state` does not declare"))
+            .hint(format!("declare it: `zeros(\"{name}\", width)`")));
+    }
+    declared.iter().map(vector).collect()
+}
+
+fn check_shapes(
+    results: &[(Name, Tensor<2>)],
+    declared: &[NamedShape],
+    arguments: &[NamedShape],
+) -> Result<(), PluginError> {
     for ((name, tensor), (_, declared)) in results.iter().zip(declared) {
         let shape = tensor.dims();
         if shape != *declared {
-            return Err(PluginError::new(format!("`{name}` is {shape:?} after the step, declared is {declared:?}")));
+            let wrong = PluginError::new(format!("`{name}` is {shape:?} after the step, declared is {declared:?}"));
+            let column =
+                arguments.iter().find(|(_, [rows, columns])| *columns == 1 && *rows > 1 && *rows == declared[1]);
+            return Err(match column {
+                Some((name, [rows, _])) => wrong.hint(format!(
+                    "`{name}` is [{rows}, 1]; a bias is a row, [1, outputs]: `bias(\"{name}\", {rows})`"
+                )),
+                None => wrong,
+            });
         }
     }
     Ok(())
@@ -183,9 +218,7 @@ pub fn capture(
     dtype: DType,
     function: impl FnOnce(Vec<Tensor<2>>) -> Result<Vec<(Name, Tensor<2>)>, PluginError>,
 ) -> Result<RecordedGraph, PluginError> {
-    // Burn gives out at most 65,536 capture devices a process, so there is one; it records one function at a time.
-    static DEVICE: OnceLock<Mutex<Device>> = OnceLock::new();
-    let device = DEVICE.get_or_init(|| Mutex::new(Device::capture())).lock().unwrap_or_else(PoisonError::into_inner);
+    let device = device();
     let (mut arguments, mut results) = (Vec::new(), Ok(Vec::new()));
     let recorded = catch_panic(|| {
         device.capture_scope(|scope| {
@@ -199,11 +232,7 @@ pub fn capture(
         })
     });
     let outputs: Vec<(Name, TensorId)> = results?;
-    let recorded = recorded.map_err(|reason| {
-        PluginError::new(format!("it cannot be recorded: {reason}")).hint(
-            "what it takes by name must be declared, its shapes must fit, and it may not read the values of tensors",
-        )
-    })?;
+    let recorded = recorded.map_err(|reason| fault::explain(&reason, inputs))?;
     let recorded = recorded.map_err(|error| PluginError::new(format!("it cannot be recorded: {error}")))?;
     let mut graph = recorded.graph;
     graph.operations.retain(|operation| match operation {
@@ -211,7 +240,32 @@ pub fn capture(
         _ => true,
     });
     graph.inputs = arguments.iter().map(|(_, id)| *id).collect();
+    drop_unused(&mut graph, outputs.iter().map(|(_, id)| *id));
     Ok(RecordedGraph { graph, inputs: arguments, outputs, constants: recorded.values })
+}
+
+/// The device that records: Burn gives out at most 65,536 capture devices a process, so there is one; it records one function
+/// at a time.
+fn device() -> MutexGuard<'static, Device> {
+    static DEVICE: OnceLock<Mutex<Device>> = OnceLock::new();
+    DEVICE.get_or_init(|| Mutex::new(Device::capture())).lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Takes out the operations of which no result needs anything: what was recorded for a look at a tensor, say. Empty tensors
+/// stay, for they stand for the results of a cell within a wrapper.
+fn drop_unused(graph: &mut GraphIr, outputs: impl Iterator<Item = TensorId>) {
+    let mut needed: HashSet<TensorId> = outputs.collect();
+    let mut kept: Vec<OperationIr> = Vec::with_capacity(graph.operations.len());
+    for operation in std::mem::take(&mut graph.operations).into_iter().rev() {
+        let stays = matches!(&operation, OperationIr::BaseFloat(BaseOperationIr::Empty(_)) | OperationIr::Init(_))
+            || operation.outputs().any(|made| needed.contains(&made.id));
+        if stays {
+            needed.extend(operation.inputs().map(|read| read.id));
+            kept.push(operation);
+        }
+    }
+    kept.reverse();
+    graph.operations = kept;
 }
 
 /// The ids of results, each once.
@@ -231,34 +285,4 @@ fn id(tensor: &Tensor<2>) -> TensorId {
         DispatchTensorKind::Capture(BackendTensor::Float(tensor)) => tensor.id(),
         _ => panic!("a result does not come from the arguments: it lives on another device"),
     }
-}
-
-thread_local! {
-    static QUIET: ThreadCell<bool> = const { ThreadCell::new(false) };
-}
-
-/// Runs a function; a panic becomes its message, and this thread's panic hook keeps silent meanwhile.
-///
-/// # Errors
-/// The message of the panic.
-pub fn catch_panic<R>(function: impl FnOnce() -> R) -> Result<R, String> {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        let before = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |info| {
-            if !QUIET.with(ThreadCell::get) {
-                before(info);
-            }
-        }));
-    });
-    let outer = QUIET.with(|quiet| quiet.replace(true));
-    let result = catch_unwind(AssertUnwindSafe(function));
-    QUIET.with(|quiet| quiet.set(outer));
-    result.map_err(|payload| message(payload.as_ref()))
-}
-
-fn message(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<String>().map(String::as_str).or_else(|| payload.downcast_ref().copied());
-    // Burn's messages span several lines.
-    text.map_or_else(|| "(no message)".to_owned(), |text| text.split_whitespace().collect::<Vec<_>>().join(" "))
 }

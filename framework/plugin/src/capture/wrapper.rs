@@ -8,7 +8,7 @@ use burn::{
     tensor::DType,
 };
 
-use super::{RecordedGraph, capture, check_shapes, id};
+use super::{RecordedGraph, capture, check_shapes, id, vectors};
 use crate::{CellInfo, Declaration, Inner, Name, NamedShape, Params, PluginError, State, host::HostWrapper};
 
 /// The name of the operation that is a step of the cell within: from its input and state to its output and next state.
@@ -43,16 +43,16 @@ pub fn capture_wrapper(
     let mut recorded = capture(&arguments, dtype, |tensors| {
         let mut named = arguments.iter().map(|(name, _)| name.clone()).zip(tensors);
         let x = named.next().expect("x is the first argument").1;
-        let vectors = declared.state.len() + info.declared.state.len();
-        let params: Params = named.by_ref().take(arguments.len() - 1 - vectors).collect();
+        let count = declared.state.len() + info.declared.state.len();
+        let params: Params = named.by_ref().take(arguments.len() - 1 - count).collect();
         let own: State = named.by_ref().take(declared.state.len()).collect();
         let mut inner = Inner::recording(&calls, named.collect(), info);
         let (output, next) = wrapper.step(&mut inner, &params, x, own)?;
         let of_cell = inner.finish()?;
         let mut results = vec![(Name::from("output"), output)];
-        results.extend(declared.state.iter().map(|spec| (spec.name.clone(), next.get(&spec.name))));
-        results.extend(info.declared.state.iter().map(|spec| (spec.name.clone(), of_cell.get(&spec.name))));
-        check_shapes(&results, &expected)?;
+        results.extend(vectors(&declared.state, &next)?);
+        results.extend(vectors(&info.declared.state, &of_cell)?);
+        check_shapes(&results, &expected, &arguments)?;
         Ok(results)
     })?;
     insert_calls(&mut recorded.graph, &calls.into_inner());

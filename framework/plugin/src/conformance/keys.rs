@@ -21,7 +21,10 @@ pub(super) fn check(report: &mut Report, variant: &Variant, keys: &Value) {
     report.run("documented with an example", || example(variant));
     report.run("keys documented", || keys_documented(variant));
     report.run("unknown key refused", || unknown_key_refused(variant, keys));
-    report.run("built again from its resolved keys", || built_again(variant, keys));
+    // Keys that are refused are the next check's.
+    if resolve(variant, keys.clone()).is_ok() {
+        report.run("built again from its resolved keys", || built_again(variant, keys));
+    }
 }
 
 fn kebab_case(variant: &Variant) -> Verdict {
@@ -156,4 +159,39 @@ fn own_keys(schema: &Value) -> Vec<(String, Value)> {
     let branches = ["oneOf", "anyOf", "allOf"].into_iter().filter_map(|word| schema.get(word)?.as_array()).flatten();
     let own = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
     own.map(|(key, value)| (key.clone(), value.clone())).chain(branches.flat_map(own_keys)).collect()
+}
+
+/// The keys with each other value of each flag and enumeration in turn: a mistake may stand in the branch of an option.
+pub fn options(variant: &Variant, keys: &Value) -> Vec<Value> {
+    let given = keys.as_object().cloned().unwrap_or_default();
+    let resolved = resolve(variant, keys.clone()).unwrap_or_default();
+    let mut found = Vec::new();
+    for (key, schema) in own_keys(&variant.schema) {
+        for value in words(&schema, &variant.schema).into_iter().filter(|value| resolved.get(&key) != Some(value)) {
+            let mut changed = given.clone();
+            changed.insert(key.clone(), value);
+            found.push(Value::Object(changed));
+        }
+    }
+    found
+}
+
+/// The values of a flag or an enumeration; none of a key that may have any.
+fn words(schema: &Value, root: &Value) -> Vec<Value> {
+    let inner = |schema: &Value| words(schema, root);
+    if schema.get("type").and_then(Value::as_str) == Some("boolean") {
+        return vec![Value::Bool(false), Value::Bool(true)];
+    }
+    if let Some(values) = schema.get("enum").and_then(Value::as_array) {
+        return values.iter().filter(|value| !value.is_null()).cloned().collect();
+    }
+    if let Some(value) = schema.get("const") {
+        return vec![value.clone()];
+    }
+    let named = schema.get("$ref").and_then(Value::as_str).and_then(|path| path.strip_prefix("#/$defs/"));
+    if let Some(definition) = named.and_then(|name| root.get("$defs")?.get(name)) {
+        return inner(definition);
+    }
+    let branches = ["oneOf", "anyOf", "allOf"].into_iter().filter_map(|word| schema.get(word)?.as_array()).flatten();
+    branches.flat_map(inner).collect()
 }

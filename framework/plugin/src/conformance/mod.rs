@@ -49,7 +49,10 @@ mod wrapper;
 
 use serde_json::Value;
 
-pub use self::report::{Outcome, Report};
+pub use self::{
+    keys::options,
+    report::{Outcome, Report},
+};
 use crate::{Build, Builder, Kind, Provider, Variant};
 
 /// Checks a plugin, built from these keys.
@@ -86,6 +89,17 @@ pub fn check(variant: &Variant, keys: Value) -> Report {
                 sampler::check(&mut report, &*sampler, &*twin);
             }
         }
+    }
+    report
+}
+
+/// Checks a cell as [`check`] does, and at the batch size of an experiment besides.
+pub fn check_at(variant: &Variant, keys: Value, batch: usize) -> Report {
+    let mut report = check(variant, keys.clone());
+    if let (Build::Cell(build), true) = (&variant.build, report.passed())
+        && let Ok((cell, _)) = build(keys)
+    {
+        cell::check_at(&mut report, &*cell, batch);
     }
     report
 }

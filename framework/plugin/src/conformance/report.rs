@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::capture::catch_panic;
+use crate::{capture::catch_panic, host::HostCell};
 
 /// What came out for one plugin.
 #[derive(Clone, Debug)]
@@ -11,6 +11,8 @@ pub struct Report {
     pub subject: String,
     /// What came out of each check, in the order in which they were made.
     pub outcomes: Vec<Outcome>,
+    /// How many checks were not made, because one before them failed on which they depend.
+    pub not_made: usize,
 }
 
 /// What came out of one check.
@@ -22,13 +24,21 @@ pub struct Outcome {
     pub result: Result<String, String>,
 }
 
+/// A check of a cell and of a second one of the same keys.
+pub(super) struct Check {
+    pub(super) name: &'static str,
+    /// Whether the checks after it can be made only if it passed.
+    pub(super) needed: bool,
+    pub(super) body: fn(&dyn HostCell, &dyn HostCell) -> Verdict,
+}
+
 /// What a check says: what was seen, or what is wrong.
 pub(super) type Verdict = Result<String, String>;
 
 impl Report {
     /// A report without any outcome yet.
     pub(super) fn new(subject: String) -> Self {
-        Self { subject, outcomes: Vec::new() }
+        Self { subject, outcomes: Vec::new(), not_made: 0 }
     }
 
     /// Makes a check and says whether it passed.
@@ -37,6 +47,26 @@ impl Report {
         let passed = result.is_ok();
         self.outcomes.push(Outcome { check, result });
         passed
+    }
+
+    /// Makes checks in turn. One that is `needed` and fails ends it: the others would fail for the same reason, and hide it.
+    pub(super) fn run_all(&mut self, checks: &[Check], cell: &dyn HostCell, twin: &dyn HostCell) {
+        for (number, Check { name, needed, body }) in checks.iter().enumerate() {
+            if !self.run(name, || body(cell, twin)) && *needed {
+                self.not_made += checks.len() - number - 1;
+                return;
+            }
+        }
+    }
+
+    /// What came out, in a few words: `21 of 21 checks passed`.
+    pub fn summary(&self) -> String {
+        let (all, failed) = (self.outcomes.len(), self.failures().count());
+        match (failed, self.not_made) {
+            (0, 0) => format!("{all} of {all} checks passed"),
+            (_, 0) => format!("{failed} of {all} checks failed"),
+            (_, left) => format!("{failed} failed, {left} not made for it, {} passed", all - failed),
+        }
     }
 
     /// Whether every check passed.
@@ -61,8 +91,7 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (all, failed) = (self.outcomes.len(), self.failures().count());
-        writeln!(f, "{}: {} of {all} checks passed", self.subject, all - failed)?;
+        writeln!(f, "{}: {}", self.subject, self.summary())?;
         let width = self.outcomes.iter().map(|outcome| outcome.check.chars().count()).max().unwrap_or_default();
         for Outcome { check, result } in &self.outcomes {
             let (word, detail) = match result {

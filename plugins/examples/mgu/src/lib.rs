@@ -21,7 +21,7 @@ pub struct Mgu {
 impl Cell for Mgu {
     fn params(&self, inputs: usize) -> Vec<ParamSpec> {
         let h = self.hidden;
-        vec![weight("wx", [h, inputs]).gates(2), recurrent("wf", h), recurrent("wh", h), bias("b", 2 * h)]
+        vec![weight("wx", [h, inputs]).gates(2), recurrent("uf", h), recurrent("un", h), bias("b", 2 * h)]
     }
 
     fn state(&self, _inputs: usize) -> Vec<StateSpec> {
@@ -29,11 +29,11 @@ impl Cell for Mgu {
     }
 
     fn step(&self, params: &Params, x: Tensor<2>, state: State) -> (Tensor<2>, State) {
-        let [wx, wf, wh, b] = params.get(["wx", "wf", "wh", "b"]);
+        let [wx, uf, un, b] = params.get(["wx", "uf", "un", "b"]);
         let h = state.get("h"); // [batch, hidden]
         let [xf, xn] = chunk(linear(x, wx, b)); // each [batch, hidden]
-        let f = sigmoid(xf + linear_no_bias(h.clone(), wf)); // [batch, hidden]
-        let n = (xn + linear_no_bias(f.clone() * h.clone(), wh)).tanh(); // [batch, hidden]
+        let f = sigmoid(xf + linear_no_bias(h.clone(), uf)); // [batch, hidden]
+        let n = (xn + linear_no_bias(f.clone() * h.clone(), un)).tanh(); // [batch, hidden]
         let h = h.clone() + f * (n - h); // [batch, hidden]
         (h.clone(), State::from([("h", h)]))
     }

@@ -28,6 +28,10 @@ crate-type = ["cdylib"]
 [dependencies]
 hatchery-plugin = { path = "@hatchery@/framework/plugin" }
 
+# Messages about a mistake name its line.
+[profile.release]
+debug = "line-tables-only"
+
 # The dependencies record what the plugin computes and compute nothing: unoptimized, they are built sooner.
 [profile.release.package."*"]
 opt-level = 0

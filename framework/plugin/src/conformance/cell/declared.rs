@@ -11,10 +11,11 @@ use super::{
     },
     Point, Size, start,
 };
-use crate::{Declaration, Initializer, ParamSpec, Rng, host::HostCell};
+use crate::{Declaration, Initializer, ParamSpec, Rng, capture::capture_step, host::HostCell};
 
-const WIDTHS: [usize; 3] = [1, 3, 7];
-const BATCHES: [usize; 3] = [1, 2, 5];
+/// The first of each tell inputs from rows in a message about shapes.
+const WIDTHS: [usize; 3] = [5, 1, 7];
+const BATCHES: [usize; 4] = [3, 1, 2, 16];
 
 /// The first values of a parameter, gate by gate.
 pub(super) fn first_values(spec: &ParamSpec, rng: &mut dyn Rng) -> Vec<f64> {
@@ -105,12 +106,43 @@ fn fits(spec: &ParamSpec) -> Result<(), String> {
 pub(super) fn shapes(cell: &dyn HostCell) -> Verdict {
     for inputs in WIDTHS {
         for batch in BATCHES {
-            attempt(|| shapes_of(cell, Size { batch, inputs, steps: 1 }))
-                .flatten()
-                .map_err(|wrong| format!("with batch {batch} and {inputs} inputs: {wrong}"))?;
+            shapes_with(cell, batch, inputs)?;
         }
     }
     Ok(format!("batch sizes {BATCHES:?}, input widths {WIDTHS:?}"))
+}
+
+pub(super) fn shapes_at(cell: &dyn HostCell, batch: usize) -> Verdict {
+    shapes_with(cell, batch, WIDTHS[0])?;
+    Ok(format!("batch size {batch}"))
+}
+
+fn shapes_with(cell: &dyn HostCell, batch: usize, inputs: usize) -> Result<(), String> {
+    let kept = |wrong: String| {
+        if wrong.contains("capture scope is already complete") {
+            "it uses a tensor that it kept from an earlier call; what is carried is a vector of `state`".to_owned()
+        } else {
+            wrong
+        }
+    };
+    let shapes = attempt(|| shapes_of(cell, Size { batch, inputs, steps: 1 })).flatten();
+    shapes.map_err(|wrong| sizes(batch, inputs, &kept(wrong)))
+}
+
+fn sizes(batch: usize, inputs: usize, wrong: &str) -> String {
+    format!("with batch {batch} and {inputs} inputs: {wrong}")
+}
+
+/// Whether the cell can be recorded: what does not fit is explained there.
+pub(super) fn recorded(cell: &dyn HostCell) -> Verdict {
+    let (batch, inputs) = (BATCHES[0], WIDTHS[0]);
+    let recorded =
+        attempt(|| capture_step(cell, inputs, batch, DType::F64)).map_err(|wrong| sizes(batch, inputs, &wrong))?;
+    let recorded = recorded.map_err(|error| {
+        let hint = error.hint.map_or_else(String::new, |hint| format!("; {hint}"));
+        sizes(batch, inputs, &(error.message + &hint))
+    })?;
+    Ok(format!("{} operations", recorded.graph.operations.len()))
 }
 
 fn shapes_of(cell: &dyn HostCell, size: Size) -> Result<(), String> {

@@ -3,11 +3,14 @@
 //! | check | finds |
 //! | --- | --- |
 //! | declaration | names that repeat, shapes of zero, first values that do not fit, a declaration that changes |
+//! | can be recorded | a look at a value, shapes that do not fit, a name that was not declared |
 //! | shapes kept | a wrong output width, a state dropped, renamed or out of order |
 //! | dtype kept | a constant or a cast of a fixed dtype |
+//! | finite for ordinary inputs | a logarithm of what may be negative, a root whose slope is infinite |
 //! | derived from parameters alone | hidden memory or random numbers in `derive` |
 //! | nothing but the arguments | hidden memory, random numbers, a clock |
 //! | causal | a step that depends on later inputs |
+//! | finite at first values | a norm without an epsilon, or with it outside the root: where training begins, biases, state and input are zero |
 //! | batch rows independent | a mean over the batch, a reshape that mixes rows |
 //! | noise used | noise that is declared and has no effect |
 //! | double precision used | values that are rounded to single precision in between |
@@ -30,32 +33,48 @@ use burn::{
 
 use super::{
     numbers::{Matrix, SplitMix, read, tensors},
-    report::Report,
+    report::{Check, Report, Verdict},
 };
 use crate::{Declaration, NoiseSpec, Params, Per, PluginError, Start, State, StateSpec, host::HostCell};
 
+/// The checks, the most likely cause of others first.
+const CHECKS: [Check; 16] = [
+    needed("declaration", |cell, _| declared::declaration(cell)),
+    needed("can be recorded", |cell, _| declared::recorded(cell)),
+    needed("shapes kept", |cell, _| declared::shapes(cell)),
+    needed("dtype kept", |cell, _| declared::dtype_kept(cell)),
+    needed("finite for ordinary inputs", |cell, _| numeric::finite_ordinary(cell)),
+    needed("derived from parameters alone", pure::derived),
+    needed("nothing but the arguments", pure::nothing_else),
+    needed("causal", |cell, _| pure::causal(cell)),
+    other("finite at first values", |cell, _| numeric::finite_first(cell)),
+    other("batch rows independent", |cell, _| pure::rows_independent(cell)),
+    other("noise used", |cell, _| pure::noise_used(cell)),
+    other("double precision used", |cell, _| numeric::double_used(cell)),
+    other("single agrees with double", |cell, _| numeric::single_agrees(cell)),
+    other("everything gets a gradient", |cell, _| gradients::everywhere(cell)),
+    other("gradients are right", |cell, _| gradients::right(cell)),
+    other("finite for large inputs", |cell, _| numeric::finite_large(cell)),
+];
+
+type Body = fn(&dyn HostCell, &dyn HostCell) -> Verdict;
+
+const fn needed(name: &'static str, body: Body) -> Check {
+    Check { name, needed: true, body }
+}
+
+const fn other(name: &'static str, body: Body) -> Check {
+    Check { name, needed: false, body }
+}
+
 /// Runs the checks of this folder. `twin` is built from the same keys.
 pub(super) fn check(report: &mut Report, cell: &dyn HostCell, twin: &dyn HostCell) {
-    // Every other check runs the cell over time.
-    let runs = report.run("declaration", || declared::declaration(cell))
-        && report.run("shapes kept", || declared::shapes(cell))
-        && report.run("dtype kept", || declared::dtype_kept(cell))
-        && report.run("derived from parameters alone", || pure::derived(cell, twin));
-    if !runs {
-        return;
-    }
-    // Every other check compares one run with another.
-    let alone = report.run("nothing but the arguments", || pure::nothing_else(cell, twin));
-    if !(report.run("causal", || pure::causal(cell)) && alone) {
-        return;
-    }
-    report.run("batch rows independent", || pure::rows_independent(cell));
-    report.run("noise used", || pure::noise_used(cell));
-    report.run("double precision used", || numeric::double_used(cell));
-    report.run("single agrees with double", || numeric::single_agrees(cell));
-    report.run("everything gets a gradient", || gradients::everywhere(cell));
-    report.run("gradients are right", || gradients::right(cell));
-    report.run("finite for large inputs", || numeric::finite(cell));
+    report.run_all(&CHECKS, cell, twin);
+}
+
+/// Whether a cell keeps its shapes at the sizes of an experiment.
+pub(super) fn check_at(report: &mut Report, cell: &dyn HostCell, batch: usize) {
+    report.run("shapes kept at the batch of the experiment", || declared::shapes_at(cell, batch));
 }
 
 /// The tensors of a [`Point`].
@@ -134,6 +153,18 @@ impl Point {
             .collect();
         let noise = declared.noise.iter().map(|spec| drawn(spec, size.batch, rng)).collect();
         Ok(Self { params, noise, inputs: inputs(size, rng), state: start(&declared, size.batch), begins: true })
+    }
+
+    /// The point at which a training begins: parameters at their first values, the declared state, and the vector of
+    /// zeros, which stands for no symbol, as the first input.
+    fn beginning(cell: &dyn HostCell, size: Size, seed: u64) -> Result<Self, PluginError> {
+        let mut rng = SplitMix::new(seed);
+        let mut point = Self::first(cell, size, &mut rng)?;
+        for (spec, matrix) in cell.declare(size.inputs)?.params.iter().zip(&mut point.params) {
+            *matrix = Matrix::new(&*spec.name, spec.shape, declared::first_values(spec, &mut rng));
+        }
+        point.inputs[0].values.fill(0.0);
+        Ok(point)
     }
 
     /// A random point that a cell can reach in an experiment: its state is the result of two steps from the declared

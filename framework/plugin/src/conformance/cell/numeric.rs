@@ -24,7 +24,8 @@ pub(super) fn double_used(cell: &dyn HostCell) -> Verdict {
     let mut point = Point::random(cell, SIZE, 1)?;
     let base = point.run(cell, DType::F64)?;
     let names: Vec<_> = point.matrices_mut().map(|matrix| matrix.name.clone()).collect();
-    for (index, name) in names.iter().enumerate() {
+    let declared = cell.declare(SIZE.inputs)?;
+    for (index, name) in names.iter().enumerate().filter(|(_, name)| declared.has_gradient(name)) {
         let moves = |by: f64| {
             let mut moved = point.clone();
             let matrix = moved.matrices_mut().nth(index).expect("it has a name");
@@ -57,8 +58,33 @@ pub(super) fn single_agrees(cell: &dyn HostCell) -> Verdict {
     Ok(format!("largest relative difference {largest:.1e}"))
 }
 
+/// Ordinary inputs and states: a cell that is not finite there can pass no other check.
+pub(super) fn finite_ordinary(cell: &dyn HostCell) -> Verdict {
+    const LOOK: &str = "look for 0/0, a root of zero, or the logarithm of what may be negative";
+    for seed in 1..=3 {
+        finite_at(cell, &Point::random(cell, SIZE, seed)?, seed, DType::F64)
+            .map_err(|what| format!("{what}; {LOOK}"))?;
+    }
+    Ok("3 random points".into())
+}
+
+/// Where every training begins biases are zero, and so are the state and the first input: a norm of them is 0, and the
+/// slope of a root is infinite there.
+pub(super) fn finite_first(cell: &dyn HostCell) -> Verdict {
+    for dtype in [DType::F64, DType::F32] {
+        let point = Point::beginning(cell, SIZE, 1)?;
+        finite_at(cell, &point, 1, dtype).map_err(|what| {
+            format!(
+                "at the first values of a training in {dtype:?} (biases, state and first input are 0) {what}; add a small \
+                 number within the root: `(x.square().sum_dim(1) + 1e-5).sqrt()`"
+            )
+        })?;
+    }
+    Ok("values and gradients, first input 0".into())
+}
+
 /// Inputs of ±50 saturate every gate and send what has no bound far out.
-pub(super) fn finite(cell: &dyn HostCell) -> Verdict {
+pub(super) fn finite_large(cell: &dyn HostCell) -> Verdict {
     const LARGE: f64 = 50.0;
     let size = Size { batch: 5, inputs: 7, steps: 4 };
     for dtype in [DType::F64, DType::F32] {
@@ -67,24 +93,27 @@ pub(super) fn finite(cell: &dyn HostCell) -> Verdict {
             for input in &mut point.inputs {
                 input.values.iter_mut().for_each(|value| *value = LARGE.copysign(*value));
             }
-            let place = |what: &str| {
+            finite_at(cell, &point, seed, dtype).map_err(|what| {
                 format!(
                     "for inputs of ±{LARGE} in {dtype:?} {what}; look for an `exp` or a division, and use a form that \
                      does not overflow (`sigmoid`, `log_sigmoid`, a maximum taken off first)"
                 )
-            };
-            let trace = point.run(cell, dtype)?;
-            let not_finite = |(step, matrix): (usize, &Matrix)| {
-                matrix.first_not_finite().map(|entry| format!("{entry} after step {step}"))
-            };
-            if let Some(what) = trace.matrices().find_map(not_finite) {
-                return Err(place(&what));
-            }
-            let gradient = gradients::of(cell, &point, seed, dtype)?;
-            if let Some(what) = gradient.matrices().find_map(Matrix::first_not_finite) {
-                return Err(place(&format!("the gradient of {what}")));
-            }
+            })?;
         }
     }
     Ok(format!("inputs of ±{LARGE}"))
+}
+
+/// Whether values and gradients are finite: which is not, if not.
+fn finite_at(cell: &dyn HostCell, point: &Point, seed: u64, dtype: DType) -> Result<(), String> {
+    let trace = point.run(cell, dtype)?;
+    let not_finite =
+        |(step, matrix): (usize, &Matrix)| matrix.first_not_finite().map(|entry| format!("{entry} after step {step}"));
+    if let Some(what) = trace.matrices().find_map(not_finite) {
+        return Err(what);
+    }
+    match gradients::of(cell, point, seed, dtype)?.matrices().find_map(Matrix::first_not_finite) {
+        Some(what) => Err(format!("the gradient of {what}")),
+        None => Ok(()),
+    }
 }

@@ -70,6 +70,13 @@ pub(super) fn nothing_else(cell: &dyn HostCell, twin: &dyn HostCell) -> Verdict 
     other.run(cell, DType::F64)?;
     same("after a run with other arguments, the same give something else", &point.run(cell, DType::F64)?)?;
     same("two cells of the same keys differ", &point.run(twin, DType::F64)?)?;
+    // What a library records it records once for each size: memory shows between two recordings of one.
+    for batch in 1..=4 {
+        let point = Point::random(cell, Size { batch, ..size }, 1)?;
+        if let Some(difference) = point.run(cell, DType::F64)?.first_difference(&point.run(twin, DType::F64)?) {
+            return Err(format!("two cells of the same keys differ: {difference}; {LOOK}"));
+        }
+    }
 
     // The last step on its own, from the state after the step before it.
     let last = size.steps - 1;
@@ -83,13 +90,15 @@ pub(super) fn nothing_else(cell: &dyn HostCell, twin: &dyn HostCell) -> Verdict 
     other.run(cell, DType::F64)?;
     let alone = alone.run(cell, DType::F64)?;
     let continued = Trace { outputs: vec![first.outputs[last].clone()], states: vec![first.states[last].clone()] };
-    match continued.first_difference(&alone) {
-        Some(difference) => Err(format!(
+    // A tensor that lies in memory in another way may be summed up in another order.
+    let (apart, difference) = continued.largest_difference(&alone);
+    match apart.is_nan() || apart > ROUNDING {
+        true => Err(format!(
             "the last of {} steps gives something else when it is made on its own from the same state, as after a \
              checkpoint: {difference}; {LOOK}, and declare all that is carried in `state()`",
             size.steps
         )),
-        None => Ok("same bits again, from a second cell, and from the middle".into()),
+        false => Ok("same bits again, from a second cell, and from the middle".into()),
     }
 }
 
