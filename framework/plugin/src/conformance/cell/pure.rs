@@ -92,14 +92,14 @@ pub(super) fn nothing_else(cell: &dyn HostCell, twin: &dyn HostCell) -> Verdict 
     let continued = Trace { outputs: vec![first.outputs[last].clone()], states: vec![first.states[last].clone()] };
     // A tensor that lies in memory in another way may be summed up in another order.
     let (apart, difference) = continued.largest_difference(&alone);
-    match apart.is_nan() || apart > ROUNDING {
-        true => Err(format!(
+    if apart.is_nan() || apart > ROUNDING {
+        return Err(format!(
             "the last of {} steps gives something else when it is made on its own from the same state, as after a \
              checkpoint: {difference}; {LOOK}, and declare all that is carried in `state()`",
             size.steps
-        )),
-        false => Ok("same bits again, from a second cell, and from the middle".into()),
+        ));
     }
+    Ok("same bits again, from a second cell, and from the middle".into())
 }
 
 /// What a cell derives, as far as it differs from its parameters.
