@@ -9,7 +9,7 @@ mod speed;
 
 use hatchery_cells::{Gru, Lstm, Vanilla};
 use hatchery_clippers::{Norm, TensorNorm, Value};
-use hatchery_compile::{Description, Dtype, Executable, InstructionSet, LayerDescription, Optimizer, Options};
+use hatchery_compile::{Description, Dtype, Executable, Head, InstructionSet, LayerDescription, Optimizer, Options};
 use hatchery_plugin::{Cell, burn::tensor::DType, host::HostCell, serde_json};
 
 use reference::{Batch, Case, Draws, Noise, Reference, numbers};
@@ -30,6 +30,7 @@ fn description(case: &Case) -> Description<'_> {
         vocabulary: case.vocabulary,
         embedding: case.embedding,
         layers: layers.collect(),
+        head: Head::Linear,
         clippers: case.clippers.iter().map(|clipper| &**clipper).collect(),
         optimizer: case.optimizer,
     }

@@ -36,4 +36,24 @@ mistake!(Reads "reads", |params| params, |x| {
 });
 mistake!(Draws "draws", |params| params, |x| x.random_like(Distribution::Default));
 
-library![PanicsInParams, PanicsInStep, Reads, Draws];
+/// A cell that takes noise which it has not declared.
+#[plugin(cell = "takes-noise")]
+pub struct TakesNoise {
+    /// Width of the hidden state.
+    pub hidden: usize,
+}
+
+impl Cell for TakesNoise {
+    fn params(&self, inputs: usize) -> Vec<ParamSpec> {
+        vec![weight("w", [self.hidden, inputs])]
+    }
+    fn state(&self, _inputs: usize) -> Vec<StateSpec> {
+        vec![zeros("h", self.hidden)]
+    }
+    fn step(&self, params: &Params, x: Tensor<2>, _state: State) -> (Tensor<2>, State) {
+        let h = linear_no_bias(x, params.get("w")) * params.get("keep");
+        (h.clone(), State::from([("h", h)]))
+    }
+}
+
+library![PanicsInParams, PanicsInStep, Reads, Draws, TakesNoise];

@@ -172,6 +172,13 @@ fn a_cell_that_reads_numbers() {
     refused(mistakes(), "reads", &["cell \"reads\"", "cannot be recorded", "may not read the values of tensors"]);
 }
 
+/// Would catch: noise that is missed when training has begun.
+#[test]
+fn noise_that_is_not_declared() {
+    let words = ["cell \"takes-noise\"", "no matrix is named `keep`", "what it takes by name must be declared"];
+    refused(mistakes(), "takes-noise", &words);
+}
+
 #[test]
 fn an_operation_that_is_not_covered() {
     refused(mistakes(), "draws", &["cell \"draws\"", "`Random`", "cannot be replayed"]);

@@ -26,6 +26,7 @@ pub use kernels::InstructionSet;
 #[doc(hidden)]
 pub use kernels::approximate;
 pub use model::{
-    BatchView, Description, Dtype, LayerDescription, NamedMatrix, Needs, Optimizer, Options, Products, Streams, Totals,
+    BatchView, Description, Dtype, Head, LayerDescription, NamedMatrix, Needs, Optimizer, Options, Products, Streams,
+    Totals,
 };
 pub use runtime::{Executable, compile};

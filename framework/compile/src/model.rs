@@ -15,10 +15,23 @@ pub struct Description<'a> {
     pub embedding: Option<usize>,
     /// The stacked layers.
     pub layers: Vec<LayerDescription<'a>>,
+    /// What makes logits of the last layer's outputs.
+    pub head: Head,
     /// The clippers, in the order in which they see the gradients.
     pub clippers: Vec<&'a dyn HostClipper>,
     /// The optimizer.
     pub optimizer: Optimizer,
+}
+
+/// What makes logits of the last layer's outputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Head {
+    /// A product with a matrix and a bias of its own, `head.wya` and `head.by`.
+    Linear,
+    /// A product with the embedding, which is as wide as the outputs, and the bias `head.by`.
+    Tied,
+    /// Nothing: the last layer returns logits.
+    LastLayer,
 }
 
 /// A layer of a model.

@@ -1,4 +1,4 @@
-//! The model: embedding, stacked cells, linear head. It knows shapes and names; an executor holds the numbers.
+//! The model: embedding, stacked cells, head. It knows shapes and names; an executor holds the numbers.
 //!
 //! ```text
 //! token → embedding (or one-hot) → cell → dropout → cell → … → head → logits
@@ -9,7 +9,8 @@ use hatchery_plugin::{Declaration, Initializer, ParamSpec, host::HostCell};
 use crate::{
     device::{bytes, of_machine},
     error::{Problem, Result},
-    experiment::{CellPart, Embedding, Experiment, Rng},
+    experiment::{CellPart, Embedding, Experiment, Head, Rng},
+    head,
     plugins::Registry,
     random::{Stream, numpy::RandomState},
 };
@@ -22,6 +23,8 @@ pub struct Model {
     pub embedding: Option<usize>,
     /// The stacked cells, the first is fed by the embedding.
     pub layers: Vec<Layer>,
+    /// What makes logits of the last layer's output.
+    pub head: Head,
     initializer: Option<Initializer>,
 }
 
@@ -43,7 +46,9 @@ pub struct Layer {
 
 /// The name of the learned embedding, `[vocabulary, width]`.
 pub const EMBEDDING: &str = "embedding";
-/// The name of the head's weights, `[vocabulary, outputs]`.
+/// What the names of the head's parameters begin with.
+pub const HEAD_PREFIX: &str = "head.";
+/// The name of the head's weights, `[vocabulary, outputs]`. A tied head has none.
 pub const HEAD_WEIGHTS: &str = "head.wya";
 /// The name of the head's bias, `[1, vocabulary]`.
 pub const HEAD_BIAS: &str = "head.by";
@@ -82,8 +87,9 @@ impl Model {
             });
             inputs = outputs;
         }
+        head::check(experiment, inputs)?;
         let experiment = &experiment.model;
-        Ok(Self { vocabulary, embedding, layers, initializer: experiment.initializer.clone() })
+        Ok(Self { vocabulary, embedding, layers, head: experiment.head, initializer: experiment.initializer.clone() })
     }
 
     /// Every parameter with its full name, in the order of initialization: embedding, layers, head.
@@ -91,7 +97,10 @@ impl Model {
     pub fn params(&self) -> Vec<ParamSpec> {
         let mut params = Vec::new();
         if let Some(width) = self.embedding {
-            params.push(ParamSpec::new(EMBEDDING, [self.vocabulary, width], Initializer::Normal { std: 1.0 }));
+            // Logits of a tied head begin as small as those of one with weights of its own.
+            let tied = self.head == Head::Tied;
+            let initializer = if tied { Initializer::XavierUniform } else { Initializer::Normal { std: 1.0 } };
+            params.push(ParamSpec::new(EMBEDDING, [self.vocabulary, width], initializer));
         }
         for layer in &self.layers {
             for spec in &layer.declared.params {
@@ -99,8 +108,7 @@ impl Model {
                 params.push(ParamSpec { name, ..spec.clone() });
             }
         }
-        params.push(ParamSpec::new(HEAD_WEIGHTS, [self.vocabulary, self.outputs()], Initializer::XavierUniform));
-        params.push(ParamSpec::new(HEAD_BIAS, [1, self.vocabulary], Initializer::Zeros));
+        params.extend(head::params(self.head, self.vocabulary, self.outputs()));
         for spec in &mut params {
             if let Some(initializer) = self.initializer.as_ref().filter(|_| !spec.initializer.is_fixed()) {
                 spec.initializer = initializer.clone();

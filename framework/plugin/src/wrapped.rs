@@ -79,10 +79,12 @@ impl WrappedCell {
         both.penalties.extend(own.penalties.iter().map(full));
         let names = cell.arguments(1, 1).into_iter().chain(cell.fixed()).map(|(name, _)| name);
         match names.into_iter().find(|name| name.starts_with(&self.prefix)) {
-            Some(name) => Err(PluginError::new(format!(
-                "the cell within has a matrix `{name}`, and what begins with `{}` is the wrapper's",
-                self.prefix
-            ))),
+            Some(name) => {
+                let prefix = &self.prefix;
+                let wrong =
+                    format!("the cell within has a matrix `{name}`, and what begins with `{prefix}` is the wrapper's");
+                Err(PluginError::new(wrong).hint("give that of the cell another name"))
+            }
             None => Ok(both),
         }
     }

@@ -14,7 +14,8 @@ use crate::plan::{
 /// gradients of the weights. `counted` is the number of time steps with predictions that count.
 pub(crate) fn operations(plan: &ExecutionPlan, rows: usize, steps: usize, counted: usize) -> u64 {
     let all = rows * steps;
-    let mut entries = 3 * plan.vocabulary * plan.head.width * rows * counted;
+    let of_head = plan.head.product.as_ref().map_or(0, |_| 3 * plan.vocabulary * plan.head.width);
+    let mut entries = of_head * rows * counted;
     for (index, layer) in plan.layers.iter().enumerate() {
         // What the first layer does before the loop runs over tokens.
         let hoisted_rows = if index == 0 { plan.vocabulary + 1 } else { all };

@@ -3,7 +3,7 @@
 use crate::{
     id::ParamId,
     plan::{
-        head::Head,
+        head::{Head, HeadProduct},
         layer::Layer,
         parameters::{GradientMemory, Location},
         reductions::Reduction,
@@ -53,14 +53,18 @@ pub(crate) fn jobs(layers: &[Layer], head: &Head, gradients: &GradientMemory) ->
             }
         }
     }
-    jobs.extend(head_jobs(head, gradients));
+    jobs.extend(head.product.iter().flat_map(|product| head_jobs(head, product, gradients)));
     jobs
 }
 
-fn head_jobs(head: &Head, gradients: &GradientMemory) -> impl Iterator<Item = GradientJob> {
-    let [weight, bias]: [ParamId; 2] = head.params;
+fn head_jobs(
+    head: &Head,
+    product: &HeadProduct,
+    gradients: &GradientMemory,
+) -> impl Iterator<Item = GradientJob> + use<> {
+    let [weight, bias]: [ParamId; 2] = product.params;
     let (logits, to) = (View::whole(head.logits), gradients.at(weight));
-    let [weight_sum, bias_sum] = head.accumulators.map_or([None; 2], |offsets| offsets.map(Some));
+    let [weight_sum, bias_sum] = product.accumulators.map_or([None; 2], |offsets| offsets.map(Some));
     let b = head.from;
     let outer = move |rows| GradientJob::Outer { a: logits, b, to, rows, counted: true, accumulator: weight_sum };
     let sum = GradientJob::SumRows { from: logits, to: gradients.at(bias), accumulator: bias_sum };

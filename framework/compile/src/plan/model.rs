@@ -8,7 +8,7 @@ use crate::{
     id::{BufferId, ParamId},
     ir::lower::record::{CellSource, lower_clippers},
     ir::verify::verify,
-    model::{Description, LayerDescription},
+    model::{self, Description, LayerDescription},
     passes::fuse::fuse,
     plan::{
         assign_buffers::CellContext,
@@ -34,6 +34,8 @@ pub(crate) struct ExecutionPlan {
     pub(crate) dropouts: Vec<Option<Dropout>>,
     pub(crate) head: Head,
     pub(crate) input: Input,
+    /// Whether the gradient of the embedding as input is added to that of the head, which has the same matrix.
+    pub(crate) adds_embedding: bool,
     pub(crate) buffers: Vec<Buffer>,
     pub(crate) weights: Vec<Weight>,
     /// The offset of each weight's packed copy in parameter memory.
@@ -79,14 +81,16 @@ impl ExecutionPlan {
         let mut plan = PlanBuilder::new(&shapes);
         let input = first_input(description, &mut plan);
         let (layers, dropouts, output) = layers((description, &declared), dtype, input, &mut plan, observe)?;
-        let params = [2, 1].map(|from_end| ParamId::new(shapes.len() - from_end));
         let Some(width) = layers.last().map(|layer| layer.output_width) else {
             return Err(Unsupported::new("a model without a cell"));
         };
-        let head = Head::new(output, width, params, &mut plan);
-        if description.embedding.is_some() {
-            plan.gradients.contribute(ParamId::new(0));
-        }
+        let (embedding, from_end) = (ParamId::new(0), |count: usize| ParamId::new(shapes.len() - count));
+        let head = match description.head {
+            model::Head::Linear => Head::product(output, width, [from_end(2), from_end(1)], &mut plan),
+            model::Head::Tied => Head::product(output, width, [embedding, from_end(1)], &mut plan),
+            model::Head::LastLayer => Head::last_layer(output, width),
+        };
+        let adds_embedding = description.embedding.is_some() && plan.gradients.contribute(embedding).1;
         // A parameter that nothing depends on has a gradient of zero.
         let zeros = plan.gradients.unwritten().map(|to| ParameterOp::Fill { to, value: 0.0 });
         plan.epilogue.extend(zeros.collect::<Vec<_>>());
@@ -105,6 +109,7 @@ impl ExecutionPlan {
             dropouts,
             head,
             input,
+            adds_embedding,
             buffers: plan.buffers,
             weights: plan.weights,
             packed,
@@ -142,8 +147,12 @@ fn parameter_shapes(description: &Description<'_>, declared: &[Declaration]) -> 
         shapes.extend(declared.params.iter().map(|spec| (format!("{prefix}{}", spec.name), spec.shape)));
     }
     let outputs = declared.last().map_or(0, |declared| declared.outputs);
-    shapes.push(("head.wya".into(), [vocabulary, outputs]));
-    shapes.push(("head.by".into(), [1, vocabulary]));
+    if description.head == model::Head::Linear {
+        shapes.push(("head.wya".into(), [vocabulary, outputs]));
+    }
+    if description.head != model::Head::LastLayer {
+        shapes.push(("head.by".into(), [1, vocabulary]));
+    }
     shapes
 }
 

@@ -122,8 +122,11 @@ impl<T: Float> GradientSum<'_, T> {
             if let Input::Embedding { gradient, .. } = self.plan.input {
                 // The embedding is the first parameter.
                 let to = self.plan.gradients[0];
-                let from = self.memory.work.add(self.bases[gradient.buffer.index()]);
-                std::ptr::copy_nonoverlapping(from, self.memory.parameters.add(to.offset), to.len());
+                let from = self.memory.work.add(self.bases[gradient.buffer.index()]).cast_const();
+                let target = MatrixMut::row(self.memory.parameters.add(to.offset));
+                let opcode = if self.plan.adds_embedding { Opcode::Zip(Binary::Add) } else { Opcode::Map(Unary::Copy) };
+                let sources = [MatrixRef::row(from), target.to_ref(), target.to_ref()];
+                (self.kernels.execute)(opcode, Dims { rows: 1, columns: to.len() }, target, sources);
             }
         }
     }

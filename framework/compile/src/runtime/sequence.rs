@@ -227,11 +227,16 @@ impl<T: Float> ShardRunner<'_, T> {
         unsafe {
             if counted.len() > 0 {
                 let (a, c) = (self.read(head.from, counted.first), self.write(logits, counted.first));
-                let product = Product {
-                    init: Some(MatrixRef::row(self.memory.parameters.add(head.bias).cast_const())),
-                    ..self.product(head.forward, rows, a, c)
-                };
-                self.clock.time(|| (self.kernels.multiply)(&product));
+                if let Some(head) = &head.product {
+                    let product = Product {
+                        init: Some(MatrixRef::row(self.memory.parameters.add(head.bias).cast_const())),
+                        ..self.product(head.forward, rows, a, c)
+                    };
+                    self.clock.time(|| (self.kernels.multiply)(&product));
+                } else {
+                    let dims = Dims { rows, columns: head.width };
+                    (self.kernels.execute)(Opcode::Map(Unary::Copy), dims, c, [a; 3]);
+                }
             }
             if pass.mode == Mode::Generate {
                 return Totals::default();
@@ -278,13 +283,11 @@ impl<T: Float> ShardRunner<'_, T> {
                 let count = steps.len() * self.shard.rows * head.width;
                 std::slice::from_raw_parts_mut(self.at(head.gradient, steps.first), count).fill(T::default());
             }
-            if counted.len() == 0 {
-                return;
-            }
+            let Some(product) = head.product.as_ref().filter(|_| counted.len() > 0) else { return };
             let (a, c) = (self.read(logits, counted.first), self.write(head.gradient, counted.first));
-            let product = self.product(head.backward, rows, a, c);
-            self.clock.time(|| (self.kernels.multiply)(&product));
-            if let Some([weight, bias]) = head.accumulators.filter(|_| !self.is_one_block(batch)) {
+            let gradient = self.product(product.backward, rows, a, c);
+            self.clock.time(|| (self.kernels.multiply)(&gradient));
+            if let Some([weight, bias]) = product.accumulators.filter(|_| !self.is_one_block(batch)) {
                 let dims = Dims { rows: self.plan.vocabulary, columns: head.width };
                 self.accumulate_outer([logits, head.from], (weight, dims), counted);
                 let target = MatrixMut::row(self.block_accumulators().add(bias));

@@ -20,7 +20,8 @@ use crate::{
     device,
     error::{Error, Result},
     experiment::{Experiment, OnNonfinite},
-    model::{EMBEDDING, HEAD_BIAS, HEAD_WEIGHTS, Model},
+    head::logits,
+    model::{EMBEDDING, Model},
     random::{Stream, Streams},
     tensors::NamedTensor,
     tensors::{data, failed, named},
@@ -185,13 +186,6 @@ impl BurnExecutor {
         }
     }
 
-    // ANCHOR: head
-    /// Logits of the rows of `outputs`: `[rows, vocabulary]`.
-    fn head(params: &Params, outputs: Tensor<2>) -> Tensor<2> {
-        hatchery_plugin::linear(outputs, params.get(HEAD_WEIGHTS), params.get(HEAD_BIAS))
-    }
-    // ANCHOR_END: head
-
     // ANCHOR: cross-entropy
     /// Cross-entropy summed over the counted characters, in nats: `[1]`. `logits` holds the rows of the counted steps.
     fn cross_entropy(&self, logits: Tensor<2>, counted: &LossMask) -> Tensor<1> {
@@ -227,7 +221,7 @@ impl Executor for BurnExecutor {
 
         let (outputs, end, penalties) =
             self.forward(&tracked, (&batch.inputs, batch.rows), &state, &counted.steps, Some(streams))?;
-        let nats = self.cross_entropy(Self::head(&tracked, outputs), &counted); // [1]
+        let nats = self.cross_entropy(logits(&self.model, &tracked, outputs), &counted); // [1]
 
         let minimized = penalties.map_or(nats.clone(), |penalties| nats.clone() + self.sum(penalties, &counted));
 
@@ -294,7 +288,7 @@ impl Executor for BurnExecutor {
         let (outputs, end, _) =
             self.forward(&self.params, (&batch.inputs, batch.rows), &state, &counted.steps, None)?;
         self.evaluated = Some(end);
-        let logits = Self::head(&self.params, outputs); // [counted rows, vocabulary]
+        let logits = logits(&self.model, &self.params, outputs); // [counted rows, vocabulary]
         let guesses = logits.clone().argmax(1).try_into_data().map_err(failed)?;
         let guesses: Vec<i32> = guesses.try_into_vec_as().map_err(failed)?;
         let right = |row: usize| guesses[row].cast_unsigned() == counted.targets[row];
@@ -313,7 +307,7 @@ impl Executor for BurnExecutor {
     fn advance(&mut self, tokens: &[Token]) -> Result<Vec<f64>> {
         let (outputs, state, _) = self.forward(&self.params, (tokens, tokens.len()), &self.generated, &[0], None)?;
         self.generated = state;
-        read(Self::head(&self.params, outputs))
+        read(logits(&self.model, &self.params, outputs))
     }
 
     fn save(&self) -> Result<Vec<NamedTensor>> {

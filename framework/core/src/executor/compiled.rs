@@ -4,7 +4,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use hatchery_compile::{BatchView, Description, Executable, LayerDescription, NamedMatrix, Options, Unsupported};
+use hatchery_compile::{BatchView, Description, Executable, Head, LayerDescription, NamedMatrix, Options, Unsupported};
 use hatchery_plugin::{
     Cell, Token,
     host::{HostCell, HostClipper},
@@ -14,8 +14,9 @@ use super::{Executor, Products, Totals, parameter};
 use crate::{
     data::Batch,
     error::{Error, Result},
-    experiment::{Dtype, Experiment, OnNonfinite, Optimizer},
-    model::{Layer, Model},
+    experiment::{self, Dtype, Experiment, OnNonfinite, Optimizer},
+    head::Mixture,
+    model::{HEAD_PREFIX, Layer, Model},
     random::Streams,
     tensors::{NamedTensor, Values},
 };
@@ -52,10 +53,22 @@ impl CompiledExecutor {
         clippers: &[Box<dyn HostClipper>],
         experiment: &Experiment,
     ) -> std::result::Result<Self, Unsupported> {
+        let mut layers: Vec<_> = model.layers.iter().map(described).collect();
+        let mixture;
+        let head = match model.head {
+            experiment::Head::Linear => Head::Linear,
+            experiment::Head::Tied => Head::Tied,
+            experiment::Head::Mixture(count) => {
+                mixture = Mixture { count, vocabulary: model.vocabulary };
+                layers.push(alone(&mixture, HEAD_PREFIX));
+                Head::LastLayer
+            }
+        };
         let description = Description {
             vocabulary: model.vocabulary,
             embedding: model.embedding,
-            layers: model.layers.iter().map(described).collect(),
+            layers,
+            head,
             clippers: clippers.iter().map(|clipper| &**clipper).collect(),
             optimizer: optimizer(&experiment.optimizer),
         };
@@ -174,7 +187,7 @@ impl Executor for CompiledExecutor {
 pub fn program(cell: &dyn HostCell, inputs: usize) -> std::result::Result<String, Unsupported> {
     let below = Below(inputs);
     let options = Options { threads: Some(1), instructions: None };
-    let compiled = hatchery_compile::compile(&alone(&below, cell), hatchery_compile::Dtype::F32, options)?;
+    let compiled = hatchery_compile::compile(&second(&below, cell), hatchery_compile::Dtype::F32, options)?;
     let listing = compiled.listing();
     Ok(listing.split_inclusive('\n').skip_while(|line| !line.starts_with(PREFIX)).collect())
 }
@@ -184,7 +197,7 @@ pub fn program(cell: &dyn HostCell, inputs: usize) -> std::result::Result<String
 /// # Errors
 /// When the cell uses an operation that is not compiled.
 pub fn program_after(cell: &dyn HostCell, inputs: usize, pass: &str) -> std::result::Result<String, Unsupported> {
-    hatchery_compile::dump(&alone(&Below(inputs), cell), pass)
+    hatchery_compile::dump(&second(&Below(inputs), cell), pass)
 }
 
 /// The names of the compiler's passes, in their order.
@@ -195,13 +208,12 @@ pub fn passes() -> Vec<&'static str> {
 const PREFIX: &str = "cell, ";
 
 /// A cell as the second of two, so that its product with the input is seen too.
-fn alone<'a>(below: &'a Below, cell: &'a dyn HostCell) -> Description<'a> {
-    let layer =
-        |cell, prefix: &str| LayerDescription { cell, prefix: prefix.to_owned(), dropout: 0.0, penalties: vec![] };
+fn second<'a>(below: &'a Below, cell: &'a dyn HostCell) -> Description<'a> {
     Description {
         vocabulary: 2,
         embedding: Some(below.0),
-        layers: vec![layer(below, ""), layer(cell, PREFIX)],
+        layers: vec![alone(below, ""), alone(cell, PREFIX)],
+        head: Head::Linear,
         clippers: vec![],
         optimizer: hatchery_compile::Optimizer::Sgd { momentum: 0.0 },
     }
@@ -231,6 +243,11 @@ impl Cell for Below {
     ) -> (burn::Tensor<2>, hatchery_plugin::State) {
         (x, state)
     }
+}
+
+/// A layer that is a cell and nothing else.
+fn alone<'a>(cell: &'a dyn HostCell, prefix: &str) -> LayerDescription<'a> {
+    LayerDescription { cell, prefix: prefix.to_owned(), dropout: 0.0, penalties: vec![] }
 }
 
 fn described(layer: &Layer) -> LayerDescription<'_> {

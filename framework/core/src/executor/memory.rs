@@ -3,7 +3,7 @@
 use crate::{
     device::{bytes, capacity},
     error::{Problem, Result},
-    experiment::{Dtype, Experiment, Optimizer},
+    experiment::{Dtype, Experiment, Head, Optimizer},
     model::Model,
 };
 
@@ -14,8 +14,8 @@ pub struct Need {
     pub parameters: f64,
     /// Gradients before and after the clippers, and the optimizer state.
     pub training: f64,
-    /// Activations of one batch saved for the backward pass: the outputs of every layer and the logits, at every time
-    /// step of every sequence.
+    /// Activations of one batch saved for the backward pass: the outputs of every layer and the logits of every
+    /// softmax, at every time step of every sequence.
     pub batch: f64,
 }
 
@@ -35,7 +35,11 @@ impl Need {
             Optimizer::Adam { .. } | Optimizer::Adamw { .. } => 2.0,
         };
         let outputs: f64 = model.layers.iter().map(|layer| layer.declared.outputs as f64).sum();
-        let each = outputs + model.vocabulary as f64;
+        let softmaxes = match model.head {
+            Head::Linear | Head::Tied => 1.0,
+            Head::Mixture(count) => count as f64,
+        };
+        let each = outputs + softmaxes * model.vocabulary as f64;
         Self {
             parameters: width * size,
             training: width * size * (1.0 + moments),

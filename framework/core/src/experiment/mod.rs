@@ -17,7 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::optimization::{Optimizer, Schedule, Unit};
-pub use self::part::{CellPart, Corpus, DatasetPart, Embedding};
+pub use self::part::{CellPart, Corpus, DatasetPart, Embedding, Head};
 pub use self::text::{Duplicates, HeldOut, Newlines, Normalize, Split, SymbolUnit, Unknown, Vocabulary};
 use crate::plugins::Part;
 pub use crate::{device::Backend, dtype::Dtype};
@@ -115,6 +115,8 @@ pub struct Model {
     pub dropout: f64,
     /// Whether dropout also stands between the last layer and the head.
     pub dropout_last: bool,
+    /// What makes logits of the last layer's output.
+    pub head: Head,
     /// Initializer of every weight matrix, in place of those that cells and head declare; biases keep theirs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub initializer: Option<hatchery_plugin::Initializer>,
@@ -268,7 +270,14 @@ impl Experiment {
 
 impl Default for Model {
     fn default() -> Self {
-        Self { embedding: Embedding::OneHot, layers: 1, dropout: 0.0, dropout_last: false, initializer: None }
+        Self {
+            embedding: Embedding::OneHot,
+            layers: 1,
+            dropout: 0.0,
+            dropout_last: false,
+            head: Head::Linear,
+            initializer: None,
+        }
     }
 }
 

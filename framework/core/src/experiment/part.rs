@@ -74,6 +74,18 @@ pub enum Embedding {
     Learned(usize),
 }
 
+/// What makes logits of the last layer's output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Head {
+    /// A matrix of its own and a bias.
+    Linear,
+    /// The matrix of the embedding, which is as wide as the output, and a bias (Press and Wolf 2017).
+    Tied,
+    /// A mixture of this number of softmaxes (Yang et al. 2018).
+    Mixture(#[schemars(range(min = 2, max = 64))] usize),
+}
+
 impl Serialize for DatasetPart {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(2 + self.part.keys.len()))?;

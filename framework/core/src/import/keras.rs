@@ -15,7 +15,7 @@ use super::{
 use crate::{
     data::Vocabulary,
     error::{Problem, Result},
-    experiment::{Experiment, Optimizer},
+    experiment::{Experiment, Head, Optimizer},
     model::{EMBEDDING, HEAD_BIAS, HEAD_WEIGHTS, Layer as OwnLayer, Model},
     plugins::{Part, Registry},
     run::checkpoint::{OPTIMIZER, PARAMETERS},
@@ -142,6 +142,10 @@ fn places(
             "Dense" if !has_head && recurrent > 0 => {
                 if !["linear", "softmax"].contains(&layer.text("activation")) {
                     return Err(layer.unsupported("the head is linear, followed by softmax").into());
+                }
+                if model.head != Head::Linear {
+                    let other = layer.unsupported("it has a matrix of its own, and the experiment's head is another");
+                    return Err(other.hint("set model.head = \"linear\"").into());
                 }
                 place(HEAD_WEIGHTS, "kernel", true, false);
                 place(HEAD_BIAS, "bias", false, !layer.is("use_bias", true));

@@ -11,7 +11,7 @@ use burn::{
     Tensor,
     tensor::{DType, Device, Int, TensorData, activation},
 };
-use hatchery_plugin::{Params, State, Token, linear};
+use hatchery_plugin::{Params, State, Token};
 use serde::Serialize;
 
 use crate::{
@@ -20,7 +20,8 @@ use crate::{
     error::{Error, Result},
     executor::layer::{LayerRun, Noise, Place, start, within},
     experiment::{Backend, Dtype},
-    model::{EMBEDDING, HEAD_BIAS, HEAD_WEIGHTS, Model},
+    head::logits,
+    model::{EMBEDDING, Model},
     network::Network,
     plugins::Registry,
     run::checkpoint::PARAMETERS,
@@ -145,7 +146,7 @@ impl Probe {
         let rows = targets.len();
         let targets: Vec<i32> = targets.iter().map(|token| token.cast_signed()).collect();
         let targets = Tensor::<1, Int>::from_data(TensorData::from(targets.as_slice()), &self.device);
-        let logits = linear(output, self.params.get(HEAD_WEIGHTS), self.params.get(HEAD_BIAS)); // [rows, vocabulary]
+        let logits = logits(&self.model, &self.params, output); // [rows, vocabulary]
         let picked = activation::log_softmax(logits, 1).gather(1, targets.unsqueeze_dim(1)); // [rows, 1]
         (picked * matrix(here, [rows, 1], &self.device)).sum().neg()
     }

@@ -240,8 +240,12 @@ impl Origin {
 fn of_model(experiment: &toml::Table) -> BTreeMap<String, String> {
     let table = |name: &str| experiment.get(name).and_then(toml::Value::as_table).into_iter().flatten();
     let cell = table("cell").map(|(key, value)| (format!("cell.{key}"), value.to_string()));
-    let model = table("model").filter(|(key, _)| ["embedding", "layers"].contains(&key.as_str()));
-    cell.chain(model.map(|(key, value)| (format!("model.{key}"), value.to_string()))).collect()
+    let model = table("model").filter(|(key, _)| ["embedding", "layers", "head"].contains(&key.as_str()));
+    let mut keys: BTreeMap<_, _> =
+        cell.chain(model.map(|(key, value)| (format!("model.{key}"), value.to_string()))).collect();
+    // Experiments from before there were others do not name the linear head.
+    keys.entry("model.head".to_owned()).or_insert_with(|| "\"linear\"".to_owned());
+    keys
 }
 
 /// The folder that the paths in a run's experiment are relative to; the current one where that is not known.

@@ -221,7 +221,7 @@ const MAY_CHANGE: &str = "optimizer.learning-rate, [schedule], [sample], [[sampl
 /// What to do in place of resuming with values that may not change.
 fn instead(obstacles: &[String], directory: &RunDirectory) -> String {
     // With another of these the parameters have other shapes, or mean other symbols.
-    let shapes = ["cell.", "model.embedding", "model.layers", "vocabulary."];
+    let shapes = ["cell.", "model.embedding", "model.layers", "model.head", "vocabulary."];
     if obstacles.iter().any(|obstacle| shapes.iter().any(|key| obstacle.starts_with(key))) {
         return "undo the change, or train anew without --resume: the parameters of the run have other shapes"
             .to_owned();

@@ -200,8 +200,9 @@ pub fn capture(
     });
     let outputs: Vec<(Name, TensorId)> = results?;
     let recorded = recorded.map_err(|reason| {
-        PluginError::new(format!("it cannot be recorded: {reason}"))
-            .hint("a step or a clipper may not read the values of tensors, and the shapes must fit")
+        PluginError::new(format!("it cannot be recorded: {reason}")).hint(
+            "what it takes by name must be declared, its shapes must fit, and it may not read the values of tensors",
+        )
     })?;
     let recorded = recorded.map_err(|error| PluginError::new(format!("it cannot be recorded: {error}")))?;
     let mut graph = recorded.graph;

@@ -8,6 +8,7 @@ use crate::{
         CellPart, Embedding, Experiment,
         reading::spanned::{Node, Value},
     },
+    head,
     plugins::Registry,
 };
 
@@ -38,7 +39,11 @@ pub(crate) fn check(experiment: &Experiment, registry: &Registry, page: &Node) -
         penalties(index, layer, &declared.penalties, page)?;
         inputs = Some(declared.outputs);
     }
-    Ok(())
+    let judged = head::check(experiment, inputs.unwrap_or_default());
+    judged.map_err(|problem| match page.find(&["model", "head"]) {
+        Some(entry) => problem.at(entry.node.place.clone()).into(),
+        None => problem.into(),
+    })
 }
 
 /// Widths beyond it are left to the check of the memory.

@@ -7,6 +7,7 @@ mod cells;
 pub(crate) mod layers;
 pub(crate) mod rules;
 pub(crate) mod schema;
+mod spot;
 mod synonyms;
 mod values;
 pub(crate) mod walk;

@@ -14,7 +14,7 @@ pub(crate) fn check(experiment: &Node, proposed: &[String], reported: &[Problem]
     [rules.length(), rules.numpy(), rules.numpy_seed(), rules.split(), rules.device(), rules.dtype()]
         .into_iter()
         .chain([rules.dropout(), rules.initializer(), rules.patience(), rules.min_count(), rules.symbols()])
-        .chain([rules.layers(), rules.layer_count()])
+        .chain([rules.layers(), rules.layer_count(), rules.tied_head()])
         .flatten()
         .collect()
 }
@@ -182,6 +182,21 @@ impl Rules<'_> {
                 .at(count.node.place.clone())
                 .hint("leave `layers` out: the list says how many there are")
         })
+    }
+
+    /// A tied head has the matrix of an embedding.
+    fn tied_head(&self) -> Option<Problem> {
+        let head = self.entry(&["model", "head"])?;
+        let embedding = self.entry(&["model", "embedding"]);
+        let is_one_hot = embedding.is_none_or(|embedding| embedding.node.as_str() == Some("one-hot"));
+        if head.node.as_str() != Some("tied") || !is_one_hot || self.is_proposed("model.embedding") {
+            return None;
+        }
+        Some(
+            Problem::new("`head = \"tied\"` in [model] without an embedding, whose matrix it would have")
+                .at(head.node.place.clone())
+                .hint("set `embedding` in [model] to the width of the last layer's output, or `head = \"linear\"`"),
+        )
     }
 
     /// One list of values cannot fill matrices of several shapes.

@@ -226,6 +226,15 @@ impl<'s> Schemas<'s> {
         })
     }
 
+    /// The key of these forms whose value is a list in which this word may stand.
+    pub(crate) fn list_with(self, forms: &[&'s Json], word: &str) -> Option<&'s str> {
+        let has = |schema: &'s Json| {
+            let items = schema.get("items").map(|items| self.shapes(items)).unwrap_or_default();
+            items.iter().any(|shape| matches!(shape, Shape::Words(words) if words.contains(&word)))
+        };
+        forms.iter().flat_map(|form| properties(form)).find(|(_, schema)| has(schema)).map(|(key, _)| key)
+    }
+
     /// Whether values are tables or lists of tables.
     pub(crate) fn is_tabular(self, schema: &'s Json) -> bool {
         !self.table_forms(schema).is_empty()

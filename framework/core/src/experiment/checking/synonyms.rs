@@ -53,6 +53,7 @@ const KEYS: &[(&[&str], &[Key])] = &[
         &["embedding-size", "embedding-dim", "embed-dim", "emb-size", "emb-dim", "n-embd", "embed", "nemb"],
         &[("model", "embedding")],
     ),
+    (&["tie-weights", "tie-word-embeddings", "tied", "weight-tying", "n-experts"], &[("model", "head")]),
     (&["dropout-rate", "drop-rate", "dropout-prob", "p-drop", "drop"], &[("model", "dropout")]),
     (
         &["seq-length", "seq-len", "seqlen", "sequence-length", "block-size", "context-length", "timesteps", "bptt"],

@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 
 use super::{
     schema::{Fields, Schemas, Shape, Tag, properties},
+    spot::Spot,
     synonyms, values,
 };
 use crate::{
@@ -32,12 +33,6 @@ pub(crate) struct Walk<'s> {
     missing: Vec<(String, Problem)>,
     /// True while a table is checked against a guessed `type`: suppresses errors about missing keys.
     guessing: bool,
-}
-
-/// Where in the experiment a table is.
-struct Spot {
-    path: String,
-    in_list: bool,
 }
 
 /// A table during the walk.
@@ -324,7 +319,7 @@ impl<'s> Walk<'s> {
 
     /// A table that should choose its form by a tag, usually `type`, and does not.
     fn untagged(&mut self, tag: &Tag<'s>, forms: &[&'s Json], header: &Place, table: &Table, at: &Spot) {
-        let noun = at.path.rsplit('.').next().unwrap_or_default();
+        let noun = at.noun();
         let mut names = tag.names.clone();
         names.sort_unstable();
         let list = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
@@ -358,6 +353,10 @@ impl<'s> Walk<'s> {
             format!("unknown value \"{name}\" for `{}`{label}", tag.key)
         };
         let problem = Problem::new(message).at(entry.node.place.clone()).note(known);
+        if let Some(key) = self.schemas.list_with(forms, name) {
+            let hint = format!("`{name}` stands around a cell: name one here, and it in `{key} = [\"{name}\"]`");
+            return self.problems.push(problem.hint(hint));
+        }
         let near = nearest_type(noun, name, tag.names.iter().copied());
         self.problems.push(if near.is_empty() { problem } else { problem.hint(question(&near)) });
         if let [only] = near.as_slice() {
@@ -371,16 +370,6 @@ impl<'s> Walk<'s> {
             self.table(forms, header, &meant, at);
             self.guessing = guessing;
         }
-    }
-}
-
-impl Spot {
-    fn inner(&self, key: &str) -> String {
-        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
-    }
-
-    fn header(&self) -> String {
-        if self.in_list { format!("[[{}]]", self.path) } else { format!("[{}]", self.path) }
     }
 }
 
