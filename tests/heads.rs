@@ -3,12 +3,15 @@
 use hatchery::{
     data::{Batch, Vocabulary},
     experiment::reading,
+    import::keras,
     network::Network,
     random::Streams,
     tensors::{NamedTensor, Values},
 };
 use hatchery_compile::Totals;
 use serde_json::{Map, Value};
+
+use crate::import::{model_file, small};
 
 /// A network over six symbols, in 64 bits.
 fn network(device: &str, tables: &str) -> Network {
@@ -155,4 +158,15 @@ fn a_mixture_is_a_distribution() {
     network.executor.begin(1);
     let sum: f64 = network.executor.advance(&[2]).unwrap().into_iter().map(f64::exp).sum();
     assert!((sum - 1.0).abs() < 1e-12, "{sum}");
+}
+
+/// Would catch: a dense layer of Keras that is read as a part of another head, or refused for its shape.
+#[test]
+fn a_dense_layer_is_no_other_head() {
+    let folder = tempfile::tempdir().unwrap();
+    let (experiment, vocabulary) = small(&["model.head={ mixture = 2 }"]);
+    let file = model_file(folder.path(), vocabulary.len(), |_| (), &[]);
+    let refused = keras(&file, experiment, vocabulary, &hatchery_cli::registry().unwrap()).err().unwrap().to_string();
+    assert!(refused.contains("the experiment's head is another"), "{refused}");
+    assert!(refused.contains("set model.head = \"linear\""), "{refused}");
 }

@@ -82,7 +82,7 @@ fn another_epoch_continues_where_keras_ended() {
 }
 
 /// A small experiment and its vocabulary: two LSTM layers of 3 on the embedded list.
-fn small(overrides: &[&str]) -> (Experiment, Vocabulary) {
+pub(super) fn small(overrides: &[&str]) -> (Experiment, Vocabulary) {
     let fixed = ["dataset.corpus=dinosaurs", "model.layers=2", "cell.hidden=3", "train.steps=2"];
     let experiment = experiment("notebooks/sonnets.toml", &[&fixed[..], overrides].concat());
     let data = Data::open(&experiment, Path::new("."), &registry(), None).unwrap();

@@ -4,6 +4,7 @@
 //! themselves were built in; those in C are variations of the example, compiled with `cc`.
 
 mod bytes;
+mod c_wrapper;
 mod compile_errors;
 pub(crate) mod examples;
 mod failures;

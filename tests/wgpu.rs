@@ -112,6 +112,8 @@ fn everything_trains_evaluates_and_writes_as_on_the_processor() {
         "dataset={ type = \"lines\", corpus = \"names\", length = 6, count-padding = true }",
         "clipper=[{ type = \"norm\", limit = 0.5 }, { type = \"value\", limit = 0.1 }, { type = \"tensor-norm\", limit = 0.1 }]",
         "model={ layers = 2, dropout = 0.3, embedding = 5 }",
+        "model={ embedding = 7, head = \"tied\" }",
+        "model={ embedding = 5, head = { mixture = 3 } }",
         "optimizer={ type = \"sgd\", learning-rate = 0.1, momentum = 0.9 }",
         "optimizer={ type = \"rmsprop\", learning-rate = 0.01 }",
         "optimizer={ type = \"adagrad\", learning-rate = 0.1 }",

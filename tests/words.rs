@@ -58,7 +58,7 @@ const EXCEPTIONS: [(&str, &str, &str); 5] = [
     ("framework/core/src/experiment/checking/synonyms.rs", "\"optim\", \"optimiser\"", OLD),
     ("framework/core/src/experiment/renamed.rs", "\"initialiser\", \"initializer\"", OLD),
     ("framework/core/src/experiment/renamed.rs", "`initialiser` → `initializer`", OLD),
-    ("framework/core/src/model.rs", "\"initialise {}\"", STREAM),
+    ("framework/core/src/model/mod.rs", "\"initialise {}\"", STREAM),
 ];
 
 /// Would catch: a term of an earlier version in a new comment, message or page.

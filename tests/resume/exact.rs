@@ -105,11 +105,13 @@ fn every_cell_framing_and_optimizer_continues_exactly() {
 /// Would catch: the same in 64 bits, where Burn's own restoring would round; and state that only these keys bring in.
 #[test]
 fn everything_else_that_has_a_state_continues_exactly() {
-    let others: [&[&str]; 7] = [
+    let others: [&[&str]; 9] = [
         &["backend.dtype=f64", "optimizer.type=adam"],
         &["rng=numpy", "numpy.reseed-each-character=true", "train.order=shuffled-once", "backend.dtype=f64"],
         &["rng=numpy", "train.carry-state=true", "train.batch=1", "train.loss=sum"],
         &["model.layers=2", "model.dropout=0.3", "model.embedding=5"],
+        &["model.embedding=6", "model.head=tied", "optimizer.type=adam"],
+        &["model.head={ mixture = 3 }", "model.dropout=0.3", "model.dropout-last=true"],
         &["schedule={ type = \"cosine\", warmup = 5, floor = 0.1 }", "train.smoothing.decay=0.9"],
         &["schedule={ type = \"decay\", factor = 0.5, every = 1 }", "clipper=[{ type = \"norm\", limit = 0.1 }]"],
         &["train.order=sequential", "split.valid=0.0", "train.keep=1"],

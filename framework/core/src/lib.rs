@@ -91,7 +91,6 @@ pub mod executor;
 pub mod experiment;
 mod files;
 mod hash;
-mod head;
 pub mod import;
 pub mod inspect;
 pub mod model;

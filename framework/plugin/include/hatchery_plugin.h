@@ -1,7 +1,7 @@
 /* The C interface of a Hatchery plugin library, version 2.
  *
  * A Rust plugin never sees it: `hatchery_plugin::library!` writes these functions. A plugin in any other language defines
- * them itself; plugins/examples/elman-c is one in C.
+ * them itself; plugins/examples/elman-c is one in C, and residual-c beside it has a wrapper.
  *
  * Every function but `close` and `free` returns a status and writes an answer to `*out`. The answer belongs to the
  * library until the host hands it back to `hatchery_plugin_free`, which the host does before its next call in the same

@@ -10,7 +10,7 @@ use hatchery_plugin::{Gradients, Matrices, Params, State, Token, host::HostClipp
 
 use super::{
     Executor, Totals,
-    layer::{LayerRun, Noise, Place, start, within},
+    layer::{LayerRun, Noise, Place, start},
     loss_mask::LossMask,
     optimizer::{Saved, Update, optimizer},
     parameter,
@@ -20,8 +20,7 @@ use crate::{
     device,
     error::{Error, Result},
     experiment::{Experiment, OnNonfinite},
-    head::logits,
-    model::{EMBEDDING, Model},
+    model::{EMBEDDING, Model, head::logits, within},
     random::{Stream, Streams},
     tensors::NamedTensor,
     tensors::{data, failed, named},

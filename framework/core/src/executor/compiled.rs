@@ -15,8 +15,7 @@ use crate::{
     data::Batch,
     error::{Error, Result},
     experiment::{self, Dtype, Experiment, OnNonfinite, Optimizer},
-    head::Mixture,
-    model::{HEAD_PREFIX, Layer, Model},
+    model::{HEAD_PREFIX, Layer, Model, head::Mixture},
     random::Streams,
     tensors::{NamedTensor, Values},
 };

@@ -4,11 +4,11 @@ use burn::{
     Tensor,
     tensor::{DType, Device, TensorData},
 };
-use hatchery_plugin::{Matrices, Name, NoiseSpec, Params, Per, Start, State};
+use hatchery_plugin::{Name, NoiseSpec, Params, Per, Start, State};
 
 use crate::{
     error::Result,
-    model::{Layer, Model},
+    model::{Layer, Model, within},
     random::{Stream, Streams},
 };
 
@@ -118,11 +118,6 @@ pub(crate) fn start(model: &Model, params: &Params, rows: usize, place: &Place) 
         }
     }
     state
-}
-
-/// The matrices whose names begin with `prefix`, without it.
-pub(crate) fn within(matrices: &Matrices, prefix: &str) -> Matrices {
-    matrices.iter().filter_map(|(name, matrix)| Some((name.strip_prefix(prefix)?.to_owned(), matrix.clone()))).collect()
 }
 
 /// The values of a layer's noise.

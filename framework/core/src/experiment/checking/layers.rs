@@ -5,10 +5,9 @@ use hatchery_plugin::PluginError;
 use crate::{
     error::{Problem, Result},
     experiment::{
-        CellPart, Embedding, Experiment,
+        CellPart, Embedding, Experiment, Head,
         reading::spanned::{Node, Value},
     },
-    head,
     plugins::Registry,
 };
 
@@ -39,15 +38,30 @@ pub(crate) fn check(experiment: &Experiment, registry: &Registry, page: &Node) -
         penalties(index, layer, &declared.penalties, page)?;
         inputs = Some(declared.outputs);
     }
-    let judged = head::check(experiment, inputs.unwrap_or_default());
-    judged.map_err(|problem| match page.find(&["model", "head"]) {
-        Some(entry) => problem.at(entry.node.place.clone()).into(),
-        None => problem.into(),
-    })
+    match tied_widths(experiment, inputs.unwrap_or_default()) {
+        Some(problem) => Err(match page.find(&["model", "head"]) {
+            Some(entry) => problem.at(entry.node.place.clone()).into(),
+            None => problem.into(),
+        }),
+        None => Ok(()),
+    }
 }
 
 /// Widths beyond it are left to the check of the memory.
 const LARGEST: usize = 1 << 20;
+
+/// The fault of a tied head on an output that is not as wide as the embedding.
+pub(crate) fn tied_widths(experiment: &Experiment, outputs: usize) -> Option<Problem> {
+    let (Head::Tied, Embedding::Learned(width)) = (experiment.model.head, experiment.model.embedding) else {
+        return None;
+    };
+    let wrong = format!("a tied head on an output of width {outputs}, and the embedding is {width} wide");
+    let projection = format!("{{ type = \"projection\", width = {width} }}");
+    let problem = Problem::new(wrong)
+        .note("the head's matrix is the embedding: both widths must be equal")
+        .hint(format!("make them equal, or put `{projection}` last in the `wrap` of the last layer"));
+    (width != outputs).then_some(problem)
+}
 
 /// Checks that the vectors with weights are penalties of the cell.
 ///

@@ -4,13 +4,14 @@
 //! token → embedding (or one-hot) → cell → dropout → cell → … → head → logits
 //! ```
 
-use hatchery_plugin::{Declaration, Initializer, ParamSpec, host::HostCell};
+pub(crate) mod head;
+
+use hatchery_plugin::{Declaration, Initializer, Matrices, ParamSpec, host::HostCell};
 
 use crate::{
     device::{bytes, of_machine},
     error::{Problem, Result},
-    experiment::{CellPart, Embedding, Experiment, Head, Rng},
-    head,
+    experiment::{CellPart, Embedding, Experiment, Head, Rng, checking::layers::tied_widths},
     plugins::Registry,
     random::{Stream, numpy::RandomState},
 };
@@ -87,7 +88,9 @@ impl Model {
             });
             inputs = outputs;
         }
-        head::check(experiment, inputs)?;
+        if let Some(problem) = tied_widths(experiment, inputs) {
+            return Err(problem.into());
+        }
         let experiment = &experiment.model;
         Ok(Self { vocabulary, embedding, layers, head: experiment.head, initializer: experiment.initializer.clone() })
     }
@@ -98,8 +101,8 @@ impl Model {
         let mut params = Vec::new();
         if let Some(width) = self.embedding {
             // Logits of a tied head begin as small as those of one with weights of its own.
-            let tied = self.head == Head::Tied;
-            let initializer = if tied { Initializer::XavierUniform } else { Initializer::Normal { std: 1.0 } };
+            let is_tied = self.head == Head::Tied;
+            let initializer = if is_tied { Initializer::XavierUniform } else { Initializer::Normal { std: 1.0 } };
             params.push(ParamSpec::new(EMBEDDING, [self.vocabulary, width], initializer));
         }
         for layer in &self.layers {
@@ -144,6 +147,11 @@ impl Model {
             .collect()
     }
     // ANCHOR_END: initial-values
+}
+
+/// The matrices whose names begin with `prefix`, without it.
+pub(crate) fn within(matrices: &Matrices, prefix: &str) -> Matrices {
+    matrices.iter().filter_map(|(name, matrix)| Some((name.strip_prefix(prefix)?.to_owned(), matrix.clone()))).collect()
 }
 
 /// Makes sure that the vectors to which an experiment gives weights are penalties of the cell.

@@ -5,12 +5,8 @@
 use burn::{Tensor, tensor::activation};
 use hatchery_plugin::{Cell, Initializer, ParamSpec, Params, State, StateSpec, linear, linear_no_bias, weight};
 
-use crate::{
-    error::Problem,
-    executor::layer::within,
-    experiment::{Embedding, Experiment, Head},
-    model::{EMBEDDING, HEAD_BIAS, HEAD_PREFIX, HEAD_WEIGHTS, Model},
-};
+use super::{EMBEDDING, HEAD_BIAS, HEAD_PREFIX, HEAD_WEIGHTS, Model, within};
+use crate::experiment::Head;
 
 /// The parameters of a head on outputs of that width, without the embedding if it is tied.
 pub(crate) fn params(head: Head, vocabulary: usize, outputs: usize) -> Vec<ParamSpec> {
@@ -83,22 +79,3 @@ impl Cell for Mixture {
     }
 }
 // ANCHOR_END: mixture
-
-/// Makes sure that a tied head has an embedding that is as wide as the last output.
-///
-/// # Errors
-/// When it has not.
-pub(crate) fn check(experiment: &Experiment, outputs: usize) -> Result<(), Problem> {
-    let width = match (experiment.model.head, experiment.model.embedding) {
-        (Head::Tied, Embedding::Learned(width)) => width,
-        // Without an embedding: refused where the file is read.
-        _ => return Ok(()),
-    };
-    if width == outputs {
-        return Ok(());
-    }
-    let projection = format!("{{ type = \"projection\", width = {width} }}");
-    Err(Problem::new(format!("a tied head on an output of width {outputs}, and the embedding is {width} wide"))
-        .note("the head's matrix is the embedding: both widths must be equal")
-        .hint(format!("make them equal, or put `{projection}` last in the `wrap` of the last layer")))
-}
