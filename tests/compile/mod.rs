@@ -30,7 +30,7 @@ fn description(case: &Case) -> Description<'_> {
         vocabulary: case.vocabulary,
         embedding: case.embedding,
         layers: layers.collect(),
-        head: Head::Linear,
+        head: case.head,
         clippers: case.clippers.iter().map(|clipper| &**clipper).collect(),
         optimizer: case.optimizer,
     }
@@ -175,6 +175,18 @@ fn heads_of_any_size_agree_with_burn() {
             let off = difference(&got.values, &numbers(expected.clone()));
             assert!(off < 1e-12, "{name} is off by {off:e}");
         }
+    }
+}
+
+/// A gradient that is the sum of two uses, and logits that are the last layer's outputs, in one shard and in several.
+#[test]
+fn other_heads_agree_with_burn() {
+    for (head, hidden) in [(Head::Tied, 12), (Head::LastLayer, 9)] {
+        let first = cell::<Lstm>(r#"{"hidden": 10}"#);
+        let mut case = Case::new(9, vec![first, cell::<Gru>(&format!(r#"{{"hidden": {hidden}}}"#))]);
+        (case.head, case.embedding) = (head, Some(12));
+        compare(Dtype::F64, &case, &[(3, 5), (1, 1), (53, 21), (1, 140)], 8, 1e-12);
+        compare(Dtype::F32, &case, &[(3, 5)], 20, 1e-5);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The cells of plugins/examples/recurrences, compiled: norms within a step, linear recurrences, and matrices as state.
 
-use hatchery_compile::{Dtype, Options};
+use hatchery_compile::{Dtype, Head, Options};
 use hatchery_plugin::host::HostCell;
 
 use super::{
@@ -16,7 +16,10 @@ mod cells {
     pub(super) mod min_gru;
     pub(super) mod mlstm;
     pub(super) mod slstm;
+
+    hatchery_plugin::plugins![min_gru::MinGru, mlstm::Mlstm, slstm::Slstm];
 }
+pub(crate) use cells::plugins;
 use cells::{gated_delta_net, layer_norm_lstm, min_gru, mlstm, slstm};
 
 const NAMES: [&str; 5] = ["layer-norm-lstm", "min-gru", "slstm", "mlstm", "gated-delta-net"];
@@ -51,8 +54,8 @@ fn all_agree_with_burn() {
     }
 }
 
-/// One long sequence, or two, have many time blocks of a few rows. Would catch: a state or a gradient that is lost where one block
-/// meets the next, buffers that a longer batch needs and a shorter one left too small.
+/// One long sequence, or two, run in chunks of time. Would catch: a chunk that reads what another has not computed yet, a sum over
+/// time that lacks a chunk, buffers that a longer batch needs and a shorter one left too small.
 #[test]
 fn a_few_long_sequences_agree_with_burn() {
     for (name, hidden, layers, embedding, dropout) in [
@@ -65,6 +68,11 @@ fn a_few_long_sequences_agree_with_burn() {
         let mut case = case(name, hidden, 4, layers);
         (case.embedding, case.dropout, case.rate) = (embedding, dropout, 1e-4);
         compare(Dtype::F64, &case, &[(1, 300), (2, 263), (1, 40), (30, 3)], 4, 1e-11);
+    }
+    for (hidden, head) in [(128, Head::Tied), (9, Head::LastLayer)] {
+        let mut case = case("min-gru", hidden, 4, 2);
+        (case.embedding, case.head, case.rate) = (Some(hidden), head, 1e-4);
+        compare(Dtype::F64, &case, &[(1, 300), (1, 40)], 4, 1e-11);
     }
 }
 

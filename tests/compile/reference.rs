@@ -3,7 +3,7 @@
 use burn::optim::{
     AdaGradConfig, AdamConfig, AdamWConfig, Optimizer as Rule, RmsPropConfig, SgdConfig, momentum::MomentumConfig,
 };
-use hatchery_compile::{BatchView, Optimizer, Streams};
+use hatchery_compile::{BatchView, Head, Optimizer, Streams};
 use hatchery_plugin::{
     Declaration, Gradients, Matrices, NoiseSpec, Per, Rng, Start, State,
     burn::{
@@ -18,6 +18,7 @@ pub(super) struct Case {
     pub(super) vocabulary: usize,
     pub(super) embedding: Option<usize>,
     pub(super) layers: Vec<Box<dyn HostCell>>,
+    pub(super) head: Head,
     pub(super) dropout: f64,
     pub dropout_last: bool,
     /// Vectors of every layer's state that are added to what is minimized.
@@ -34,6 +35,7 @@ impl Case {
             vocabulary,
             embedding: None,
             layers,
+            head: Head::Linear,
             dropout: 0.0,
             dropout_last: false,
             penalties: vec![],
@@ -68,8 +70,12 @@ impl Case {
                 .extend(declared.params.into_iter().map(|spec| (format!("layers.{index}.{}", spec.name), spec.shape)));
             width = declared.outputs;
         }
-        params.push(("head.wya".to_owned(), [self.vocabulary, width]));
-        params.push(("head.by".to_owned(), [1, self.vocabulary]));
+        if self.head == Head::Linear {
+            params.push(("head.wya".to_owned(), [self.vocabulary, width]));
+        }
+        if self.head != Head::LastLayer {
+            params.push(("head.by".to_owned(), [1, self.vocabulary]));
+        }
         params
     }
 
@@ -201,7 +207,7 @@ impl<'a> Reference<'a> {
     /// A constant, of the autodiff graph if the parameters are.
     fn constant(&self, values: Vec<f64>, shape: [usize; 2], params: &Matrices) -> Tensor<2> {
         let constant = Tensor::from_data(TensorData::new(values, shape), (&self.device, self.dtype));
-        if params.get("head.by").is_autodiff() { constant.autodiff() } else { constant }
+        if params.iter().any(|(_, matrix)| matrix.is_autodiff()) { constant.autodiff() } else { constant }
     }
 
     /// What each step of a layer receives, with the noise of that step.
@@ -306,7 +312,12 @@ impl<'a> Reference<'a> {
             }
         }
         let outputs = Tensor::cat(sequence, 0);
-        (hatchery_plugin::linear(outputs, params.get("head.wya"), params.get("head.by")), state, penalty)
+        let logits = match case.head {
+            Head::Linear => hatchery_plugin::linear(outputs, params.get("head.wya"), params.get("head.by")),
+            Head::Tied => hatchery_plugin::linear(outputs, params.get("embedding"), params.get("head.by")),
+            Head::LastLayer => outputs,
+        };
+        (logits, state, penalty)
     }
 
     fn nats(&self, logits: Tensor<2>, batch: &Batch) -> Tensor<1> {

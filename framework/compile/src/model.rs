@@ -123,7 +123,8 @@ pub struct NamedMatrix {
     pub values: Vec<f64>,
 }
 
-/// The memory that a compiled model takes, in elements.
+/// The memory that a compiled model takes, in elements. A few long sequences that run in chunks take more: what a time block
+/// holds, for every time step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Needs {
     /// For parameters, their gradients, the optimizer's state, packed weights, and tables with a row for each symbol.

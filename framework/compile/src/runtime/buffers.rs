@@ -79,6 +79,8 @@ pub(super) struct Buffers<T> {
     pub(super) accumulators: Aligned<T>,
     /// The largest (time steps, rows) that the buffers were sized for.
     pub(super) capacity: (usize, usize),
+    /// The most chunks of a time block.
+    pub(super) chunks: usize,
     /// Whether packed weights and tables are those of the parameters.
     pub(super) is_packed: bool,
 }
@@ -98,12 +100,20 @@ impl<T: Float> Buffers<T> {
             bases: Vec::new(),
             accumulators: Aligned::new(0),
             capacity: (0, 0),
+            chunks: 1,
             is_packed: false,
         }
     }
 
-    /// Makes room for a batch of that many time steps and rows, in at most `shards` shards.
-    pub(super) fn reserve(&mut self, plan: &ExecutionPlan, (steps, rows): (usize, usize), shards: usize) {
+    /// Makes room for a batch of that many time steps and rows, in at most `shards` shards. Where there are chunks, a time block
+    /// is the whole sequence.
+    pub(super) fn reserve(
+        &mut self,
+        plan: &ExecutionPlan,
+        (steps, rows): (usize, usize),
+        shards: usize,
+        chunks: usize,
+    ) {
         self.bases.clear();
         let mut size = 0;
         for &Buffer { width, kind } in &plan.buffers {
@@ -111,6 +121,7 @@ impl<T: Float> Buffers<T> {
             let lines = match kind {
                 BufferKind::Tape => steps * rows,
                 BufferKind::State => (steps + 1) * rows,
+                BufferKind::Block if chunks > 1 => steps * rows,
                 BufferKind::Block => (shards * BLOCK + rows).min(steps * rows),
                 BufferKind::Step => rows,
                 BufferKind::Carry => 2 * rows,
@@ -119,8 +130,8 @@ impl<T: Float> Buffers<T> {
             size += (lines * width).next_multiple_of(16);
         }
         self.work = Aligned::new(size);
-        self.accumulators = Aligned::new((shards + 1) * plan.accumulators.len());
-        self.capacity = (steps, rows);
+        self.accumulators = Aligned::new((shards.max(chunks) + 1) * plan.accumulators.len());
+        (self.capacity, self.chunks) = ((steps, rows), chunks);
         self.is_packed = false;
     }
 

@@ -101,17 +101,19 @@ impl<T: Float> CompiledModel<T> {
         let memory = self.buffers.pointers();
         let (plan, kernels, bases, clock) = (&self.plan, self.kernels, &self.buffers.bases[..], &self.clock);
         let pass = Pass { batch, counted: Steps::counted(batch), mode };
-        let run = |(&shard, workspace): (&Shard, &mut Workspace<T>)| {
-            let runner = ShardRunner { plan, kernels, memory, bases, clock, shard };
+        let pool = self.pool.as_deref();
+        let run = |(&shard, workspaces): (&Shard, &mut [Workspace<T>])| {
+            let runner = ShardRunner { plan, kernels, memory, bases, clock, pool, shard };
             // SAFETY: `prepare` reserved the buffers for the batch, and each shard has rows and accumulators of its own.
-            workspace.totals = unsafe { runner.sequence(workspace, pass) };
+            unsafe { runner.sequence(workspaces, pass) };
         };
-        let workspaces = &mut self.workspaces[..shards.len()];
-        match &self.pool {
+        let chunks = shards[0].chunks;
+        let workspaces = &mut self.workspaces[..shards.len() * chunks];
+        match pool {
             Some(pool) if shards.len() > 1 => {
-                pool.install(|| shards.par_iter().zip(&mut *workspaces).with_max_len(1).for_each(run));
+                pool.install(|| shards.par_iter().zip(workspaces.par_chunks_mut(chunks)).with_max_len(1).for_each(run));
             }
-            _ => shards.iter().zip(&mut *workspaces).for_each(run),
+            _ => shards.iter().zip(workspaces.chunks_mut(chunks)).for_each(run),
         }
         let mut totals = Totals::default();
         workspaces.iter().for_each(|workspace| totals += workspace.totals);

@@ -30,6 +30,10 @@ impl<T: Float> CompiledModel<T> {
     pub(super) fn sum_gradients(&mut self, shards: &[Shard], tokens: &[u32], counted: Steps) {
         let memory = self.buffers.pointers();
         let (plan, steps) = (&self.plan, shards[0].steps);
+        let chunks: Vec<Shard> = match shards {
+            [shard] => (0..shard.chunks).map(|index| Shard { index, ..*shard }).collect(),
+            _ => shards.to_vec(),
+        };
         let sum = GradientSum {
             plan,
             kernels: self.kernels,
@@ -37,6 +41,7 @@ impl<T: Float> CompiledModel<T> {
             bases: &self.buffers.bases,
             clock: &self.clock,
             shards,
+            chunks: &chunks,
             rows: shards.iter().map(|shard| shard.rows).sum(),
             steps,
             counted,
@@ -76,6 +81,8 @@ struct GradientSum<'a, T: Float> {
     bases: &'a [usize],
     clock: &'a Clock,
     shards: &'a [Shard],
+    /// Those with accumulators of their own: of a shard that ran in chunks, the chunks.
+    chunks: &'a [Shard],
     rows: usize,
     steps: usize,
     /// The steps with predictions that count.
@@ -88,12 +95,12 @@ struct GradientSum<'a, T: Float> {
 impl<T: Float> GradientSum<'_, T> {
     fn runner(&self, shard: Shard) -> ShardRunner<'_, T> {
         let Self { plan, kernels, memory, bases, clock, .. } = *self;
-        ShardRunner { plan, kernels, memory, bases, clock, shard }
+        ShardRunner { plan, kernels, memory, bases, clock, pool: None, shard }
     }
 
     /// All rows of tables. Its accumulators lie behind those of all shards.
     fn table_shard(&self) -> Shard {
-        Shard::table(self.shards.len(), self.plan.vocabulary + 1)
+        Shard::table(self.chunks.len(), self.plan.vocabulary + 1)
     }
 
     fn all_steps(&self) -> Steps {
@@ -146,7 +153,7 @@ impl<T: Float> GradientSum<'_, T> {
                         self.outer([a, b], to, true, (0, to.rows), steps);
                     }
                     Reduction::Sum { accumulator, to, add: true } => {
-                        self.sum(if is_tokens { &table } else { self.shards }, accumulator, to, true);
+                        self.sum(if is_tokens { &table } else { self.chunks }, accumulator, to, true);
                     }
                     Reduction::Outer { .. } | Reduction::Sum { .. } | Reduction::Fill { .. } => {}
                 }
@@ -171,7 +178,7 @@ impl<T: Float> GradientSum<'_, T> {
                     self.sum(self.shards, self.block_accumulator(accumulator), to, false);
                 }
                 GradientJob::SumRows { from, to, .. } => self.sum_rows(from, to),
-                GradientJob::Sum { accumulator, to } => self.sum(self.shards, accumulator, to, false),
+                GradientJob::Sum { accumulator, to } => self.sum(self.chunks, accumulator, to, false),
                 GradientJob::Scatter { to, columns: (first, end), accumulator: Some(accumulator), .. }
                     if self.by_block =>
                 {
@@ -250,7 +257,7 @@ impl<T: Float> GradientSum<'_, T> {
     unsafe fn outer(&self, [a, b]: [View; 2], to: Location, mut add: bool, (first, end): (usize, usize), steps: Steps) {
         let kinds = [a, b].map(|view| self.plan.buffers[view.buffer.index()].kind);
         // Tapes of all shards are contiguous: one product over all.
-        let all = [Shard { index: 0, first_row: 0, rows: self.rows, steps: self.steps, block: 1 }];
+        let all = [Shard { index: 0, first_row: 0, rows: self.rows, steps: self.steps, block: 1, chunks: 1 }];
         let table = [Shard::table(0, self.plan.vocabulary + 1)];
         let is_at_once =
             kinds == [BufferKind::Tape; 2] && [a, b].iter().all(|view| view.shift == 0) && steps == self.all_steps();

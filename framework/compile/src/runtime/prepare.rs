@@ -35,13 +35,14 @@ impl<T: Float> CompiledModel<T> {
         check(batch, self.plan.vocabulary);
         let capacity = self.buffers.capacity;
         let (steps, rows) = (batch.steps.max(capacity.0), batch.rows.max(capacity.1));
-        if (steps, rows) != capacity {
-            let most = shards::<T>(&self.plan, rows, steps).len();
-            self.buffers.reserve(&self.plan, (steps, rows), most);
+        let shards = shards::<T>(&self.plan, batch.rows, batch.steps);
+        let chunks = shards[0].chunks;
+        if (steps, rows) != capacity || chunks > self.buffers.chunks {
+            let most = self::shards::<T>(&self.plan, rows, steps).len();
+            self.buffers.reserve(&self.plan, (steps, rows), most, chunks.max(self.buffers.chunks));
             fill_identity(&self.plan, &mut self.buffers);
         }
-        let shards = shards::<T>(&self.plan, batch.rows, batch.steps);
-        while self.workspaces.len() < shards.len() + 1 {
+        while self.workspaces.len() < shards.len() * chunks + 1 {
             self.workspaces.push(Workspace::new(&self.plan));
         }
         if !self.buffers.is_packed {
@@ -80,7 +81,8 @@ impl<T: Float> CompiledModel<T> {
         let tokens = plan.vocabulary + 1;
         let shard = Shard::table(0, tokens);
         let memory = self.buffers.pointers();
-        let runner = ShardRunner { plan, kernels, memory, bases: &self.buffers.bases, clock: &self.clock, shard };
+        let runner =
+            ShardRunner { plan, kernels, memory, bases: &self.buffers.bases, clock: &self.clock, pool: None, shard };
         // SAFETY: the buffers of tables have a row for every token, and nothing else runs.
         unsafe { runner.run(&layer.hoisted.forward, &mut self.workspaces[0], 0, tokens) };
     }

@@ -49,20 +49,22 @@ pub(super) struct Pass<'a> {
 
 /// The methods share the contract of [`ShardRunner`].
 impl<T: Float> ShardRunner<'_, T> {
-    /// Runs the whole sequence.
-    pub(super) unsafe fn sequence(&self, workspace: &mut Workspace<T>, pass: Pass<'_>) -> Totals {
+    /// Runs the whole sequence, with a workspace for each chunk.
+    pub(super) unsafe fn sequence(&self, workspaces: &mut [Workspace<T>], pass: Pass<'_>) {
+        workspaces.iter_mut().for_each(|workspace| workspace.totals = Totals::default());
         // SAFETY: see the contract of the type.
         unsafe {
-            let Mode::Train { starts } = pass.mode else { return self.forward(workspace, pass) };
+            let Mode::Train { starts } = pass.mode else { return self.forward(workspaces, pass) };
             let accumulators = self.plan.accumulators;
             let count = if self.is_one_block(pass.batch) { accumulators.step } else { accumulators.len() };
-            std::slice::from_raw_parts_mut(self.accumulators(), count).fill(T::default());
-            let totals = self.forward(workspace, pass);
-            self.backward(workspace, pass.batch);
+            self.each_chunk(workspaces, Steps::new(0, self.shard.steps), |runner, _, _| {
+                std::slice::from_raw_parts_mut(runner.accumulators(), count).fill(T::default());
+            });
+            self.forward(workspaces, pass);
+            self.backward(workspaces, pass.batch);
             if starts {
                 self.add_start_gradients();
             }
-            totals
         }
     }
 
@@ -77,16 +79,18 @@ impl<T: Float> ShardRunner<'_, T> {
         (0..steps).step_by(size).map(move |first| Steps::new(first, steps.min(first + size)))
     }
 
-    unsafe fn forward(&self, workspace: &mut Workspace<T>, pass: Pass<'_>) -> Totals {
+    unsafe fn forward(&self, workspaces: &mut [Workspace<T>], pass: Pass<'_>) {
         let rows = self.shard.rows;
-        let mut totals = Totals::default();
         for (index, layer) in self.plan.layers.iter().enumerate() {
             for block in self.blocks(self.shard.block) {
                 // SAFETY: see the contract of the type.
                 unsafe {
                     if index > 0 {
-                        self.run(&layer.hoisted.forward, workspace, block.first, rows * block.len());
+                        self.each_chunk(workspaces, block, |runner, workspace, chunk| {
+                            runner.run(&layer.hoisted.forward, workspace, chunk.first, rows * chunk.len());
+                        });
                     }
+                    let workspace = &mut workspaces[0];
                     self.bind(&layer.step.forward, workspace);
                     for step in block.first..block.end {
                         let tokens = self.tokens(pass.batch, step);
@@ -94,17 +98,18 @@ impl<T: Float> ShardRunner<'_, T> {
                         let next = Some(step + 1).filter(|_| rows >= PREFETCH_ROWS);
                         self.run_step(&layer.step.forward, workspace, TimeStep { step, next, tokens }, rows);
                     }
-                    self.drop_out(index, block, pass.mode);
-                    if index + 1 == self.plan.layers.len() {
-                        totals += self.head(block, pass);
-                    }
+                    self.each_chunk(workspaces, block, |runner, workspace, chunk| {
+                        runner.drop_out(index, chunk, pass.mode);
+                        if index + 1 == runner.plan.layers.len() {
+                            workspace.totals += runner.head(chunk, pass);
+                        }
+                    });
                 }
             }
         }
-        totals
     }
 
-    unsafe fn backward(&self, workspace: &mut Workspace<T>, batch: &BatchView<'_>) {
+    unsafe fn backward(&self, workspaces: &mut [Workspace<T>], batch: &BatchView<'_>) {
         let Shard { rows, steps, .. } = self.shard;
         let is_one_block = self.is_one_block(batch);
         for (index, layer) in self.plan.layers.iter().enumerate().rev() {
@@ -120,6 +125,7 @@ impl<T: Float> ShardRunner<'_, T> {
                 }
                 let size = if layer.accumulates_by_block { self.shard.block } else { steps };
                 for block in self.blocks(size).rev() {
+                    let workspace = &mut workspaces[0];
                     self.bind(&layer.step.backward, workspace);
                     for step in (block.first..block.end).rev() {
                         let next = step.checked_sub(1).filter(|_| rows >= PREFETCH_ROWS);
@@ -127,7 +133,9 @@ impl<T: Float> ShardRunner<'_, T> {
                         self.run_step(&layer.step.backward, workspace, TimeStep { step, next, tokens: &[] }, rows);
                     }
                     if index > 0 {
-                        self.run(&layer.hoisted.backward, workspace, block.first, rows * block.len());
+                        self.each_chunk(workspaces, block, |runner, workspace, chunk| {
+                            runner.run(&layer.hoisted.backward, workspace, chunk.first, rows * chunk.len());
+                        });
                     }
                     if !is_one_block {
                         self.accumulate_block(layer, batch, block);

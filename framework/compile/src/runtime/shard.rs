@@ -1,5 +1,7 @@
 //! A shard: some rows of the batch that run by themselves, the memory they use, and how a schedule runs for them.
 
+use rayon::{ThreadPool, prelude::*};
+
 use super::{
     buffers::{Aligned, BLOCK, Pointers},
     clock::Clock,
@@ -10,10 +12,16 @@ use crate::{
     model::{BatchView, Totals},
     plan::{
         fused_kernel::Address,
+        layer::Layer,
         model::ExecutionPlan,
         schedule::{Buffer, BufferKind, Multiply, Schedule, Slot, Task, View},
     },
 };
+
+/// The chunks of a time block that runs in chunks. As many for any number of threads, so that sums are the same.
+const CHUNKS: usize = 8;
+/// The fewest time steps of a chunk.
+const LEAST: usize = 32;
 
 /// What a shard's thread has for itself.
 pub(super) struct Workspace<T> {
@@ -85,6 +93,12 @@ impl Steps {
         self.end - self.first
     }
 
+    /// One of `count` chunks of nearly equal length.
+    fn chunk(self, index: usize, count: usize) -> Self {
+        let at = |index: usize| self.first + self.len() * index / count;
+        Self::new(at(index), at(index + 1))
+    }
+
     /// Those within other steps.
     pub(super) fn within(self, other: Self) -> Self {
         Self { first: self.first.clamp(other.first, other.end), end: self.end.clamp(other.first, other.end) }
@@ -110,12 +124,14 @@ pub(super) struct Shard {
     pub(super) steps: usize,
     /// The time steps of a time block, a power of two; the same for all shards.
     pub(super) block: usize,
+    /// Pieces of a time block in which what does not depend on the state runs, each with accumulators of its own.
+    pub(super) chunks: usize,
 }
 
 impl Shard {
     /// All rows as one shard of one time step: the rows of a table.
     pub(super) fn table(index: usize, rows: usize) -> Self {
-        Self { index, first_row: 0, rows, steps: 1, block: 1 }
+        Self { index, first_row: 0, rows, steps: 1, block: 1, chunks: 1 }
     }
 }
 
@@ -128,11 +144,26 @@ pub(super) fn shards<T>(plan: &ExecutionPlan, rows: usize, steps: usize) -> Vec<
     while is_large(plan, rows * steps) && count < 64 && rows / (2 * count) >= least {
         count *= 2;
     }
-    let block = 1 << (BLOCK / rows.div_ceil(count)).max(1).ilog2();
+    let (block, chunks) = if count == 1 && runs_in_chunks(plan, rows, steps) {
+        (steps.next_power_of_two(), CHUNKS)
+    } else {
+        (1 << (BLOCK / rows.div_ceil(count)).max(1).ilog2(), 1)
+    };
     // Longer and shorter ones alternate, as neighbors are likely to run on one thread.
     let start = |index: usize| rows * index / count;
-    let shard = |index| Shard { index, first_row: start(index), rows: start(index + 1) - start(index), steps, block };
+    let shard = |index| {
+        let (first_row, rows) = (start(index), start(index + 1) - start(index));
+        Shard { index, first_row, rows, steps, block, chunks }
+    };
     (0..count).map(shard).collect()
+}
+
+/// Whether a batch of one shard is one time block, which runs in chunks: a few long sequences of linear recurrences, whose
+/// loop over time has no product.
+fn runs_in_chunks(plan: &ExecutionPlan, rows: usize, steps: usize) -> bool {
+    let has_product = |schedule: &Schedule| schedule.tasks.iter().any(|task| matches!(task, Task::Multiply(_)));
+    let is_linear = |layer: &Layer| !has_product(&layer.step.forward) && !has_product(&layer.step.backward);
+    steps >= CHUNKS * LEAST && is_large(plan, rows * steps) && plan.layers.iter().all(is_linear)
 }
 
 /// Whether that many rows are enough work for more than one thread.
@@ -151,6 +182,8 @@ pub(super) struct ShardRunner<'a, T: Float> {
     pub(super) memory: Pointers<T>,
     pub(super) bases: &'a [usize],
     pub(super) clock: &'a Clock,
+    /// The workers for the chunks of a time block.
+    pub(super) pool: Option<&'a ThreadPool>,
     pub(super) shard: Shard,
 }
 
@@ -171,6 +204,27 @@ impl<T: Float> ShardRunner<'_, T> {
         let ptr = unsafe { self.memory.work.add(self.bases[buffer.index()] + lines * width) };
         let has_all_steps = matches!(kind, BufferKind::Tape | BufferKind::State);
         SlotAddress { ptr, shift, mask, stride: rows * width, has_all_steps }
+    }
+
+    /// Runs something for each chunk of a time block, on all threads. Chunks write to time steps and accumulators of their own.
+    pub(super) fn each_chunk(
+        self,
+        workspaces: &mut [Workspace<T>],
+        block: Steps,
+        run: impl Fn(Self, &mut Workspace<T>, Steps) + Sync,
+    ) {
+        let count = self.shard.chunks;
+        let run = |(index, workspace)| {
+            let shard = Shard { index: self.shard.index + index, ..self.shard };
+            run(Self { shard, ..self }, workspace, block.chunk(index, count));
+        };
+        let workspaces = &mut workspaces[..count];
+        match self.pool {
+            Some(pool) if count > 1 => {
+                pool.install(|| workspaces.par_iter_mut().with_max_len(1).enumerate().for_each(run));
+            }
+            _ => workspaces.iter_mut().enumerate().for_each(run),
+        }
     }
 
     /// The shard's accumulators: those of time steps first.
