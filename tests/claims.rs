@@ -177,7 +177,7 @@ const RUNS: &[Run] = &[
     Run {
         arguments: "wrappers",
         corpus: None,
-        is_short: true,
+        is_short: false,
         claims: &[
             claim("experiments/wrappers.toml", "1.79 nats per character on the held-out names", "1.79", Validation),
             claim("experiments/wrappers.toml", "1.41 in training", "1.41", Training),

@@ -169,4 +169,6 @@ fn a_dense_layer_is_no_other_head() {
     let refused = keras(&file, experiment, vocabulary, &hatchery_cli::registry().unwrap()).err().unwrap().to_string();
     assert!(refused.contains("the experiment's head is another"), "{refused}");
     assert!(refused.contains("set model.head = \"linear\""), "{refused}");
+    let (experiment, vocabulary) = small(&["model.head=linear"]);
+    keras(&file, experiment, vocabulary, &hatchery_cli::registry().unwrap()).unwrap();
 }

@@ -75,6 +75,21 @@ pub(super) const MORE: &[Case] = &[
     ),
     // Layers and wrappers.
     case(
+        "check tiny.toml --set cell.type=residual",
+        "`residual` stands around a cell: name one here, and it in `wrap = [\"residual\"]`",
+        "check tiny.toml --set cell.wrap=[\"residual\"] --set model.embedding=8",
+    ),
+    case(
+        "check tiny.toml --set model.head=tied",
+        "set `embedding` in [model] to the width of the last layer's output, or `head = \"linear\"`",
+        "check tiny.toml --set model.head=tied --set model.embedding=8",
+    ),
+    case(
+        "check tiny.toml --set model.head=tied --set model.embedding=9",
+        "make them equal, or put `{ type = \"projection\", width = 9 }` last in the `wrap` of the last layer",
+        "check tiny.toml --set model.head=tied --set model.embedding=9 --set cell.wrap=[{type=\"projection\",width=9}]",
+    ),
+    case(
         "check both.toml",
         "keep [cell] for layers that are alike, or one [[layer]] for each of different ones",
         "check listed.toml",

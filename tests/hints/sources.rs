@@ -18,6 +18,7 @@ const FOLLOWED: &[(&str, &str)] = &[
     ("set cell.{key}", "every_form_predicts_as_keras_does"),
     ("set model.embedding", "a_small_model_of_keras_is_imported"),
     ("set model.layers", "a_small_model_of_keras_is_imported"),
+    ("set model.head", "a_dense_layer_is_no_other_head"),
     ("give cell, embedding and vocabulary the sizes", "a_small_model_of_keras_is_imported"),
     ("add: [parameters.", "a_state_dict_becomes_the_network_it_came_from"),
     ("name every block once", "a_state_dict_becomes_the_network_it_came_from"),
@@ -39,7 +40,8 @@ const FOLLOWED: &[(&str, &str)] = &[
 
 /// Hints whose way leads out of the program, so that no test can go it: the beginning of the hint, and where it leads.
 const OUTSIDE: &[(&str, &str)] = &[
-    ("a step or a clipper may not read", AUTHOR),
+    ("what it takes by name must be declared", AUTHOR),
+    ("give that of the cell another name", AUTHOR),
     ("write it with other operations", AUTHOR),
     ("each FAILED line above", AUTHOR),
     ("give one of them another name", AUTHOR),
