@@ -1,7 +1,7 @@
 //! Models of papers, each as one experiment file: the AWD-LSTM, a stack in the form of Griffin, one of the xLSTM, and zoneout
 //! around a cell from a library. Both executors compute the same, and a training that was killed continues exactly.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::OnceLock};
 
 use hatchery::plugins::Registry;
 
@@ -107,8 +107,10 @@ optimizer = { type = "adam", learning-rate = 0.003 }
 train = { steps = 1000, batch = 16 }
 "#;
 
+/// The cell in C, built once.
 fn library() -> PathBuf {
-    c_library("recipes", &elman())
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| c_library("recipes", &elman())).clone()
 }
 
 /// The program's plugins, the example recurrences, and the cell in C.

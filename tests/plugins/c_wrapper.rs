@@ -1,15 +1,19 @@
 //! The wrapper in C: it conforms, and computes what the built-in one does.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
 
 use hatchery::{data::Data, experiment::reading, network::Network, random::Streams};
 
 use super::{c_library, hatchery, loaded, root};
 
-/// The example, built.
+/// The example, built once.
 fn library() -> PathBuf {
-    let source = std::fs::read_to_string(root().join("plugins/examples/residual-c/residual.c")).unwrap();
-    c_library("residual", &source)
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let source = || std::fs::read_to_string(root().join("plugins/examples/residual-c/residual.c")).unwrap();
+    BUILT.get_or_init(|| c_library("residual", &source())).clone()
 }
 
 /// The losses of a few updates, as bits, of an LSTM with that wrapper.
