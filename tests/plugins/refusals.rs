@@ -179,6 +179,13 @@ fn noise_that_is_not_declared() {
     refused(mistakes(), "takes-noise", &words);
 }
 
+/// Would catch: noise that is missed when training has begun.
+#[test]
+fn noise_that_is_not_declared() {
+    let words = ["cell \"takes-noise\"", "no matrix is named `keep`", "what it takes by name must be declared"];
+    refused(mistakes(), "takes-noise", &words);
+}
+
 #[test]
 fn an_operation_that_is_not_covered() {
     refused(mistakes(), "draws", &["cell \"draws\"", "it draws random numbers", "declare what it needs in `noise`"]);

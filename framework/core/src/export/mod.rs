@@ -12,7 +12,6 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use hatchery_plugin::{
     Declaration, Name, ParamSpec, Params, Per, Start,
     capture::{capture, capture_cell},
-    linear,
 };
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -24,7 +23,7 @@ use crate::{
     executor::parameter,
     experiment::{Experiment, SymbolUnit},
     inspect::context::Context,
-    model::{EMBEDDING, HEAD_BIAS, HEAD_WEIGHTS, Layer, Model},
+    model::{EMBEDDING, Layer, Model, head::logits},
     plugins::Registry,
     replay::Program,
     run::checkpoint::Checkpoint,
@@ -154,7 +153,7 @@ fn head(model: &Model, experiment: &Experiment) -> Result<Value> {
     let recorded = capture(&arguments, experiment.backend.dtype.into(), |mut tensors| {
         let outputs = tensors.remove(0);
         let params: Params = read.iter().map(|(name, _)| name.clone()).zip(tensors).collect();
-        Ok(vec![("logits".into(), linear(outputs, params.get(HEAD_WEIGHTS), params.get(HEAD_BIAS)))])
+        Ok(vec![("logits".into(), logits(model, &params, outputs))])
     })?;
     let names: Vec<_> = read.iter().map(|(name, _)| name).collect();
     Ok(json!({ "parameters": names, "graph": graph(&recorded) }))

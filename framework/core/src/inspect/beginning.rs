@@ -7,9 +7,9 @@ use hatchery_plugin::{Name, Params, State, capture::capture_step};
 use crate::{
     device,
     error::Result,
-    executor::layer::{LayerRun, Noise, Place, start, within},
+    executor::layer::{LayerRun, Noise, Place, start},
     experiment::{Backend, Experiment},
-    model::{Layer, Model},
+    model::{Layer, Model, within},
     plugins::Registry,
     replay::Program,
 };
