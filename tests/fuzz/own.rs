@@ -14,7 +14,7 @@ use hatchery::{
     network::Network,
     plugins::TrustList,
     run::directory::{self, RunDirectory},
-    session::Options,
+    session::{Drift, Options},
     sweep::{Folder, Plan},
 };
 use tempfile::TempDir;
@@ -35,7 +35,7 @@ fn options() -> Options<'static> {
         libraries: &[],
         trusted: TrustList::in_folder(Path::new("/nowhere")),
         overrides: Vec::new(),
-        allow_plugin_drift: false,
+        drift: Drift::Refused,
         warn: |_| {},
     }
 }
@@ -120,7 +120,7 @@ fn sweeps() {
             .concat();
     let tally = fuzz("sweeps", &[SWEEP.as_bytes().to_vec()], &words, &mut |bytes| {
         fs::write(&path, &bytes).unwrap();
-        Plan::of(&path, &options()).map(drop)
+        Plan::of(&path, None, &options(), None).map(drop)
     });
     assert!(tally.read > 0 && tally.refused > 0);
 }

@@ -66,7 +66,7 @@ fn a_worker_adds_little_to_a_trial() {
         work();
         begun.elapsed().as_secs_f64()
     };
-    let mut train = || drop(lab.ok("train tiny.toml --quiet --set train.steps=1"));
+    let train = || drop(lab.ok("train tiny.toml --quiet --set train.steps=1"));
     let one = timed(&mut || (0..10).for_each(|_| train())) / 10.0;
     let sixty = timed(&mut || drop(lab.ok("sweep work sweeps/cells"))) / 63.0;
     println!("a trial of one update in a sweep: {:.1} ms, as a program: {:.1} ms", 1e3 * sixty, 1e3 * one);
