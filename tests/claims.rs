@@ -1,4 +1,4 @@
-//! Claims about results: every sentence of README, book and experiment files that predicts what a run will show stands in
+//! Claims about results: every sentence of README, book and experiment files that predicts what a run will show is in
 //! a table here, beside the run, and the run must show it.
 //!
 //! Runs of a few seconds are made by every test run; `HATCHERY_SLOW_TESTS=1` makes the others too, some ten minutes on two
@@ -445,7 +445,7 @@ const NOT_OF_A_RUN: &[(&str, &str, &str)] = &[
     ("experiments/unclipped.toml", "1.0", "a setting"),
 ];
 
-/// Would catch: a value in an experiment's comment that stands in no claim, so that no run has ever shown it.
+/// Would catch: a value in an experiment's comment that is in no claim, so that no run has ever shown it.
 #[test]
 fn every_value_in_a_comment_is_claimed() {
     let value = regex::Regex::new(r"\b\d+\.\d+\b").unwrap();

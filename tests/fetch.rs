@@ -209,7 +209,7 @@ fn a_server_without_ranges_starts_over() {
     }
 }
 
-/// Would catch: a part file that is complete, too long or of other bytes and stands in the way for ever.
+/// Would catch: a part file that is complete, too long or of other bytes and is in the way for ever.
 #[test]
 fn any_partial_file_is_replaced() {
     let complete = content();
@@ -292,7 +292,7 @@ fn an_address_without_a_server_is_reported() {
 }
 
 /// Would catch: a folder that cannot be written to reported as a fault of ours. The superuser may write everywhere, so
-/// a file stands in place of the folder.
+/// a file is in place of the folder.
 #[test]
 fn a_file_in_place_of_a_folder_is_reported() {
     let folder = tempfile::tempdir().unwrap();

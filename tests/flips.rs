@@ -40,7 +40,7 @@ fn changed(bytes: &[u8], name: &str, number: usize) -> (Vec<u8>, String) {
 }
 
 /// Every file of a run, and what a resumed training makes of it. Would catch: a log, an experiment or an origin that is
-/// taken as it is, whatever stands in it.
+/// taken as it is, whatever is in it.
 #[test]
 fn of_a_run() {
     const RESUME: &str = "train --quiet --resume runs/tiny/001 --set train.steps=6";

@@ -3,7 +3,7 @@
 //! internal error, always a message with something to do.
 //!
 //! Two thousand inputs for each reader run with the other tests; `HATCHERY_FUZZ=1000000` asks for more. The same
-//! readers are targets for cargo-fuzz in `tests/fuzz/`. Figures of long runs stand in `tests/README.md`.
+//! readers are targets for cargo-fuzz in `tests/fuzz/`. Figures of long runs are in `tests/README.md`.
 
 mod foreign;
 mod own;

@@ -100,7 +100,7 @@ fn many_runs_are_distinguishable() {
         before.rsplit(" y=\"").next().unwrap().split('"').next().unwrap().parse().unwrap()
     };
     for label in ["run 0", "run 11", "dashed: validation, a ring at the lowest"] {
-        assert!(height(label) > height("step"), "{label} stands in the picture");
+        assert!(height(label) > height("step"), "{label} is in the picture");
     }
 }
 
@@ -172,7 +172,7 @@ fn a_sparkline_is_as_high_as_its_numbers() {
     assert_eq!(sparkline(&[3.0, 2.0, 1.0, f64::NAN, 0.0], 4), "█▆▃▁");
     assert_eq!(sparkline(&[7.0, 7.0, 0.0, 0.0], 2), "█▁");
     assert_eq!(sparkline(&[f64::MAX, f64::MAX, 0.0, 0.0], 2), "█▁");
-    assert!(["▄▄", "▅▅"].contains(&sparkline(&[4.0, 4.0], 8).as_str()), "what does not change stands in the middle");
+    assert!(["▄▄", "▅▅"].contains(&sparkline(&[4.0, 4.0], 8).as_str()), "what does not change is in the middle");
     assert_eq!(sparkline(&[], 8), "");
     assert_eq!(sparkline(&[1.0], 0), "");
 }

@@ -1,5 +1,4 @@
-//! Graphics cards, or the software that stands in for one: Mesa's lavapipe is enough. Where there is neither, each test
-//! says so.
+//! Graphics cards, or a software device: Mesa's lavapipe is enough. Where there is neither, each test says so.
 //!
 //! All but a few commands run in this process: a program that begins has to compile its shaders first, for many seconds.
 

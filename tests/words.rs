@@ -7,7 +7,7 @@ use crate::lab::{files, root};
 
 /// A pattern of words, what to write instead, and, where that is a term, its row in the glossary. `_` counts as a
 /// space and a line break as nothing, so that names and wrapped comments are found too.
-const BANNED: [(&str, &str, Option<&str>); 34] = [
+const BANNED: [(&str, &str, Option<&str>); 35] = [
     // Terms.
     (r"\bway back\b", "backward pass, or rewind", Some("backward pass")),
     (r"\bturn(s|ed|ing)? (a |the |its |their )?matri(x|ces)\b", "transpose", Some("transpose")),
@@ -36,6 +36,7 @@ const BANNED: [(&str, &str, Option<&str>); 34] = [
     (r"\bso many\b", "the number of …", None),
     (r"\bsaid aloud\b", "explicit", None),
     (r"\b(that|which|it) (is|are) no (numbers?|symbols?|cells?|files?|keys?)\b", "is not a …", None),
+    (r"\b(stands?|l(ie|ies)) in\b", "is in, are in", None),
     // American spelling, as keys and identifiers have it.
     (r"optimis[eai]", "optimiz…", None),
     (r"initialis[eai]", "initializ…", None),

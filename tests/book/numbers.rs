@@ -26,6 +26,6 @@ fn a_planted_number_is_found() {
         fs::write(planted.path(), "It is 987.65 nats.\n\n```console\n987.64\n```\n\nAnd 987.64, in `123.4` lines.\n")
             .unwrap();
         let found = numbers(&[&name, planted.path().to_str().unwrap()]);
-        assert_eq!(found, Err(format!("{name}: 987.65 stands in no output of the page")));
+        assert_eq!(found, Err(format!("{name}: 987.65 is in no output of the page")));
     }
 }

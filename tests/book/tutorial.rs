@@ -1,6 +1,6 @@
 //! Parts I to III: what their pages promise. Formulas and listings agree with the program's numbers, pictures are those
 //! of the recorded values, exercises have answers, quizzes have one right answer each, and every number in the text
-//! stands in an output.
+//! is in an output.
 
 use std::{
     fs,

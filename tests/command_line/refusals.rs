@@ -23,7 +23,7 @@ fn check_in(lab: &Lab, line: &str, parts: &[&str]) {
     }
 }
 
-/// The whole message, as it stands in the terminal.
+/// The whole message, as it is in the terminal.
 #[test]
 fn a_misspelt_key() {
     let lab = Lab::new().with("bad.toml", tiny("hidden = 8", "hiden = 8"));

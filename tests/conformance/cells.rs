@@ -31,7 +31,7 @@ pub(super) struct Tanh {
     /// What it does wrong.
     #[plugin(default)]
     mistake: Mistake,
-    /// What stands in the place of tanh.
+    /// What is in the place of tanh.
     #[plugin(default)]
     activation: Activation,
     /// What a pure function has not.
@@ -84,7 +84,7 @@ enum Mistake {
     StartTooWide,
 }
 
-/// What stands in the place of tanh: functions with kinks, which are no mistake.
+/// What is in the place of tanh: functions with kinks, which are no mistake.
 #[plugin(key)]
 #[derive(Clone, Copy, Debug, Default)]
 enum Activation {

@@ -1,4 +1,4 @@
-//! Texts as they come: their line ends, their normal forms, what stands in them by accident, and the symbols that are made
+//! Texts as they come: their line ends, their normal forms, what is in them by accident, and the symbols that are made
 //! of them.
 
 use super::{has, lines, on, said};
@@ -85,7 +85,7 @@ fn two_normal_forms_are_mentioned_and_folded() {
 /// Would catch: characters that are skipped, read as unknown or cut off, and a number that does not say so.
 #[test]
 fn what_is_left_out_is_counted_beside_the_number() {
-    // The umlauts stand in the tenth that is held out.
+    // The umlauts are in the tenth that is held out.
     let lab = on(format!("{}käse\nzürich\n", lines(18)));
     let skipped = said(&lab, "train tiny.toml --set vocabulary.unknown=skip");
     has(&skipped, &["characters for validation", "are not in the vocabulary and are left out", "`ä` 1 times"]);

@@ -278,7 +278,7 @@ pub(super) const COMMANDS: &[Case] = &[
         "name a checkpoint that `hatchery train` wrote",
         "sample runs/tiny/001/checkpoint.safetensors",
     ),
-    case("runs show runs/tiny/001/best.safetensors", "name the folder that it lies in", "runs show runs/tiny/001"),
+    case("runs show runs/tiny/001/best.safetensors", "name the folder that it is in", "runs show runs/tiny/001"),
     case(
         "runs reproduce runs/bare/001/checkpoint.safetensors",
         "name the folder of its run",

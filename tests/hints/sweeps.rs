@@ -18,7 +18,7 @@ seeds = 2
 steps = 3
 "#;
 
-/// What stands in the file, and what takes its place.
+/// What is in the file, and what takes its place.
 pub(super) const SWEEPS: &[(&str, Case)] = &[
     ("[4, 5]", case("4", "for one value: [4]", "[4]")),
     (

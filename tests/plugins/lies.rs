@@ -1,5 +1,5 @@
 //! A library that lies, field by field: it is refused with a reason, or what it does is contained. What cannot be contained,
-//! for it is native code, stands in the book.
+//! for it is native code, is in the book.
 
 use std::path::{Path, PathBuf};
 

@@ -71,7 +71,7 @@ fn sha256(path: &Path) -> String {
     LibraryFile::read(path).unwrap().sha256().to_owned()
 }
 
-/// Commands on a run, a checkpoint, or the experiment that lies in a run's folder.
+/// Commands on a run, a checkpoint, or the experiment that is in a run's folder.
 const OF_A_RUN: [&str; 20] = [
     "sample",
     "sample runs/loaded/001 --allow-plugin-drift",
@@ -212,7 +212,7 @@ fn another_user_s_experiment_is_not_one_s_own() {
     accepted(&lab, "check own.toml");
 }
 
-/// Would catch: a library that runs because it lies in a folder, and one that lies there and stops a command.
+/// Would catch: a library that runs because it is in a folder, and one that lies there and stops a command.
 #[test]
 fn a_search_folder_makes_nothing_trusted() {
     let lab = unpacked();
@@ -284,7 +284,7 @@ fn a_list_that_cannot_be_used_is_a_warning() {
     fs::remove_dir(&entry).unwrap();
     fs::write(list.join("trailing.partial"), sha256(&lab.path("cell.so"))).unwrap();
     refused(&lab, "sample --allow-plugin-drift");
-    // What stands in an entry is for people to read.
+    // What is in an entry is for people to read.
     for content in [&b""[..], b"\xff\x1b[2J\n\n", &*vec![b'x'; 1 << 17]] {
         fs::write(&entry, content).unwrap();
         accepted(&lab, "sample");

@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p hatchery-cli` runs it. The models are the dinosaur notebook's (27 symbols, 50 hidden units, one name a step,
 //! 64 bits) and an LSTM and a GRU of a common size (65 symbols, 128 hidden units, 100 time steps, 50 sequences, 32 bits).
-//! With `--features ndarray,wgpu` all of Burn's backends stand beside the compiled executor. What Hatchery is compared with lies in `tests/peers`; `tests/peers/compare.py` runs both in turn.
+//! With `--features ndarray,wgpu` all of Burn's backends stand beside the compiled executor. What Hatchery is compared with is in `tests/peers`; `tests/peers/compare.py` runs both in turn.
 
 use std::{fmt::Write, hint::black_box, path::Path};
 

@@ -44,6 +44,6 @@ pub struct Recorded {
     pub(crate) is_wrapper: bool,
     /// The schema of its keys.
     pub(crate) schema: Value,
-    /// One for each table of keys with which it stands in the model.
+    /// One for each table of keys with which it is in the model.
     pub(crate) instances: Vec<Recording>,
 }

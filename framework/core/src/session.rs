@@ -191,7 +191,7 @@ impl Session {
         }
     }
 
-    /// The experiment as a checkpoint that lies in no run records it: its texts are named as seen from that file's folder.
+    /// The experiment as a checkpoint that is in no run records it: its texts are named as seen from that file's folder.
     ///
     /// # Errors
     /// When there is no such folder.
@@ -313,13 +313,13 @@ fn recorded<'a>(text: &str, folder: &Path, hashes: &'a [String]) -> impl Iterato
 }
 
 /// A library that an experiment file names. The user names it only by a file of their own: one that they named, that
-/// belongs to them, and that does not lie in the folder of a run, which may come from anywhere.
+/// belongs to them, and that does not be in the folder of a run, which may come from anywhere.
 fn of_file(library: ExperimentLibrary, is_named: bool) -> NamedLibrary {
     let ExperimentLibrary { path, file } = library;
     let doubt = file.and_then(|file| {
         let shown = file.display();
         if directory::holds(&file) {
-            Some(format!("`{shown}` names it, which lies in the folder of a run"))
+            Some(format!("`{shown}` names it, which is in the folder of a run"))
         } else if !files::belongs_to_user(&file) {
             Some(format!("`{shown}` names it, which belongs to another user"))
         } else {

@@ -103,7 +103,7 @@ fn orthogonal(rows: usize, columns: usize, rng: &mut dyn Rng) -> Vec<f64> {
             }
         }
         let norm = dot(&vector, &vector).sqrt();
-        // A vector that lies in the span of the others (as good as impossible) is drawn again.
+        // A vector that is in the span of the others (as good as impossible) is drawn again.
         if norm > 1e-6 {
             for entry in &mut vector {
                 *entry /= norm;

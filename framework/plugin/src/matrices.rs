@@ -9,7 +9,7 @@ use burn::Tensor;
 
 use crate::capture::did_you_mean;
 
-/// The name of a matrix: borrowed when it stands in a plugin's source, owned when the framework puts it together.
+/// The name of a matrix: borrowed when it is in a plugin's source, owned when the framework puts it together.
 pub type Name = Cow<'static, str>;
 
 /// The parameters that a cell declared, as `step` receives them.

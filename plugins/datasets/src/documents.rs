@@ -10,7 +10,7 @@ use crate::lines::{Symbol, strip};
 /// `lines`: the start symbol if there is one, the part, the end symbol. As a newline may stand within a part, the end
 /// symbol is another character, U+0003 (end of text) unless another is given.
 ///
-/// Files of a folder and values of a table are documents with a separator that stands in none of them:
+/// Files of a folder and values of a table are documents with a separator that is in none of them:
 /// `corpus = { glob = "poems/*.txt", separator = "\u001E" }` or
 /// `corpus = { glob = "posts.csv", column = "text", separator = "\u001E" }`, and `delimiter = "\u001E"`.
 ///

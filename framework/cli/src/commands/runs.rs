@@ -30,7 +30,7 @@ pub(crate) fn folder(run: Option<&Path>, root: &Path) -> Result<RunDirectory> {
         RunRef::Run(run) => Ok(run),
         RunRef::Checkpoint(path) => {
             Err(Problem::new(format!("`{}` is a checkpoint, not a run's folder", path.display()))
-                .hint("name the folder that it lies in")
+                .hint("name the folder that it is in")
                 .into())
         }
     }

@@ -1,4 +1,4 @@
-//! The axes of the columns that an element-wise operation goes through, so that it reads an operand that repeats as it lies in
+//! The axes of the columns that an element-wise operation goes through, so that it reads an operand that repeats as it is in
 //! memory.
 
 use super::{

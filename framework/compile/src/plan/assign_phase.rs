@@ -24,7 +24,7 @@ pub(crate) struct PhaseValues<'a> {
     pub(crate) kept: &'a HashSet<NodeId>,
     /// The kind of buffer for values that are kept, and for others.
     pub(crate) kinds: (BufferKind, BufferKind),
-    /// Values that must lie in a certain place.
+    /// Values that must be in a certain place.
     pub(crate) results: &'a [(NodeId, View)],
     /// Values whose rows are summed.
     pub(crate) row_sums: &'a [NodeId],
@@ -190,7 +190,7 @@ fn stages(graph: &Graph, compute: &[NodeId]) -> HashMap<NodeId, usize> {
     stages
 }
 
-/// Where a batch value lies: a slice lies in what it is a part of.
+/// Where a batch value lies: a slice is in what it is a part of.
 pub(crate) fn view_of(graph: &Graph, views: &Views, id: NodeId) -> Option<View> {
     if let Some(&view) = views.get(&id) {
         return Some(view);

@@ -98,7 +98,7 @@ impl Emitter<'_, '_> {
         Ok(self.at(view))
     }
 
-    /// The address of an operand of an operation on these columns. What repeats is read as it lies in memory.
+    /// The address of an operand of an operation on these columns. What repeats is read as it is in memory.
     fn operand(&mut self, id: NodeId, blocks: Blocks) -> Result<Operand> {
         let Node { op, shape } = self.graph[id].clone();
         if let Op::Repeat(of, axis) = op {
@@ -125,7 +125,7 @@ impl Emitter<'_, '_> {
         Ok(operand.with_strides(strides))
     }
 
-    /// Where a batch value lies in memory.
+    /// Where a batch value is in memory.
     fn view(&self, id: NodeId) -> Result<View> {
         view_of(self.graph, self.views, id)
             .ok_or_else(|| Unsupported::new("a product of a value that nothing computes"))

@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// Bytes of a cache line, and of the widest register: a register's elements then lie in one line, not in two.
+/// Bytes of a cache line, and of the widest register: a register's elements are then in one line, not in two.
 pub(crate) const LINE: usize = 64;
 
 /// About how many rows of a shard, those of all its time steps together, a time block has.

@@ -50,7 +50,7 @@ pub(super) struct CompiledModel<T: Float> {
     /// Of the last update.
     threads: usize,
     is_trained: bool,
-    /// Whether the noise of the last update lies in parameter memory, and not its expectation.
+    /// Whether the noise of the last update is in parameter memory, and not its expectation.
     pub(super) has_drawn_noise: bool,
     /// The states in which the last batches of training and of evaluation ended, and that of generation.
     trained: Option<Vec<Vec<T>>>,

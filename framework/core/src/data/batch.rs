@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hatchery_plugin::Token;
 
-/// Sequences trained on at once, time-major: what stands in row `r` at time step `t` is entry `t × rows + r`.
+/// Sequences trained on at once, time-major: what is in row `r` at time step `t` is entry `t × rows + r`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
     /// Sequences.

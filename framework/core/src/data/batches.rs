@@ -350,7 +350,7 @@ fn symbols_of(splits: &Splits, framing: &Framing, experiment: &Experiment) -> Ve
     symbols
 }
 
-/// The characters that the vocabulary lacks, with how often each stands in the documents; none where they are refused.
+/// The characters that the vocabulary lacks, with how often each is in the documents; none where they are refused.
 fn unknown_in(part: &DocumentRanges, vocabulary: &Vocabulary, experiment: &Experiment) -> BTreeMap<char, usize> {
     let mut unknown = BTreeMap::new();
     if experiment.vocabulary.unknown == Unknown::Error {

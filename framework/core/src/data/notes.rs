@@ -178,7 +178,7 @@ fn listed(counts: &BTreeMap<char, usize>) -> String {
     shown.collect::<Vec<_>>().join(", ") + &more
 }
 
-/// What stands in a text and is rarely meant.
+/// What is in a text and is rarely meant.
 #[derive(Default)]
 struct Oddities {
     /// Ends of lines: newline, carriage return and newline, carriage return alone.

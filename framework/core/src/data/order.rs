@@ -96,7 +96,7 @@ impl SequenceOrder {
         }
     }
 
-    /// Where the sequences of a step stand in the order of its epoch.
+    /// Where the sequences of a step are in the order of its epoch.
     fn places(&self, step: u64) -> Range<usize> {
         let number = (step % self.steps_per_epoch()) as usize;
         if self.by_length.is_some() {

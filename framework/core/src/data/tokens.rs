@@ -188,6 +188,6 @@ impl TokenStream {
 /// The error of a character that the vocabulary lacks, in a part of a text that begins at byte `base`.
 pub(super) fn refuse(text: &Text, vocabulary: &Vocabulary, base: usize, unknown: UnknownSymbol) -> Error {
     let offset = base + unknown.offset;
-    let place = format!("which stands in `{}` at offset {offset}, line {}", text.name(), text.line(offset));
+    let place = format!("which is in `{}` at offset {offset}, line {}", text.name(), text.line(offset));
     vocabulary.refuse(unknown.symbol, &place).into()
 }

@@ -135,7 +135,7 @@ impl Vocabulary {
     }
 
     /// The tokens of a text, read as the experiment says: normalized, lower-cased, and unknown characters as it has for
-    /// them. `offset_base` is the byte offset at which the text stands in its source, for messages.
+    /// them. `offset_base` is the byte offset at which the text is in its source, for messages.
     ///
     /// # Errors
     /// With `unknown = "error"`, when a character is not in the vocabulary.
@@ -314,7 +314,7 @@ pub fn encode_prefix(vocabulary: &Vocabulary, prefix: &str) -> Result<Vec<Token>
             };
             let named = |problem: Problem| Problem {
                 hint: Some(hint.clone()),
-                ..problem.note(format!("it stands in the prefix of the samples: {prefix:?}"))
+                ..problem.note(format!("it is in the prefix of the samples: {prefix:?}"))
             };
             problems.into_iter().map(named).collect::<Vec<_>>().into()
         }
@@ -357,7 +357,7 @@ fn bytes_of(symbol: char) -> impl Iterator<Item = u8> {
     bytes.into_iter().take(length)
 }
 
-/// How often each character stands in a text: one count for each code point, so that a scan of gigabytes stores nothing
+/// How often each character is in a text: one count for each code point, so that a scan of gigabytes stores nothing
 /// else.
 pub(crate) struct SymbolCounts(Vec<u32>);
 

@@ -23,7 +23,7 @@ fn found(index: usize, device: &Device) -> DeviceInfo {
 /// # Errors
 /// When it is not there.
 pub(super) fn open(which: Option<&str>) -> Result<Device> {
-    let known = DEVICES.iter().find(|known| known.name == "cuda").expect("it stands in the list of devices");
+    let known = DEVICES.iter().find(|known| known.name == "cuda").expect("it is in the list of devices");
     let cards = cards();
     let chosen = choose(known, which, cards.clone())?;
     let index = cards.iter().position(|card| *card == chosen).expect("it was chosen among them");

@@ -122,7 +122,7 @@ fn memory(_adapter: &Adapter) -> Option<u64> {
 /// # Errors
 /// When it is not there, or cannot be opened.
 pub(super) fn open(which: Option<&str>) -> Result<Device> {
-    let known = DEVICES.iter().find(|known| known.name == "wgpu").expect("it stands in the list of devices");
+    let known = DEVICES.iter().find(|known| known.name == "wgpu").expect("it is in the list of devices");
     let chosen = choose(known, which, ADAPTERS.iter().map(|adapter| adapter.found.clone()).collect())?;
     let mut open = OPEN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if let Some((_, device)) = open.iter().find(|(selector, _)| *selector == chosen.selector) {

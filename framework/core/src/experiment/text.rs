@@ -24,7 +24,7 @@ pub struct Vocabulary {
     pub remove: String,
     /// The alphabet, in the order of its tokens; empty for the characters of the text in the order of their code points.
     pub symbols: String,
-    /// How often a character must stand in the training split to be a symbol.
+    /// How often a character must be in the training split to be a symbol.
     #[schemars(range(min = 1))]
     pub min_count: u64,
     /// What to do with a character that training never saw.
@@ -109,7 +109,7 @@ pub enum Duplicates {
     /// Each is a document: one may be held out and another trained on.
     #[default]
     Keep,
-    /// All but the first are left out, and those for training that stand in a held-out text.
+    /// All but the first are left out, and those for training that are in a held-out text.
     Drop,
     /// All are in the same split.
     Together,

@@ -63,7 +63,7 @@ pub fn keras_from_bytes(
     Ok(ImportedModel { checkpoint: checkpoint(experiment, vocabulary, registry, &tensors, updates)?, notes })
 }
 
-/// Where a parameter of ours stands in the file.
+/// Where a parameter of ours is in the file.
 pub(super) struct Place {
     pub(super) parameter: String,
     pub(super) shape: [usize; 2],

@@ -257,7 +257,7 @@ fn numbers(
     })
 }
 
-/// Where the entries of a tensor lie in its storage, counted in elements.
+/// Where the entries of a tensor are in its storage, counted in elements.
 struct Layout<'a> {
     offset: usize,
     shape: &'a [usize],

@@ -34,7 +34,7 @@ impl Axis {
         let (mut low, mut high, whole) = range.unwrap_or((0.0, 1.0, true));
         let largest = low.abs().max(high.abs());
         if high - low <= largest * 1e-12 || high - low < 1e-290 {
-            // One value: it stands in the middle and is the only tick.
+            // One value: it is in the middle and is the only tick.
             let around = if largest > 0.0 { largest / 10.0 } else { 1.0 };
             return Self { low: low - around, high: high + around, ticks: vec![low], step: round_step(around / 100.0) };
         }

@@ -1,6 +1,6 @@
 //! Finding and loading libraries: by the paths that are named, and in the search folders.
 //!
-//! Libraries are named by `plugins = […]` in an experiment file, by `--plugin`, or lie in the search folders
+//! Libraries are named by `plugins = […]` in an experiment file, by `--plugin`, or are in the search folders
 //! ([`search_folders`]). Only those that the user trusts are loaded ([`trust`](super::trust)).
 
 use std::{
@@ -105,7 +105,7 @@ fn add_found(registry: &mut Registry, path: &Path, trusted: &TrustList) -> Resul
 fn left_out_warning(problem: Problem, path: &Path) -> Problem {
     let doctor = format!("hatchery plugins doctor {}", for_shell(path));
     problem
-        .note(format!("left out: `{}`, which lies in a search folder", path.display()))
+        .note(format!("left out: `{}`, which is in a search folder", path.display()))
         .hint(format!("take it out of the folder, or see what repairs it: {doctor}"))
 }
 

@@ -50,7 +50,7 @@ pub enum NamedBy {
     Record(Vec<String>),
     /// An experiment file that is not the user's own, and why it is not.
     File(String),
-    /// No one: it lies in a search folder.
+    /// No one: it is in a search folder.
     SearchFolder,
 }
 
@@ -238,7 +238,7 @@ fn refusal(file: &LibraryFile, by: &NamedBy) -> Problem {
         }
         NamedBy::Record(_) => problem.note("the checkpoint says that it was made with another library"),
         NamedBy::File(why) => problem.note(why),
-        NamedBy::SearchFolder => problem.note("left out: it lies in a search folder, but was never named"),
+        NamedBy::SearchFolder => problem.note("left out: it is in a search folder, but was never named"),
     };
     let command = format!("hatchery plugins trust {}", for_shell(&file.path));
     problem

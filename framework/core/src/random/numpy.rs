@@ -1,7 +1,7 @@
 //! `NumPy`'s legacy generator, to the last bit, so that the notebooks' numbers come out with `rng = "numpy"`.
 //!
 //! `np.random.seed(n)` followed by the functions of `np.random`, or `np.random.RandomState(n)`: their algorithms are
-//! frozen (NEP 19), so they are written down here once. How each uses the words of the generator stands in
+//! frozen (NEP 19), so they are written down here once. How each uses the words of the generator is in
 //! `tests/golden/numpy_random.py`, which made the numbers that the tests compare with.
 
 use hatchery_plugin::Rng;

@@ -140,7 +140,7 @@ fn now() -> String {
     second.format(&Rfc3339).expect("RFC 3339 has a form for every year that a clock shows")
 }
 
-/// An argument without the folders of paths from the root, wherever they stand in it (`--set dataset.corpus="/…"`):
+/// An argument without the folders of paths from the root, wherever they are in it (`--set dataset.corpus="/…"`):
 /// they tell about the machine and its user, and a run may be passed on.
 fn without_root(argument: &str) -> String {
     const BETWEEN: [char; 9] = ['=', '"', '\'', '[', ']', '{', '}', ',', ' '];

@@ -30,7 +30,7 @@ pub fn changed(directory: &RunDirectory, then: &Meta) -> Result<Vec<Problem>> {
     let warning = |(_, _, path): (_, _, PathBuf)| {
         Problem::new(format!("`{}` is no longer what the training wrote", path.display()))
             .note(format!("its part up to the checkpoint after {updates} updates was changed, or lines are missing"))
-            .hint("take it from a copy: tables and pictures show what stands in it; the training does not depend on it")
+            .hint("take it from a copy: tables and pictures show what is in it; the training does not depend on it")
     };
     Ok(changed.map(warning).collect())
 }

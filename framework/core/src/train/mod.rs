@@ -369,7 +369,7 @@ impl<'a> Training<'a> {
     }
 }
 
-/// Writes the experiment into the run's folder. Its first line names the schema, which lies in the folder of all runs.
+/// Writes the experiment into the run's folder. Its first line names the schema, which is in the folder of all runs.
 ///
 /// # Errors
 /// When it cannot be written.

@@ -256,7 +256,7 @@ pub fn folder(run: &RunRef) -> PathBuf {
 }
 
 /// The canonical path, relative to the current folder if it lies below it. The file itself may be missing.
-/// The folder that texts in the experiment of a checkpoint are relative to: that of the run, or of the checkpoint if it lies
+/// The folder that texts in the experiment of a checkpoint are relative to: that of the run, or of the checkpoint if it is
 /// in none, as an imported one.
 pub(crate) fn folder_of_texts(run: &RunRef) -> PathBuf {
     match run {

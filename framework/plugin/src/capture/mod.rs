@@ -37,7 +37,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct RecordedGraph {
     /// The operations, in the order of execution, with inputs and outputs in the order of the lists below. Outputs that
-    /// are the same tensor stand in it once.
+    /// are the same tensor are in it once.
     pub graph: GraphIr,
     /// The arguments.
     pub inputs: Vec<(Name, TensorId)>,

@@ -92,7 +92,7 @@ fn fit(ranges: &[Range<usize>], text: &str) -> Result<(), String> {
         }
         if index > 0 && start < ranges[index - 1].end {
             return Err(format!(
-                "document {index}, {range:?}, begins before the end of the one before, {:?}; documents stand in the \
+                "document {index}, {range:?}, begins before the end of the one before, {:?}; documents are in the \
                  order of the text and share nothing, or what is held out would be trained on",
                 ranges[index - 1]
             ));

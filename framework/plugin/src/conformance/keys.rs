@@ -73,7 +73,7 @@ fn example(variant: &Variant) -> Verdict {
         table.iter().any(|(key, value)| *key == "type" && value.split('#').next().is_some_and(|v| v.trim() == quoted))
     };
     let Some(own) = tables.iter().find(is_own) else {
-        // A wrapper stands in the table of a cell, as an item of a list.
+        // A wrapper is in the table of a cell, as an item of a list.
         let is_wrapped = |(key, value): &(&str, &str)| *key == "wrap" && value.contains(&quoted);
         if matches!(variant.build, Build::Wrapper(_)) && tables.iter().flatten().any(is_wrapped) {
             return Ok("in a cell's `wrap`".to_owned());
@@ -161,7 +161,7 @@ fn own_keys(schema: &Value) -> Vec<(String, Value)> {
     own.map(|(key, value)| (key.clone(), value.clone())).chain(branches.flat_map(own_keys)).collect()
 }
 
-/// The keys with each other value of each flag and enumeration in turn: a mistake may stand in the branch of an option.
+/// The keys with each other value of each flag and enumeration in turn: a mistake may be in the branch of an option.
 pub fn options(variant: &Variant, keys: &Value) -> Vec<Value> {
     let given = keys.as_object().cloned().unwrap_or_default();
     let resolved = resolve(variant, keys.clone()).unwrap_or_default();

@@ -134,7 +134,7 @@ fn called_from_above(corpus: &Corpus, folder: &Path) -> Corpus {
     called(corpus, folder, folder)
 }
 
-/// The text that lies in `folder`, with the name that it has where that folder is called `seen`.
+/// The text that is in `folder`, with the name that it has where that folder is called `seen`.
 fn called(corpus: &Corpus, folder: &Path, seen: &Path) -> Corpus {
     let beside =
         |name: &str| if seen == Path::new(".") { name.to_owned() } else { seen.join(name).display().to_string() };

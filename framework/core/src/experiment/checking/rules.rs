@@ -223,7 +223,7 @@ impl Rules<'_> {
         )
     }
 
-    /// A character that is too rare to be a symbol stands in the text all the same.
+    /// A character that is too rare to be a symbol is in the text all the same.
     fn min_count(&self) -> Option<Problem> {
         let count = self.entry(&["vocabulary", "min-count"])?;
         let unknown = self.entry(&["vocabulary", "unknown"]);

@@ -55,7 +55,7 @@ pub fn read(path: &Path, overrides: &[String], registry: &Registry) -> Result<Ex
 }
 
 /// A library as a run records it: as seen from the current folder, or else from that of the experiment file, for what is not
-/// UTF-8 cannot stand in an experiment; if neither is possible, by its name.
+/// UTF-8 cannot be in an experiment; if neither is possible, by its name.
 fn portable(path: &Path, folder: &Path) -> String {
     let below = path.strip_prefix(folder).unwrap_or(path);
     let shown = [path, below].into_iter().find(|path| !path.is_absolute() && path.to_str().is_some());
@@ -72,7 +72,7 @@ pub struct ExperimentLibrary {
 }
 
 /// The libraries that an experiment file names, read before anything else of it, for they hold what the rest may name.
-/// A path is looked for beside the file that it stands in, then in the current folder. What else is wrong with the file
+/// A path is looked for beside the file that it is in, then in the current folder. What else is wrong with the file
 /// is left to [`read()`].
 ///
 /// # Errors

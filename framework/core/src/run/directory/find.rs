@@ -102,7 +102,7 @@ impl RunRef {
     /// The folder of the run, also of a checkpoint in it.
     ///
     /// # Errors
-    /// When a checkpoint does not lie in the folder of a run.
+    /// When a checkpoint does not be in the folder of a run.
     pub fn directory(&self) -> Result<RunDirectory> {
         match self {
             Self::Run(run) => Ok(run.clone()),

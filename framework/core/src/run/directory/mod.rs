@@ -262,7 +262,7 @@ fn is_run(path: &Path) -> bool {
     path.join("experiment.toml").is_file()
 }
 
-/// Whether a file lies in the folder of a run, or below it: beside the experiment lies what only a training writes.
+/// Whether a file is in the folder of a run, or below it: beside the experiment lies what only a training writes.
 pub fn holds(file: &Path) -> bool {
     let whole = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
     let written = ["environment.json", "origin.json", "metrics.jsonl", "checkpoint.safetensors"];

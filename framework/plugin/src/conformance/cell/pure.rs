@@ -90,7 +90,7 @@ pub(super) fn nothing_else(cell: &dyn HostCell, twin: &dyn HostCell) -> Verdict 
     other.run(cell, DType::F64)?;
     let alone = alone.run(cell, DType::F64)?;
     let continued = Trace { outputs: vec![first.outputs[last].clone()], states: vec![first.states[last].clone()] };
-    // A tensor that lies in memory in another way may be summed up in another order.
+    // A tensor that is in memory in another way may be summed up in another order.
     let (apart, difference) = continued.largest_difference(&alone);
     if apart.is_nan() || apart > ROUNDING {
         return Err(format!(
