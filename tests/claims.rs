@@ -175,6 +175,26 @@ const RUNS: &[Run] = &[
         ],
     },
     Run {
+        arguments: "griffin",
+        corpus: None,
+        is_short: false,
+        claims: &[
+            claim("experiments/griffin.toml", "1.77 nats per character on the held-out names at best", "1.77", Best),
+            claim("experiments/griffin.toml", "1.83 at the end", "1.83", Validation),
+            claim("experiments/griffin.toml", "1.44 in training", "1.44", Training),
+        ],
+    },
+    Run {
+        arguments: "xlstm",
+        corpus: None,
+        is_short: false,
+        claims: &[
+            claim("experiments/xlstm.toml", "1.83 nats per character on the held-out names at best", "1.83", Best),
+            claim("experiments/xlstm.toml", "1.90 at the end", "1.90", Validation),
+            claim("experiments/xlstm.toml", "1.38 in training", "1.38", Training),
+        ],
+    },
+    Run {
         arguments: "wrappers",
         corpus: None,
         is_short: false,

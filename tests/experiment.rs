@@ -260,6 +260,7 @@ embedding = "one-hot"
 layers = 1
 dropout = 0.0
 dropout-last = false
+head = "linear"
 
 [cell]
 type = "gru"

@@ -1,4 +1,4 @@
-//! The operations of cells, by the names that PyTorch gives them: what each is called here, that it computes what it should,
+//! The operations of cells, by the names that `PyTorch` gives them: what each is called here, that it computes what it should,
 //! and whether it is compiled, runs on Burn, or is refused. The book's table is written from this list.
 
 use hatchery::{executor, replay::Program};
@@ -8,20 +8,23 @@ use hatchery_plugin::{
     prelude::*,
 };
 
+/// What an operation makes of a row.
+type OfRow = fn(&[f64]) -> Vec<f64>;
+
 /// A row of the table.
 struct Row {
-    /// In PyTorch.
+    /// In `PyTorch`.
     torch: &'static str,
     /// Here.
     here: &'static str,
     run: fn(Tensor<2>) -> Tensor<2>,
     /// What a row of the matrix becomes; none where values are random.
-    row: Option<fn(&[f64]) -> Vec<f64>>,
+    becomes: Option<OfRow>,
 }
 
 macro_rules! rows {
     ($($torch:literal, |$x:ident| $here:expr, $row:expr;)*) => {
-        vec![$(Row { torch: $torch, here: stringify!($here), run: |$x: Tensor<2>| $here, row: $row }),*]
+        vec![$(Row { torch: $torch, here: stringify!($here), run: |$x: Tensor<2>| $here, becomes: $row }),*]
     };
 }
 
@@ -160,8 +163,8 @@ fn status(run: fn(Tensor<2>) -> Tensor<2>) -> String {
 /// Would catch: a name in the book's table under which something else is computed.
 #[test]
 fn each_computes_what_it_should() {
-    for Row { torch, run, row, .. } in table() {
-        let Some(row) = row else { continue };
+    for Row { torch, run, becomes, .. } in table() {
+        let Some(row) = becomes else { continue };
         let given = example(2);
         let rows: Vec<Vec<f64>> =
             (0..2).map(|at| given.clone().narrow(0, at, 1).into_data().iter::<f64>().collect()).collect();

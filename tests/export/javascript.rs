@@ -38,7 +38,7 @@ pub(super) fn model(html: &str) -> Value {
 /// A recorded graph, its arguments, and what it must give: each a shape and elements.
 pub(crate) struct Graph {
     pub(crate) label: &'static str,
-    pub(crate) graph: Value,
+    pub(crate) recorded: Value,
     pub(crate) given: Vec<([usize; 2], Vec<f64>)>,
     pub(crate) expected: ([usize; 2], Vec<f64>),
 }
@@ -48,7 +48,7 @@ pub(crate) fn agree(graphs: &[Graph]) {
     let asked = graphs.iter().map(|it| {
         let given: Vec<_> =
             it.given.iter().map(|(shape, values)| json!({ "shape": shape, "values": values })).collect();
-        json!({ "ask": "graph", "graph": it.graph, "given": given })
+        json!({ "ask": "graph", "graph": it.recorded, "given": given })
     });
     let Some(answers) = answers(None, asked.collect()) else { return };
     for (Graph { label, expected: (shape, expected), .. }, answer) in graphs.iter().zip(answers) {

@@ -13,12 +13,6 @@ pub(crate) fn examples() -> &'static [PathBuf] {
     })
 }
 
-/// The library of the example recurrences, which [`examples`] builds too.
-pub(crate) fn recurrences() -> PathBuf {
-    examples();
-    library(&built(), "hatchery_recurrences")
-}
-
 /// Would catch: an example that has outgrown what the book says of it, which is that a cell is about as long as its equations.
 #[test]
 fn the_minimal_gated_unit_is_short() {

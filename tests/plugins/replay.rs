@@ -56,7 +56,7 @@ fn same(label: &'static str, function: Function) -> Graph {
     let numbers = |tensor: Tensor<2>| tensor.inner().into_data().iter::<f64>().collect();
     Graph {
         label,
-        graph: export::graph(&captured),
+        recorded: export::graph(&captured),
         given: arguments.into_iter().map(|argument| (argument.dims(), numbers(argument))).collect(),
         expected: (shape, numbers(direct)),
     }

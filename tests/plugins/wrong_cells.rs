@@ -1,4 +1,4 @@
-//! What is said of cells that each make one mistake: tests/conformance/wrong_cells has them, each below the words that
+//! What is said of cells that each make one mistake: `tests/conformance/wrong_cells` has them, each below the words that
 //! `hatchery plugins check` and `hatchery train` must say of it.
 
 use std::{collections::BTreeMap, fs, ops::RangeInclusive, path::PathBuf, sync::OnceLock};

@@ -113,7 +113,7 @@ impl Cluster {
     fn until(&self, what: &str, is_so: impl Fn() -> bool) -> Result<(), String> {
         let begun = Instant::now();
         while !is_so() {
-            if begun.elapsed() > Duration::from_secs(60) {
+            if begun.elapsed() > Duration::from_mins(1) {
                 let log = fs::read_to_string(self.folder.path().join("ctl.log")).unwrap_or_default();
                 return Err(format!("{what} within a minute\n{log}"));
             }
@@ -215,7 +215,7 @@ fn slurm_leaves_no_trace_in_the_table() {
     let job = cluster.submit(&lab);
     alone.ok("sweep run cells.toml");
     let begun = Instant::now();
-    while !cluster.states(&job).is_empty() && begun.elapsed() < Duration::from_secs(300) {
+    while !cluster.states(&job).is_empty() && begun.elapsed() < Duration::from_mins(5) {
         thread::sleep(Duration::from_millis(200));
     }
     assert!(lab.ok("sweep status sweeps/cells").contains("8 completed"));

@@ -80,7 +80,7 @@ impl Cell for HyperLstm {
         let zb = self.expanded(linear_no_bias(small_h.clone(), zb), params.get("db")); // [batch, 4 hidden]
         let [wx, wh, b] = params.get(["wx", "wh", "b"]);
         let sums = zh * linear_no_bias(h, wh) + zx * linear_no_bias(x, wx) + zb + b; // [batch, 4 hidden]
-        let (h, c) = if self.layer_norm { self.normalized(params, sums, c) } else { lstm(sums, c) };
+        let (h, c) = if self.layer_norm { normalized(params, sums, c) } else { lstm(sums, c) };
         (h.clone(), State::from([("h", h), ("c", c), ("hh", small_h), ("hc", small_c)]))
     }
 }
@@ -94,14 +94,14 @@ impl HyperLstm {
         };
         Tensor::cat((0..4).map(of).collect(), 1)
     }
+}
 
-    /// The LSTM with normalized sums and a normalized cell state.
-    fn normalized(&self, params: &Params, sums: Tensor<2>, c: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
-        let [gain, shift, gc, bc] = params.get(["gain", "shift", "gc", "bc"]);
-        let parts: [Tensor<2>; 4] = chunk(sums); // each [batch, hidden]
-        let sums = Tensor::cat(parts.map(standardized).into(), 1) * gain + shift; // [batch, 4 hidden]
-        let [i, f, g, o] = chunk(sums); // each [batch, hidden]
-        let c = sigmoid(f) * c + sigmoid(i) * g.tanh(); // [batch, hidden]
-        (sigmoid(o) * (standardized(c.clone()) * gc + bc).tanh(), c)
-    }
+/// The LSTM with normalized sums and a normalized cell state.
+fn normalized(params: &Params, sums: Tensor<2>, c: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+    let [gain, shift, gc, bc] = params.get(["gain", "shift", "gc", "bc"]);
+    let parts: [Tensor<2>; 4] = chunk(sums); // each [batch, hidden]
+    let sums = Tensor::cat(parts.map(standardized).into(), 1) * gain + shift; // [batch, 4 hidden]
+    let [i, f, g, o] = chunk(sums); // each [batch, hidden]
+    let c = sigmoid(f) * c + sigmoid(i) * g.tanh(); // [batch, hidden]
+    (sigmoid(o) * (standardized(c.clone()) * gc + bc).tanh(), c)
 }

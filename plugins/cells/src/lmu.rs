@@ -54,7 +54,7 @@ impl Lmu {
                 _ if i == n => 0.0,
                 _ if j == n => scale * sign(i % 2 == 1),
                 _ if i < j => -scale,
-                _ => scale * sign((i - j) % 2 == 0),
+                _ => scale * sign((i - j).is_multiple_of(2)),
             }
         };
         // Of [A B; 0 0], whose exponential has both.

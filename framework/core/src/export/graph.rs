@@ -99,7 +99,7 @@ fn fields_alone(value: &Value) -> Value {
             json!(format!("t{}", fields["id"].get("value").unwrap_or(&fields["id"])))
         }
         Value::Object(fields) => match single(value) {
-            Some((kind, scalar)) if matches!(kind, "Float" | "Int" | "UInt" | "Bool") => scalar.clone(),
+            Some(("Float" | "Int" | "UInt" | "Bool", scalar)) => scalar.clone(),
             _ => fields.iter().map(|(name, field)| (name.clone(), fields_alone(field))).collect(),
         },
         Value::Array(items) => items.iter().map(fields_alone).collect(),

@@ -40,7 +40,7 @@ pub(super) fn read(file: &str, bytes: &[u8], key: Option<&str>) -> Result<StateD
             "`{file}` is neither a safetensors file nor one of torch.save, nor a record of Burn (burnpack)"
         ));
         let problem = problem.note(format!("as a safetensors file: {error}"));
-        if file.ends_with(".mpk") || file.ends_with(".mpk.gz") {
+        if [".mpk", ".mpk.gz"].iter().any(|ending| file.ends_with(ending)) {
             return problem.hint(
                 "records of earlier versions of Burn are read by those alone: save the module as safetensors there",
             );

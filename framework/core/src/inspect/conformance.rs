@@ -88,7 +88,7 @@ fn examine(variant: &Variant) -> Verdict {
     let reports = reports(variant, &keys, None);
     let failed = reports.iter().find(|report| !report.passed());
     let summary = failed.or(reports.first()).map(Report::summary).unwrap_or_default();
-    let outcomes = failed.into_iter().flat_map(|report| report.failures());
+    let outcomes = failed.into_iter().flat_map(Report::failures);
     let failures =
         outcomes.map(|outcome| format!("{}: {}", outcome.check, outcome.result.clone().unwrap_or_else(|e| e)));
     Verdict { summary, failures: failures.collect() }

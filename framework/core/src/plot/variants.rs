@@ -38,9 +38,14 @@ fn pixels(share: f64, (from, to): (i32, i32)) -> i32 {
     from + (f64::from(to - from) * share).round() as i32
 }
 
+/// A count of rows, of which a picture has few.
+fn count(rows: usize) -> i32 {
+    i32::try_from(rows).unwrap_or(i32::MAX)
+}
+
 fn title(area: &Area<'_>, title: &str) -> DrawResult {
     let style = at(heading(title), HPos::Center, VPos::Center);
-    area.draw(&Text::new(clean(title), (WIDTH as i32 / 2, 20), style))?;
+    area.draw(&Text::new(clean(title), (WIDTH.cast_signed() / 2, 20), style))?;
     Ok(())
 }
 
@@ -62,8 +67,8 @@ pub fn boxes_svg(groups: &[(String, Vec<f64>)], heading: &str, x_label: &str) ->
     let groups: Vec<_> = groups.iter().map(|(label, values)| (label, sorted(values))).collect();
     let groups: Vec<_> = groups.into_iter().filter(|(_, values)| !values.is_empty()).collect();
     let axis = Axis::rounded(groups.iter().flat_map(|(_, values)| values.iter().copied()), 6);
-    let (row, left, right) = (30, 330, WIDTH as i32 - 30);
-    let bottom = ABOVE + row * groups.len() as i32;
+    let (row, left, right) = (30, 330, WIDTH.cast_signed() - 30);
+    let bottom = ABOVE + row * count(groups.len());
     drawn(|out| {
         let area = SVGBackend::with_string(out, (WIDTH, (bottom + BELOW) as u32)).into_drawing_area();
         area.fill(&WHITE)?;
@@ -77,7 +82,7 @@ pub fn boxes_svg(groups: &[(String, Vec<f64>)], heading: &str, x_label: &str) ->
         let style = at(text(14), HPos::Center, VPos::Bottom);
         area.draw(&Text::new(clean(x_label), (i32::midpoint(left, right), bottom + BELOW - 6), style))?;
         for (index, (label, values)) in groups.iter().enumerate() {
-            let middle = ABOVE + row * index as i32 + row / 2;
+            let middle = ABOVE + row * count(index) + row / 2;
             let style = at(text(13), HPos::Right, VPos::Center);
             area.draw(&Text::new(short(label, 46), (left - 10, middle), style))?;
             draw_box(&area, values, &x, middle)?;
@@ -120,15 +125,15 @@ pub struct HeatMap {
 pub fn heat_svg(map: &HeatMap, heading: &str) -> String {
     let known = || map.values.iter().flatten().flatten().copied().filter(|value| value.is_finite());
     let (low, high) = known().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), it| (low.min(it), high.max(it)));
-    let (row, left, right) = (38, 220, WIDTH as i32 - 30);
-    let bottom = ABOVE + row * map.rows.1.len() as i32;
+    let (row, left, right) = (38, 220, WIDTH.cast_signed() - 30);
+    let bottom = ABOVE + row * count(map.rows.1.len());
     let edge = |index: usize| pixels(index as f64 / map.columns.1.len().max(1) as f64, (left, right));
     drawn(|out| {
         let area = SVGBackend::with_string(out, (WIDTH, (bottom + BELOW + 8) as u32)).into_drawing_area();
         area.fill(&WHITE)?;
         title(&area, heading)?;
         for (line, values) in map.values.iter().enumerate() {
-            let top = ABOVE + row * line as i32;
+            let top = ABOVE + row * count(line);
             let style = at(text(13), HPos::Right, VPos::Center);
             area.draw(&Text::new(short(&map.rows.1[line], 24), (left - 8, top + row / 2), style))?;
             for (column, value) in values.iter().enumerate() {
@@ -206,7 +211,7 @@ impl Coordinate {
 /// Parallel coordinates: one line across all axes for every variant. The last axis is the result, lower is better: lines are
 /// the stronger, the better it is.
 pub fn parallel_svg(axes: &[Coordinate], heading: &str) -> String {
-    let (top, bottom, left, right) = (ABOVE + 24, 420, 70, WIDTH as i32 - 110);
+    let (top, bottom, left, right) = (ABOVE + 24, 420, 70, WIDTH.cast_signed() - 110);
     let x = |axis: usize| pixels(axis as f64 / (axes.len().max(2) - 1) as f64, (left, right));
     let y = |share: f64| pixels(share, (bottom, top));
     drawn(|out| {

@@ -182,7 +182,7 @@ impl Opener {
                 let (number, answer) = library.open(&request)?;
                 let info = wire::read::<InstanceInfo>(&answer)
                     .map_err(|error| PluginError::new(format!("its properties cannot be read: {error}")));
-                (Source::Library { library: *library, number }, info)
+                (Source::Library { library, number }, info)
             }
             Origin::Recordings(recordings) => {
                 let recording =

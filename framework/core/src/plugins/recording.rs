@@ -28,9 +28,7 @@ impl Recording {
     ) -> Option<Self> {
         let shapes = declared.fixed().into_iter().chain(declared.arguments(1, 1)).flat_map(|(_, shape)| shape);
         let widths: Vec<usize> = shapes.chain([declared.outputs]).collect();
-        let Some(rows) = ROWS.into_iter().find(|rows| widths.iter().all(|width| width % rows != 0)) else {
-            return None;
-        };
+        let rows = ROWS.into_iter().find(|rows| widths.iter().all(|width| width % rows != 0))?;
         let mut recording = Self { info: serde_json::to_value(info).unwrap_or_default(), answers: Vec::new() };
         for request in requests {
             let is_sized = request.get("batch").is_some();

@@ -46,7 +46,7 @@ pub fn levelled(
     let at_limit = |reports: &Reports| -> Option<(u64, f64)> {
         let within =
             || reports.iter().filter(|(spent, ..)| *spent <= limit).map(|(_, updates, nats)| (*updates, *nats));
-        let last = within().last()?;
+        let last = within().next_back()?;
         Some(if best { (last.0, within().map(|(_, nats)| nats).fold(f64::INFINITY, f64::min)) } else { last })
     };
     let measured = (0..plan.variants.len()).map(|variant| {
