@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn a_panic_has_its_line() {
         let widths: Vec<usize> = Vec::new();
-        let message = catch_panic(|| widths[3]).unwrap_err();
+        let message = catch_panic(|| widths[3]).expect_err("it panics");
         assert!(message.starts_with("index out of bounds: the len is 0 but the index is 3 ("), "{message}");
     }
 
