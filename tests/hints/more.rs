@@ -73,6 +73,32 @@ pub(super) const MORE: &[Case] = &[
         "forbid fewer characters: --forbid",
         "sample tiny --forbid abc --min-length 5",
     ),
+    // Keys of cells and datasets that do not fit each other.
+    case(
+        "check tiny.toml --set cell={type=\"mlstm\",hidden=9,heads=2}",
+        "take a multiple: `hidden = 10`",
+        "check tiny.toml --set cell={type=\"mlstm\",hidden=10,heads=2}",
+    ),
+    case(
+        "check tiny.toml --set cell={type=\"ret-net\",hidden=6,heads=2,rotary=true}",
+        "take other heads, or `rotary = false`",
+        "check tiny.toml --set cell={type=\"ret-net\",hidden=6,heads=2,rotary=false}",
+    ),
+    case(
+        "check tiny.toml --set cell={type=\"lru\",hidden=8,r-min=0.9,r-max=0.5}",
+        "make `r-min` smaller",
+        "check tiny.toml --set cell={type=\"lru\",hidden=8,r-min=0.4,r-max=0.5}",
+    ),
+    case(
+        "check tiny.toml --set cell={type=\"lstm\",hidden=8,coupled=true,without=\"input-gate\"}",
+        "leave one of the two keys out",
+        "check tiny.toml --set cell={type=\"lstm\",hidden=8,coupled=true}",
+    ),
+    case(
+        "check tiny.toml --set dataset={type=\"recall\",corpus=\"none\",letters=4,digits=2,length=9,documents=100}",
+        "`letters = 9`, or a smaller `length`",
+        "check tiny.toml --set dataset={type=\"recall\",corpus=\"none\",letters=9,digits=2,length=9,documents=100}",
+    ),
     // Layers and wrappers.
     case(
         "check tiny.toml --set cell.type=residual",

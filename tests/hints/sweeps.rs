@@ -70,6 +70,31 @@ pub(super) const SWEEPS: &[(&str, Case)] = &[
             "[search]\ntype = \"random\"\nvariants = 2\n[budget]",
         ),
     ),
+    (
+        "[budget]",
+        case(
+            "[search]\ntype = \"ask\"\n[budget]",
+            "take it out, or use another search",
+            "[search]\ntype = \"grid\"\n[budget]",
+        ),
+    ),
+    ("steps = 3", case("steps = 3\nseconds = 1.0", "for example [budget] steps = 1000", "steps = 1000")),
+    (
+        "steps = 3",
+        case(
+            "flops = 1e8\n[search]\ntype = \"halving\"\nfirst = 1",
+            "give the budget in steps, or use another search",
+            "steps = 3\n[search]\ntype = \"halving\"\nfirst = 1",
+        ),
+    ),
+    (
+        "experiment = \"tiny.toml\"\n\n[[vary]]\n\"cell.hidden\" = [4, 5]\n\n[repeat]\nseeds = 2\n\n[budget]\nsteps = 3",
+        case(
+            "experiment = \"flex.toml\"\n[[vary]]\n\"cell.hidden\" = [4]\n[budget]\nflops = 1e6",
+            "give the budget in steps, characters or seconds",
+            "experiment = \"flex.toml\"\n[[vary]]\n\"cell.hidden\" = [4]\n[budget]\ncharacters = 10000",
+        ),
+    ),
 ];
 
 /// Would catch: a hint after which the plan is refused as before.
@@ -79,6 +104,7 @@ fn hints_of_sweeps_lead_on() {
     for (old, Case { refused, hint, followed }) in SWEEPS {
         let file = |new: &str| FILE.replacen(old, new, 1);
         let lab = Lab::new().with("bare.toml", TINY.replace("valid = 0.1", "valid = 0"));
+        let lab = lab.with("flex.toml", format!("{TINY}\n[backend]\ndevice = \"flex\"\n"));
         let lab = lab.with("wrong.toml", file(refused)).with("right.toml", file(followed));
         let said = lab.refused("sweep plan wrong.toml");
         if !said.contains(hint) {
@@ -110,6 +136,18 @@ fn hints_of_a_begun_sweep_lead_on() {
 
     let said = lab.refused("sweep table empty");
     assert!(said.contains("`hatchery sweep run FILE` makes it, below `sweeps`"), "{said}");
+    let hinted = |command: &str, hint: &str| {
+        let said = lab.refused(command);
+        assert!(said.contains(hint), "{command}: no `{hint}` in:\n{said}");
+    };
+    lab.ok("sweep plan cells.toml");
+    hinted("sweep table sweeps/cells --equal updates", "hint: hatchery sweep work");
+    hinted("sweep test sweeps/cells", "hint: hatchery sweep work sweeps/cells");
+    lab.ok("sweep work sweeps/cells");
+    lab.ok("sweep table sweeps/cells --equal updates");
+    hinted("sweep test sweeps/cells", "set split.test in the experiment of another sweep");
+    hinted("sweep picture sweeps/cells --form heat", "take --form parallel, or boxes");
+    lab.ok("sweep picture sweeps/cells --form boxes");
     lab.ok("sweep run cells.toml");
     let table = |lab: &Lab| lab.ok("sweep table sweeps/cells --format json");
     let before = table(&lab);
@@ -130,11 +168,31 @@ fn hints_of_a_begun_sweep_lead_on() {
     lab.ok("sweep run cells.toml");
     assert_eq!(table(&lab), before);
 
-    let lab = lab.with("names.txt", format!("{names}karl\n"));
+    let lab = lab.with("names.txt", format!("{names}nora\n"));
     fs::remove_file(trial.join("objective.json")).unwrap();
     let said = lab.refused("sweep work sweeps/cells");
     assert!(said.contains("restore the text, or give the sweep another `name`"), "{said}");
     let lab = lab.with("names.txt", &names);
     lab.ok("sweep run cells.toml");
     assert_eq!(table(&lab), before);
+}
+
+/// Would catch: a test split that is measured twice, proposals to a sweep that takes none.
+#[test]
+fn hints_of_the_test_split_and_of_proposals_lead_on() {
+    let tested = TINY.replace("valid = 0.1", "valid = 0.1\ntest = 0.1");
+    let lab = Lab::new().with("tiny.toml", tested).with("cells.toml", FILE);
+    lab.ok("sweep run cells.toml");
+    lab.ok("sweep test sweeps/cells");
+    let said = lab.refused("sweep test sweeps/cells");
+    assert!(said.contains("hint: hatchery sweep table sweeps/cells"), "{said}");
+    lab.ok("sweep table sweeps/cells");
+
+    let said = lab.refused("sweep ask cells.toml");
+    assert!(said.contains("write [search] type = \"ask\""), "{said}");
+    let asked = FILE
+        .replace("[[vary]]\n\"cell.hidden\" = [4, 5]\n", "")
+        .replace("[budget]", "[search]\ntype = \"ask\"\n[budget]");
+    let lab = lab.with("asked.toml", asked.replace("\"cells\"", "\"asked\""));
+    lab.ok("sweep ask asked.toml");
 }
