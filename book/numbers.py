@@ -121,7 +121,7 @@ def unfounded(name, text):
         if any(abs(number - value) <= unit for number in shown) or written in given:
             continue
         if written not in computed:
-            wrong.append(f"{name}: {written} stands in no output of the page")
+            wrong.append(f"{name}: {written} is in no output of the page")
         elif abs(computed[written] - value) > unit:
             wrong.append(f"{name}: {written} is {computed[written]}")
     return wrong
