@@ -83,10 +83,10 @@ impl Variant {
             }
             if self.cell == "mgu" {
                 // One matrix a gate.
-                let data = params["wh"]["data"].as_array().unwrap().clone();
+                let data = params.remove("wh").unwrap()["data"].as_array().unwrap().clone();
                 let (gate, candidate) = data.split_at(data.len() / 2);
-                params.insert("wf".to_owned(), json!({ "shape": [4, 4], "data": gate }));
-                params.insert("wh".to_owned(), json!({ "shape": [4, 4], "data": candidate }));
+                params.insert("uf".to_owned(), json!({ "shape": [4, 4], "data": gate }));
+                params.insert("un".to_owned(), json!({ "shape": [4, 4], "data": candidate }));
             }
         }
         serde_json::from_value(values).unwrap()
