@@ -1,6 +1,6 @@
 """mdBook preprocessor: formulas between dollar signs become MathML when the book is built.
 
-`$…$` stands in a line, `$$…$$` on lines of its own. Code is left alone. Needs `pip install -r requirements.txt`.
+`$…$` is in a line, `$$…$$` on lines of its own. Code is left alone. Needs `pip install -r requirements.txt`.
 """
 
 import html

@@ -1,4 +1,4 @@
-"""The numbers in the text of parts I to III. One with a decimal point, or of four digits and more, must stand in a block of
+"""The numbers in the text of parts I to III. One with a decimal point, or of four digits and more, must be in a block of
 its page, be what a formula here gives, or be given here: a number that is changed on the page alone is found.
 
     python3 book/numbers.py                 all chapters
@@ -111,7 +111,7 @@ def unfounded(name, text):
         elif not line.startswith("<"):
             prose.append(line)
     shown += leaves(GOLDEN["units"].get(UNITS.get(name), {}))
-    # Code names things; the numbers of a notebook's sections stand in bold.
+    # Code names things; the numbers of a notebook's sections are in bold.
     text = re.sub(r"`[^`\n]*`|\*\*\d[^*]*\*\*", "", "\n".join(prose))
     computed, given = COMPUTED.get(name, {}), GIVEN.get(name, [])
     wrong = []

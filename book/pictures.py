@@ -3,7 +3,7 @@
     python3 book/pictures.py            rewrites them
     python3 book/pictures.py FOLDER     draws them there
 
-They stand in the pages themselves, take their colors from the theme (style.css), and are at most 460 units wide, so that
+They are in the pages themselves, take their colors from the theme (style.css), and are at most 460 units wide, so that
 their letters can be read on a phone. Nothing but Python is needed.
 """
 

@@ -31,7 +31,8 @@ const KEYWORDS: [&str; 24] = [
     "exclusiveMaximum",
     "not",
 ];
-const ANNOTATIONS: [&str; 8] = ["$schema", "$defs", "title", "description", "default", "format", "examples", "$id"];
+const ANNOTATIONS: [&str; 9] =
+    ["$schema", "$defs", "title", "description", "default", "format", "examples", "$id", "family"];
 
 fn schema() -> Value {
     serde_json::from_str(&Lab::new().ok("schema")).unwrap()

@@ -254,9 +254,9 @@ fn unknown_characters_follow_the_policy() {
     assert_eq!(error.exit_code(), 2);
     has(&error.to_string(), &["no `é` (U+00E9), at offset 103, line 2", r"its symbols: \nab", "unknown = \"skip\""]);
     assert_eq!(of(Unknown::Skip).encode("aéb\u{1F996}", 0).unwrap(), [1, 2]);
-    let with_stand_in = of(Unknown::Token);
-    assert_eq!(with_stand_in.symbols(), ['\n', 'a', 'b', '\u{FFFD}']);
-    assert_eq!(with_stand_in.encode("aé\u{1F996}", 0).unwrap(), [1, 3, 3]);
+    let with_substitute = of(Unknown::Token);
+    assert_eq!(with_substitute.symbols(), ['\n', 'a', 'b', '\u{FFFD}']);
+    assert_eq!(with_substitute.encode("aé\u{1F996}", 0).unwrap(), [1, 3, 3]);
 }
 
 /// Would catch: lower-casing of a whole text, in which a final sigma or a dotted capital I depends on its surroundings.

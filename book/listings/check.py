@@ -5,7 +5,7 @@
 
 A cell's formula is read from its page and evaluated, gate by gate, on the values of `tests/golden/cells.json`; the NumPy
 function beside it has to give the same. `cells_equal_pytorch` compares the program's cells with the same file. Every other
-displayed formula stands in `FORMULAS` beside the function of `twins.py` that computes it.
+displayed formula is in `FORMULAS` beside the function of `twins.py` that computes it.
 """
 
 import json
@@ -92,7 +92,7 @@ def close(what, found, expected, tolerance=1e-12):
 
 
 def listed():
-    """Every displayed formula is evaluated or stands in the table, and the function that computes it exists."""
+    """Every displayed formula is evaluated or is in the table, and the function that computes it exists."""
     evaluated = [page for page, _, _ in CELLS]
     unknown, seen = [], set()
     pages = [*BOOK.glob("dinosaurs/*.md"), *BOOK.glob("names/*.md"), BOOK / "start.md", BOOK / "gradients.md", BOOK / "overfitting.md"]

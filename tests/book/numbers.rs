@@ -11,7 +11,7 @@ fn numbers(arguments: &[&str]) -> Result<(), String> {
 
 /// Would catch: a result in the text that no run shows, or shows no longer.
 #[test]
-fn numbers_in_the_text_stand_in_outputs() {
+fn numbers_in_the_text_are_in_outputs() {
     if let Err(wrong) = numbers(&[]) {
         panic!("{wrong}");
     }

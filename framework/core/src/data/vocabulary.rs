@@ -38,7 +38,7 @@ pub struct Vocabulary {
     /// Lower-casing is not applied. Its size is at most 4.5 MB, for a text with symbols at the end of Unicode.
     table: Vec<Token>,
     /// The token that stands for other characters, with `unknown = "token"`.
-    stand_in: Option<Token>,
+    substitute: Option<Token>,
 }
 
 /// A character that is not in the vocabulary, and its byte offset.
@@ -88,8 +88,8 @@ impl Vocabulary {
         for (token, symbol) in symbols.iter().enumerate() {
             table[*symbol as usize] = token as Token;
         }
-        let stand_in = (settings.unknown == Unknown::Token).then(|| table.get(UNKNOWN as usize).copied()).flatten();
-        Ok(Self { symbols, settings: settings.clone(), table, stand_in: stand_in.filter(|token| *token != NONE) })
+        let substitute = (settings.unknown == Unknown::Token).then(|| table.get(UNKNOWN as usize).copied()).flatten();
+        Ok(Self { symbols, settings: settings.clone(), table, substitute: substitute.filter(|token| *token != NONE) })
     }
 
     fn of_size(self) -> Result<Self> {
@@ -192,7 +192,7 @@ impl Vocabulary {
                 .into());
         }
         let vocabulary = Self::of(symbols, settings)?;
-        if settings.unknown == Unknown::Token && vocabulary.stand_in.is_none() && !settings.grow {
+        if settings.unknown == Unknown::Token && vocabulary.substitute.is_none() && !settings.grow {
             return Err(Problem::new("the checkpoint was trained without a symbol for unknown characters")
                 .note("vocabulary.unknown = \"token\" reads them as that symbol")
                 .hint(
@@ -237,7 +237,7 @@ impl Vocabulary {
 
     #[inline]
     fn read_symbol(&self, symbol: char, take: &mut impl FnMut(Token)) -> std::result::Result<(), char> {
-        match self.token(symbol).or(self.stand_in) {
+        match self.token(symbol).or(self.substitute) {
             Some(token) => take(token),
             None if self.settings.unknown == Unknown::Error => return Err(symbol),
             None => {}
@@ -266,7 +266,7 @@ impl Vocabulary {
         std::array::from_fn(|byte| {
             let byte = byte as u8;
             let symbol = char::from(if self.settings.lowercase { byte.to_ascii_lowercase() } else { byte });
-            self.token(symbol).or(self.stand_in).unwrap_or(NONE)
+            self.token(symbol).or(self.substitute).unwrap_or(NONE)
         })
     }
 

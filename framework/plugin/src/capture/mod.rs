@@ -218,6 +218,17 @@ pub fn capture(
     dtype: DType,
     function: impl FnOnce(Vec<Tensor<2>>) -> Result<Vec<(Name, Tensor<2>)>, PluginError>,
 ) -> Result<RecordedGraph, PluginError> {
+    let mut recorded = record(inputs, dtype, function)?;
+    drop_unused(&mut recorded);
+    Ok(recorded)
+}
+
+/// Records with all operations, those that no result needs too.
+fn record(
+    inputs: &[(Name, [usize; 2])],
+    dtype: DType,
+    function: impl FnOnce(Vec<Tensor<2>>) -> Result<Vec<(Name, Tensor<2>)>, PluginError>,
+) -> Result<RecordedGraph, PluginError> {
     let device = device();
     let (mut arguments, mut results) = (Vec::new(), Ok(Vec::new()));
     let recorded = catch_panic(|| {
@@ -240,7 +251,6 @@ pub fn capture(
         _ => true,
     });
     graph.inputs = arguments.iter().map(|(_, id)| *id).collect();
-    drop_unused(&mut graph, outputs.iter().map(|(_, id)| *id));
     Ok(RecordedGraph { graph, inputs: arguments, outputs, constants: recorded.values })
 }
 
@@ -251,13 +261,13 @@ fn device() -> MutexGuard<'static, Device> {
     DEVICE.get_or_init(|| Mutex::new(Device::capture())).lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Takes out the operations of which no result needs anything: what was recorded for a look at a tensor, say. Empty tensors
-/// stay, for they stand for the results of a cell within a wrapper.
-fn drop_unused(graph: &mut GraphIr, outputs: impl Iterator<Item = TensorId>) {
-    let mut needed: HashSet<TensorId> = outputs.collect();
+/// Takes out the operations of which no result needs anything: what was recorded for a look at a tensor, say. Calls of a cell
+/// within a wrapper stay.
+fn drop_unused(RecordedGraph { graph, outputs, .. }: &mut RecordedGraph) {
+    let mut needed: HashSet<TensorId> = outputs.iter().map(|(_, id)| *id).collect();
     let mut kept: Vec<OperationIr> = Vec::with_capacity(graph.operations.len());
     for operation in std::mem::take(&mut graph.operations).into_iter().rev() {
-        let stays = matches!(&operation, OperationIr::BaseFloat(BaseOperationIr::Empty(_)) | OperationIr::Init(_))
+        let stays = matches!(&operation, OperationIr::Custom(_) | OperationIr::Init(_))
             || operation.outputs().any(|made| needed.contains(&made.id));
         if stays {
             needed.extend(operation.inputs().map(|read| read.id));

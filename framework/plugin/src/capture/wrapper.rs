@@ -8,7 +8,7 @@ use burn::{
     tensor::DType,
 };
 
-use super::{RecordedGraph, capture, check_shapes, id, vectors};
+use super::{RecordedGraph, capture, check_shapes, drop_unused, id, record, vectors};
 use crate::{CellInfo, Declaration, Inner, Name, NamedShape, Params, PluginError, State, host::HostWrapper};
 
 /// The name of the operation that is a step of the cell within: from its input and state to its output and next state.
@@ -40,7 +40,7 @@ pub fn capture_wrapper(
     let declared = with_derived(wrapper, inputs, info)?;
     let (arguments, expected) = wrapper_shapes(&declared, info, inputs, batch);
     let calls = RefCell::new(Vec::new());
-    let mut recorded = capture(&arguments, dtype, |tensors| {
+    let mut recorded = record(&arguments, dtype, |tensors| {
         let mut named = arguments.iter().map(|(name, _)| name.clone()).zip(tensors);
         let x = named.next().expect("x is the first argument").1;
         let count = declared.state.len() + info.declared.state.len();
@@ -56,6 +56,7 @@ pub fn capture_wrapper(
         Ok(results)
     })?;
     insert_calls(&mut recorded.graph, &calls.into_inner());
+    drop_unused(&mut recorded);
     Ok(recorded)
 }
 
