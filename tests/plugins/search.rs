@@ -46,7 +46,7 @@ fn what_lies_there_need_not_be_named() {
     assert_eq!(nowhere.0, 2, "{}", nowhere.2);
 }
 
-/// Would catch: a command on a finished run without an option for the path of a library.
+/// Would catch: a command without an option for the path of a library, a run that cannot be used without its library.
 #[test]
 fn what_lies_there_no_longer_can_be_named() {
     let home = home("named");
@@ -55,11 +55,17 @@ fn what_lies_there_no_longer_can_be_named() {
     let library = format!("moved{DLL_SUFFIX}");
     let folder = home.path().join("hatchery/plugins");
     fs::rename(folder.join(format!("elman{DLL_SUFFIX}")), home.path().join(&library)).unwrap();
-    for command in ["sample", "eval", "gradients"] {
-        let (status, _, errors) = searching(home.path(), &[command]);
-        assert!(status == 2 && errors.contains("elman-c"), "{command}: {errors}");
-        let (status, _, errors) = searching(home.path(), &[command, "--plugin", &library]);
-        assert_eq!((status, errors.as_str()), (0, ""), "{command}");
+    let (status, _, errors) = searching(home.path(), &["train", "experiment.toml", "--quiet"]);
+    assert!(status == 2 && errors.contains("elman-c") && errors.contains("name that with --plugin"), "{errors}");
+    // What is trained has the recorded graph of its cell.
+    for command in [&["train", "experiment.toml", "--quiet"][..], &["sample"], &["eval"], &["gradients"]] {
+        let named = [command, &["--plugin", &library]].concat();
+        let (status, _, errors) = searching(home.path(), &named);
+        assert_eq!((status, errors.as_str()), (0, ""), "{named:?}");
+        if command[0] != "train" {
+            let (status, _, errors) = searching(home.path(), command);
+            assert_eq!(status, 0, "{command:?}: {errors}");
+        }
     }
 }
 
