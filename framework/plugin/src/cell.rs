@@ -36,14 +36,6 @@ pub trait Cell: Send + Sync {
         self.state(inputs).first().map_or(0, |vector| vector.width)
     }
 
-    /// Whether the keys fit each other, beyond what each of them may be: asked before anything else.
-    ///
-    /// # Errors
-    /// When they do not.
-    fn check(&self) -> Result<(), PluginError> {
-        Ok(())
-    }
-
     /// The masks and normal values that the framework draws in training; `step` finds them among `params`, by name. In
     /// evaluation and generation it finds their expectation there.
     fn noise(&self, _inputs: usize) -> Vec<NoiseSpec> {

@@ -40,7 +40,7 @@ impl Clockwork {
 }
 
 impl Cell for Clockwork {
-    fn check(&self) -> Result<(), PluginError> {
+    fn validate(&self) -> Result<(), PluginError> {
         divide(self.hidden, self.modules)
     }
 

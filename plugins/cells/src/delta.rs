@@ -36,7 +36,7 @@ pub struct DeltaNet {
 }
 
 impl Cell for DeltaNet {
-    fn check(&self) -> Result<(), PluginError> {
+    fn validate(&self) -> Result<(), PluginError> {
         divide(self.hidden, self.heads)
     }
 
@@ -92,7 +92,7 @@ pub struct GatedDeltaNet {
 }
 
 impl Cell for GatedDeltaNet {
-    fn check(&self) -> Result<(), PluginError> {
+    fn validate(&self) -> Result<(), PluginError> {
         divide(self.hidden, self.heads)
     }
 
@@ -153,7 +153,7 @@ pub struct TitansLinear {
 }
 
 impl Cell for TitansLinear {
-    fn check(&self) -> Result<(), PluginError> {
+    fn validate(&self) -> Result<(), PluginError> {
         divide(self.hidden, self.heads)
     }
 

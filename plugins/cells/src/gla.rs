@@ -57,7 +57,7 @@ impl RetNet {
 }
 
 impl Cell for RetNet {
-    fn check(&self) -> Result<(), PluginError> {
+    fn validate(&self) -> Result<(), PluginError> {
         divide(self.hidden, self.heads)?;
         if self.rotary && !(self.hidden / self.heads).is_multiple_of(2) {
             let wrong = format!("with `rotary` the width of a head, {}, must be even", self.hidden / self.heads);
@@ -126,7 +126,7 @@ pub struct Gla {
 }
 
 impl Cell for Gla {
-    fn check(&self) -> Result<(), PluginError> {
+    fn validate(&self) -> Result<(), PluginError> {
         divide(self.hidden, self.heads)
     }
 
@@ -187,7 +187,7 @@ pub struct Hgrn2 {
 }
 
 impl Cell for Hgrn2 {
-    fn check(&self) -> Result<(), PluginError> {
+    fn validate(&self) -> Result<(), PluginError> {
         divide(self.hidden, self.heads)
     }
 

@@ -46,7 +46,7 @@ impl Lru {
 }
 
 impl Cell for Lru {
-    fn check(&self) -> Result<(), PluginError> {
+    fn validate(&self) -> Result<(), PluginError> {
         if self.r_min < self.r_max {
             return Ok(());
         }

@@ -96,7 +96,7 @@ pub(crate) fn forgetting(name: impl Into<Name>, width: usize) -> ParamSpec {
 
 // ANCHOR: cell
 impl Cell for Lstm {
-    fn check(&self) -> Result<(), PluginError> {
+    fn validate(&self) -> Result<(), PluginError> {
         if self.coupled && matches!(self.without, Some(Without::InputGate | Without::ForgetGate)) {
             return Err(PluginError::new(
                 "`coupled` makes the input gate of the forget gate, and `without` leaves one out",

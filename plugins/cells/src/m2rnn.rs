@@ -27,7 +27,7 @@ pub struct M2rnn {
 }
 
 impl Cell for M2rnn {
-    fn check(&self) -> Result<(), PluginError> {
+    fn validate(&self) -> Result<(), PluginError> {
         divide(self.hidden, self.heads)
     }
 

@@ -30,7 +30,7 @@ pub struct Mamba2 {
 }
 
 impl Cell for Mamba2 {
-    fn check(&self) -> Result<(), PluginError> {
+    fn validate(&self) -> Result<(), PluginError> {
         divide(self.hidden, self.heads)
     }
 

@@ -26,7 +26,7 @@ pub struct OnLstm {
 }
 
 impl Cell for OnLstm {
-    fn check(&self) -> Result<(), PluginError> {
+    fn validate(&self) -> Result<(), PluginError> {
         divide(self.hidden, self.chunk)
     }
 

@@ -101,7 +101,7 @@ impl Rwkv7 {
 }
 
 impl Cell for Rwkv7 {
-    fn check(&self) -> Result<(), PluginError> {
+    fn validate(&self) -> Result<(), PluginError> {
         divide(self.hidden, self.heads)
     }
 

@@ -55,7 +55,7 @@ pub struct Slstm {
 }
 
 impl Cell for Slstm {
-    fn check(&self) -> Result<(), PluginError> {
+    fn validate(&self) -> Result<(), PluginError> {
         divide(self.hidden, self.heads)
     }
 
@@ -118,7 +118,7 @@ pub struct Mlstm {
 }
 
 impl Cell for Mlstm {
-    fn check(&self) -> Result<(), PluginError> {
+    fn validate(&self) -> Result<(), PluginError> {
         divide(self.hidden, self.heads)
     }
 
