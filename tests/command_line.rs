@@ -42,9 +42,11 @@ fn experiments_are_found_from_any_folder() {
     let lab = Lab::new();
     lab.ok("train experiments/dinosaurs.toml --set train.steps=1");
     assert!(lab.ok("check experiments/unclipped.toml").contains("corpus = \"dinosaurs\""));
-    let refused = lab.run("train dinosaurs");
-    assert_eq!(refused.code, Some(2));
-    assert!(refused.stderr.contains("did you mean `experiments/dinosaurs.toml`?"), "{}", refused.stderr);
+    for name in ["dinosaurs", "dinosaur.toml"] {
+        let refused = lab.run(&format!("train {name}"));
+        assert_eq!(refused.code, Some(2));
+        assert!(refused.stderr.contains("did you mean `experiments/dinosaurs.toml`?"), "{}", refused.stderr);
+    }
     let lab = lab.with("experiments/dinosaurs.toml", TINY);
     assert!(lab.ok("check experiments/dinosaurs.toml").contains("name = \"tiny\""));
 }

@@ -1,7 +1,10 @@
 //! The experiments that come with the program, read where no such file is there: so the first commands of the
 //! documentation work in every folder. A file on disk comes first.
 
-use std::path::{Component, Path, PathBuf};
+use std::{
+    ffi::OsStr,
+    path::{Component, Path, PathBuf},
+};
 
 use crate::suggest::nearest;
 
@@ -70,12 +73,12 @@ fn plain(path: &Path) -> Option<PathBuf> {
     Some(plain)
 }
 
-/// The experiments with that path or nearly that path, and those whose name alone is meant (`dinosaurs`).
+/// The experiments with that path or nearly that path, and those whose name alone is meant, or nearly (`dinosaur`).
 pub(super) fn near(path: &Path) -> impl Iterator<Item = &'static str> {
-    let whole = path.to_string_lossy().into_owned();
-    let alike = nearest(&whole, names());
-    let stem = path.file_stem().unwrap_or_default().to_owned();
-    names().filter(move |known| alike.contains(known) || Path::new(known).file_stem() == Some(&stem))
+    let alike = nearest(&path.to_string_lossy(), names());
+    let stem = |path: &'static str| Path::new(path).file_stem().and_then(OsStr::to_str).unwrap_or_default();
+    let alike_alone = nearest(&path.file_stem().unwrap_or_default().to_string_lossy(), names().map(stem));
+    names().filter(move |known| alike.contains(known) || alike_alone.contains(&stem(known)))
 }
 
 /// The paths of the experiments that come with the program.
